@@ -1,0 +1,59 @@
+// swift-tools-version: 6.2
+import Foundation
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .strictMemorySafety(),
+]
+
+// A library target and its tests; each imports only targets that stand above it in this file.
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+  .testTarget(
+    name: name + "Tests", dependencies: dependencies, resources: resources, swiftSettings: swiftSettings)
+}
+
+let package = Package(
+  name: "Cellgate",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "Cellgate", targets: ["Cellgate"]),
+    .executable(name: "cellgate", targets: ["CellgateCommand"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+  ],
+  targets: [
+    .target(name: "CellgateKernels"),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    library("CellgateTensor", ["CellgateKernels"]),
+    library("CellgateCells", ["CellgateKernels", "CellgateTensor"]),
+    library("CellgateNN", ["CellgateTensor", "CellgateCells"]),
+    library("CellgateFormats", ["CellgateTensor", "CZlib"]),
+    library("CellgateTraining", ["CellgateTensor", "CellgateCells", "CellgateNN", "CellgateFormats"]),
+    library(
+      "CellgateTasks",
+      ["CellgateTensor", "CellgateCells", "CellgateNN", "CellgateFormats", "CellgateTraining"]),
+    library(
+      "Cellgate",
+      [
+        "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateFormats", "CellgateTraining",
+        "CellgateTasks",
+      ]),
+    .executableTarget(
+      name: "CellgateCommand",
+      dependencies: [
+        "Cellgate", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: swiftSettings),
+
+    tests("CellgateTensor", ["CellgateTensor", "CellgateKernels"]),
+    tests("CellgateFormats", ["CellgateFormats", "CellgateTensor"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .c11
+)

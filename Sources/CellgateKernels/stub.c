@@ -1,0 +1,1 @@
+#include "cellgate_kernels.h"
