@@ -2,6 +2,7 @@
 // operand, k after k; a last panel with at most half of its vectors in use is as narrow as it can be.
 
 #define PANEL (PANEL_VECTORS * LANES)
+#define UNROLL _Pragma("clang loop unroll(full)")
 
 // Vectors that panel p of an n-column operand takes.
 INLINE size_t panel_vectors(size_t n, size_t p) {
@@ -35,15 +36,18 @@ static void pack(size_t k, size_t n, const float *source, size_t k_stride, size_
   }
 }
 
+#define MOST_VECTORS (4 * PANEL_VECTORS)
+
 // c[rows, vectors] of `panels` neighbouring panels, `vectors` wide each. rows, vectors and panels are
 // constants wherever this is inlined, so that every sum lives in a register.
 INLINE void product_tile(const size_t rows, const size_t vectors, const size_t panels, const cg_term *terms,
                          size_t term_count, size_t first_row, size_t first_panel, cg_start start,
                          const float *bias, float *c, size_t ldc, size_t columns) {
-  vf sum[rows][panels * vectors];
+  vf sum[TILE_ROWS][MOST_VECTORS];
   const size_t width = vectors * LANES;
   const int whole = columns >= panels * width;
-  float edge[panels * width];
+  float edge[MOST_VECTORS * LANES];
+  UNROLL
   for (size_t v = 0; v < panels * vectors; v++) {
     vf s = splat(0);
     if (start == CG_START_BIAS) {
@@ -54,15 +58,18 @@ INLINE void product_tile(const size_t rows, const size_t vectors, const size_t p
         s = load(edge + v * LANES);
       }
     }
+    UNROLL
     for (size_t i = 0; i < rows; i++) sum[i][v] = s;
   }
   if (start == CG_START_RESULT)
+    UNROLL
     for (size_t i = 0; i < rows; i++) {
       const float *from = c + i * ldc;
       if (!whole) {
         for (size_t j = 0; j < panels * width; j++) edge[j] = j < columns ? from[j] : 0;
         from = edge;
       }
+      UNROLL
       for (size_t v = 0; v < panels * vectors; v++) sum[i][v] = load(from + v * LANES);
     }
 
@@ -71,21 +78,27 @@ INLINE void product_tile(const size_t rows, const size_t vectors, const size_t p
     const float *a = terms[t].a + first_row * lda;
     const float *b = terms[t].packed + first_panel * PANEL * k;
     for (size_t i = 0; i < k; i++) {
-      vf column[panels * vectors];
+      vf column[MOST_VECTORS];
+      UNROLL
       for (size_t v = 0; v < panels * vectors; v++)
         column[v] = load(b + (v / vectors) * k * PANEL + i * width + (v % vectors) * LANES);
+      UNROLL
       for (size_t r = 0; r < rows; r++) {
         vf x = splat(a[r * lda + i]);
+        UNROLL
         for (size_t v = 0; v < panels * vectors; v++) sum[r][v] = fma_(x, column[v], sum[r][v]);
       }
     }
   }
 
+  UNROLL
   for (size_t i = 0; i < rows; i++) {
     float *to = c + i * ldc;
     if (whole) {
+      UNROLL
       for (size_t v = 0; v < panels * vectors; v++) store(to + v * LANES, sum[i][v]);
     } else {
+      UNROLL
       for (size_t v = 0; v < panels * vectors; v++) store(edge + v * LANES, sum[i][v]);
       for (size_t j = 0; j < columns; j++) to[j] = edge[j];
     }
@@ -169,23 +182,31 @@ static void product(size_t m, size_t n, const cg_term *terms, size_t term_count,
 
 INLINE void outer_tile(const size_t ms, const size_t vectors, size_t rows, const float *a, size_t lda,
                        const float *b, size_t ldb, float *c, size_t ldc, size_t columns) {
-  vf sum[ms][vectors];
+  vf sum[TILE_ROWS][PANEL_VECTORS];
+  UNROLL
   for (size_t i = 0; i < ms; i++)
+    UNROLL
     for (size_t v = 0; v < vectors; v++) sum[i][v] = splat(0);
   for (size_t r = 0; r < rows; r++) {
-    vf row[vectors];
+    vf row[PANEL_VECTORS];
+    UNROLL
     for (size_t v = 0; v < vectors; v++) row[v] = load(b + r * ldb + v * LANES);
+    UNROLL
     for (size_t i = 0; i < ms; i++) {
       vf x = splat(a[r * lda + i]);
+      UNROLL
       for (size_t v = 0; v < vectors; v++) sum[i][v] = fma_(x, row[v], sum[i][v]);
     }
   }
+  UNROLL
   for (size_t i = 0; i < ms; i++) {
     float *to = c + i * ldc;
     if (columns >= vectors * LANES) {
+      UNROLL
       for (size_t v = 0; v < vectors; v++) store(to + v * LANES, load(to + v * LANES) + sum[i][v]);
     } else {
-      float edge[vectors * LANES];
+      float edge[PANEL];
+      UNROLL
       for (size_t v = 0; v < vectors; v++) store(edge + v * LANES, sum[i][v]);
       for (size_t j = 0; j < columns; j++) to[j] += edge[j];
     }

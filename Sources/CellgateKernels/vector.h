@@ -70,7 +70,7 @@ INLINE vf tanh_(vf x) {
   vf s = power_of_two(n);
   vf t = fma_(s, expm1_reduced(r), s - 1.0f);
   vf m = -t / (t + 2.0f);
-  return (vf)((vi)m | ((vi)x & (int32_t)0x80000000));
+  return (vf)(((vi)m & 0x7fffffff) | ((vi)x & (int32_t)0x80000000));
 }
 
 // 1 / (1 + e^-x) from e^-|x|, which never overflows.
