@@ -68,6 +68,100 @@ void cg_exp(size_t n, const float *x, float *y);
 void cg_tanh(size_t n, const float *x, float *y);
 void cg_sigmoid(size_t n, const float *x, float *y);
 
+// MARK: Elementwise programs
+
+typedef enum {
+  CG_COPY,                    // a
+  CG_FILL,                    // constant
+  CG_ADD,                     // a + b
+  CG_SUBTRACT,                // a - b
+  CG_MULTIPLY,                // a b
+  CG_DIVIDE,                  // a / b
+  CG_NEGATE,                  // -a
+  CG_ADD_CONSTANT,            // a + constant
+  CG_SUBTRACT_FROM_CONSTANT,  // constant - a
+  CG_MULTIPLY_CONSTANT,       // constant a
+  CG_DIVIDE_CONSTANT,         // constant / a
+  CG_MULTIPLY_ADD,            // a b + c
+  CG_SUBTRACT_MULTIPLY,       // c - a b
+  CG_SIGMOID,
+  CG_TANH,
+  CG_RELU,
+  CG_EXP,
+  CG_SIGMOID_GRADIENT,  // a b (1 - b): a arrives at a sigmoid whose value is b
+  CG_TANH_GRADIENT,     // a (1 - b²)
+  CG_RELU_GRADIENT,     // a where b > 0, else 0
+  CG_ACCUMULATE,        // result + a
+} cg_code;
+
+/// One operation over n floats; operands are indices of slots. The result may be an operand's slot.
+typedef struct {
+  uint16_t code;
+  uint16_t result, a, b, c;
+  float constant;
+} cg_operation;
+
+// MARK: Sweeps over the steps of a sequence
+
+/// How a slot's memory is laid out beside the rows [rows, width] of a step.
+typedef enum {
+  CG_ROWS = 0,     // a value per row and column
+  CG_COLUMNS = 1,  // a value per column, repeated for `tile_rows` rows
+  CG_TILE = 2      // scratch for one tile, or a constant tile
+} cg_layout;
+
+/// Where a slot lies at each step: `first` at step 0 if that is set, else base + offset[step], or just
+/// base without offsets.
+typedef struct {
+  float *base;
+  float *first;
+  const size_t *offset;
+  uint32_t layout;
+} cg_slot;
+
+/// One factor of a product: the rows of a slot, `ld` floats apart, times a packed [k, n].
+typedef struct {
+  uint32_t slot;
+  uint32_t k;
+  size_t ld;
+  const float *packed;
+} cg_factor;
+
+/// result[rows, n] = start + Σ over factors.
+typedef struct {
+  uint32_t result;
+  uint32_t first_factor, factor_count;
+  uint32_t start;  // cg_start
+  size_t n, ld;
+  const float *bias;
+} cg_step_product;
+
+/// A run of products, or of elementwise operations.
+typedef struct {
+  uint32_t is_products;
+  uint32_t first, count;
+} cg_stage;
+
+/// What is done at every step: stages in order, over `rows` [step] rows of `width` columns.
+/// Elementwise stages go tile by tile: `tile_rows` rows of `tile_columns` columns, which divide `width`
+/// into whole vectors; tile_rows > 1 only where tile_columns == width.
+typedef struct {
+  const cg_stage *stages;
+  size_t stage_count;
+  const cg_step_product *products;
+  const cg_factor *factors;
+  size_t most_factors;  // of one product
+  const cg_operation *operations;
+  size_t slot_count;
+  size_t width, tile_rows, tile_columns;
+} cg_program;
+
+/// Runs the program over the steps first, first ± 1, … (count of them; forward unless `backward`).
+/// rows[step] is the number of active rows. `scratch` holds 2 · slot_count pointers and `terms`
+/// most_factors terms, both used by this call alone.
+void cg_sweep(const cg_program *program, const cg_slot *slots, const uint32_t *rows, size_t first,
+              size_t count, int backward, float **scratch, cg_term *terms);
+
 #ifdef __cplusplus
 }
 #endif
