@@ -12,6 +12,8 @@ public struct Tensor {
   public let storage: Storage
   /// The place of the first number in `storage`.
   public let offset: Int
+  /// Where gradients with respect to this tensor go; nil when nobody asks for them.
+  var source: GradientSource?
 
   /// A window of `shape` into `storage`, from `offset` on.
   public init(storage: Storage, offset: Int = 0, shape: [Int]) {
