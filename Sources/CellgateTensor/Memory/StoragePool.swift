@@ -45,6 +45,7 @@ final class StoragePool: Sendable {
   private static let slack = 64 << 20
   private static let hugePage = 2 << 20
   private static let hugeThreshold = 4 << 20
+  private static let adviceHugePage: Int32 = 14  // MADV_HUGEPAGE of Linux
 
   private let state = Mutex(State())
 
@@ -129,7 +130,7 @@ final class StoragePool: Sendable {
       preconditionFailure("Storage: the system refused \(size) bytes of memory")
     }
     #if os(Linux)
-      if huge { unsafe _ = madvise(address, size, 14 /* MADV_HUGEPAGE */) }
+      if huge { unsafe _ = madvise(address, size, adviceHugePage) }
     #endif
     return UInt(bitPattern: address)
   }
