@@ -51,7 +51,11 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
-    tests("CellgateTensor", ["CellgateTensor", "CellgateKernels"]),
+    .target(
+      name: "CellgateTestSupport", dependencies: ["CellgateTensor"], path: "Tests/CellgateTestSupport",
+      swiftSettings: swiftSettings),
+    tests("CellgateTensor", ["CellgateTensor", "CellgateKernels", "CellgateTestSupport"]),
+    tests("CellgateNN", ["CellgateNN", "CellgateTensor", "CellgateTestSupport"]),
     tests("CellgateFormats", ["CellgateFormats", "CellgateTensor"]),
   ],
   swiftLanguageModes: [.v6],
