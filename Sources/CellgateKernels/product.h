@@ -12,10 +12,12 @@ INLINE size_t panel_vectors(size_t n, size_t p) {
 
 static size_t packed_count(size_t k, size_t n) { return k * ((n + LANES - 1) / LANES) * LANES; }
 
-static void pack(size_t k, size_t n, const float *source, size_t k_stride, size_t n_stride, float *packed) {
-  for (size_t p = 0; p * PANEL < n; p++) {
-    size_t width = panel_vectors(n, p) * LANES;
-    size_t columns = n - p * PANEL < width ? n - p * PANEL : width;
+static void pack(size_t k, size_t n, size_t result_width, const float *source, size_t k_stride,
+                 size_t n_stride, float *packed) {
+  for (size_t p = 0; p * PANEL < result_width; p++) {
+    size_t width = panel_vectors(result_width, p) * LANES;
+    size_t left = n > p * PANEL ? n - p * PANEL : 0;
+    size_t columns = left < width ? left : width;
     const float *from = source + p * PANEL * n_stride;
     if (n_stride == 1) {
       for (size_t i = 0; i < k; i++) {

@@ -53,7 +53,12 @@ const char *cg_isa_at(size_t index) {
 size_t cg_packed_count(size_t k, size_t n) { return cg_isa_active()->packed_count(k, n); }
 
 void cg_pack(size_t k, size_t n, const float *source, size_t k_stride, size_t n_stride, float *packed) {
-  cg_isa_active()->pack(k, n, source, k_stride, n_stride, packed);
+  cg_isa_active()->pack(k, n, n, source, k_stride, n_stride, packed);
+}
+
+void cg_pack_padded(size_t k, size_t n, size_t width, const float *source, size_t k_stride,
+                    size_t n_stride, float *packed) {
+  cg_isa_active()->pack(k, n, width, source, k_stride, n_stride, packed);
 }
 
 void cg_product(size_t m, size_t n, const cg_term *terms, size_t term_count, cg_start start,

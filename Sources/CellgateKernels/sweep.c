@@ -28,8 +28,7 @@ void cg_sweep(const cg_program *program, const cg_slot *slots, const uint32_t *r
     if (rows[step] == 0) continue;
     for (size_t s = 0; s < program->slot_count; s++) {
       const cg_slot *slot = slots + s;
-      at[s] = step == 0 && slot->first ? slot->first
-                                       : slot->base + (slot->offset ? slot->offset[step] : 0);
+      at[s] = slot->base + (slot->offset ? slot->offset[step] : 0);
     }
     for (size_t i = 0; i < program->stage_count; i++) {
       const cg_stage *stage = program->stages + i;

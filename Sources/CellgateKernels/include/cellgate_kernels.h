@@ -37,6 +37,11 @@ size_t cg_packed_count(size_t k, size_t n);
 /// `packed` holds `cg_packed_count(k, n)` floats, aligned to 64 bytes, and does not overlap `source`.
 void cg_pack(size_t k, size_t n, const float *source, size_t k_stride, size_t n_stride, float *packed);
 
+/// The same for a product of `width` >= n columns, the last of which are zeros; `packed` holds
+/// `cg_packed_count(k, width)` floats.
+void cg_pack_padded(size_t k, size_t n, size_t width, const float *source, size_t k_stride,
+                    size_t n_stride, float *packed);
+
 /// One term of a sum of products: a [m, k] with rows `lda` apart, times a packed [k, n].
 typedef struct {
   const float *a;
@@ -110,11 +115,9 @@ typedef enum {
   CG_TILE = 2      // scratch for one tile, or a constant tile
 } cg_layout;
 
-/// Where a slot lies at each step: `first` at step 0 if that is set, else base + offset[step], or just
-/// base without offsets.
+/// Where a slot lies at each step: base + offset[step], or base without offsets.
 typedef struct {
   float *base;
-  float *first;
   const size_t *offset;
   uint32_t layout;
 } cg_slot;
