@@ -1,0 +1,95 @@
+import Foundation
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Glibc
+#endif
+
+/// Writes a file whole or not at all.
+///
+///     try AtomicFile.write(Data(text.utf8), to: "run/config.json")
+///
+/// The bytes go to a temporary sibling, which is synced, renamed over the file, and the folder synced. Whatever
+/// fails (full disk, quota, permission), the temporary is removed and the old file stays as it was. A symbolic
+/// link is followed: its target is replaced.
+public enum AtomicFile {
+  /// Replaces the file at `path` by `data`; throws `cannotCreate` or `cannotWrite`.
+  public static func write(_ data: Data, to path: String) throws(FileError) {
+    try write(to: path) { file throws(FileError) in try file.write(data) }
+  }
+
+  /// Replaces the file at `path` by what `body` writes, piece by piece; throws `cannotCreate`, `cannotWrite` or
+  /// what `body` throws.
+  public static func write(
+    to path: String, _ body: (OutputFile) throws(FileError) -> Void
+  ) throws(FileError) {
+    let target = try resolve(path)
+    let (temporary, file) = try createTemporary(beside: target, for: path)
+    do throws(FileError) {
+      try body(file)
+      try file.sync()
+      try file.close()
+    } catch {
+      _ = unsafe unlink(temporary)
+      throw error
+    }
+    try move(temporary, to: path)
+  }
+
+  /// Renames a synced file over the file at `path` and syncs the folder; on failure `temporary` is removed.
+  package static func move(_ temporary: String, to path: String) throws(FileError) {
+    let target = try resolve(path)
+    guard unsafe rename(temporary, target) == 0 else {
+      let reason = systemReason(errno)
+      _ = unsafe unlink(temporary)
+      throw .cannotCreate(file: path, reason: reason)
+    }
+    let descriptor = unsafe open(folder(of: target), O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .cannotWrite(file: path, reason: systemReason(errno)) }
+    try OutputFile(descriptor: descriptor, path: path).sync()
+  }
+
+  /// The folder part of a path; "." when there is none.
+  package static func folder(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  /// Follows a symbolic link and refuses folders and devices.
+  private static func resolve(_ path: String) throws(FileError) -> String {
+    guard !path.isEmpty, path.last != "/" else {
+      throw .cannotCreate(file: path, reason: "is not a file name")
+    }
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else { return path }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      let isFolder = status.st_mode & S_IFMT == S_IFDIR
+      throw .cannotCreate(file: path, reason: isFolder ? "is a folder" : "is not a regular file")
+    }
+    guard let resolved = unsafe realpath(path, nil) else {
+      throw .cannotCreate(file: path, reason: systemReason(errno))
+    }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+
+  private static func createTemporary(
+    beside target: String, for path: String
+  ) throws(FileError) -> (String, OutputFile) {
+    let name = target.split(separator: "/").last.map(String.init) ?? ""
+    let stem = name.utf8.count <= 200 ? name : "cellgate"  // a file name holds 255 bytes
+    while true {
+      let mark = String(UInt64.random(in: .min ... .max), radix: 16)
+      let temporary = folder(of: target) + "/.\(stem).\(mark).tmp"
+      let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+      if descriptor >= 0 { return (temporary, OutputFile(descriptor: descriptor, path: path)) }
+      let code = errno
+      guard code == EEXIST || code == EINTR else {
+        throw .cannotCreate(file: path, reason: systemReason(code))
+      }
+    }
+  }
+}

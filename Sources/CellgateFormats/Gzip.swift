@@ -1,0 +1,125 @@
+import CZlib
+import Foundation
+
+/// What is wrong with gzip data.
+public enum GzipError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The data does not start with gzip's magic bytes.
+  case notGzip(file: String)
+  /// The data ends in the middle of a member.
+  case truncated(file: String)
+  /// The CRC-32 does not fit the decompressed bytes.
+  case wrongChecksum(file: String)
+  /// The length at a member's end does not fit the decompressed bytes.
+  case wrongLength(file: String)
+  /// The compressed stream is damaged; `reason` is zlib's text.
+  case corrupt(file: String, reason: String)
+  /// Bytes behind the last member are no further member.
+  case trailingBytes(file: String, count: Int)
+  /// The data decompress to more bytes than the caller accepts.
+  case tooLarge(file: String, limit: Int)
+  /// zlib could not allocate its window.
+  case outOfMemory(file: String)
+
+  /// One line naming the file and what is wrong.
+  public var description: String {
+    switch self {
+    case .notGzip(let file): "\(file): not a gzip file"
+    case .truncated(let file): "\(file): the gzip data end too early; the file is truncated"
+    case .wrongChecksum(let file): "\(file): the gzip checksum (CRC-32) does not fit; the file is damaged"
+    case .wrongLength(let file): "\(file): the gzip length does not fit; the file is damaged"
+    case .corrupt(let file, let reason): "\(file): damaged gzip data: \(reason)"
+    case .trailingBytes(let file, let count): "\(file): \(count) bytes behind the gzip data"
+    case .tooLarge(let file, let limit): "\(file): decompresses to more than \(limit) bytes"
+    case .outOfMemory(let file): "\(file): no memory to decompress"
+    }
+  }
+}
+
+/// Gzip members (RFC 1952) through zlib.
+public enum Gzip {
+  /// True when the bytes start with gzip's magic, 1F 8B.
+  public static func isGzip(_ bytes: [UInt8]) -> Bool { bytes.starts(with: [0x1F, 0x8B]) }
+
+  /// Decompresses all members of `bytes` into at most `limit` bytes; `file` is the name in errors.
+  public static func decompress(
+    _ bytes: [UInt8], file: String, limit: Int
+  ) throws(GzipError) -> [UInt8] {
+    guard isGzip(bytes) else { throw .notGzip(file: file) }
+    var stream = unsafe z_stream()
+    let started = unsafe inflateInit2_(&stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+    guard started == Z_OK else { throw .outOfMemory(file: file) }
+    defer { unsafe inflateEnd(&stream) }
+
+    var output: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 18)
+    var position = 0
+    while true {
+      let (status, taken, given) = unsafe inflateOnce(&stream, bytes, from: position, into: &buffer)
+      position += taken
+      guard given <= limit - output.count else { throw .tooLarge(file: file, limit: limit) }
+      output += buffer[..<given]
+      switch status {
+      case Z_OK: continue
+      case Z_BUF_ERROR: throw .truncated(file: file)  // no progress: the input is used up
+      case Z_STREAM_END:
+        if position == bytes.count { return output }
+        guard isGzip(Array(bytes[position..<min(position + 2, bytes.count)])) else {
+          throw .trailingBytes(file: file, count: bytes.count - position)
+        }
+        unsafe inflateReset(&stream)
+      case Z_MEM_ERROR: throw .outOfMemory(file: file)
+      default:
+        let reason = unsafe stream.msg.map { unsafe String(cString: $0) } ?? "zlib error \(status)"
+        switch reason {
+        case "incorrect data check": throw .wrongChecksum(file: file)
+        case "incorrect length check": throw .wrongLength(file: file)
+        default: throw .corrupt(file: file, reason: reason)
+        }
+      }
+    }
+  }
+
+  /// One gzip member that holds `bytes`, without name or time, so that equal bytes give equal members.
+  public static func compress(_ bytes: [UInt8]) -> [UInt8] {
+    var stream = unsafe z_stream()
+    let started = unsafe deflateInit2_(
+      &stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
+      Int32(MemoryLayout<z_stream>.size))
+    precondition(started == Z_OK, "zlib cannot start")
+    defer { unsafe deflateEnd(&stream) }
+    precondition(bytes.count < 1 << 31, "compresses less than 2 GiB at once")
+    var output = [UInt8](repeating: 0, count: Int(unsafe deflateBound(&stream, uLong(bytes.count))) + 32)
+    var input = bytes
+    let (count, capacity) = (uInt(input.count), uInt(output.count))
+    unsafe input.withUnsafeMutableBufferPointer { (from) in
+      unsafe output.withUnsafeMutableBufferPointer { (to) in
+        unsafe stream.next_in = from.baseAddress
+        unsafe stream.avail_in = count
+        unsafe stream.next_out = to.baseAddress
+        unsafe stream.avail_out = capacity
+        let status = unsafe deflate(&stream, Z_FINISH)
+        precondition(status == Z_STREAM_END, "deflateBound gives room for everything")
+      }
+    }
+    return Array(output[..<Int(unsafe stream.total_out)])
+  }
+
+  /// One call of inflate: its status, and the bytes taken from the input and given to the buffer.
+  private static func inflateOnce(
+    _ stream: inout z_stream, _ bytes: [UInt8], from position: Int, into buffer: inout [UInt8]
+  ) -> (status: Int32, taken: Int, given: Int) {
+    let available = min(bytes.count - position, 1 << 30)
+    let capacity = buffer.count
+    let status = unsafe bytes.withUnsafeBufferPointer { (input) in
+      unsafe buffer.withUnsafeMutableBufferPointer { (output) in
+        // zlib's interface is not const but inflate only reads its input.
+        unsafe stream.next_in = UnsafeMutablePointer(mutating: input.baseAddress.map { unsafe $0 + position })
+        unsafe stream.avail_in = uInt(available)
+        unsafe stream.next_out = output.baseAddress
+        unsafe stream.avail_out = uInt(capacity)
+        return unsafe inflate(&stream, Z_NO_FLUSH)
+      }
+    }
+    return unsafe (status, available - Int(stream.avail_in), capacity - Int(stream.avail_out))
+  }
+}

@@ -1,0 +1,113 @@
+import Foundation
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Glibc
+#endif
+
+/// A file being written: every call writes all its bytes or throws.
+public final class OutputFile {
+  /// The name used in errors: the file that the user asked for.
+  public let path: String
+  private var descriptor: Int32
+
+  /// Takes over an open descriptor; closed by `close()` or at the latest with the object.
+  package init(descriptor: Int32, path: String) {
+    self.descriptor = descriptor
+    self.path = path
+  }
+
+  /// Opens `path` with the flags of open(2), mode 0666 less the user's mask; throws `cannotCreate`.
+  package convenience init(opening path: String, flags: Int32) throws(FileError) {
+    let opened = unsafe open(path, flags | O_CLOEXEC, 0o666)
+    guard opened >= 0 else { throw .cannotCreate(file: path, reason: systemReason(errno)) }
+    self.init(descriptor: opened, path: path)
+  }
+
+  deinit {
+    if descriptor >= 0 { _ = Self.closeDescriptor(descriptor) }
+  }
+
+  /// Appends raw bytes; throws `cannotWrite`.
+  public func write(bytes: UnsafeRawBufferPointer) throws(FileError) {
+    var done = 0
+    while done < bytes.count {
+      let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[done...])
+      let count = unsafe Self.writeOnce(descriptor, rest)
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else {
+        throw .cannotWrite(file: path, reason: count < 0 ? systemReason(errno) : "nothing was written")
+      }
+      done += count
+    }
+  }
+
+  /// Appends the bytes of an array of plain numbers in the machine's order (little-endian); throws `cannotWrite`.
+  public func write<Value: BitwiseCopyable>(_ values: [Value]) throws(FileError) {
+    var failure: FileError?
+    unsafe values.withUnsafeBytes { (bytes) in
+      do throws(FileError) { unsafe try write(bytes: bytes) } catch { failure = error }
+    }
+    if let failure { throw failure }
+  }
+
+  /// Appends data; throws `cannotWrite`.
+  public func write(_ data: Data) throws(FileError) {
+    var failure: FileError?
+    unsafe data.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) in
+      do throws(FileError) { unsafe try write(bytes: bytes) } catch { failure = error }
+    }
+    if let failure { throw failure }
+  }
+
+  /// Appends text as UTF-8; throws `cannotWrite`.
+  public func write(_ text: String) throws(FileError) { try write(Array(text.utf8)) }
+
+  /// Waits until the bytes are on the disk; throws `cannotWrite`.
+  package func sync() throws(FileError) {
+    guard fsync(descriptor) == 0 || errno == EINVAL || errno == ENOTSUP else {
+      throw .cannotWrite(file: path, reason: systemReason(errno))
+    }
+  }
+
+  /// Cuts or extends the file to `size` bytes; throws `cannotWrite`.
+  package func truncate(to size: Int) throws(FileError) {
+    guard ftruncate(descriptor, off_t(size)) == 0 else {
+      throw .cannotWrite(file: path, reason: systemReason(errno))
+    }
+  }
+
+  /// True when no other process holds this file's lock; kept until the file is closed.
+  package func lock() -> Bool { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }
+
+  /// Closes the file; throws `cannotWrite` when the system reports a late failure.
+  package func close() throws(FileError) {
+    guard descriptor >= 0 else { return }
+    let code = Self.closeDescriptor(descriptor)
+    descriptor = -1
+    if code != 0 { throw .cannotWrite(file: path, reason: systemReason(code)) }
+  }
+
+  private static func closeDescriptor(_ descriptor: Int32) -> Int32 {
+    #if canImport(Darwin)
+      Darwin.close(descriptor) == 0 ? 0 : errno
+    #elseif canImport(Musl)
+      Musl.close(descriptor) == 0 ? 0 : errno
+    #else
+      Glibc.close(descriptor) == 0 ? 0 : errno
+    #endif
+  }
+
+  private static func writeOnce(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
+    #if canImport(Darwin)
+      unsafe Darwin.write(descriptor, bytes.baseAddress, min(bytes.count, 1 << 30))
+    #elseif canImport(Musl)
+      unsafe Musl.write(descriptor, bytes.baseAddress, min(bytes.count, 1 << 30))
+    #else
+      unsafe Glibc.write(descriptor, bytes.baseAddress, min(bytes.count, 1 << 30))
+    #endif
+  }
+}

@@ -1,0 +1,114 @@
+import Foundation
+
+/// A line chart, such as learning curves, as one self-contained SVG 1.1 text: no script, no external font.
+///
+///     var chart = SVGChart(title: "adding", xLabel: "updates", yLabel: "mean squared error")
+///     chart.yScale = .log
+///     chart.series = [.init(name: "lstm", points: curve)]
+///     chart.references = [.init(label: "baseline", value: 0.167)]
+///     try AtomicFile.write(Data(chart.render().utf8), to: "curves.svg")
+///
+/// Equal charts give equal texts. A point that is not finite, or not positive on a logarithmic axis, breaks its
+/// line. The legend stands above the plot and the labels of the reference lines beside it, so neither covers a
+/// curve.
+public struct SVGChart: Sendable, Equatable {
+  /// How values map to heights.
+  public enum Scale: Sendable { case linear, log }
+
+  /// One place on a curve.
+  public struct Point: Sendable, Equatable {
+    /// The horizontal value, such as an update's number.
+    public var x: Double
+    /// The vertical value, such as a loss.
+    public var y: Double
+
+    /// A point at (x, y).
+    public init(_ x: Double, _ y: Double) {
+      self.x = x
+      self.y = y
+    }
+  }
+
+  /// The spread around a curve at one place.
+  public struct Interval: Sendable, Equatable {
+    /// The horizontal value.
+    public var x: Double
+    /// The lower bound of the vertical value.
+    public var lower: Double
+    /// The upper bound of the vertical value.
+    public var upper: Double
+
+    /// The interval from `lower` to `upper` at `x`.
+    public init(_ x: Double, lower: Double, upper: Double) {
+      self.x = x
+      self.lower = lower
+      self.upper = upper
+    }
+  }
+
+  /// A named curve; its colour follows from its place in `series`.
+  public struct Series: Sendable, Equatable {
+    /// The text in the legend.
+    public var name: String
+    /// The curve, in the order it is drawn.
+    public var points: [Point]
+    /// A shaded spread behind the curve; empty for none.
+    public var band: [Interval]
+
+    /// A curve with an optional spread.
+    public init(name: String, points: [Point], band: [Interval] = []) {
+      self.name = name
+      self.points = points
+      self.band = band
+    }
+  }
+
+  /// A horizontal line with a label, such as a trivial baseline.
+  public struct Reference: Sendable, Equatable {
+    /// The text beside the line.
+    public var label: String
+    /// The line's vertical value.
+    public var value: Double
+
+    /// A line at `value`.
+    public init(label: String, value: Double) {
+      self.label = label
+      self.value = value
+    }
+  }
+
+  /// The heading.
+  public var title: String
+  /// A smaller line under the heading; empty for none.
+  public var subtitle = ""
+  /// The text under the horizontal axis.
+  public var xLabel: String
+  /// The text over the vertical axis.
+  public var yLabel: String
+  /// The vertical axis' scale.
+  public var yScale = Scale.linear
+  /// The curves, drawn in order.
+  public var series: [Series] = []
+  /// The reference lines.
+  public var references: [Reference] = []
+  /// The width of the picture in pixels.
+  public var width = 860
+  /// The height of the picture in pixels.
+  public var height = 500
+
+  /// A chart without curves.
+  public init(title: String, xLabel: String, yLabel: String) {
+    self.title = title
+    self.xLabel = xLabel
+    self.yLabel = yLabel
+  }
+
+  /// The colours of the series in order, told apart with any colour vision (Okabe and Ito 2008, without the
+  /// yellow that is too pale for a line); series beyond these repeat them with dashes.
+  public static let palette = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#404040"]
+
+  static let dashes = ["", "7 4", "2 4", "10 4 2 4"]
+
+  static func colour(_ index: Int) -> String { palette[index % palette.count] }
+  static func dash(_ index: Int) -> String { dashes[index / palette.count % dashes.count] }
+}

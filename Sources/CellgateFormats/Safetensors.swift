@@ -1,0 +1,102 @@
+import Foundation
+
+/// A safetensors file: named arrays of numbers, and metadata as strings; weights as data and nothing else.
+///
+///     let file = try Safetensors(path: "model.safetensors")
+///     let weights = try file.floats("cell.weight_ih", shape: [512, 28])
+///
+/// The layout is an unsigned 64-bit little-endian header length N, N bytes of JSON, and the numbers,
+/// little-endian and row-major. The reader trusts nothing: the header is at most 100 MB, strict JSON without
+/// duplicate names, and the tensors must cover the rest of the file exactly, one behind the other. Opening reads
+/// the header only; each access reads its tensor from the disk straight into the array returned.
+///
+/// Source: https://github.com/huggingface/safetensors#format
+public struct Safetensors: Sendable {
+  /// The largest header accepted, in bytes, as in the reference implementation.
+  public static let headerLimit = 100_000_000
+
+  /// The name used in errors.
+  public let file: String
+  /// The strings under `__metadata__`; empty when there are none.
+  public let metadata: [String: String]
+  /// What is in the file, in the order of the bytes.
+  public let tensors: [TensorInfo]
+
+  let source: Source
+  let dataStart: Int
+  let index: [String: Int]
+
+  /// The type of a tensor's numbers, named as in the file.
+  public enum Dtype: String, Sendable, CaseIterable {
+    case bool = "BOOL"
+    case u8 = "U8"
+    case i8 = "I8"
+    case u16 = "U16"
+    case i16 = "I16"
+    case f16 = "F16"
+    case bf16 = "BF16"
+    case u32 = "U32"
+    case i32 = "I32"
+    case f32 = "F32"
+    case u64 = "U64"
+    case i64 = "I64"
+    case f64 = "F64"
+
+    /// Bytes per number.
+    public var size: Int {
+      switch self {
+      case .bool, .u8, .i8: 1
+      case .u16, .i16, .f16, .bf16: 2
+      case .u32, .i32, .f32: 4
+      case .u64, .i64, .f64: 8
+      }
+    }
+  }
+
+  /// One tensor's entry in the header.
+  public struct TensorInfo: Sendable, Equatable {
+    /// The tensor's name, unique in the file.
+    public let name: String
+    /// The type of its numbers.
+    public let dtype: Dtype
+    /// Its dimensions, the rightmost changing fastest; empty for a scalar.
+    public let shape: [Int]
+    /// The bytes it takes, counted from the first byte behind the header.
+    public let bytes: Range<Int>
+  }
+
+  /// Where the bytes come from.
+  enum Source: Sendable {
+    case disk(InputFile)
+    case memory([UInt8])
+
+    var size: Int {
+      switch self {
+      case .disk(let file): file.size
+      case .memory(let bytes): bytes.count
+      }
+    }
+
+    func read<Value: BitwiseCopyable>(
+      at offset: Int, count: Int, as type: Value.Type = Value.self
+    ) throws(SafetensorsError) -> [Value] {
+      switch self {
+      case .disk(let file):
+        do throws(FileError) { return try file.read(at: offset, count: count) } catch { throw .file(error) }
+      case .memory(let bytes):
+        return unsafe [Value](unsafeUninitializedCapacity: count) { buffer, filled in
+          unsafe bytes.withUnsafeBytes { (all) in
+            let part = unsafe UnsafeRawBufferPointer(
+              rebasing: all[offset..<offset + count * MemoryLayout<Value>.stride])
+            unsafe UnsafeMutableRawBufferPointer(buffer).copyMemory(from: part)
+          }
+          filled = count
+        }
+      }
+    }
+  }
+}
+
+#if _endian(big)
+  #error("Safetensors files are little-endian and are read without swapping")
+#endif
