@@ -32,7 +32,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     library("CellgateTensor", ["CellgateKernels"]),
     library("CellgateCells", ["CellgateKernels", "CellgateTensor"]),
-    library("CellgateNN", ["CellgateTensor", "CellgateCells"]),
+    library("CellgateNN", ["CellgateKernels", "CellgateTensor", "CellgateCells"]),
     library("CellgateFormats", ["CellgateTensor", "CZlib"]),
     library("CellgateTraining", ["CellgateTensor", "CellgateCells", "CellgateNN", "CellgateFormats"]),
     library(

@@ -86,6 +86,18 @@ import Synchronization
     busy.store(false, ordering: .releasing)
   }
 
+  /// Runs `body` once for each of the disjoint ranges of `grain` numbers (the last may be shorter) that
+  /// cover 0 ..< count. A count up to `grain` runs on the calling thread.
+  public func run(over count: Int, grain: Int = 1 << 14, _ body: (Range<Int>) -> Void) {
+    precondition(count >= 0 && grain > 0, "ThreadPool: a count of \(count) in chunks of \(grain)")
+    let chunks = count / grain + (count % grain == 0 ? 0 : 1)
+    if chunks <= 1 {
+      body(0..<count)
+    } else {
+      run(chunks) { chunk in body(chunk * grain..<min(count, (chunk + 1) * grain)) }
+    }
+  }
+
   // MARK: Both sides
 
   /// Claims one task and runs it; false when none is left to claim.

@@ -27,6 +27,7 @@ import Testing
     var streams = [
       RandomStream(seed: 0, name: "a"), RandomStream(seed: 1, name: "a"), RandomStream(seed: 0, name: "b"),
       RandomStream(seed: 0, name: "a", step: 1), RandomStream(seed: 0, name: "", step: 0),
+      RandomStream(seed: 0, name: "a").child("a"), RandomStream(seed: 0, name: "a").child("b"),
     ]
     let firsts = streams.indices.map { streams[$0].nextLong() }
     #expect(Set(firsts).count == streams.count)

@@ -6,12 +6,7 @@ enum Elementwise {
   /// Calls `body` for disjoint ranges that cover 0 ..< count.
   @inline(__always)
   static func chunks(_ count: Int, grain: Int = Elementwise.grain, _ body: (Range<Int>) -> Void) {
-    let chunks = (count + grain - 1) / grain
-    if chunks <= 1 {
-      body(0..<count)
-    } else {
-      ThreadPool.shared.run(chunks) { chunk in body(chunk * grain..<min(count, (chunk + 1) * grain)) }
-    }
+    ThreadPool.shared.run(over: count, grain: grain, body)
   }
 
   /// f(x) for every number.

@@ -18,9 +18,18 @@ public struct RandomStream: Sendable, Equatable {
   public init(seed: UInt64, name: String, step: UInt64 = 0) {
     self.seed = seed
     position = 0
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325  // FNV-1a over the name's bytes
-    for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-    stream = Self.mixed(hash &+ Self.mixed(step &* 0x9E37_79B9_7F4A_7C15))
+    stream = Self.mixed(Self.hash(name) &+ Self.mixed(step &* 0x9E37_79B9_7F4A_7C15))
+  }
+
+  private init(seed: UInt64, stream: UInt64) {
+    self.seed = seed
+    self.stream = stream
+    position = 0
+  }
+
+  /// A stream of its own for a part of what this one is for; it does not depend on `position`.
+  public func child(_ name: String) -> RandomStream {
+    RandomStream(seed: seed, stream: Self.mixed(stream &+ Self.mixed(Self.hash(name))))
   }
 
   /// Two streams are equal when they will give the same numbers.
@@ -133,6 +142,13 @@ public struct RandomStream: Sendable, Equatable {
 
   static func unit(_ word: UInt32) -> Float {
     Float(word >> 8) * 0x1p-24
+  }
+
+  /// FNV-1a over the bytes of `name`.
+  private static func hash(_ name: String) -> UInt64 {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+    return hash
   }
 
   /// The finaliser of SplitMix64 (Steele et al. 2014).
