@@ -55,10 +55,11 @@ let package = Package(
       name: "CellgateTestSupport", dependencies: ["CellgateTensor"], path: "Tests/CellgateTestSupport",
       swiftSettings: swiftSettings),
     tests("CellgateTensor", ["CellgateTensor", "CellgateKernels", "CellgateTestSupport"]),
-    tests("CellgateNN", ["CellgateNN", "CellgateTensor", "CellgateTestSupport"]),
     tests(
-      "CellgateCells", ["CellgateCells", "CellgateTensor", "CellgateKernels", "CellgateFormats"],
+      "CellgateNN",
+      ["CellgateNN", "CellgateCells", "CellgateTensor", "CellgateFormats", "CellgateTestSupport"],
       resources: [.copy("Golden")]),
+    tests("CellgateCells", ["CellgateCells", "CellgateTensor", "CellgateKernels"]),
     tests("CellgateFormats", ["CellgateFormats", "CellgateTensor"]),
   ],
   swiftLanguageModes: [.v6],

@@ -1,0 +1,211 @@
+import CellgateCells
+import CellgateTensor
+
+/// Layers of a recurrent cell over whole sequences, in one or both directions.
+///
+/// ```swift
+/// let recurrent = Recurrent(cell: .lstmWM, inputSize: 2, hiddenSize: 128, stream: stream)
+/// let result = recurrent(x, context: context)   // x [T, B, 2]
+/// result.output                                 // [T, B, 128]
+/// result.last                                   // [B, 128]
+/// ```
+///
+/// Past a sequence's length the output is 0 and the states stay as they were at its last valid step; the
+/// reverse direction runs over the valid part only. Parameters bear PyTorch's names: `weight_ih_l0`,
+/// `weight_ih_l0_reverse`, `weight_ih_l1`, …
+public final class Recurrent: Module {
+  /// The cell of all layers and directions.
+  public let cell: Cell
+  /// I and H.
+  public let inputSize: Int, hiddenSize: Int
+  /// L, and D = 1 or 2.
+  public let layers: Int, directions: Int
+  /// The share of a layer's outputs that is dropped before the next layer reads them, while training.
+  public let dropout: Float
+  /// What names this layer's dropout noise.
+  public let name: String
+
+  private let executions: [CellExecution]
+  private let parameters: [[Parameter]]
+  private let firstStates: [Parameter]
+
+  /// How the parameters start.
+  public struct Initialization: Sendable, Equatable {
+    /// T of chrono initialisation (Tallec & Ollivier 2018); nil for the cells' constants.
+    public var chronoSteps: Int?
+
+    /// As the cell says, or with chrono biases for dependencies of up to `chronoSteps` steps.
+    public init(chronoSteps: Int? = nil) { self.chronoSteps = chronoSteps }
+  }
+
+  /// Layers for inputs `[T, B, inputSize]`. With `learnsFirstStates` the first states, `h0` `[L·D, H]` and
+  /// so on, are parameters that start at 0 and are the same for every sequence.
+  public init(
+    cell: Cell, inputSize: Int, hiddenSize: Int, layers: Int = 1, bidirectional: Bool = false,
+    dropout: Float = 0, learnsFirstStates: Bool = false, initialization: Initialization = Initialization(),
+    name: String = "recurrent", instructions: InstructionSet = .active, stream: RandomStream
+  ) {
+    precondition(layers > 0, "Recurrent: \(layers) layers")
+    precondition(dropout >= 0 && dropout < 1, "Recurrent: dropout \(dropout) is not in [0, 1)")
+    self.cell = cell
+    self.inputSize = inputSize
+    self.hiddenSize = hiddenSize
+    self.layers = layers
+    let directions = bidirectional ? 2 : 1
+    self.directions = directions
+    self.dropout = dropout
+    self.name = name
+    let executions = (0..<layers).map { layer in
+      CellExecution(
+        cell: cell, inputSize: layer == 0 ? inputSize : directions * hiddenSize, hiddenSize: hiddenSize,
+        instructions: instructions)
+    }
+    self.executions = executions
+    var parameters: [[Parameter]] = []
+    for layer in 0..<layers {
+      for direction in 0..<directions {
+        let suffix = Recurrent.suffix(layer: layer, direction: direction)
+        parameters.append(
+          cell.parameters.map { definition in
+            let shape = definition.shape(inputSize: executions[layer].inputSize, hiddenSize: hiddenSize)
+            let initializer = Recurrent.initializer(definition, hiddenSize: hiddenSize, initialization)
+            return Parameter(initializer(shape, stream: stream.child(definition.name + suffix)))
+          })
+      }
+    }
+    self.parameters = parameters
+    firstStates =
+      learnsFirstStates ? cell.states.map { _ in Parameter(.zeros([layers * directions, hiddenSize])) } : []
+  }
+
+  private static func suffix(layer: Int, direction: Int) -> String {
+    "_l\(layer)" + (direction == 1 ? "_reverse" : "")
+  }
+
+  private static func initializer(
+    _ definition: ParameterDefinition, hiddenSize: Int, _ initialization: Initialization
+  ) -> Initializer {
+    switch definition.start {
+    case .xavier: .xavierUniform(blocks: definition.gates.count)
+    case .orthogonal: .orthogonal(blocks: definition.gates.count)
+    case .zero: .zeros
+    case .perGate(let biases):
+      Initializer { shape, stream in
+        let blocks = biases.map { bias -> [Float] in
+          guard let steps = initialization.chronoSteps, bias.chronoSign != 0 else {
+            return Array(repeating: Float(bias.constant), count: hiddenSize)
+          }
+          let sign = Float(bias.chronoSign)
+          return Initializer.chrono(maximumSteps: steps)([hiddenSize], stream: stream.child("chrono"))
+            .scalars.map { sign * $0 }
+        }
+        return Tensor(blocks.flatMap { $0 }, shape: shape)
+      }
+    }
+  }
+
+  /// Per layer and direction the cell's parameters, then learned first states.
+  public var members: [Member] {
+    var members: [Member] = []
+    for layer in 0..<layers {
+      for direction in 0..<directions {
+        let suffix = Recurrent.suffix(layer: layer, direction: direction)
+        for (definition, parameter) in zip(cell.parameters, parameters[layer * directions + direction]) {
+          members.append(.parameter(definition.name + suffix, parameter))
+        }
+      }
+    }
+    for (state, parameter) in zip(cell.states, firstStates) {
+      members.append(.parameter(state + "0", parameter))
+    }
+    return members
+  }
+
+  /// What a pass over sequences gives.
+  public struct Result {
+    /// `[T, B, D·H]`; nil if it wasn't wanted.
+    public var output: Tensor?
+    /// Each of the cell's states after the last valid step, `[L·D, B, H]`.
+    public var finalStates: [Tensor]
+    let directions: Int
+
+    /// The last layer's output after the last valid step, `[B, D·H]`: forward, then reverse direction.
+    public var last: Tensor {
+      let count = finalStates[0].shape[0]
+      if directions == 1 { return finalStates[0][count - 1] }
+      return concatenated([finalStates[0][count - 2], finalStates[0][count - 1]])
+    }
+  }
+
+  /// Runs sequences `[T, B, I]`.
+  ///
+  /// - Parameters:
+  ///   - states: each of the cell's states, `[L·D, B, H]`; nil for zeros, or for the learned ones.
+  ///   - lengths: valid steps of each sequence, in 0...T; nil when all are T long.
+  ///   - wantsOutput: false if only the final states matter: the output is then never stored.
+  public func callAsFunction(
+    _ x: Tensor, states: [Tensor]? = nil, lengths: [Int]? = nil, context: ForwardContext = .inference(),
+    wantsOutput: Bool = true
+  ) -> Result {
+    precondition(
+      x.rank == 3 && x.shape[2] == inputSize, "Recurrent: expected [T, B, \(inputSize)], found \(x.shape)")
+    let steps = x.shape[0], batch = x.shape[1], stack = layers * directions
+    let first = states ?? firstStates.map { repeated($0.tensor, batch: batch) }
+    let given = first.isEmpty ? cell.states.map { _ in Tensor.zeros([stack, batch, hiddenSize]) } : first
+    precondition(given.count == cell.states.count, "Recurrent: expected states \(cell.states)")
+    for state in given {
+      precondition(
+        state.shape == [stack, batch, hiddenSize],
+        "Recurrent: expected states [\(stack), \(batch), \(hiddenSize)], found \(state.shape)")
+    }
+
+    let inputs = [x] + given + parameters.flatMap { $0.map(\.tensor) }
+    let saving = Operation.records(inputs)
+    var pass = RecurrentPass(
+      executions: executions, directions: directions, wantsOutput: wantsOutput,
+      needsInputGradient: x.needsGradient)
+    let outputs = pass.forward(
+      x.detached, states: given.map(\.detached), parameters: parameters.map { $0.map(\.value) },
+      steps: steps, batch: batch, lengths: lengths, saving: saving,
+      mask: dropout > 0 && context.isTraining ? { self.mask($0, context) } : nil)
+    let recorded = Operation.record(cell.name, inputs: inputs, outputs: outputs) { [pass] gradients, _ in
+      pass.backward(gradients)
+    }
+    return Result(
+      output: wantsOutput ? recorded[0] : nil, finalStates: Array(recorded.dropFirst(wantsOutput ? 1 : 0)),
+      directions: directions)
+  }
+
+  /// Numbers that are 0 with the probability of dropout, and 1 / (1 − p) otherwise.
+  private func mask(_ shape: [Int], _ context: ForwardContext) -> Tensor {
+    var stream = context.stream(name)
+    let keep = 1 / (1 - dropout)
+    let result = stream.uniform(shape)
+    let pointer = unsafe result.pointer
+    for index in 0..<result.count { unsafe pointer[index] = pointer[index] < dropout ? 0 : keep }
+    return result
+  }
+
+  /// `[S, H]` for every sequence: `[S, B, H]`.
+  private func repeated(_ state: Tensor, batch: Int) -> Tensor {
+    let rows = state.shape[0], size = state.shape[1]
+    let result = Tensor.uninitialized([rows, batch, size])
+    for row in 0..<rows {
+      for sequence in 0..<batch {
+        unsafe (result.pointer + (row * batch + sequence) * size).update(
+          from: state.pointer + row * size, count: size)
+      }
+    }
+    return Operation.record("repeated", inputs: [state], outputs: [result]) { gradients, _ in
+      guard let gradient = gradients[0] else { return [nil] }
+      let sum = Tensor.zeros([rows, size])
+      for row in 0..<rows {
+        for sequence in 0..<batch {
+          let from = unsafe gradient.pointer + (row * batch + sequence) * size
+          for unit in 0..<size { unsafe sum.pointer[row * size + unit] += from[unit] }
+        }
+      }
+      return [sum]
+    }[0]
+  }
+}

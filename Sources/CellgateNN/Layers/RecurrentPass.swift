@@ -1,0 +1,99 @@
+import CellgateCells
+import CellgateTensor
+
+/// One pass of sequences through all layers and directions, and its way back.
+struct RecurrentPass {
+  let executions: [CellExecution]
+  let directions: Int
+  let wantsOutput: Bool
+  let needsInputGradient: Bool
+  /// Per layer and direction.
+  private var saved: [CellExecution.Saved] = []
+  /// Dropout of each layer's input; nil where there is none.
+  private var masks: [Tensor?] = []
+  private var batch = 0
+  private var steps = 0
+
+  init(executions: [CellExecution], directions: Int, wantsOutput: Bool, needsInputGradient: Bool) {
+    self.executions = executions
+    self.directions = directions
+    self.wantsOutput = wantsOutput
+    self.needsInputGradient = needsInputGradient
+  }
+
+  private var hiddenSize: Int { executions[0].hiddenSize }
+  private var stateCount: Int { executions[0].cell.states.count }
+
+  /// The output `[T, B, D·H]` if wanted, then each final state `[L·D, B, H]`.
+  mutating func forward(
+    _ x: Tensor, states: [Tensor], parameters: [[Tensor]], steps: Int, batch: Int, lengths: [Int]?,
+    saving: Bool, mask: (([Int]) -> Tensor)?
+  ) -> [Tensor] {
+    self.steps = steps
+    self.batch = batch
+    let stack = executions.count * directions
+    let finals = states.map { _ in Tensor.uninitialized([stack, batch, hiddenSize]) }
+    var input = x
+    for (layer, execution) in executions.enumerated() {
+      let isLast = layer == executions.count - 1
+      if layer > 0, let mask {
+        let own = mask(input.shape)
+        input = input * own
+        masks.append(own)
+      } else {
+        masks.append(nil)
+      }
+      let output = isLast && !wantsOutput ? nil : Tensor.uninitialized([steps, batch, directions * hiddenSize])
+      for direction in 0..<directions {
+        let place = layer * directions + direction
+        let sequences = CellExecution.Sequences(
+          steps: steps, batch: batch, lengths: lengths, reversed: direction == 1)
+        let result = execution.forward(
+          input: input, states: states.map { Self.row($0, place) }, parameters: parameters[place],
+          sequences: sequences, output: output.map { .init($0, first: direction * hiddenSize) },
+          saving: saving)
+        for (final, state) in zip(finals, result.finalStates) {
+          unsafe Self.row(final, place).pointer.update(from: state.pointer, count: state.count)
+        }
+        if let one = result.saved { saved.append(one) }
+      }
+      if let output { input = output }
+    }
+    return (wantsOutput ? [input] : []) + finals
+  }
+
+  /// Gradients in the order of the operation's inputs: x, states, parameters.
+  func backward(_ gradients: [Tensor?]) -> [Tensor?] {
+    let finals = Array(gradients.dropFirst(wantsOutput ? 1 : 0))
+    var outputGradient = wantsOutput ? gradients[0] : nil
+    let stack = executions.count * directions
+    let states = (0..<stateCount).map { _ in Tensor.uninitialized([stack, batch, hiddenSize]) }
+    var parameters: [[Tensor]] = Array(repeating: [], count: stack)
+    var inputGradient: Tensor?
+    for layer in executions.indices.reversed() {
+      inputGradient = nil
+      for direction in 0..<directions {
+        let place = layer * directions + direction
+        let result = executions[layer].backward(
+          saved[place], outputGradient: outputGradient.map { .init($0, first: direction * hiddenSize) },
+          finalStateGradients: finals.map { $0.map { Self.row($0, place) } },
+          needsInputGradient: layer > 0 || needsInputGradient)
+        for (target, state) in zip(states, result.states) {
+          unsafe Self.row(target, place).pointer.update(from: state.pointer, count: state.count)
+        }
+        parameters[place] = result.parameters
+        if let gradient = result.input { inputGradient = inputGradient.map { $0 + gradient } ?? gradient }
+      }
+      if let mask = masks[layer], let gradient = inputGradient { inputGradient = gradient * mask }
+      outputGradient = inputGradient
+    }
+    return [inputGradient] + states + parameters.flatMap { $0 }
+  }
+
+  /// One row of `[L·D, B, H]`, as a window.
+  private static func row(_ tensor: Tensor, _ index: Int) -> Tensor {
+    let shape = Array(tensor.shape.dropFirst())
+    let count = shape.reduce(1, *)
+    return Tensor(storage: tensor.storage, offset: tensor.offset + index * count, shape: shape)
+  }
+}

@@ -1,0 +1,214 @@
+import CellgateCells
+import CellgateFormats
+import CellgateNN
+import CellgateTensor
+import Foundation
+import Testing
+
+/// PyTorch's autograd in Double, case by case: every cell through the reference and through the fast
+/// execution on every instruction set of this processor. `Golden/README.md` says what a case holds.
+///
+/// The cases are those of the folder in `$CELLGATE_GOLDEN`, or else the project's own.
+@Suite("GoldenVectors")
+struct GoldenVectors {
+  @Test("There are cases")
+  func thereAreCases() {
+    #expect(!GoldenCase.all.isEmpty, "no golden case in \(GoldenCase.folder.path)")
+  }
+
+  /// Double sums in another order: some dozen roundings of 1e-16.
+  @Test("The reference agrees to 1e-11", arguments: GoldenCase.all)
+  func reference(_ golden: GoldenCase) throws {
+    let file = try golden.load()
+    let computed = try file.referenceGradients()
+    try file.compare(computed, tolerance: 1e-11)
+  }
+
+  /// Float32 products and sums of some hundred terms; saturated cases lose another digit where gates cancel.
+  @Test("Every instruction set agrees to 1e-5, or 1e-4 where gates saturate", arguments: GoldenCase.all)
+  func fast(_ golden: GoldenCase) throws {
+    let file = try golden.load()
+    for instructions in InstructionSet.all {
+      let computed = try file.fastGradients(instructions)
+      try file.compare(computed, tolerance: golden.saturated ? 1e-4 : 1e-5, context: "\(instructions)")
+    }
+  }
+}
+
+/// One line of `index.json`.
+struct GoldenCase: Decodable, Sendable, CustomTestStringConvertible {
+  var file: String
+  var cell: String
+  var T: Int
+  var B: Int
+  var I: Int
+  var H: Int
+  var layers: Int
+  var bidirectional: Bool
+  var lengths: Bool
+  var saturated: Bool
+
+  var testDescription: String { file }
+
+  static let folder: URL =
+    if let path = ProcessInfo.processInfo.environment["CELLGATE_GOLDEN"], !path.isEmpty {
+      URL(fileURLWithPath: path)
+    } else {
+      Bundle.module.bundleURL.appendingPathComponent("Golden")
+    }
+
+  static let all: [GoldenCase] = {
+    guard let data = try? Data(contentsOf: folder.appendingPathComponent("index.json")) else { return [] }
+    return (try? JSONDecoder().decode([GoldenCase].self, from: data)) ?? []
+  }()
+
+  func load() throws -> GoldenFile {
+    let cell = try #require(Cell.named(cell), "no cell '\(cell)'")
+    return GoldenFile(
+      golden: self, cell: cell,
+      file: try Safetensors(path: Self.folder.appendingPathComponent(file).path))
+  }
+}
+
+/// A case with its tensors.
+struct GoldenFile {
+  let golden: GoldenCase
+  let cell: Cell
+  let file: Safetensors
+
+  private var directions: Int { golden.bidirectional ? 2 : 1 }
+  private var stack: Int { golden.layers * directions }
+  private var isStacked: Bool { stack > 1 }
+
+  private func suffix(_ place: Int) -> String {
+    isStacked ? "_l\(place / directions)" + (place % directions == 1 ? "_reverse" : "") : ""
+  }
+  private func inputSize(_ place: Int) -> Int {
+    place / directions == 0 ? golden.I : directions * golden.H
+  }
+  private func lengths() throws -> [Int]? {
+    golden.lengths ? try file.int64s("lengths").map { Int($0) } : nil
+  }
+  private func parameters(_ place: Int) throws -> [[Double]] {
+    try cell.parameters.map { definition in
+      try file.doubles(
+        definition.name + suffix(place),
+        shape: definition.shape(inputSize: inputSize(place), hiddenSize: golden.H))
+    }
+  }
+
+  /// Everything that a case compares, by the names of its tensors.
+  typealias Results = [String: [Double]]
+
+  func compare(_ results: Results, tolerance: Double, context: String = "") throws {
+    var names = ["output", "grad_input"]
+    for state in cell.states { names += [state + "n", "grad_" + state + "0"] }
+    for place in 0..<stack { names += cell.parameters.map { "grad_" + $0.name + suffix(place) } }
+    for name in names {
+      let expected = try file.doubles(name)
+      let found = try #require(results[name])
+      try #require(found.count == expected.count, "\(name)")
+      let scale = expected.map(abs).max() ?? 0
+      let error = zip(expected, found).map { abs($0 - $1) }.max() ?? 0
+      let isFinite = found.allSatisfy(\.isFinite)
+      #expect(
+        isFinite && error <= tolerance * max(scale, .leastNormalMagnitude),
+        "\(golden.file) \(context): \(name) is off by \(error / scale) of its largest magnitude")
+    }
+  }
+
+  func referenceGradients() throws -> Results {
+    let T = golden.T, B = golden.B, H = golden.H, D = directions
+    var results: Results = [:]
+    let lengths = try lengths()
+    let states = try cell.states.map { try file.doubles($0 + "0") }
+    func part(_ values: [Double], _ place: Int) -> [Double] { Array(values[place * B * H..<(place + 1) * B * H]) }
+    var passes: [ReferenceExecution.Forward] = []
+    var executions: [ReferenceExecution] = []
+    var finals = cell.states.map { _ in [Double]() }
+    var input = try file.doubles("input")
+    for layer in 0..<golden.layers {
+      var output = [Double](repeating: 0, count: T * B * D * H)
+      for direction in 0..<D {
+        let place = layer * D + direction
+        let execution = ReferenceExecution(cell: cell, inputSize: inputSize(place), hiddenSize: H)
+        let pass = execution.forward(
+          input: input, steps: T, batch: B, states: states.map { part($0, place) },
+          parameters: try parameters(place), lengths: lengths, reversed: direction == 1)
+        for row in 0..<T * B {
+          let target = row * D * H + direction * H
+          output.replaceSubrange(target..<target + H, with: pass.output[row * H..<(row + 1) * H])
+        }
+        for state in cell.states.indices { finals[state] += pass.finalStates[state] }
+        passes.append(pass)
+        executions.append(execution)
+      }
+      input = output
+    }
+    results["output"] = input
+    for (state, values) in zip(cell.states, finals) { results[state + "n"] = values }
+
+    var arriving = try file.doubles("cotangent_output")
+    let finalGradients = try cell.states.map { try file.doubles("cotangent_\($0)n") }
+    var stateGradients = cell.states.map { _ in [Double](repeating: 0, count: stack * B * H) }
+    for layer in (0..<golden.layers).reversed() {
+      var below = [Double](repeating: 0, count: T * B * inputSize(layer * D))
+      for direction in 0..<D {
+        let place = layer * D + direction
+        let own = (0..<T * B).flatMap { row in
+          Array(arriving[row * D * H + direction * H..<row * D * H + (direction + 1) * H])
+        }
+        let gradients = executions[place].backward(
+          passes[place], steps: T, batch: B, parameters: try parameters(place), outputGradient: own,
+          finalStateGradients: finalGradients.map { part($0, place) })
+        for index in below.indices { below[index] += gradients.input[index] }
+        for state in cell.states.indices {
+          stateGradients[state].replaceSubrange(place * B * H..<(place + 1) * B * H, with: gradients.states[state])
+        }
+        for (definition, values) in zip(cell.parameters, gradients.parameters) {
+          results["grad_" + definition.name + suffix(place)] = values
+        }
+      }
+      arriving = below
+    }
+    results["grad_input"] = arriving
+    for (state, values) in zip(cell.states, stateGradients) { results["grad_\(state)0"] = values }
+    return results
+  }
+
+  func fastGradients(_ instructions: InstructionSet) throws -> Results {
+    func tensor(_ name: String, shape: [Int]) throws -> Tensor {
+      Tensor(try file.doubles(name).map { Float($0) }, shape: shape)
+    }
+    let stateShape = [stack, golden.B, golden.H]
+    let recurrent = Recurrent(
+      cell: cell, inputSize: golden.I, hiddenSize: golden.H, layers: golden.layers,
+      bidirectional: golden.bidirectional, instructions: instructions,
+      stream: RandomStream(seed: 0, name: "golden"))
+    for (name, parameter) in recurrent.namedParameters() {
+      let stored = isStacked ? name : String(name.dropLast("_l0".count))
+      parameter.assign(try tensor(stored, shape: parameter.shape))
+    }
+    let input = Parameter(try tensor("input", shape: [golden.T, golden.B, golden.I]))
+    let states = try cell.states.map { Parameter(try tensor($0 + "0", shape: stateShape)) }
+    let result = recurrent(input.tensor, states: states.map(\.tensor), lengths: try lengths())
+    let output = try #require(result.output)
+    let cotangent = try tensor("cotangent_output", shape: output.shape)
+    var loss = (output * cotangent).sum()
+    for (state, final) in zip(cell.states, result.finalStates) {
+      loss = loss + (final * (try tensor("cotangent_\(state)n", shape: stateShape))).sum()
+    }
+    loss.backward()
+
+    func doubles(_ tensor: Tensor) -> [Double] { tensor.scalars.map { Double($0) } }
+    var results: Results = ["output": doubles(output), "grad_input": doubles(input.gradient)]
+    for (index, state) in cell.states.enumerated() {
+      results[state + "n"] = doubles(result.finalStates[index])
+      results["grad_\(state)0"] = doubles(states[index].gradient)
+    }
+    for (name, parameter) in recurrent.namedParameters() {
+      results["grad_" + (isStacked ? name : String(name.dropLast("_l0".count)))] = doubles(parameter.gradient)
+    }
+    return results
+  }
+}
