@@ -56,6 +56,9 @@ let package = Package(
       swiftSettings: swiftSettings),
     tests("CellgateTensor", ["CellgateTensor", "CellgateKernels", "CellgateTestSupport"]),
     tests("CellgateNN", ["CellgateNN", "CellgateTensor", "CellgateTestSupport"]),
+    tests(
+      "CellgateCells", ["CellgateCells", "CellgateTensor", "CellgateKernels", "CellgateFormats"],
+      resources: [.copy("Golden")]),
     tests("CellgateFormats", ["CellgateFormats", "CellgateTensor"]),
   ],
   swiftLanguageModes: [.v6],

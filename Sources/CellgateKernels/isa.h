@@ -5,7 +5,7 @@
 
 #include "cellgate_kernels.h"
 
-typedef struct {
+struct cg_isa {
   const char *name;
   int (*available)(void);
   size_t (*packed_count)(size_t k, size_t n);
@@ -16,7 +16,7 @@ typedef struct {
   void (*outer)(size_t rows, size_t m, size_t n, const float *a, size_t lda, const float *b, size_t ldb,
                 float *c, size_t ldc);
   void (*operate)(const cg_operation *operations, size_t count, float *const *slots, size_t n);
-} cg_isa;
+};
 
 extern const cg_isa cg_isa_portable;
 #if defined(__x86_64__)
@@ -24,7 +24,5 @@ extern const cg_isa cg_isa_avx2, cg_isa_avx512;
 #elif defined(__aarch64__)
 extern const cg_isa cg_isa_neon;
 #endif
-
-const cg_isa *cg_isa_active(void);
 
 #endif

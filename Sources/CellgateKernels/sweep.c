@@ -19,9 +19,8 @@ static void operate_on_rows(const cg_isa *isa, const cg_program *program, const 
   }
 }
 
-void cg_sweep(const cg_program *program, const cg_slot *slots, const uint32_t *rows, size_t first,
-              size_t count, int backward, float **scratch, cg_term *terms) {
-  const cg_isa *isa = cg_isa_active();
+void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_slot *slots, const uint32_t *rows,
+              size_t first, size_t count, int backward, float **scratch, cg_term *terms) {
   float **at = scratch, **tile = scratch + program->slot_count;
   for (size_t done = 0; done < count; done++) {
     const size_t step = backward ? first - done : first + done;

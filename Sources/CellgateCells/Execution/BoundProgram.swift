@@ -121,7 +121,7 @@ import CellgateTensor
         unsafe places.withUnsafeBufferPointer { places in
           unsafe active.withUnsafeBufferPointer { active in
             unsafe cg_sweep(
-              program, places.baseAddress, active.baseAddress, backward ? steps.upperBound - 1 : steps.lowerBound,
+              weights.instructions.handle, program, places.baseAddress, active.baseAddress, backward ? steps.upperBound - 1 : steps.lowerBound,
               steps.count, backward ? 1 : 0, scratch.baseAddress, terms.baseAddress)
           }
         }
@@ -139,8 +139,8 @@ import CellgateTensor
         unsafe cg_term(a: x, lda: inputSize, k: inputSize, packed: UnsafePointer(weights.matrix(factor)))
       }
       let bias = unsafe weights.bias(product.biases)
-      unsafe cg_product(
-        rows, width, terms, terms.count, bias == nil ? CG_START_ZERO : CG_START_BIAS, bias, place(product.result),
+      unsafe cg_product_with(
+        weights.instructions.handle, rows, width, terms, terms.count, bias == nil ? CG_START_ZERO : CG_START_BIAS, bias, place(product.result),
         width)
     }
   }

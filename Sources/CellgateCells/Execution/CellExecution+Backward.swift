@@ -19,7 +19,8 @@ extension CellExecution {
   ) -> Gradients {
     let layout = layout, plan = cell.plan, sequences = saved.sequences
     let weights = PackedWeights(
-      cell: cell, layout: layout, parameters: saved.parameters, programs: [plan.backward],
+      cell: cell, layout: layout, instructions: instructions, parameters: saved.parameters,
+      programs: [plan.backward],
       extra: needsInputGradient ? plan.inputFactors : [])
     let program = BoundProgram(plan.backward, layout: layout, weights: weights, cell: cell)
     let inputGradient = needsInputGradient
@@ -207,9 +208,10 @@ extension CellExecution {
     let layout = execution.layout, width = layout.width, hidden = execution.hiddenSize
     let rows = slice.rowsBefore[chunk.upperBound] - slice.rowsBefore[chunk.lowerBound]
     let plan = execution.cell.plan
+    let isa = unsafe execution.instructions.handle
     var ones: Float = 1
     for delta in sums.biasDeltas {
-      unsafe cg_outer(rows, 1, hidden, &ones, 0, deltas[delta], width, sums.bias(delta), width)
+      unsafe cg_outer_with(isa, rows, 1, hidden, &ones, 0, deltas[delta], width, sums.bias(delta), width)
     }
     var ready: StepProgram.Slot?
     var operand = unsafe operandRows
@@ -218,9 +220,9 @@ extension CellExecution {
       if gradient.operand == .input {
         let size = execution.inputSize
         if layout.transposesInputGradient {
-          unsafe cg_outer(rows, size, hidden, inputRows, size, deltas[gradient.delta], width, target, ld)
+          unsafe cg_outer_with(isa, rows, size, hidden, inputRows, size, deltas[gradient.delta], width, target, ld)
         } else {
-          unsafe cg_outer(rows, hidden, size, deltas[gradient.delta], width, inputRows, size, target, ld)
+          unsafe cg_outer_with(isa, rows, hidden, size, deltas[gradient.delta], width, inputRows, size, target, ld)
         }
         continue
       }
@@ -228,7 +230,7 @@ extension CellExecution {
         unsafe operand = rowsOfOperand(gradient.operand, chunk)
         ready = gradient.operand
       }
-      unsafe cg_outer(rows, hidden, hidden, deltas[gradient.delta], width, operand, width, target, ld)
+      unsafe cg_outer_with(isa, rows, hidden, hidden, deltas[gradient.delta], width, operand, width, target, ld)
     }
   }
 
@@ -262,7 +264,7 @@ extension CellExecution {
         a: UnsafePointer(deltas[index]), lda: width, k: execution.hiddenSize,
         packed: UnsafePointer(weights.matrix(factor)))
     }
-    unsafe cg_product(rows, size, terms, terms.count, CG_START_ZERO, nil, inputGradientRows, size)
+    unsafe cg_product_with(execution.instructions.handle, rows, size, terms, terms.count, CG_START_ZERO, nil, inputGradientRows, size)
     var from = unsafe inputGradientRows
     for step in chunk {
       for row in 0..<Int(slice.active[step]) {

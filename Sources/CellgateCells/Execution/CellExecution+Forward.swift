@@ -18,7 +18,8 @@ extension CellExecution {
     check(input: input, states: states, parameters: parameters, sequences)
     let layout = layout
     let step = saving ? cell.plan.forward : cell.plan.inference
-    let weights = PackedWeights(cell: cell, layout: layout, parameters: parameters, programs: [step])
+    let weights = PackedWeights(
+      cell: cell, layout: layout, instructions: instructions, parameters: parameters, programs: [step])
     let program = BoundProgram(step, layout: layout, weights: weights, cell: cell)
     let slices = Slice.cut(
       batch: sequences.batch, steps: sequences.steps, lengths: sequences.lengths,

@@ -11,15 +11,20 @@ public struct CellExecution: Sendable {
   public let cell: Cell
   /// I and H.
   public let inputSize: Int, hiddenSize: Int
+  /// The instructions that it uses.
+  public let instructions: InstructionSet
 
   var layout: Layout { Layout(inputSize: inputSize, hiddenSize: hiddenSize) }
 
   /// An execution for given sizes, both positive.
-  public init(cell: Cell, inputSize: Int, hiddenSize: Int) {
+  public init(
+    cell: Cell, inputSize: Int, hiddenSize: Int, instructions: InstructionSet = .active
+  ) {
     precondition(inputSize > 0 && hiddenSize > 0, "\(cell.name): sizes must be positive, found I=\(inputSize), H=\(hiddenSize)")
     self.cell = cell
     self.inputSize = inputSize
     self.hiddenSize = hiddenSize
+    self.instructions = instructions
   }
 
   /// Which sequences are run, and in which direction.

@@ -8,6 +8,7 @@ import CellgateTensor
     var isTransposed: Bool
   }
 
+  let instructions: InstructionSet
   private var arena: Arena
   private var matrices: [Key: UnsafeMutablePointer<Float>] = [:]
   private var biases: [[Block]: UnsafeMutablePointer<Float>] = [:]
@@ -15,9 +16,10 @@ import CellgateTensor
 
   /// Packs what the factors, sums of biases and vectors of these programs need, in parallel.
   init(
-    cell: Cell, layout: Layout, parameters: [Tensor], programs: [StepProgram],
+    cell: Cell, layout: Layout, instructions: InstructionSet, parameters: [Tensor], programs: [StepProgram],
     extra: [StepProgram.Factor] = []
   ) {
+    self.instructions = instructions
     var keys: [Key] = []
     var sums: [[Block]] = []
     var blocks: [Block] = []
@@ -47,7 +49,7 @@ import CellgateTensor
     let counts =
       keys.map { key in
         let size = matrixSize(key)
-        return cg_packed_count(size.k, size.width)
+        return unsafe cg_packed_count_with(instructions.handle, size.k, size.width)
       } + sums.map { _ in width } + blocks.map { _ in width * tileRows }
     arena = Arena(counts, zeros: false)
     for (index, key) in keys.enumerated() { unsafe matrices[key] = arena.take(counts[index]) }
@@ -63,9 +65,9 @@ import CellgateTensor
       guard let target = unsafe targets[key] else { return }
       let source = unsafe tensors[key.block.parameter].pointer + key.block.gate * hidden * columns
       if key.isTransposed {
-        unsafe cg_pack_padded(size.k, size.n, size.width, source, columns, 1, target)
+        unsafe cg_pack_with(instructions.handle, size.k, size.n, size.width, source, columns, 1, target)
       } else {
-        unsafe cg_pack_padded(size.k, size.n, size.width, source, 1, columns, target)
+        unsafe cg_pack_with(instructions.handle, size.k, size.n, size.width, source, 1, columns, target)
       }
     }
     for sum in sums {

@@ -2,7 +2,7 @@
 // sweeps of both over the steps of a sequence. Nothing here knows what a recurrent cell is.
 //
 // Every function below is compiled once per instruction set from the same source and chosen at run
-// time (`cg_select`). No function allocates, starts a thread, or keeps state but the choice itself.
+// time. No function allocates, starts a thread, or keeps state but the choice itself.
 // Matrices are row-major; a leading dimension (`ld…`) counts floats from one row to the next.
 
 #ifndef CELLGATE_KERNELS_H
@@ -17,16 +17,23 @@ extern "C" {
 
 // MARK: Instruction sets
 
-/// The name of the instruction set in use: "avx512", "avx2", "neon" or "portable".
-const char *cg_isa_name(void);
+/// An instruction set of this processor.
+typedef struct cg_isa cg_isa;
 
-/// Chooses an instruction set by name; 0 when this processor has it, -1 otherwise (nothing changes).
-/// Without a call the best one is taken. Not to be called while kernels run.
-int cg_select(const char *name);
+/// The instruction set in use: the one that the environment variable CELLGATE_ISA names, else the best.
+/// A name that this processor doesn't have ends the process with a line on standard error (exit code 64).
+const cg_isa *cg_isa_active(void);
 
-/// How many instruction sets this processor can run, best first, and the name of the i-th.
+/// The instruction set of this name, "avx512", "avx2", "neon" or "portable"; NULL without it here.
+const cg_isa *cg_isa_named(const char *name);
+
+/// How many instruction sets this processor can run, the i-th, best first, and its name.
 size_t cg_isa_count(void);
-const char *cg_isa_at(size_t i);
+const cg_isa *cg_isa_at(size_t i);
+const char *cg_isa_name(const cg_isa *isa);
+
+// The functions below take the one to use where operands are packed once and used for long, and use the
+// active one otherwise. What was packed for one cannot be read by another.
 
 // MARK: Matrix products
 
@@ -37,10 +44,11 @@ size_t cg_packed_count(size_t k, size_t n);
 /// `packed` holds `cg_packed_count(k, n)` floats, aligned to 64 bytes, and does not overlap `source`.
 void cg_pack(size_t k, size_t n, const float *source, size_t k_stride, size_t n_stride, float *packed);
 
-/// The same for a product of `width` >= n columns, the last of which are zeros; `packed` holds
-/// `cg_packed_count(k, width)` floats.
-void cg_pack_padded(size_t k, size_t n, size_t width, const float *source, size_t k_stride,
-                    size_t n_stride, float *packed);
+/// The same for a given instruction set, and for a product of `width` >= n columns, the last of which are
+/// zeros; `packed` holds `cg_packed_count_with(isa, k, width)` floats.
+size_t cg_packed_count_with(const cg_isa *isa, size_t k, size_t n);
+void cg_pack_with(const cg_isa *isa, size_t k, size_t n, size_t width, const float *source, size_t k_stride,
+                  size_t n_stride, float *packed);
 
 /// One term of a sum of products: a [m, k] with rows `lda` apart, times a packed [k, n].
 typedef struct {
@@ -62,10 +70,16 @@ typedef enum {
 void cg_product(size_t m, size_t n, const cg_term *terms, size_t term_count, cg_start start,
                 const float *bias, float *c, size_t ldc);
 
+void cg_product_with(const cg_isa *isa, size_t m, size_t n, const cg_term *terms, size_t term_count,
+                     cg_start start, const float *bias, float *c, size_t ldc);
+
 /// c[m, n] += Σ over r of a[r, m] b[r, n]: the weight gradient of a linear map over many rows.
 /// `lda` may be 0 (the same row of a for every r). Nothing overlaps.
 void cg_outer(size_t rows, size_t m, size_t n, const float *a, size_t lda, const float *b, size_t ldb,
               float *c, size_t ldc);
+
+void cg_outer_with(const cg_isa *isa, size_t rows, size_t m, size_t n, const float *a, size_t lda,
+                   const float *b, size_t ldb, float *c, size_t ldc);
 
 // MARK: Elementwise functions of n floats; y may be x
 
@@ -162,8 +176,9 @@ typedef struct {
 /// Runs the program over the steps first, first ± 1, … (count of them; forward unless `backward`).
 /// rows[step] is the number of active rows. `scratch` holds 2 · slot_count pointers and `terms`
 /// most_factors terms, both used by this call alone.
-void cg_sweep(const cg_program *program, const cg_slot *slots, const uint32_t *rows, size_t first,
-              size_t count, int backward, float **scratch, cg_term *terms);
+void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_slot *slots,
+              const uint32_t *rows, size_t first, size_t count, int backward, float **scratch,
+              cg_term *terms);
 
 #ifdef __cplusplus
 }
