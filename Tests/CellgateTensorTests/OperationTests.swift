@@ -139,6 +139,10 @@ import Testing
     var again = RandomStream(seed: 1, name: "dropout")
     #expect(dropout(x, probability: 0.25, stream: &again).scalars == first.scalars)
     #expect(dropout(x, probability: 0.25, stream: &stream).scalars != first.scalars)
+    let words = RandomStream(seed: 1, name: "dropout")
+    for (index, value) in first.scalars.enumerated() {
+      #expect((value == 0) == (words.uniform(at: UInt64(index)) < 0.25))
+    }
     let zeros = first.scalars.count { $0 == 0 }
     #expect(abs(zeros - 25_000) < 700)  // five standard deviations of 137
     for (value, scaled) in zip(x.scalars, first.scalars) where scaled != 0 {
