@@ -155,8 +155,10 @@ struct GoldenFile {
       var below = [Double](repeating: 0, count: T * B * inputSize(layer * D))
       for direction in 0..<D {
         let place = layer * D + direction
-        let own = (0..<T * B).flatMap { row in
-          Array(arriving[row * D * H + direction * H..<row * D * H + (direction + 1) * H])
+        var own: [Double] = []
+        for row in 0..<T * B {
+          let start = (row * D + direction) * H
+          own += arriving[start..<start + H]
         }
         let gradients = executions[place].backward(
           passes[place], steps: T, batch: B, parameters: try parameters(place), outputGradient: own,
