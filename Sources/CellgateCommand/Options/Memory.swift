@@ -1,0 +1,47 @@
+import Cellgate
+import Foundation
+
+/// What memory a model of given sizes needs; computed in Double, so that absurd sizes don't overflow.
+struct Memory {
+  /// The bytes of a training step: values kept for the backward pass, parameters, gradients, optimiser.
+  let bytes: Double
+
+  /// An estimate for layers of a cell over a batch of sequences.
+  init(
+    cell: Cell, steps: Int, batch: Int, input: Int, hidden: Int, layers: Int, directions: Int = 1
+  ) {
+    let (h, d) = (Double(hidden), Double(directions))
+    let cells = Double(steps) * Double(batch)
+    let kept = Double(cell.states.count + cell.savedValueCount) * h
+    let activations = cells * (Double(input) + Double(layers) * d * (kept + 2 * h))
+    var parameters = 0.0
+    for layer in 0..<min(layers, 2) {
+      let columns = layer == 0 ? Double(input) : d * h
+      var own = 0.0
+      for parameter in cell.parameters {
+        let width = parameter.columns.map { $0 == .input ? columns : h } ?? 1
+        own += Double(parameter.gates.count) * h * width
+      }
+      parameters += own * d * (layer == 0 ? 1 : Double(layers - 1))
+    }
+    bytes = 4 * (activations + 6 * parameters)
+  }
+
+  /// What this process may use at most: the machine's memory, or less in a container.
+  static var available: Double {
+    var available = Double(ProcessInfo.processInfo.physicalMemory)
+    if let text = try? String(contentsOfFile: "/sys/fs/cgroup/memory.max", encoding: .utf8),
+      let limit = Double(text.trimmingCharacters(in: .whitespacesAndNewlines)), limit > 0
+    {
+      available = min(available, limit)
+    }
+    return available
+  }
+
+  /// A line that says what is needed and what is there, if that is less.
+  func problem(_ sizes: String) -> String? {
+    let available = Memory.available
+    guard bytes > available else { return nil }
+    return "\(sizes): would need about \(Text.bytes(bytes)) of memory; this machine has \(Text.bytes(available))"
+  }
+}

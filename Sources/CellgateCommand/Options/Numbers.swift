@@ -1,0 +1,68 @@
+import ArgumentParser
+import Cellgate
+
+/// An option's whole number as it was typed; `OptionProblems` reads it, so that all mistakes are told together.
+struct WholeNumber: ExpressibleByArgument {
+  let text: String
+
+  init(argument: String) { text = argument }
+  init(_ value: Int) { text = "\(value)" }
+  var defaultValueDescription: String { text }
+}
+
+/// An option's number as it was typed; `OptionProblems` reads it.
+struct RealNumber: ExpressibleByArgument {
+  let text: String
+
+  init(argument: String) { text = argument }
+  init(_ value: Double) { text = "\(value)" }
+  var defaultValueDescription: String { text }
+}
+
+/// Reads options and collects what is wrong with them.
+struct OptionProblems {
+  /// What is wrong so far, a line each.
+  private(set) var lines: [String] = []
+
+  /// Notes a problem.
+  mutating func add(_ line: String) { lines.append(line) }
+
+  /// The number, or the lower bound after noting what is wrong.
+  mutating func whole(_ option: String, _ number: WholeNumber, in range: ClosedRange<Int>) -> Int {
+    if let value = Int(number.text), range.contains(value) { return value }
+    let expected =
+      range.upperBound == .max
+      ? "a whole number of at least \(Text.count(range.lowerBound))"
+      : "a whole number from \(Text.count(range.lowerBound)) to \(Text.count(range.upperBound))"
+    add("\(option): expected \(expected), found '\(Names.safe(number.text))'")
+    return range.lowerBound
+  }
+
+  /// The number, nil if none was given.
+  mutating func whole(_ option: String, _ number: WholeNumber?, in range: ClosedRange<Int>) -> Int? {
+    guard let number else { return nil }
+    return whole(option, number, in: range)
+  }
+
+  /// The number if it is finite and fits, nil otherwise; `expected` says in words what fits.
+  mutating func real(
+    _ option: String, _ number: RealNumber?, _ expected: String, _ fits: (Double) -> Bool
+  ) -> Double? {
+    guard let number else { return nil }
+    if let value = Double(number.text), value.isFinite, fits(value) { return value }
+    add("\(option): expected \(expected), found '\(Names.safe(number.text))'")
+    return nil
+  }
+
+  /// The cell of this name, nil after noting that there is none.
+  mutating func cell(_ name: String) -> Cell? {
+    if let cell = Cell.named(name) { return cell }
+    add(Names.unknown("cell", name, known: Cell.all.map(\.name)))
+    return nil
+  }
+
+  /// Throws all problems together, if there are any.
+  func check() throws(CommandFailure) {
+    if !lines.isEmpty { throw CommandFailure(problems: lines) }
+  }
+}

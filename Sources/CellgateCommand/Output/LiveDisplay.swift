@@ -1,0 +1,134 @@
+import Foundation
+
+/// Progress of one or several jobs: bars that are drawn again on a terminal, plain lines now and then
+/// elsewhere, nothing when silent.
+final class LiveDisplay {
+  /// One job's state.
+  private struct Job {
+    let label: String
+    var done = 0
+    var total = 0
+    var first = 0
+    var note = ""
+    var started: Double?
+    var ended: Double?
+    var printed = -Double.infinity
+    var verdict = ""
+  }
+
+  private let unit: String
+  private let terminal: Terminal
+  private let isSilent: Bool
+  private var jobs: [Job]
+  private var drawnLines = 0
+  private var lastDrawn = -Double.infinity
+
+  /// How often bars are drawn again and plain lines are printed, in seconds.
+  private static let redrawInterval = 0.1, plainInterval = 5.0
+
+  /// A display of jobs by their labels; `unit` is what a job counts: "steps".
+  init(_ labels: [String], unit: String, isSilent: Bool, terminal: Terminal = .output) {
+    self.unit = unit
+    self.terminal = terminal
+    self.isSilent = isSilent
+    jobs = labels.map { Job(label: $0) }
+  }
+
+  private var now: Double { ProcessInfo.processInfo.systemUptime }
+
+  /// A job is at `done` of `total`; the first call starts its clock.
+  func update(_ index: Int, done: Int, total: Int, note: String) {
+    guard !isSilent else { return }
+    if jobs[index].started == nil {
+      jobs[index].started = now
+      jobs[index].first = done
+    }
+    jobs[index].done = done
+    jobs[index].total = total
+    jobs[index].note = note
+    if terminal.isInteractive {
+      if now - lastDrawn >= Self.redrawInterval { draw() }
+    } else if now - jobs[index].printed >= Self.plainInterval {
+      printPlain(index)
+    }
+  }
+
+  /// A job has ended; what it came to stands in its line.
+  func finish(_ index: Int, verdict: String) {
+    guard !isSilent else { return }
+    jobs[index].ended = now
+    jobs[index].verdict = verdict
+    if terminal.isInteractive { draw() } else { printPlain(index) }
+  }
+
+  /// A job whose clock starts anew, as the next seed's.
+  func restart(_ index: Int, verdict: String) {
+    guard !isSilent else { return }
+    if !terminal.isInteractive {
+      jobs[index].verdict = verdict
+      printPlain(index)
+    }
+    jobs[index].started = nil
+    jobs[index].verdict = ""
+    jobs[index].printed = -Double.infinity
+  }
+
+  /// Leaves the bars as they are; what is printed next stands below.
+  func close() {
+    guard !isSilent, terminal.isInteractive, drawnLines > 0 else { return }
+    draw()
+    drawnLines = 0
+  }
+
+  // MARK: Lines
+
+  private func timing(_ job: Job) -> String {
+    guard let started = job.started else { return "waiting" }
+    let elapsed = (job.ended ?? now) - started
+    if !job.verdict.isEmpty { return job.verdict }
+    let made = job.done - job.first
+    guard made > 0, elapsed > 0.2 else { return "" }
+    let rate = Double(made) / elapsed
+    let left = Double(max(0, job.total - job.done)) / rate
+    return "\(Text.number(rate, digits: 3)) \(unit)/s  ETA \(Text.duration(left))"
+  }
+
+  private func printPlain(_ index: Int) {
+    let job = jobs[index]
+    jobs[index].printed = now
+    let parts = [
+      "\(job.label):", "\(Text.count(job.done))/\(Text.count(job.total)) \(unit)", job.note, timing(job),
+    ]
+    Console.print(parts.filter { !$0.isEmpty }.joined(separator: "  "))
+  }
+
+  private func draw() {
+    lastDrawn = now
+    var text = drawnLines > 0 ? "\u{1B}[\(drawnLines)A" : ""
+    let labels = jobs.map { Text.width($0.label) }.max() ?? 0
+    let counts = jobs.map { Text.count($0.total).count * 2 + 1 }.max() ?? 0
+    let width = terminal.width ?? 80
+    for job in jobs {
+      text += "\r" + line(job, labels: labels, counts: counts, width: width) + "\u{1B}[K\n"
+    }
+    drawnLines = jobs.count
+    Console.write(text)
+  }
+
+  private func line(_ job: Job, labels: Int, counts: Int, width: Int) -> String {
+    let label = "  " + Text.padded(job.label, to: labels)
+    let count = Text.padded(
+      job.total > 0 ? "\(Text.count(job.done))/\(Text.count(job.total))" : "", to: counts, alignRight: true)
+    let rest = [count, job.note, timing(job)].filter { !$0.isEmpty }.joined(separator: "  ")
+    let room = width - Text.width(label) - Text.width(rest) - 5
+    let columns = min(30, room)
+    guard columns >= 6 else { return Text.truncated(label + "  " + rest, to: width - 1) }
+    let share = job.total > 0 ? min(1, Double(job.done) / Double(job.total)) : 0
+    let halves = Int((share * Double(columns * 2)).rounded(.down))
+    let filled = String(repeating: "━", count: halves / 2) + (halves % 2 == 1 ? "╸" : "")
+    let empty = String(repeating: "─", count: columns - Text.width(filled))
+    let style: Style = job.ended == nil ? .cyan : share >= 1 || !job.verdict.isEmpty ? .green : .yellow
+    return terminal.styled(label, .bold) + "  " + terminal.styled(filled, style)
+      + terminal.styled(empty, .dim) + "  " + rest
+  }
+}

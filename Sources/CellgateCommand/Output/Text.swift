@@ -1,0 +1,128 @@
+import Foundation
+
+/// Numbers, sizes and times as people read them.
+enum Text {
+  /// "67,072".
+  static func count(_ value: Int) -> String {
+    let digits = Array(String(value.magnitude))
+    var result = ""
+    for (index, digit) in digits.enumerated() {
+      if index > 0, (digits.count - index) % 3 == 0 { result += "," }
+      result.append(digit)
+    }
+    return (value < 0 ? "−" : "") + result
+  }
+
+  /// Four significant digits or so: "0.01234", "1,234", "2.1e-05".
+  static func number(_ value: Double, digits: Int = 4) -> String {
+    guard value.isFinite else { return value.isNaN ? "NaN" : value < 0 ? "−∞" : "∞" }
+    guard value != 0 else { return "0" }
+    let magnitude = abs(value)
+    if magnitude < 1e-4 || magnitude >= 1e7 { return String(format: "%.\(max(0, digits - 2))e", value) }
+    if magnitude >= 1000 { return count(Int(value.rounded())) }
+    let places = max(0, digits - 1 - Int(floor(log10(magnitude))))
+    return String(format: "%.\(min(places, 7))f", value)
+  }
+
+  /// A number in the decimal places given: "12.30".
+  static func fixed(_ value: Double, _ places: Int) -> String {
+    value.isFinite ? String(format: "%.\(places)f", value) : number(value)
+  }
+
+  /// "1.5 GB", powers of 1000.
+  static func bytes(_ value: Double) -> String {
+    guard value.isFinite else { return "more memory than can be counted" }
+    let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"]
+    var value = value, unit = 0
+    while value >= 999.5, unit < units.count - 1 {
+      value /= 1000
+      unit += 1
+    }
+    if value >= 1e6 { return String(format: "%.1e %@", value, units[unit]) }
+    return value >= 100 || unit == 0
+      ? "\(count(Int(value.rounded()))) \(units[unit])" : String(format: "%.1f %@", value, units[unit])
+  }
+
+  /// "0:42", "12:05" or "1:02:05".
+  static func duration(_ seconds: Double) -> String {
+    guard seconds.isFinite, seconds >= 0, seconds < 3.6e7 else { return "–" }
+    let whole = Int(seconds.rounded())
+    let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60)
+    return hours > 0
+      ? String(format: "%d:%02d:%02d", hours, minutes, rest) : String(format: "%d:%02d", minutes, rest)
+  }
+
+  /// "1 seed", "3 seeds".
+  static func plural(_ value: Int, _ word: String) -> String {
+    "\(count(value)) \(word)" + (value == 1 ? "" : "s")
+  }
+
+  /// "a, b and c".
+  static func list(_ words: [String], _ last: String = "and") -> String {
+    guard words.count > 1, let end = words.last else { return words.first ?? "" }
+    return words.dropLast().joined(separator: ", ") + " \(last) " + end
+  }
+
+  /// How many columns a terminal gives to the text: escape sequences and combining marks take none.
+  static func width(_ text: String) -> Int {
+    var width = 0
+    var isEscape = false
+    for scalar in text.unicodeScalars {
+      if isEscape {
+        if scalar == "m" || scalar == "K" { isEscape = false }
+      } else if scalar == "\u{1B}" {
+        isEscape = true
+      } else {
+        switch scalar.properties.generalCategory {
+        case .nonspacingMark, .enclosingMark, .format, .control: break
+        default: width += 1
+        }
+      }
+    }
+    return width
+  }
+
+  /// The text cut to so many columns, with an ellipsis; the text bears no escape sequences.
+  static func truncated(_ text: String, to columns: Int) -> String {
+    guard width(text) > columns else { return text }
+    var result = ""
+    for character in text {
+      if width(result) + 1 >= columns { break }
+      result.append(character)
+    }
+    return result + "…"
+  }
+
+  /// The text filled up with spaces to so many columns.
+  static func padded(_ text: String, to columns: Int, alignRight: Bool = false) -> String {
+    let space = String(repeating: " ", count: max(0, columns - width(text)))
+    return alignRight ? space + text : text + space
+  }
+
+  /// Words broken into lines of at most so many columns.
+  static func wrapped(_ text: String, to columns: Int) -> [String] {
+    var lines: [String] = []
+    var line = ""
+    for word in text.split(separator: " ") {
+      if !line.isEmpty, width(line) + 1 + width(String(word)) > columns {
+        lines.append(line)
+        line = ""
+      }
+      line += (line.isEmpty ? "" : " ") + word
+    }
+    return line.isEmpty ? lines : lines + [line]
+  }
+
+  /// A word that a shell reads as itself.
+  static func shellWord(_ text: String) -> String {
+    let plain = text.utf8.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): true
+      default: "-_./=:,+@%".utf8.contains(byte)
+      }
+    }
+    if plain, !text.isEmpty { return text }
+    return "'" + text.replacingOccurrences(of: "'", with: "'\\''") + "'"
+  }
+}
