@@ -53,6 +53,7 @@ let package = Package(
 
     tests("CellgateTensor", ["CellgateTensor", "CellgateKernels"]),
     tests("CellgateFormats", ["CellgateFormats", "CellgateTensor"]),
+    tests("CellgateTasks", ["CellgateTasks", "CellgateFormats"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11
