@@ -35,7 +35,6 @@ final class LoopbackServer: Sendable {
     var requests: [Request] = []
   }
 
-  private let listener: Int32
   private let log: Mutex<Log>
 
   /// The server's address, with a slash at its end.
@@ -44,16 +43,15 @@ final class LoopbackServer: Sendable {
   /// Starts to answer; each path's replies are given in order, the last one again and again.
   init(_ replies: [String: [Reply]]) throws {
     #if canImport(Glibc)
-      listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+      let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     #else
-      listener = socket(AF_INET, SOCK_STREAM, 0)
+      let socket = socket(AF_INET, SOCK_STREAM, 0)
     #endif
-    guard listener >= 0 else { throw POSIXError(.ENOTSOCK) }
+    guard socket >= 0 else { throw POSIXError(.ENOTSOCK) }
     var name = sockaddr_in()
     name.sin_family = sa_family_t(AF_INET)
     name.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
     var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let socket = listener
     let isBound = unsafe withUnsafeMutablePointer(to: &name) { (pointer) in
       unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { (address) in
         unsafe bind(socket, address, size) == 0 && listen(socket, 8) == 0
@@ -64,18 +62,17 @@ final class LoopbackServer: Sendable {
     address = "http://127.0.0.1:\(UInt16(bigEndian: name.sin_port))/"
     log = Mutex(Log(replies: replies))
     Thread.detachNewThread { [weak self] in
-      while true {
+      // The thread owns the listener: closed elsewhere, its number could come back as another server's.
+      defer { _ = close(socket) }
+      while self != nil {
+        var waiting = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+        guard unsafe poll(&waiting, 1, 20) > 0 else { continue }
         let connection = accept(socket, nil, nil)
-        guard connection >= 0, let self else { return }
-        self.answer(connection)
+        guard connection >= 0 else { return }
+        self?.answer(connection)
         _ = close(connection)
       }
     }
-  }
-
-  deinit {
-    _ = shutdown(listener, Int32(SHUT_RDWR))
-    _ = close(listener)
   }
 
   /// The requests so far.
