@@ -32,7 +32,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     library("CellgateTensor", ["CellgateKernels"]),
     library("CellgateCells", ["CellgateKernels", "CellgateTensor"]),
-    library("CellgateNN", ["CellgateTensor", "CellgateCells"]),
+    library("CellgateNN", ["CellgateKernels", "CellgateTensor", "CellgateCells"]),
     library("CellgateFormats", ["CellgateTensor", "CZlib"]),
     library("CellgateTraining", ["CellgateTensor", "CellgateCells", "CellgateNN", "CellgateFormats"]),
     library(
@@ -51,7 +51,14 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
-    tests("CellgateTensor", ["CellgateTensor", "CellgateKernels"]),
+    .target(
+      name: "CellgateTestSupport", dependencies: ["CellgateTensor"], path: "Tests/CellgateTestSupport",
+      swiftSettings: swiftSettings),
+    tests("CellgateTensor", ["CellgateTensor", "CellgateKernels", "CellgateTestSupport"]),
+    tests("CellgateNN", ["CellgateNN", "CellgateTensor", "CellgateTestSupport"]),
+    tests(
+      "CellgateCells", ["CellgateCells", "CellgateTensor", "CellgateKernels", "CellgateFormats"],
+      resources: [.copy("Golden")]),
     tests("CellgateFormats", ["CellgateFormats", "CellgateTensor"]),
     tests("CellgateTasks", ["CellgateTasks", "CellgateFormats"]),
   ],

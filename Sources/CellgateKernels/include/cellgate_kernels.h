@@ -2,7 +2,7 @@
 // sweeps of both over the steps of a sequence. Nothing here knows what a recurrent cell is.
 //
 // Every function below is compiled once per instruction set from the same source and chosen at run
-// time (`cg_select`). No function allocates, starts a thread, or keeps state but the choice itself.
+// time. No function allocates, starts a thread, or keeps state but the choice itself.
 // Matrices are row-major; a leading dimension (`ld…`) counts floats from one row to the next.
 
 #ifndef CELLGATE_KERNELS_H
@@ -17,16 +17,23 @@ extern "C" {
 
 // MARK: Instruction sets
 
-/// The name of the instruction set in use: "avx512", "avx2", "neon" or "portable".
-const char *cg_isa_name(void);
+/// An instruction set of this processor.
+typedef struct cg_isa cg_isa;
 
-/// Chooses an instruction set by name; 0 when this processor has it, -1 otherwise (nothing changes).
-/// Without a call the best one is taken. Not to be called while kernels run.
-int cg_select(const char *name);
+/// The instruction set in use: the one that the environment variable CELLGATE_ISA names, else the best.
+/// A name that this processor doesn't have ends the process with a line on standard error (exit code 64).
+const cg_isa *cg_isa_active(void);
 
-/// How many instruction sets this processor can run, best first, and the name of the i-th.
+/// The instruction set of this name, "avx512", "avx2", "neon" or "portable"; NULL without it here.
+const cg_isa *cg_isa_named(const char *name);
+
+/// How many instruction sets this processor can run, the i-th, best first, and its name.
 size_t cg_isa_count(void);
-const char *cg_isa_at(size_t i);
+const cg_isa *cg_isa_at(size_t i);
+const char *cg_isa_name(const cg_isa *isa);
+
+// The functions below take the one to use where operands are packed once and used for long, and use the
+// active one otherwise. What was packed for one cannot be read by another.
 
 // MARK: Matrix products
 
@@ -36,6 +43,12 @@ size_t cg_packed_count(size_t k, size_t n);
 /// Packs the operand B[k, n] = source[k * k_stride + n * n_stride] for `cg_product`.
 /// `packed` holds `cg_packed_count(k, n)` floats, aligned to 64 bytes, and does not overlap `source`.
 void cg_pack(size_t k, size_t n, const float *source, size_t k_stride, size_t n_stride, float *packed);
+
+/// The same for a given instruction set, and for a product of `width` >= n columns, the last of which are
+/// zeros; `packed` holds `cg_packed_count_with(isa, k, width)` floats.
+size_t cg_packed_count_with(const cg_isa *isa, size_t k, size_t n);
+void cg_pack_with(const cg_isa *isa, size_t k, size_t n, size_t width, const float *source, size_t k_stride,
+                  size_t n_stride, float *packed);
 
 /// One term of a sum of products: a [m, k] with rows `lda` apart, times a packed [k, n].
 typedef struct {
@@ -57,16 +70,115 @@ typedef enum {
 void cg_product(size_t m, size_t n, const cg_term *terms, size_t term_count, cg_start start,
                 const float *bias, float *c, size_t ldc);
 
+void cg_product_with(const cg_isa *isa, size_t m, size_t n, const cg_term *terms, size_t term_count,
+                     cg_start start, const float *bias, float *c, size_t ldc);
+
 /// c[m, n] += Σ over r of a[r, m] b[r, n]: the weight gradient of a linear map over many rows.
 /// `lda` may be 0 (the same row of a for every r). Nothing overlaps.
 void cg_outer(size_t rows, size_t m, size_t n, const float *a, size_t lda, const float *b, size_t ldb,
               float *c, size_t ldc);
+
+void cg_outer_with(const cg_isa *isa, size_t rows, size_t m, size_t n, const float *a, size_t lda,
+                   const float *b, size_t ldb, float *c, size_t ldc);
 
 // MARK: Elementwise functions of n floats; y may be x
 
 void cg_exp(size_t n, const float *x, float *y);
 void cg_tanh(size_t n, const float *x, float *y);
 void cg_sigmoid(size_t n, const float *x, float *y);
+
+// MARK: Elementwise programs
+
+typedef enum {
+  CG_COPY,                    // a
+  CG_FILL,                    // constant
+  CG_ADD,                     // a + b
+  CG_SUBTRACT,                // a - b
+  CG_MULTIPLY,                // a b
+  CG_DIVIDE,                  // a / b
+  CG_NEGATE,                  // -a
+  CG_ADD_CONSTANT,            // a + constant
+  CG_SUBTRACT_FROM_CONSTANT,  // constant - a
+  CG_MULTIPLY_CONSTANT,       // constant a
+  CG_DIVIDE_CONSTANT,         // constant / a
+  CG_MULTIPLY_ADD,            // a b + c
+  CG_SUBTRACT_MULTIPLY,       // c - a b
+  CG_SIGMOID,
+  CG_TANH,
+  CG_RELU,
+  CG_EXP,
+  CG_SIGMOID_GRADIENT,  // a b (1 - b): a arrives at a sigmoid whose value is b
+  CG_TANH_GRADIENT,     // a (1 - b²)
+  CG_RELU_GRADIENT,     // a where b > 0, else 0
+  CG_ACCUMULATE,        // result + a
+} cg_code;
+
+/// One operation over n floats; operands are indices of slots. The result may be an operand's slot.
+typedef struct {
+  uint16_t code;
+  uint16_t result, a, b, c;
+  float constant;
+} cg_operation;
+
+// MARK: Sweeps over the steps of a sequence
+
+/// How a slot's memory is laid out beside the rows [rows, width] of a step.
+typedef enum {
+  CG_ROWS = 0,     // a value per row and column
+  CG_COLUMNS = 1,  // a value per column, repeated for `tile_rows` rows
+  CG_TILE = 2      // scratch for one tile, or a constant tile
+} cg_layout;
+
+/// Where a slot lies at each step: base + offset[step], or base without offsets.
+typedef struct {
+  float *base;
+  const size_t *offset;
+  uint32_t layout;
+} cg_slot;
+
+/// One factor of a product: the rows of a slot, `ld` floats apart, times a packed [k, n].
+typedef struct {
+  uint32_t slot;
+  uint32_t k;
+  size_t ld;
+  const float *packed;
+} cg_factor;
+
+/// result[rows, n] = start + Σ over factors.
+typedef struct {
+  uint32_t result;
+  uint32_t first_factor, factor_count;
+  uint32_t start;  // cg_start
+  size_t n, ld;
+  const float *bias;
+} cg_step_product;
+
+/// A run of products, or of elementwise operations.
+typedef struct {
+  uint32_t is_products;
+  uint32_t first, count;
+} cg_stage;
+
+/// What is done at every step: stages in order, over `rows` [step] rows of `width` columns.
+/// Elementwise stages go tile by tile: `tile_rows` rows of `tile_columns` columns, which divide `width`
+/// into whole vectors; tile_rows > 1 only where tile_columns == width.
+typedef struct {
+  const cg_stage *stages;
+  size_t stage_count;
+  const cg_step_product *products;
+  const cg_factor *factors;
+  size_t most_factors;  // of one product
+  const cg_operation *operations;
+  size_t slot_count;
+  size_t width, tile_rows, tile_columns;
+} cg_program;
+
+/// Runs the program over the steps first, first ± 1, … (count of them; forward unless `backward`).
+/// rows[step] is the number of active rows. `scratch` holds 2 · slot_count pointers and `terms`
+/// most_factors terms, both used by this call alone.
+void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_slot *slots,
+              const uint32_t *rows, size_t first, size_t count, int backward, float **scratch,
+              cg_term *terms);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,89 @@
+/// The gradient of one step, derived from a cell's graph by symbolic reverse mode.
+///
+/// Its nodes continue the forward graph's: those below `forwardCount` are forward values, the rest are
+/// gradients. With δ_p the gradient that arrives at product p = W v,
+///
+///     dL/dW = Σ_t δ_p vᵀ        dL/dv gains Wᵀ δ_p, collected per operand in one `transposed` node
+struct GradientGraph: Sendable {
+  private(set) var graph: Graph
+  let forwardCount: Int
+  /// For each product node of the forward graph that a state depends on: the gradient that arrives.
+  private(set) var product: [NodeID: NodeID] = [:]
+  /// The same for each vector node.
+  private(set) var vector: [NodeID: NodeID] = [:]
+  /// The elementwise part of the gradient of each state at t−1; nil where there is none.
+  private(set) var state: [NodeID?] = []
+  /// Whether a state at t−1 or the input is read by products, which add the rest of its gradient.
+  private(set) var stateIsTransposed: [Bool] = []
+
+  /// Products that read each forward node.
+  private(set) var readers: [NodeID: [NodeID]] = [:]
+
+  init(graph forward: Graph, next: [NodeID]) {
+    graph = forward
+    forwardCount = forward.nodes.count
+    var arriving: [NodeID: [NodeID]] = [:]
+    for (state, node) in next.enumerated() {
+      arriving[node, default: []].append(graph.add(.arriving(state)))
+    }
+    arriving[next[0], default: []].append(graph.add(.outputGradient))
+    for (id, node) in forward.nodes.enumerated() {
+      if case .product = node.operation { readers[node.operands[0], default: []].append(id) }
+    }
+
+    var total: [NodeID: NodeID] = [:]
+    for id in (0..<forwardCount).reversed() {
+      let reads = (readers[id] ?? []).filter { product[$0] != nil }
+      let isSource =
+        switch forward[id].operation {
+        case .state, .input: true
+        default: false
+        }
+      if !reads.isEmpty && !isSource { arriving[id, default: []].append(graph.add(.transposed(id))) }
+      guard var terms = arriving[id] else { continue }
+      terms.sort()
+      let sum = terms.dropFirst().reduce(terms[0]) { graph.add(.add, [$0, $1]) }
+      total[id] = sum
+      propagate(sum, to: forward[id], id: id, &arriving)
+    }
+    let stateCount = next.count
+    for index in 0..<stateCount {
+      let id = graph.nodes[..<forwardCount].firstIndex { $0.operation == .state(index) }
+      state.append(id.flatMap { total[$0] })
+      stateIsTransposed.append(id.map { node in (readers[node] ?? []).contains { product[$0] != nil } } ?? false)
+    }
+  }
+
+  private mutating func propagate(
+    _ g: NodeID, to node: Graph.Node, id: NodeID, _ arriving: inout [NodeID: [NodeID]]
+  ) {
+    func give(_ index: Int, _ value: NodeID) { arriving[node.operands[index], default: []].append(value) }
+    let operands = node.operands
+    switch node.operation {
+    case .product: product[id] = g
+    case .vector: vector[id] = g
+    case .input, .state, .constant: break
+    case .add:
+      give(0, g)
+      give(1, g)
+    case .subtract:
+      give(0, g)
+      give(1, graph.add(.negate, [g]))
+    case .multiply:
+      give(0, graph.add(.multiply, [g, operands[1]]))
+      give(1, graph.add(.multiply, [g, operands[0]]))
+    case .divide:  // a/b: g/b and −(g/b)·(a/b)
+      let quotient = graph.add(.divide, [g, operands[1]])
+      give(0, quotient)
+      give(1, graph.add(.negate, [graph.add(.multiply, [quotient, id])]))
+    case .negate: give(0, graph.add(.negate, [g]))
+    case .sigmoid: give(0, graph.add(.sigmoidGradient, [g, id]))
+    case .tanh: give(0, graph.add(.tanhGradient, [g, id]))
+    case .relu: give(0, graph.add(.reluGradient, [g, id]))
+    case .exp: give(0, graph.add(.multiply, [g, id]))
+    case .sigmoidGradient, .tanhGradient, .reluGradient, .arriving, .outputGradient, .transposed,
+      .accumulator:
+      preconditionFailure("a gradient's own operations are not differentiated")
+    }
+  }
+}

@@ -1,0 +1,89 @@
+/// A recurrent cell: its equations, and everything that is derived from them.
+///
+/// ```swift
+/// let cell = try Cell("my-rnn", summary: "tanh of a sum") { cell in
+///   let x = cell.input, h = cell.state("h")
+///   let W = cell.matrix("weight_ih"), U = cell.matrix("weight_hh", start: .orthogonal)
+///   let b = cell.vector("bias")
+///   cell.next(h, tanh(W(x) + U(h) + b))
+/// }
+/// ```
+///
+/// The first state is the output. The graph's nodes are evaluated by ``ReferenceExecution`` in Double,
+/// and compiled into the fast execution behind ``CellSequence``.
+public struct Cell: Sendable {
+  /// The name that commands and files use: "lstm-wm".
+  public let name: String
+  /// One line that says what the cell is.
+  public let summary: String
+  /// The paper or document that defines it.
+  public let source: String
+  /// The states' names; the first is the output.
+  public let states: [String]
+  /// The parameters in order of declaration.
+  public let parameters: [ParameterDefinition]
+
+  let graph: Graph
+  /// The node of each state's value at t.
+  let next: [NodeID]
+  /// Names of values, in order of definition.
+  let names: [(name: String, node: NodeID)]
+  let gradient: GradientGraph
+  let plan: Plan
+
+  /// Builds a cell from its equations.
+  ///
+  /// - Throws: ``CellError`` when a state is never assigned, values depend on themselves within a step,
+  ///   sizes don't fit, a name is used twice, or something declared is never used.
+  public init(
+    _ name: String, summary: String = "", source: String = "", equations: (CellBuilder) -> Void
+  ) throws(CellError) {
+    let builder = CellBuilder(cell: name)
+    equations(builder)
+    if let error = builder.firstError { throw error }
+    if name.isEmpty || name.contains(where: { $0.isWhitespace || $0 == "/" || $0 == "," }) {
+      throw .badName(cell: name, name: name)
+    }
+    var flattening = Flattening(builder)
+    try flattening.run()
+
+    self.name = name
+    self.summary = summary
+    self.source = source
+    states = builder.states
+    parameters = flattening.parameters
+    graph = flattening.graph
+    next = flattening.next
+    names = flattening.names
+    gradient = GradientGraph(graph: graph, next: next)
+    plan = Plan(graph: graph, next: next, gradient: gradient, stateCount: states.count)
+    let slots = max(plan.forward.slots.count, plan.backward.slots.count)
+    if slots > 4096 { throw .tooLarge(cell: name, nodes: slots, most: 4096) }
+  }
+
+  /// A cell of this package, whose definition is known to be right.
+  static func builtIn(
+    _ name: String, _ summary: String, source: String, _ equations: (CellBuilder) -> Void
+  ) -> Cell {
+    do {
+      return try Cell(name, summary: summary, source: source, equations: equations)
+    } catch {
+      preconditionFailure(error.description)
+    }
+  }
+
+  /// Parameters of one layer in one direction: the sum of the shapes.
+  public func parameterCount(inputSize: Int, hiddenSize: Int) -> Int {
+    parameters.reduce(0) { sum, parameter in
+      sum + parameter.shape(inputSize: inputSize, hiddenSize: hiddenSize).reduce(1, *)
+    }
+  }
+
+  /// Multiply-adds of all matrix products of one step of one sequence.
+  public func multiplyAdds(inputSize: Int, hiddenSize: Int) -> Int {
+    graph.nodes.reduce(0) { sum, node in
+      guard case .product(let block) = node.operation else { return sum }
+      return sum + hiddenSize * (parameters[block.parameter].columns == .input ? inputSize : hiddenSize)
+    }
+  }
+}

@@ -1,0 +1,149 @@
+/// Collects a cell's states, parameters and equations; see ``Cell/init(_:summary:source:equations:)``.
+public final class CellBuilder {
+  let cell: String
+  private(set) var states: [String] = []
+  private(set) var parameters: [PendingParameter] = []
+  private(set) var named: [String: Expression.Node] = [:]
+  private(set) var nameOrder: [String] = []
+  private(set) var next: [Int: Expression.Node] = [:]
+  private(set) var firstError: CellError?
+
+  struct PendingParameter {
+    var name: String
+    var gates: [String]
+    var isMatrix: Bool
+    var start: ParameterDefinition.Start
+  }
+
+  init(cell: String) { self.cell = cell }
+
+  private func fail(_ error: CellError) { if firstError == nil { firstError = error } }
+
+  private func claim(_ name: String) {
+    let taken = states.contains(name) || parameters.contains { $0.name == name } || named[name] != nil
+    if name.isEmpty || name.contains(where: { $0.isWhitespace || $0 == "." || $0 == "/" }) {
+      fail(.badName(cell: cell, name: name))
+    } else if taken {
+      fail(.duplicateName(cell: cell, name: name))
+    }
+  }
+
+  /// The input x_t, `[I]`; only matrices read it.
+  public var input: Expression { Expression(.input) }
+
+  /// A state's value at t−1, `[H]`. The first state that is declared is the cell's output.
+  public func state(_ name: String) -> Expression {
+    claim(name)
+    states.append(name)
+    return Expression(.state(states.count - 1))
+  }
+
+  /// A matrix `[H, I]` or `[H, H]`, as its operand demands.
+  public func matrix(_ name: String, start: ParameterDefinition.Start = .xavier) -> LinearMap {
+    LinearMap(block: declare(name, gates: [""], isMatrix: true, start: start), name: name)
+  }
+
+  /// A matrix per gate, stacked in this order in one parameter.
+  public func matrices(
+    _ name: String, gates: String..., start: ParameterDefinition.Start = .xavier
+  ) -> LinearMaps {
+    let block = declare(name, gates: gates, isMatrix: true, start: start)
+    return LinearMaps(parameter: block.parameter, name: name, gates: gates)
+  }
+
+  /// A vector `[H]`: a bias, or weights that multiply elementwise.
+  public func vector(_ name: String, start: GateBias = .zero) -> Expression {
+    let block = declare(name, gates: [""], isMatrix: false, start: .perGate([start]))
+    return Expression(.vector(block))
+  }
+
+  /// A vector per gate, stacked in this order in one parameter; gates without a start begin at 0.
+  public func vectors(_ name: String, gates: String..., start: [String: GateBias] = [:]) -> Vectors {
+    let biases = gates.map { start[$0] ?? .zero }
+    let block = declare(name, gates: gates, isMatrix: false, start: .perGate(biases))
+    for gate in start.keys.sorted() where !gates.contains(gate) {
+      fail(.unknownGate(cell: cell, parameter: name, gate: gate))
+    }
+    return Vectors(parameter: block.parameter, name: name, gates: gates)
+  }
+
+  private func declare(
+    _ name: String, gates: [String], isMatrix: Bool, start: ParameterDefinition.Start
+  ) -> Block {
+    claim(name)
+    for (index, gate) in gates.enumerated() where gates[..<index].contains(gate) {
+      fail(.duplicateName(cell: cell, name: "\(name).\(gate)"))
+    }
+    parameters.append(PendingParameter(name: name, gates: gates, isMatrix: isMatrix, start: start))
+    return Block(parameter: parameters.count - 1, gate: 0)
+  }
+
+  /// Gives a value a name, for the printed equations and for diagnostics.
+  public func define(_ name: String, _ value: Expression) -> Expression {
+    claim(name)
+    let expression = Expression(.named(name, value.node))
+    if named[name] == nil {
+      named[name] = expression.node
+      nameOrder.append(name)
+    }
+    return expression
+  }
+
+  /// The value that is defined under this name, here or further below.
+  public func value(_ name: String) -> Expression { Expression(.reference(name)) }
+
+  /// Sets the state's value at t and returns it.
+  @discardableResult
+  public func next(_ state: Expression, _ value: Expression) -> Expression {
+    guard case .operation(.state(let index), _) = state.node.content, index < states.count else {
+      fail(.notAState(cell: cell))
+      return value
+    }
+    if next[index] != nil { fail(.assignedTwice(cell: cell, state: states[index])) }
+    next[index] = value.node
+    return value
+  }
+}
+
+/// A matrix as a function of its operand.
+public struct LinearMap: Sendable {
+  let block: Block?
+  let name: String
+  var gate = ""
+
+  /// The matrix times the operand.
+  public func callAsFunction(_ operand: Expression) -> Expression {
+    guard let block else { return Expression(.unknownGate(parameter: name, gate: gate)) }
+    return Expression(.product(block), operand)
+  }
+}
+
+/// The matrices of several gates: `W.i(x)` is gate i's matrix times x.
+@dynamicMemberLookup
+public struct LinearMaps: Sendable {
+  let parameter: Int
+  let name: String
+  let gates: [String]
+
+  /// The matrix of one gate.
+  public subscript(dynamicMember gate: String) -> LinearMap {
+    let index = gates.firstIndex(of: gate)
+    return LinearMap(block: index.map { Block(parameter: parameter, gate: $0) }, name: name, gate: gate)
+  }
+}
+
+/// The vectors of several gates: `b.i` is gate i's vector.
+@dynamicMemberLookup
+public struct Vectors: Sendable {
+  let parameter: Int
+  let name: String
+  let gates: [String]
+
+  /// The vector of one gate.
+  public subscript(dynamicMember gate: String) -> Expression {
+    guard let index = gates.firstIndex(of: gate) else {
+      return Expression(.unknownGate(parameter: name, gate: gate))
+    }
+    return Expression(.vector(Block(parameter: parameter, gate: index)))
+  }
+}

@@ -1,0 +1,117 @@
+/// Turns a builder's expressions into a graph, and finds the mistakes.
+struct Flattening {
+  private let builder: CellBuilder
+  private var done: [ObjectIdentifier: NodeID] = [:]
+  private var open: [String] = []
+  private var sizes: [Dimension] = []
+  private var columns: [Dimension?]
+  private var used: Set<Block> = []
+
+  private(set) var graph = Graph()
+  private(set) var next: [NodeID] = []
+  private(set) var names: [(name: String, node: NodeID)] = []
+
+  init(_ builder: CellBuilder) {
+    self.builder = builder
+    columns = Array(repeating: nil, count: builder.parameters.count)
+  }
+
+  var parameters: [ParameterDefinition] {
+    builder.parameters.enumerated().map { index, parameter in
+      ParameterDefinition(
+        name: parameter.name, gates: parameter.gates, columns: parameter.isMatrix ? columns[index] : nil,
+        start: parameter.start)
+    }
+  }
+
+  mutating func run() throws(CellError) {
+    let cell = builder.cell
+    if builder.states.isEmpty { throw .noState(cell: cell) }
+    for (index, state) in builder.states.enumerated() {
+      guard let value = builder.next[index] else { throw .stateNeverAssigned(cell: cell, state: state) }
+      let id = try flatten(value)
+      if sizes[id] != .hidden {
+        throw .sizeMismatch(
+          cell: cell, node: "next value of state '\(state)'", expected: "hidden size H", found: "input size I")
+      }
+      next.append(id)
+    }
+    for name in builder.nameOrder {
+      guard let node = builder.named[name], let id = done[ObjectIdentifier(node)] else {
+        throw .neverUsed(cell: cell, name: name)
+      }
+      names.append((name, id))
+    }
+    for (index, parameter) in builder.parameters.enumerated() {
+      for (gate, gateName) in parameter.gates.enumerated()
+      where !used.contains(Block(parameter: index, gate: gate)) {
+        let suffix = gateName.isEmpty ? "" : ".\(gateName)"
+        throw .neverUsed(cell: cell, name: parameter.name + suffix)
+      }
+    }
+    if !graph.nodes.contains(where: { $0.operation == .input }) { throw .ignoresInput(cell: cell) }
+  }
+
+  private mutating func flatten(_ node: Expression.Node) throws(CellError) -> NodeID {
+    if let id = done[ObjectIdentifier(node)] { return id }
+    let id: NodeID
+    switch node.content {
+    case .unknownGate(let parameter, let gate):
+      throw .unknownGate(cell: builder.cell, parameter: parameter, gate: gate)
+    case .reference(let name):
+      guard let target = builder.named[name] else {
+        throw .undefinedValue(cell: builder.cell, name: name)
+      }
+      id = try flatten(target)
+    case .named(let name, let value):
+      if let start = open.firstIndex(of: name) {
+        throw .cycle(cell: builder.cell, path: open[start...] + [name])
+      }
+      open.append(name)
+      id = try flatten(value)
+      open.removeLast()
+    case .operation(let operation, let operandNodes):
+      var operands: [NodeID] = []
+      for operand in operandNodes { operands.append(try flatten(operand)) }
+      try check(operation, operands)
+      id = graph.add(operation, operands)
+      if id == sizes.count { sizes.append(operation == .input ? .input : .hidden) }
+    }
+    done[ObjectIdentifier(node)] = id
+    return id
+  }
+
+  private mutating func check(_ operation: Operation, _ operands: [NodeID]) throws(CellError) {
+    let cell = builder.cell
+    switch operation {
+    case .product(let block), .vector(let block):
+      guard block.parameter < builder.parameters.count,
+        block.gate < builder.parameters[block.parameter].gates.count
+      else { throw .foreignExpression(cell: cell, node: "parameter \(block.parameter)") }
+      used.insert(block)
+      guard let operand = operands.first else { return }
+      if case .constant = graph[operand].operation {
+        throw .sizeMismatch(
+          cell: cell, node: "operand of '\(builder.parameters[block.parameter].name)'",
+          expected: "the input, a state or a value", found: "a constant")
+      }
+      let size = sizes[operand]
+      if let known = columns[block.parameter], known != size {
+        throw .sizeMismatch(
+          cell: cell, node: "parameter '\(builder.parameters[block.parameter].name)'",
+          expected: "an operand of \(known.rawValue) size as in its other gates",
+          found: "one of \(size.rawValue) size")
+      }
+      columns[block.parameter] = size
+    case .state(let index):
+      if index >= builder.states.count { throw .foreignExpression(cell: cell, node: "state \(index)") }
+    case .input, .constant: break
+    default:
+      for operand in operands where sizes[operand] == .input {
+        throw .sizeMismatch(
+          cell: cell, node: "an operand of \(operation)", expected: "hidden size H",
+          found: "the input, which only a matrix can read")
+      }
+    }
+  }
+}

@@ -1,0 +1,79 @@
+/// What a node of a cell's graph computes from its operands.
+enum Operation: Hashable, Sendable {
+  /// The input x_t, `[I]`.
+  case input
+  /// A state at t−1.
+  case state(Int)
+  /// A matrix, one block of a parameter, times the operand.
+  case product(Block)
+  /// A vector, one block of a parameter: a bias, or a peephole's weights.
+  case vector(Block)
+  case constant(Double)
+  case add, subtract, multiply, divide, negate
+  case sigmoid, tanh, relu, exp
+
+  // The rest appears in gradients only.
+
+  /// a·y(1−y): a arrives at a sigmoid whose value is y. Operands a, y.
+  case sigmoidGradient
+  /// a·(1−y²): a arrives at a tanh whose value is y. Operands a, y.
+  case tanhGradient
+  /// a where y > 0, else 0. Operands a, y.
+  case reluGradient
+  /// The gradient that arrives at a state's new value from the next step.
+  case arriving(Int)
+  /// The gradient that arrives at the output, the first state's new value.
+  case outputGradient
+  /// Σ Wᵀ δ over all products that read this forward node.
+  case transposed(NodeID)
+
+  // And this in lowered graphs only.
+
+  /// A sum of products and biases, computed in one go; see ``Accumulator``.
+  case accumulator(Int)
+}
+
+typealias NodeID = Int
+
+/// One gate's rows of a parameter.
+struct Block: Hashable, Sendable {
+  var parameter: Int
+  var gate: Int
+}
+
+/// How many numbers a value has.
+public enum Dimension: String, Hashable, Sendable {
+  /// The input size I.
+  case input
+  /// The hidden size H.
+  case hidden
+}
+
+/// Nodes in topological order: every operand comes before its node, and no two nodes are the same.
+struct Graph: Sendable {
+  struct Node: Hashable, Sendable {
+    var operation: Operation
+    var operands: [NodeID]
+  }
+
+  private(set) var nodes: [Node] = []
+  private var known: [Node: NodeID] = [:]
+
+  subscript(id: NodeID) -> Node { nodes[id] }
+
+  /// The node that computes this, added unless the graph has it.
+  mutating func add(_ operation: Operation, _ operands: [NodeID] = []) -> NodeID {
+    let node = Node(operation: operation, operands: operands)
+    if let id = known[node] { return id }
+    nodes.append(node)
+    known[node] = nodes.count - 1
+    return nodes.count - 1
+  }
+
+  /// How often each node is an operand of another.
+  func uses(upTo count: Int) -> [Int] {
+    var uses = [Int](repeating: 0, count: nodes.count)
+    for node in nodes[..<count] { for operand in node.operands { uses[operand] += 1 } }
+    return uses
+  }
+}

@@ -1,0 +1,53 @@
+/// A parameter of a cell: a matrix or a vector per gate, stacked in the order of `gates`.
+public struct ParameterDefinition: Sendable {
+  /// What a parameter's values start from.
+  public enum Start: Hashable, Sendable {
+    /// Uniform in ±√(6 / (rows + columns)) of each gate's matrix (Glorot & Bengio 2010).
+    case xavier
+    /// A random orthogonal matrix per gate (Saxe et al. 2014).
+    case orthogonal
+    /// All zeros.
+    case zero
+    /// Each gate a constant, and what chrono initialisation would make of it; in the order of the gates.
+    case perGate([GateBias])
+  }
+
+  /// PyTorch's name without a layer's suffix: `weight_ih`, `bias`.
+  public let name: String
+  /// The gates whose blocks are stacked, in order; `[""]` for a parameter without gates.
+  public let gates: [String]
+  /// Columns of each gate's matrix; nil for vectors.
+  public let columns: Dimension?
+  /// What its values start from.
+  public let start: Start
+
+  /// The shape for given sizes: `[gates · H, columns]`, or `[gates · H]`.
+  public func shape(inputSize: Int, hiddenSize: Int) -> [Int] {
+    let rows = gates.count * hiddenSize
+    guard let columns else { return [rows] }
+    return [rows, columns == .input ? inputSize : hiddenSize]
+  }
+}
+
+/// A gate's bias at the start of training.
+public struct GateBias: Hashable, Sendable {
+  /// The value of ordinary initialisation.
+  public var constant: Double
+  /// The sign of log U(1, T−1) under chrono initialisation (Tallec & Ollivier 2018); 0 leaves `constant`.
+  public var chronoSign: Int
+
+  /// A bias that starts at `constant`.
+  public init(_ constant: Double, chronoSign: Int = 0) {
+    self.constant = constant
+    self.chronoSign = chronoSign
+  }
+
+  /// 0.
+  public static let zero = GateBias(0)
+  /// A forget gate: 1, so that the cell remembers to begin with (Jozefowicz et al. 2015).
+  public static let forget = GateBias(1, chronoSign: 1)
+  /// An input gate: 0.
+  public static let input = GateBias(0, chronoSign: -1)
+  /// A gate that keeps the state when it is open, as GRU's z: 0.
+  public static let keep = GateBias(0, chronoSign: 1)
+}

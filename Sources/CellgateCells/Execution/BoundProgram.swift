@@ -1,0 +1,147 @@
+import CellgateKernels
+import CellgateTensor
+
+/// A step's program with its sizes and packed weights: what the kernels' sweep runs. The slots' places are
+/// the only thing that slices have of their own.
+@safe final class BoundProgram {
+  /// A product on x, computed for a chunk of steps before the sweep goes through them.
+  struct Hoisted {
+    var result: StepProgram.Slot
+    var factors: [StepProgram.Factor]
+    var biases: [Block]
+  }
+
+  let slots: [StepProgram.Slot]
+  let hoisted: [Hoisted]
+  private let weights: PackedWeights
+  private let program: UnsafeMutablePointer<cg_program>
+  private let stages: UnsafeMutableBufferPointer<cg_stage>
+  private let products: UnsafeMutableBufferPointer<cg_step_product>
+  private let factors: UnsafeMutableBufferPointer<cg_factor>
+  private let operations: UnsafeMutableBufferPointer<cg_operation>
+  private let mostFactors: Int
+
+  init(_ source: StepProgram, layout: Layout, weights: PackedWeights, cell: Cell) {
+    self.weights = weights
+    slots = source.slots
+    let width = layout.width
+    let indices = Dictionary(uniqueKeysWithValues: slots.enumerated().map { ($1, $0) })
+    func index(_ slot: StepProgram.Slot) -> Int {
+      guard let index = indices[slot] else { preconditionFailure("\(slot) is in no stage") }
+      return index
+    }
+    var stages: [cg_stage] = []
+    var products: [cg_step_product] = []
+    var factors: [cg_factor] = []
+    var operations: [cg_operation] = []
+    var hoisted: [Hoisted] = []
+    var mostFactors = 1
+    for stage in source.stages {
+      switch stage {
+      case .products(let list):
+        let first = products.count
+        for product in list {
+          var own = product.factors
+          var start = product.continues ? CG_START_RESULT : product.biases.isEmpty ? CG_START_ZERO : CG_START_BIAS
+          if layout.hoistsInput {
+            let onInput = own.filter { $0.operand == .input }
+            if !onInput.isEmpty {
+              hoisted.append(.init(result: product.result, factors: onInput, biases: product.biases))
+              own.removeAll { $0.operand == .input }
+              start = CG_START_RESULT
+            }
+          }
+          if own.isEmpty { continue }
+          let bias = unsafe start == CG_START_BIAS ? UnsafePointer(weights.bias(product.biases)) : nil
+          unsafe products.append(
+            cg_step_product(
+              result: UInt32(index(product.result)), first_factor: UInt32(factors.count),
+              factor_count: UInt32(own.count), start: start.rawValue, n: width, ld: width, bias: bias))
+          for factor in own {
+            let isInput = factor.operand == .input
+            let k = isInput ? layout.inputSize : layout.hiddenSize
+            unsafe factors.append(
+              cg_factor(
+                slot: UInt32(index(factor.operand)), k: UInt32(k), ld: isInput ? layout.inputSize : width,
+                packed: UnsafePointer(weights.matrix(factor))))
+          }
+          mostFactors = max(mostFactors, own.count)
+        }
+        if products.count > first {
+          stages.append(cg_stage(is_products: 1, first: UInt32(first), count: UInt32(products.count - first)))
+        }
+      case .elementwise(let elements):
+        stages.append(
+          cg_stage(is_products: 0, first: UInt32(operations.count), count: UInt32(elements.count)))
+        for element in elements {
+          let result = UInt16(index(element.result))
+          let operands = element.operands.map { UInt16(index($0)) }
+          operations.append(
+            cg_operation(
+              code: UInt16(element.code.rawValue), result: result, a: operands.first ?? result,
+              b: operands.count > 1 ? operands[1] : result, c: operands.count > 2 ? operands[2] : result,
+              constant: element.constant))
+        }
+      }
+    }
+    self.hoisted = hoisted
+    self.mostFactors = mostFactors
+    unsafe self.stages = Self.copy(stages)
+    unsafe self.products = Self.copy(products)
+    unsafe self.factors = Self.copy(factors)
+    unsafe self.operations = Self.copy(operations)
+    unsafe program = .allocate(capacity: 1)
+    unsafe program.initialize(
+      to: cg_program(
+        stages: self.stages.baseAddress, stage_count: stages.count, products: self.products.baseAddress,
+        factors: self.factors.baseAddress, most_factors: mostFactors,
+        operations: self.operations.baseAddress, slot_count: slots.count, width: width,
+        tile_rows: layout.tileRows, tile_columns: layout.tileColumns))
+  }
+
+  deinit {
+    unsafe stages.deallocate()
+    unsafe products.deallocate()
+    unsafe factors.deallocate()
+    unsafe operations.deallocate()
+    unsafe program.deallocate()
+  }
+
+  private static func copy<Element>(_ array: [Element]) -> UnsafeMutableBufferPointer<Element> {
+    let buffer = UnsafeMutableBufferPointer<Element>.allocate(capacity: array.count)
+    _ = unsafe buffer.initialize(from: array)
+    return unsafe buffer
+  }
+
+  /// Runs `steps` of one slice, whose slots lie at `places` (in the order of `slots`).
+  func sweep(_ steps: Range<Int>, active: [UInt32], places: [cg_slot], backward: Bool) {
+    if steps.isEmpty { return }
+    unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>?.self, capacity: 2 * slots.count) { scratch in
+      unsafe withUnsafeTemporaryAllocation(of: cg_term.self, capacity: mostFactors) { terms in
+        unsafe places.withUnsafeBufferPointer { places in
+          unsafe active.withUnsafeBufferPointer { active in
+            unsafe cg_sweep(
+              weights.instructions.handle, program, places.baseAddress, active.baseAddress, backward ? steps.upperBound - 1 : steps.lowerBound,
+              steps.count, backward ? 1 : 0, scratch.baseAddress, terms.baseAddress)
+          }
+        }
+      }
+    }
+  }
+
+  /// A vector parameter's place.
+  func vector(_ block: Block) -> UnsafeMutablePointer<Float> { unsafe weights.vector(block) }
+
+  /// Computes the hoisted products of `rows` rows of x, `[rows, I]`, into the slots' places.
+  func hoist(rows: Int, x: UnsafePointer<Float>, inputSize: Int, width: Int, place: (StepProgram.Slot) -> UnsafeMutablePointer<Float>) {
+    for product in hoisted {
+      let terms = unsafe product.factors.map { factor in
+        unsafe cg_term(a: x, lda: inputSize, k: inputSize, packed: UnsafePointer(weights.matrix(factor)))
+      }
+      let bias = unsafe weights.bias(product.biases)
+      unsafe cg_product_with(
+        weights.instructions.handle, rows, width, terms, terms.count, bias == nil ? CG_START_ZERO : CG_START_BIAS, bias, place(product.result),
+        width)
+    }
+  }
+}

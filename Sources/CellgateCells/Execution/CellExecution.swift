@@ -1,0 +1,138 @@
+import CellgateKernels
+import CellgateTensor
+
+/// The fast execution of a cell in Float32: one layer, one direction, whole sequences.
+///
+/// The batch is cut into slices; a thread takes the rows of a slice through the whole sequence. Shapes:
+/// input `[T, B, I]`, states `[B, H]`, output `[T, B, D·H]` of which this direction fills H columns.
+/// Past a sequence's length the output is 0 and the states stay; such steps are never computed.
+public struct CellExecution: Sendable {
+  /// The cell.
+  public let cell: Cell
+  /// I and H.
+  public let inputSize: Int, hiddenSize: Int
+  /// The instructions that it uses.
+  public let instructions: InstructionSet
+
+  var layout: Layout { Layout(inputSize: inputSize, hiddenSize: hiddenSize) }
+
+  /// An execution for given sizes, both positive.
+  public init(
+    cell: Cell, inputSize: Int, hiddenSize: Int, instructions: InstructionSet = .active
+  ) {
+    precondition(inputSize > 0 && hiddenSize > 0, "\(cell.name): sizes must be positive, found I=\(inputSize), H=\(hiddenSize)")
+    self.cell = cell
+    self.inputSize = inputSize
+    self.hiddenSize = hiddenSize
+    self.instructions = instructions
+  }
+
+  /// Which sequences are run, and in which direction.
+  public struct Sequences: Sendable {
+    /// T and B.
+    public var steps: Int, batch: Int
+    /// Valid steps of each sequence, at most T; nil when all are T long.
+    public var lengths: [Int]?
+    /// Whether each sequence's valid steps are taken from the last to the first.
+    public var reversed: Bool
+
+    /// Sequences of T steps in a batch of B.
+    public init(steps: Int, batch: Int, lengths: [Int]? = nil, reversed: Bool = false) {
+      precondition(steps > 0 && batch > 0, "sequences: T and B must be positive, found T=\(steps), B=\(batch)")
+      precondition(
+        lengths.map { $0.count == batch && $0.allSatisfy { $0 >= 0 && $0 <= steps } } ?? true,
+        "sequences: expected \(batch) lengths of 0...\(steps), found \(lengths ?? [])")
+      self.steps = steps
+      self.batch = batch
+      self.lengths = lengths
+      self.reversed = reversed
+    }
+  }
+
+  /// H columns of a `[T, B, D·H]` tensor.
+  public struct Columns {
+    let tensor: Tensor
+    let first: Int
+
+    /// The columns from `first` on.
+    public init(_ tensor: Tensor, first: Int = 0) {
+      precondition(tensor.rank == 3, "expected [T, B, D·H], found \(tensor.shape)")
+      self.tensor = tensor
+      self.first = first
+    }
+
+    var stride: Int { tensor.shape[2] }
+
+    func row(_ time: Int, _ sequence: Int) -> UnsafeMutablePointer<Float> {
+      unsafe tensor.pointer + (time * tensor.shape[1] + sequence) * stride + first
+    }
+  }
+
+  /// What a forward pass leaves for the backward pass.
+  public final class Saved {
+    let sequences: Sequences
+    let input: Tensor
+    let parameters: [Tensor]
+    let slices: [Slice]
+    let tables: [SliceTables]
+    /// Per slice: each state's frames (initial rows first), then each saved value's.
+    var frames: [Frames]
+
+    struct Frames {
+      var owner: Storage
+      var states: [UnsafeMutablePointer<Float>]
+      var saved: [UnsafeMutablePointer<Float>]
+    }
+
+    init(sequences: Sequences, input: Tensor, parameters: [Tensor], slices: [Slice], tables: [SliceTables]) {
+      self.sequences = sequences
+      self.input = input
+      self.parameters = parameters
+      self.slices = slices
+      self.tables = tables
+      unsafe frames = []
+    }
+  }
+
+  func check(input: Tensor, states: [Tensor], parameters: [Tensor], _ sequences: Sequences) {
+    precondition(
+      input.shape == [sequences.steps, sequences.batch, inputSize],
+      "\(cell.name): expected an input [\(sequences.steps), \(sequences.batch), \(inputSize)], found \(input.shape)")
+    precondition(
+      states.count == cell.states.count, "\(cell.name): expected states \(cell.states), found \(states.count)")
+    for (name, state) in zip(cell.states, states) {
+      precondition(
+        state.shape == [sequences.batch, hiddenSize],
+        "\(cell.name): expected state \(name) [\(sequences.batch), \(hiddenSize)], found \(state.shape)")
+    }
+    precondition(
+      parameters.count == cell.parameters.count,
+      "\(cell.name): expected parameters \(cell.parameters.map(\.name)), found \(parameters.count)")
+    for (definition, tensor) in zip(cell.parameters, parameters) {
+      let shape = definition.shape(inputSize: inputSize, hiddenSize: hiddenSize)
+      precondition(
+        tensor.shape == shape, "\(cell.name): expected \(definition.name) \(shape), found \(tensor.shape)")
+    }
+  }
+
+  /// x's rows of a chunk of steps, `[rows, I]`.
+  func gather(
+    _ input: Tensor, _ slice: Slice, _ chunk: Range<Int>, into rows: UnsafeMutablePointer<Float>
+  ) {
+    let batch = input.shape[1], size = inputSize
+    let source = unsafe input.pointer
+    var to = unsafe rows
+    for step in chunk {
+      let count = Int(slice.active[step])
+      if slice.isContiguous {
+        unsafe to.update(from: source + (step * batch + slice.rows[0]) * size, count: count * size)
+      } else {
+        for row in 0..<count {
+          let place = slice.time(row: row, step: step) * batch + slice.rows[row]
+          unsafe (to + row * size).update(from: source + place * size, count: size)
+        }
+      }
+      unsafe to += count * size
+    }
+  }
+}

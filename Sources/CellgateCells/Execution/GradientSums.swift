@@ -1,0 +1,98 @@
+import CellgateTensor
+
+/// One slice's share of the parameters' gradients.
+@safe final class GradientSums {
+  /// Deltas whose sums are gradients of biases.
+  let biasDeltas: [Int]
+  private let cell: Cell
+  private let layout: Layout
+  private let owner: Storage
+  private let parameters: [UnsafeMutablePointer<Float>?]
+  private let biases: [Int: UnsafeMutablePointer<Float>]
+  private let vectors: [Block: UnsafeMutablePointer<Float>]
+
+  init(cell: Cell, layout: Layout) {
+    self.cell = cell
+    self.layout = layout
+    let plan = cell.plan
+    biasDeltas = Set(plan.biasGradients.map(\.delta)).sorted()
+    let sizes = cell.parameters.map { definition in
+      definition.columns == nil ? 0 : definition.gates.count * layout.hiddenSize * layout.columns(definition)
+    }
+    let tile = layout.tileRows * layout.width
+    var arena = Arena(
+      sizes + biasDeltas.map { _ in layout.width } + plan.vectorGradients.map { _ in tile }, zeros: true)
+    unsafe parameters = sizes.map { size in unsafe size == 0 ? nil : arena.take(size) }
+    var biases: [Int: UnsafeMutablePointer<Float>] = unsafe [:]
+    for delta in biasDeltas { unsafe biases[delta] = arena.take(layout.width) }
+    unsafe self.biases = biases
+    var vectors: [Block: UnsafeMutablePointer<Float>] = unsafe [:]
+    for block in plan.vectorGradients { unsafe vectors[block] = arena.take(tile) }
+    unsafe self.vectors = vectors
+    owner = arena.owner
+  }
+
+  private func isTransposed(_ parameter: Int) -> Bool {
+    layout.transposesInputGradient && cell.parameters[parameter].columns == .input
+  }
+
+  /// Where a matrix's gradient is summed, and its rows' distance: `[H, K]`, or `[K, H]` for small inputs.
+  func matrix(_ block: Block) -> (UnsafeMutablePointer<Float>, Int) {
+    guard let base = unsafe parameters[block.parameter] else { preconditionFailure("\(block) is no matrix") }
+    let definition = cell.parameters[block.parameter]
+    let hidden = layout.hiddenSize
+    if isTransposed(block.parameter) {
+      return unsafe (base + block.gate * hidden, definition.gates.count * hidden)
+    }
+    let columns = layout.columns(definition)
+    return unsafe (base + block.gate * hidden * columns, columns)
+  }
+
+  func bias(_ delta: Int) -> UnsafeMutablePointer<Float> {
+    guard let pointer = unsafe biases[delta] else { preconditionFailure("delta \(delta) has no bias") }
+    return unsafe pointer
+  }
+
+  func vector(_ block: Block) -> UnsafeMutablePointer<Float> {
+    guard let pointer = unsafe vectors[block] else { preconditionFailure("\(block) is no vector") }
+    return unsafe pointer
+  }
+
+  /// Adds the slices' shares, always in the same order.
+  static func join(_ parts: [GradientSums], cell: Cell, layout: Layout, into tensors: [Tensor]) {
+    nonisolated(unsafe) let tensors = tensors
+    nonisolated(unsafe) let parts = parts
+    let hidden = layout.hiddenSize
+    ThreadPool.shared.run(cell.parameters.count) { index in
+      let target = unsafe tensors[index].pointer, count = tensors[index].count
+      unsafe target.update(repeating: 0, count: count)
+      for part in parts {
+        guard let source = unsafe part.parameters[index] else { continue }
+        if part.isTransposed(index) {
+          let rows = cell.parameters[index].gates.count * hidden, columns = layout.inputSize
+          for column in 0..<columns {
+            for row in 0..<rows { unsafe target[row * columns + column] += source[column * rows + row] }
+          }
+        } else {
+          for place in 0..<count { unsafe target[place] += source[place] }
+        }
+      }
+    }
+    for (block, delta) in cell.plan.biasGradients {
+      let target = unsafe tensors[block.parameter].pointer + block.gate * hidden
+      for part in parts {
+        let source = unsafe part.bias(delta)
+        for unit in 0..<hidden { unsafe target[unit] += source[unit] }
+      }
+    }
+    for block in cell.plan.vectorGradients {
+      let target = unsafe tensors[block.parameter].pointer + block.gate * hidden
+      for part in parts {
+        let source = unsafe part.vector(block)
+        for row in 0..<layout.tileRows {
+          for unit in 0..<hidden { unsafe target[unit] += source[row * layout.width + unit] }
+        }
+      }
+    }
+  }
+}

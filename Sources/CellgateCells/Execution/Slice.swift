@@ -1,0 +1,69 @@
+/// Some rows of a batch that go through the whole sequence together, longest first.
+///
+/// The cut depends on the batch and the lengths alone, never on the number of threads, so that sums over
+/// slices are always taken in the same order.
+struct Slice: Sendable {
+  /// The sequences' places in the batch.
+  let rows: [Int]
+  let lengths: [Int]
+  /// Steps of the longest sequence.
+  let steps: Int
+  /// Rows that are active at each step: always the first ones.
+  let active: [UInt32]
+  /// Active rows before each step, and in all: `steps + 1` numbers.
+  let rowsBefore: [Int]
+  /// Ranges of steps of some hundred rows each, whose intermediate values stay in the cache.
+  let chunks: [Range<Int>]
+  let reversed: Bool
+  /// Whether neighbours in the slice are neighbours in the batch at the same time of the sequence.
+  let isContiguous: Bool
+
+  var totalRows: Int { rowsBefore[steps] }
+  var mostChunkRows: Int { chunks.map { rowsBefore[$0.upperBound] - rowsBefore[$0.lowerBound] }.max() ?? 0 }
+
+  /// The time of the sequence that a row sees at a step.
+  func time(row: Int, step: Int) -> Int { reversed ? lengths[row] - 1 - step : step }
+
+  init(rows: [Int], lengths: [Int], reversed: Bool, chunkRows: Int) {
+    self.rows = rows
+    self.lengths = lengths
+    self.reversed = reversed
+    steps = lengths.first ?? 0
+    var active: [UInt32] = []
+    var before = [0]
+    var count = rows.count
+    for step in 0..<steps {
+      while count > 0 && lengths[count - 1] <= step { count -= 1 }
+      active.append(UInt32(count))
+      before.append(before[step] + count)
+    }
+    self.active = active
+    rowsBefore = before
+    var chunks: [Range<Int>] = []
+    var start = 0
+    while start < steps {
+      var end = start + 1
+      while end < steps && before[end + 1] - before[start] <= chunkRows { end += 1 }
+      chunks.append(start..<end)
+      start = end
+    }
+    self.chunks = chunks
+    isContiguous = !reversed && rows.last.map { $0 - rows[0] == rows.count - 1 } ?? true
+      && lengths.allSatisfy { $0 == lengths[0] }
+  }
+
+  /// Cuts a batch: at most 32 rows a slice, and an even number of slices from 8 rows on.
+  static func cut(batch: Int, steps: Int, lengths: [Int]?, reversed: Bool, chunkRows: Int) -> [Slice] {
+    let lengths = lengths ?? Array(repeating: steps, count: batch)
+    let isUniform = lengths.allSatisfy { $0 == lengths[0] }
+    let order = isUniform ? Array(0..<batch) : (0..<batch).sorted { (lengths[$0], $1) > (lengths[$1], $0) }
+    let count = batch < 8 ? 1 : 2 * ((batch + 63) / 64)
+    return (0..<count).map { index in
+      let rows =
+        isUniform
+        ? Array(order[index * batch / count..<(index + 1) * batch / count])
+        : stride(from: index, to: batch, by: count).map { order[$0] }
+      return Slice(rows: rows, lengths: rows.map { lengths[$0] }, reversed: reversed, chunkRows: chunkRows)
+    }
+  }
+}

@@ -1,0 +1,48 @@
+/// Where the rows of each step lie, in floats, for the different kinds of slots of one slice.
+@safe final class SliceTables {
+  /// Rows of all steps one after the other, and the same one step earlier behind one step of initial rows.
+  let frames: UnsafeMutablePointer<Int>
+  /// State frames: the initial rows first, then the steps; before and after each step.
+  let before: UnsafeMutablePointer<Int>, after: UnsafeMutablePointer<Int>
+  /// Rows of the steps of a chunk, of `width` and of `inputSize` floats.
+  let chunk: UnsafeMutablePointer<Int>, input: UnsafeMutablePointer<Int>
+  /// Two buffers in turn: the one of this step and the one of the step before.
+  let even: UnsafeMutablePointer<Int>, odd: UnsafeMutablePointer<Int>
+
+  /// `keepsFrames` for state frames of all steps, else of one chunk at a time.
+  init(_ slice: Slice, layout: Layout, keepsFrames: Bool) {
+    let count = max(slice.steps, 1)
+    func table() -> UnsafeMutablePointer<Int> {
+      let table = UnsafeMutablePointer<Int>.allocate(capacity: count)
+      unsafe table.initialize(repeating: 0, count: count)
+      return unsafe table
+    }
+    unsafe frames = table()
+    unsafe before = table()
+    unsafe after = table()
+    unsafe chunk = table()
+    unsafe input = table()
+    unsafe even = table()
+    unsafe odd = table()
+    let head = slice.rows.count, width = layout.width
+    for range in slice.chunks {
+      let start = slice.rowsBefore[range.lowerBound]
+      let base = keepsFrames ? 0 : start
+      for step in range {
+        let rows = slice.rowsBefore[step]
+        let isFirst = step == (keepsFrames ? 0 : range.lowerBound)
+        unsafe frames[step] = rows * width
+        unsafe before[step] = isFirst ? 0 : (head + slice.rowsBefore[step - 1] - base) * width
+        unsafe after[step] = (head + rows - base) * width
+        unsafe chunk[step] = (rows - start) * width
+        unsafe input[step] = (rows - start) * layout.inputSize
+        unsafe even[step] = (step & 1) * head * width
+        unsafe odd[step] = (1 - step & 1) * head * width
+      }
+    }
+  }
+
+  deinit {
+    for table in unsafe [frames, before, after, chunk, input, even, odd] { unsafe table.deallocate() }
+  }
+}

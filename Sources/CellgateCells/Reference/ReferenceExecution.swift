@@ -1,0 +1,210 @@
+import Foundation
+
+/// A cell evaluated in Double, node by node, with nothing clever in it: the oracle of every other
+/// execution.
+///
+/// Shapes: input `[T, B, I]`, states `[B, H]`, output `[T, B, H]`, all row-major. Past a sequence's
+/// length the output is 0 and the states stay.
+public struct ReferenceExecution: Sendable {
+  /// The cell that is evaluated.
+  public let cell: Cell
+  /// I and H.
+  public let inputSize: Int, hiddenSize: Int
+
+  /// A reference for one layer in one direction.
+  public init(cell: Cell, inputSize: Int, hiddenSize: Int) {
+    self.cell = cell
+    self.inputSize = inputSize
+    self.hiddenSize = hiddenSize
+  }
+
+  /// What a forward pass computes; the values of all nodes are kept for the gradient.
+  public struct Forward: Sendable {
+    /// `[T, B, H]`.
+    public var output: [Double]
+    /// Each state's last value, `[B, H]`.
+    public var finalStates: [[Double]]
+    /// Of every step and sequence, in the order of evaluation: where it was and its nodes' values.
+    var steps: [Step]
+  }
+
+  struct Step: Sendable {
+    var time: Int
+    var sequence: Int
+    var values: [[Double]]
+  }
+
+  /// The gradients of a loss.
+  public struct Gradients: Sendable {
+    /// `[T, B, I]`.
+    public var input: [Double]
+    /// Of each first state, `[B, H]`.
+    public var states: [[Double]]
+    /// Of each parameter, in the cell's order and shapes.
+    public var parameters: [[Double]]
+  }
+
+  /// Runs the sequences; `reversed` takes each one's valid steps from the last to the first.
+  public func forward(
+    input: [Double], steps: Int, batch: Int, states: [[Double]], parameters: [[Double]],
+    lengths: [Int]? = nil, reversed: Bool = false
+  ) -> Forward {
+    check(states: states, parameters: parameters, batch: batch)
+    precondition(input.count == steps * batch * inputSize, "input: expected [\(steps), \(batch), \(inputSize)]")
+    var result = Forward(
+      output: Array(repeating: 0, count: steps * batch * hiddenSize), finalStates: states, steps: [])
+    for sequence in 0..<batch {
+      var current = states.map { Array($0[sequence * hiddenSize..<(sequence + 1) * hiddenSize]) }
+      let length = lengths?[sequence] ?? steps
+      precondition(length >= 0 && length <= steps, "length \(length) of sequence \(sequence) is not in 0...\(steps)")
+      for turn in 0..<length {
+        let time = reversed ? length - 1 - turn : turn
+        let start = (time * batch + sequence) * inputSize
+        let x = Array(input[start..<start + inputSize])
+        let values = evaluate(input: x, states: current, parameters: parameters)
+        current = cell.next.map { values[$0] }
+        for unit in 0..<hiddenSize {
+          result.output[(time * batch + sequence) * hiddenSize + unit] = current[0][unit]
+        }
+        result.steps.append(Step(time: time, sequence: sequence, values: values))
+      }
+      for (state, value) in current.enumerated() {
+        result.finalStates[state].replaceSubrange(
+          sequence * hiddenSize..<(sequence + 1) * hiddenSize, with: value)
+      }
+    }
+    return result
+  }
+
+  /// The gradients of a loss whose derivatives with respect to the output `[T, B, H]` and the last states
+  /// `[B, H]` are given.
+  public func backward(
+    _ forward: Forward, steps: Int, batch: Int, parameters: [[Double]], outputGradient: [Double],
+    finalStateGradients: [[Double]]
+  ) -> Gradients {
+    let gradient = cell.gradient
+    var result = Gradients(
+      input: Array(repeating: 0, count: steps * batch * inputSize), states: finalStateGradients,
+      parameters: parameters.map { Array(repeating: 0, count: $0.count) })
+    let inputNode = cell.graph.nodes.firstIndex { $0.operation == .input }
+    for step in forward.steps.reversed() {
+      let rows = step.sequence * hiddenSize..<(step.sequence + 1) * hiddenSize
+      let place = step.time * batch + step.sequence
+      var values = step.values
+      for id in gradient.forwardCount..<gradient.graph.nodes.count {
+        let node = gradient.graph[id]
+        let operands = node.operands.map { values[$0] }
+        switch node.operation {
+        case .arriving(let state): values.append(Array(result.states[state][rows]))
+        case .outputGradient:
+          values.append(Array(outputGradient[place * hiddenSize..<(place + 1) * hiddenSize]))
+        case .transposed(let target):
+          values.append(transposed(target, values, parameters, size: hiddenSize))
+        default: values.append(elementwise(node.operation, operands))
+        }
+      }
+      for (product, delta) in gradient.product {
+        guard case .product(let block) = cell.graph[product].operation else { continue }
+        let operand = values[cell.graph[product].operands[0]]
+        for row in 0..<hiddenSize {
+          let start = (block.gate * hiddenSize + row) * operand.count
+          for column in operand.indices {
+            result.parameters[block.parameter][start + column] += values[delta][row] * operand[column]
+          }
+        }
+      }
+      for (vector, delta) in gradient.vector {
+        guard case .vector(let block) = cell.graph[vector].operation else { continue }
+        for unit in 0..<hiddenSize {
+          result.parameters[block.parameter][block.gate * hiddenSize + unit] += values[delta][unit]
+        }
+      }
+      if let inputNode {
+        let x = transposed(inputNode, values, parameters, size: inputSize)
+        result.input.replaceSubrange(place * inputSize..<(place + 1) * inputSize, with: x)
+      }
+      for state in cell.states.indices {
+        var arriving = gradient.state[state].map { values[$0] } ?? Array(repeating: 0, count: hiddenSize)
+        if let node = cell.graph.nodes.firstIndex(where: { $0.operation == .state(state) }) {
+          let products = transposed(node, values, parameters, size: hiddenSize)
+          for unit in 0..<hiddenSize { arriving[unit] += products[unit] }
+        }
+        result.states[state].replaceSubrange(rows, with: arriving)
+      }
+    }
+    return result
+  }
+
+  private func evaluate(input: [Double], states: [[Double]], parameters: [[Double]]) -> [[Double]] {
+    var values: [[Double]] = []
+    for node in cell.graph.nodes {
+      switch node.operation {
+      case .input: values.append(input)
+      case .state(let index): values.append(states[index])
+      case .constant(let value): values.append(Array(repeating: value, count: hiddenSize))
+      case .vector(let block):
+        let start = block.gate * hiddenSize
+        values.append(Array(parameters[block.parameter][start..<start + hiddenSize]))
+      case .product(let block):
+        let operand = values[node.operands[0]]
+        values.append(
+          (0..<hiddenSize).map { row in
+            let start = (block.gate * hiddenSize + row) * operand.count
+            var sum = 0.0
+            for column in operand.indices { sum += parameters[block.parameter][start + column] * operand[column] }
+            return sum
+          })
+      default: values.append(elementwise(node.operation, node.operands.map { values[$0] }))
+      }
+    }
+    return values
+  }
+
+  /// Σ Wᵀ δ over the products that read `target`.
+  private func transposed(
+    _ target: NodeID, _ values: [[Double]], _ parameters: [[Double]], size: Int
+  ) -> [Double] {
+    var sum = [Double](repeating: 0, count: size)
+    for product in cell.gradient.readers[target] ?? [] {
+      guard let delta = cell.gradient.product[product],
+        case .product(let block) = cell.graph[product].operation
+      else { continue }
+      for row in 0..<hiddenSize {
+        let start = (block.gate * hiddenSize + row) * size
+        for column in 0..<size { sum[column] += values[delta][row] * parameters[block.parameter][start + column] }
+      }
+    }
+    return sum
+  }
+
+  private func elementwise(_ operation: Operation, _ x: [[Double]]) -> [Double] {
+    x[0].indices.map { i in
+      switch operation {
+      case .add: x[0][i] + x[1][i]
+      case .subtract: x[0][i] - x[1][i]
+      case .multiply: x[0][i] * x[1][i]
+      case .divide: x[0][i] / x[1][i]
+      case .negate: -x[0][i]
+      case .sigmoid: 1 / (1 + Foundation.exp(-x[0][i]))
+      case .tanh: Foundation.tanh(x[0][i])
+      case .relu: x[0][i] < 0 ? 0 : x[0][i]
+      case .exp: Foundation.exp(x[0][i])
+      case .sigmoidGradient: x[0][i] * (x[1][i] * (1 - x[1][i]))
+      case .tanhGradient: x[0][i] * (1 - x[1][i] * x[1][i])
+      case .reluGradient: x[1][i] > 0 ? x[0][i] : 0
+      default: preconditionFailure("\(operation) is not elementwise")
+      }
+    }
+  }
+
+  private func check(states: [[Double]], parameters: [[Double]], batch: Int) {
+    precondition(states.count == cell.states.count, "expected \(cell.states.count) states, found \(states.count)")
+    for (name, state) in zip(cell.states, states) {
+      precondition(state.count == batch * hiddenSize, "state \(name): expected [\(batch), \(hiddenSize)]")
+    }
+    for (definition, values) in zip(cell.parameters, parameters) {
+      let shape = definition.shape(inputSize: inputSize, hiddenSize: hiddenSize)
+      precondition(values.count == shape.reduce(1, *), "parameter \(definition.name): expected \(shape)")
+    }
+  }
+}

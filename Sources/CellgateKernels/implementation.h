@@ -1,0 +1,26 @@
+// Everything that is compiled once per instruction set. The including file defines
+//   CG_ISA          the table's suffix          CG_AVAILABLE   whether this processor has it
+//   LANES           floats in a vector          PANEL_VECTORS  vectors in a packed panel
+//   TILE_ROWS       rows of a product's tile    CG_FMA         fused multiply-add exists
+
+#include "isa.h"
+#include "vector.h"
+#include "product.h"
+#include "operations.h"
+
+#define CG_JOIN_(a, b) a##b
+#define CG_JOIN(a, b) CG_JOIN_(a, b)
+#define CG_STRING_(a) #a
+#define CG_STRING(a) CG_STRING_(a)
+
+static int available(void) { return CG_AVAILABLE; }
+
+const cg_isa CG_JOIN(cg_isa_, CG_ISA) = {
+    .name = CG_STRING(CG_ISA),
+    .available = available,
+    .packed_count = packed_count,
+    .pack = pack,
+    .product = product,
+    .outer = outer,
+    .operate = operate,
+};

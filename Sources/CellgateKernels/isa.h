@@ -1,0 +1,28 @@
+// The table of one instruction set's functions. Private to the target.
+
+#ifndef CELLGATE_ISA_H
+#define CELLGATE_ISA_H
+
+#include "cellgate_kernels.h"
+
+struct cg_isa {
+  const char *name;
+  int (*available)(void);
+  size_t (*packed_count)(size_t k, size_t n);
+  void (*pack)(size_t k, size_t n, size_t width, const float *source, size_t k_stride, size_t n_stride,
+               float *packed);
+  void (*product)(size_t m, size_t n, const cg_term *terms, size_t term_count, cg_start start,
+                  const float *bias, float *c, size_t ldc);
+  void (*outer)(size_t rows, size_t m, size_t n, const float *a, size_t lda, const float *b, size_t ldb,
+                float *c, size_t ldc);
+  void (*operate)(const cg_operation *operations, size_t count, float *const *slots, size_t n);
+};
+
+extern const cg_isa cg_isa_portable;
+#if defined(__x86_64__)
+extern const cg_isa cg_isa_avx2, cg_isa_avx512;
+#elif defined(__aarch64__)
+extern const cg_isa cg_isa_neon;
+#endif
+
+#endif

@@ -1,0 +1,47 @@
+// Elementwise programs: each operation runs over n floats, n a multiple of LANES, and leaves its result
+// in the first-level cache for the next. The result may be an operand's memory.
+
+#define EACH(EXPRESSION)                                     \
+  for (size_t i = 0; i < n; i += LANES) {                    \
+    store(y + i, (EXPRESSION));                              \
+  }                                                          \
+  break;
+#define A load(a + i)
+#define B load(b + i)
+#define C load(c + i)
+
+static void operate(const cg_operation *operations, size_t count, float *const *slots, size_t n) {
+  for (const cg_operation *o = operations; o < operations + count; o++) {
+    float *y = slots[o->result];
+    const float *a = slots[o->a], *b = slots[o->b], *c = slots[o->c];
+    const vf k = splat(o->constant);
+    switch (o->code) {
+      case CG_COPY: EACH(A)
+      case CG_FILL: EACH(k)
+      case CG_ADD: EACH(A + B)
+      case CG_SUBTRACT: EACH(A - B)
+      case CG_MULTIPLY: EACH(A * B)
+      case CG_DIVIDE: EACH(A / B)
+      case CG_NEGATE: EACH(-A)
+      case CG_ADD_CONSTANT: EACH(A + k)
+      case CG_SUBTRACT_FROM_CONSTANT: EACH(k - A)
+      case CG_MULTIPLY_CONSTANT: EACH(A * k)
+      case CG_DIVIDE_CONSTANT: EACH(k / A)
+      case CG_MULTIPLY_ADD: EACH(fma_(A, B, C))
+      case CG_SUBTRACT_MULTIPLY: EACH(fma_(-A, B, C))
+      case CG_SIGMOID: EACH(sigmoid_(A))
+      case CG_TANH: EACH(tanh_(A))
+      case CG_RELU: EACH(choose(A < 0.0f, splat(0), A))
+      case CG_EXP: EACH(exp_(A))
+      case CG_SIGMOID_GRADIENT: EACH(A * (B * (1.0f - B)))
+      case CG_TANH_GRADIENT: EACH(A * fma_(-B, B, splat(1)))
+      case CG_RELU_GRADIENT: EACH(choose(B > 0.0f, A, splat(0)))
+      case CG_ACCUMULATE: EACH(load(y + i) + A)
+    }
+  }
+}
+
+#undef EACH
+#undef A
+#undef B
+#undef C

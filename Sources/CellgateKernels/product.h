@@ -1,0 +1,273 @@
+// Matrix products on packed operands. A panel holds PANEL = PANEL_VECTORS · LANES columns of the
+// operand, k after k; a last panel with at most half of its vectors in use is as narrow as it can be.
+
+#define PANEL (PANEL_VECTORS * LANES)
+#define UNROLL _Pragma("clang loop unroll(full)")
+
+// Vectors that panel p of an n-column operand takes.
+INLINE size_t panel_vectors(size_t n, size_t p) {
+  size_t left = (n - p * PANEL + LANES - 1) / LANES;
+  return left < PANEL_VECTORS ? left : PANEL_VECTORS;
+}
+
+static size_t packed_count(size_t k, size_t n) { return k * ((n + LANES - 1) / LANES) * LANES; }
+
+static void pack(size_t k, size_t n, size_t result_width, const float *source, size_t k_stride,
+                 size_t n_stride, float *packed) {
+  for (size_t p = 0; p * PANEL < result_width; p++) {
+    size_t width = panel_vectors(result_width, p) * LANES;
+    size_t left = n > p * PANEL ? n - p * PANEL : 0;
+    size_t columns = left < width ? left : width;
+    const float *from = source + p * PANEL * n_stride;
+    if (n_stride == 1) {
+      for (size_t i = 0; i < k; i++) {
+        memcpy(packed + i * width, from + i * k_stride, columns * sizeof(float));
+        for (size_t j = columns; j < width; j++) packed[i * width + j] = 0;
+      }
+    } else {
+      for (size_t first = 0; first < k; first += 16) {  // 16 × width at a time: both sides stay cached
+        size_t last = first + 16 < k ? first + 16 : k;
+        for (size_t j = 0; j < columns; j++)
+          for (size_t i = first; i < last; i++)
+            packed[i * width + j] = from[i * k_stride + j * n_stride];
+        for (size_t j = columns; j < width; j++)
+          for (size_t i = first; i < last; i++) packed[i * width + j] = 0;
+      }
+    }
+    packed += k * width;
+  }
+}
+
+#define MOST_VECTORS (4 * PANEL_VECTORS)
+
+// c[rows, vectors] of `panels` neighbouring panels, `vectors` wide each. rows, vectors and panels are
+// constants wherever this is inlined, so that every sum lives in a register.
+INLINE void product_tile(const size_t rows, const size_t vectors, const size_t panels, const cg_term *terms,
+                         size_t term_count, size_t first_row, size_t first_panel, cg_start start,
+                         const float *bias, float *c, size_t ldc, size_t columns) {
+  vf sum[TILE_ROWS][MOST_VECTORS];
+  const size_t width = vectors * LANES;
+  const int whole = columns >= panels * width;
+  float edge[MOST_VECTORS * LANES];
+  UNROLL
+  for (size_t v = 0; v < panels * vectors; v++) {
+    vf s = splat(0);
+    if (start == CG_START_BIAS) {
+      if (whole) {
+        s = load(bias + v * LANES);
+      } else {
+        for (size_t j = v * LANES; j < (v + 1) * LANES; j++) edge[j] = j < columns ? bias[j] : 0;
+        s = load(edge + v * LANES);
+      }
+    }
+    UNROLL
+    for (size_t i = 0; i < rows; i++) sum[i][v] = s;
+  }
+  if (start == CG_START_RESULT)
+    UNROLL
+    for (size_t i = 0; i < rows; i++) {
+      const float *from = c + i * ldc;
+      if (!whole) {
+        for (size_t j = 0; j < panels * width; j++) edge[j] = j < columns ? from[j] : 0;
+        from = edge;
+      }
+      UNROLL
+      for (size_t v = 0; v < panels * vectors; v++) sum[i][v] = load(from + v * LANES);
+    }
+
+  for (size_t t = 0; t < term_count; t++) {
+    const size_t k = terms[t].k, lda = terms[t].lda;
+    const float *a = terms[t].a + first_row * lda;
+    const float *b = terms[t].packed + first_panel * PANEL * k;
+    for (size_t i = 0; i < k; i++) {
+      vf column[MOST_VECTORS];
+      UNROLL
+      for (size_t v = 0; v < panels * vectors; v++)
+        column[v] = load(b + (v / vectors) * k * PANEL + i * width + (v % vectors) * LANES);
+      UNROLL
+      for (size_t r = 0; r < rows; r++) {
+        vf x = splat(a[r * lda + i]);
+        UNROLL
+        for (size_t v = 0; v < panels * vectors; v++) sum[r][v] = fma_(x, column[v], sum[r][v]);
+      }
+    }
+  }
+
+  UNROLL
+  for (size_t i = 0; i < rows; i++) {
+    float *to = c + i * ldc;
+    if (whole) {
+      UNROLL
+      for (size_t v = 0; v < panels * vectors; v++) store(to + v * LANES, sum[i][v]);
+    } else {
+      UNROLL
+      for (size_t v = 0; v < panels * vectors; v++) store(edge + v * LANES, sum[i][v]);
+      for (size_t j = 0; j < columns; j++) to[j] = edge[j];
+    }
+  }
+}
+
+#define PRODUCT_CASE(ROWS)                                                                               \
+  case ROWS:                                                                                             \
+    product_tile(ROWS, vectors, 1, terms, term_count, row, panel, start, bias, c, ldc, columns);         \
+    break;
+
+// One panel for all rows of a block. `vectors` is a constant where this is inlined.
+INLINE void product_rows(const size_t vectors, size_t row, size_t rows, const cg_term *terms,
+                         size_t term_count, size_t panel, cg_start start, const float *bias, float *c,
+                         size_t ldc, size_t columns) {
+  size_t tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
+  for (size_t tile = 0; tile < tiles; tile++) {
+    size_t take = rows / (tiles - tile);
+    switch (take) {
+      PRODUCT_CASE(1) PRODUCT_CASE(2) PRODUCT_CASE(3) PRODUCT_CASE(4)
+#if TILE_ROWS > 4
+      PRODUCT_CASE(5) PRODUCT_CASE(6)
+#endif
+#if TILE_ROWS > 6
+      PRODUCT_CASE(7) PRODUCT_CASE(8) PRODUCT_CASE(9) PRODUCT_CASE(10) PRODUCT_CASE(11) PRODUCT_CASE(12)
+#endif
+    }
+    row += take;
+    rows -= take;
+    c += take * ldc;
+  }
+}
+
+// A few rows: several panels side by side, or else one sum would wait for itself.
+#define FEW_ROWS 4
+#define FEW_PANELS (TILE_ROWS >= 8 ? 2 : 1)
+
+static void product(size_t m, size_t n, const cg_term *terms, size_t term_count, cg_start start,
+                    const float *bias, float *c, size_t ldc) {
+  const size_t block = 10 * TILE_ROWS;  // rows whose operands stay in the second-level cache
+  for (size_t row = 0; row < m; row += block) {
+    size_t rows = m - row < block ? m - row : block;
+    for (size_t panel = 0; panel * PANEL < n;) {
+      size_t column = panel * PANEL, columns = n - column;
+      const float *from = start == CG_START_BIAS ? bias + column : bias;
+      float *to = c + row * ldc + column;
+      if (FEW_PANELS > 1 && rows <= FEW_ROWS && columns >= 4 * PANEL && rows <= 2) {
+        if (rows == 1)
+          product_tile(1, PANEL_VECTORS, 4, terms, term_count, row, panel, start, from, to, ldc, columns);
+        else
+          product_tile(2, PANEL_VECTORS, 4, terms, term_count, row, panel, start, from, to, ldc, columns);
+        panel += 4;
+        continue;
+      }
+      if (FEW_PANELS > 1 && rows <= FEW_ROWS && columns >= 2 * PANEL) {
+        switch (rows) {
+          case 1: product_tile(1, PANEL_VECTORS, 2, terms, term_count, row, panel, start, from, to, ldc, columns); break;
+          case 2: product_tile(2, PANEL_VECTORS, 2, terms, term_count, row, panel, start, from, to, ldc, columns); break;
+          case 3: product_tile(3, PANEL_VECTORS, 2, terms, term_count, row, panel, start, from, to, ldc, columns); break;
+          default: product_tile(4, PANEL_VECTORS, 2, terms, term_count, row, panel, start, from, to, ldc, columns); break;
+        }
+        panel += 2;
+        continue;
+      }
+      switch (panel_vectors(n, panel)) {
+        case 1: product_rows(1, row, rows, terms, term_count, panel, start, from, to, ldc, columns); break;
+#if PANEL_VECTORS > 2
+        case 2: product_rows(2, row, rows, terms, term_count, panel, start, from, to, ldc, columns); break;
+        case 3: product_rows(3, row, rows, terms, term_count, panel, start, from, to, ldc, columns); break;
+#endif
+        default: product_rows(PANEL_VECTORS, row, rows, terms, term_count, panel, start, from, to, ldc, columns);
+      }
+      panel++;
+    }
+  }
+}
+
+// MARK: Sums of outer products
+
+#define OUTER_BLOCK 256  // rows at a time: a panel of b stays in the first-level cache
+
+INLINE void outer_tile(const size_t ms, const size_t vectors, size_t rows, const float *a, size_t lda,
+                       const float *b, size_t ldb, float *c, size_t ldc, size_t columns) {
+  vf sum[TILE_ROWS][PANEL_VECTORS];
+  UNROLL
+  for (size_t i = 0; i < ms; i++)
+    UNROLL
+    for (size_t v = 0; v < vectors; v++) sum[i][v] = splat(0);
+  for (size_t r = 0; r < rows; r++) {
+    vf row[PANEL_VECTORS];
+    UNROLL
+    for (size_t v = 0; v < vectors; v++) row[v] = load(b + r * ldb + v * LANES);
+    UNROLL
+    for (size_t i = 0; i < ms; i++) {
+      vf x = splat(a[r * lda + i]);
+      UNROLL
+      for (size_t v = 0; v < vectors; v++) sum[i][v] = fma_(x, row[v], sum[i][v]);
+    }
+  }
+  UNROLL
+  for (size_t i = 0; i < ms; i++) {
+    float *to = c + i * ldc;
+    if (columns >= vectors * LANES) {
+      UNROLL
+      for (size_t v = 0; v < vectors; v++) store(to + v * LANES, load(to + v * LANES) + sum[i][v]);
+    } else {
+      float edge[PANEL];
+      UNROLL
+      for (size_t v = 0; v < vectors; v++) store(edge + v * LANES, sum[i][v]);
+      for (size_t j = 0; j < columns; j++) to[j] += edge[j];
+    }
+  }
+}
+
+#define OUTER_CASE(MS)                                                      \
+  case MS:                                                                  \
+    outer_tile(MS, vectors, rows, a, lda, b, ldb, c, ldc, columns);         \
+    break;
+
+INLINE void outer_panel(const size_t vectors, size_t rows, size_t m, const float *a, size_t lda,
+                        const float *b, size_t ldb, float *c, size_t ldc, size_t columns) {
+  size_t tiles = (m + TILE_ROWS - 1) / TILE_ROWS;
+  for (size_t tile = 0; tile < tiles; tile++) {
+    size_t take = m / (tiles - tile);
+    switch (take) {
+      OUTER_CASE(1) OUTER_CASE(2) OUTER_CASE(3) OUTER_CASE(4)
+#if TILE_ROWS > 4
+      OUTER_CASE(5) OUTER_CASE(6)
+#endif
+#if TILE_ROWS > 6
+      OUTER_CASE(7) OUTER_CASE(8) OUTER_CASE(9) OUTER_CASE(10) OUTER_CASE(11) OUTER_CASE(12)
+#endif
+    }
+    a += take;
+    c += take * ldc;
+    m -= take;
+  }
+}
+
+static void outer(size_t rows, size_t m, size_t n, const float *a, size_t lda, const float *b, size_t ldb,
+                  float *c, size_t ldc) {
+  _Alignas(64) float packed[OUTER_BLOCK * PANEL];
+  for (size_t first = 0; first < rows; first += OUTER_BLOCK) {
+    size_t take = rows - first < OUTER_BLOCK ? rows - first : OUTER_BLOCK;
+    for (size_t column = 0; column < n; column += PANEL) {
+      size_t columns = n - column < PANEL ? n - column : PANEL;
+      size_t vectors = (columns + LANES - 1) / LANES;
+      const float *panel = b + first * ldb + column;
+      size_t ld = ldb;
+      if (m > TILE_ROWS || columns < vectors * LANES) {
+        ld = vectors * LANES;
+        for (size_t r = 0; r < take; r++) {
+          memcpy(packed + r * ld, panel + r * ldb, columns * sizeof(float));
+          for (size_t j = columns; j < ld; j++) packed[r * ld + j] = 0;
+        }
+        panel = packed;
+      }
+      const float *left = a + first * lda;
+      float *to = c + column;
+      switch (vectors) {
+        case 1: outer_panel(1, take, m, left, lda, panel, ld, to, ldc, columns); break;
+#if PANEL_VECTORS > 2
+        case 2: outer_panel(2, take, m, left, lda, panel, ld, to, ldc, columns); break;
+        case 3: outer_panel(3, take, m, left, lda, panel, ld, to, ldc, columns); break;
+#endif
+        default: outer_panel(PANEL_VECTORS, take, m, left, lda, panel, ld, to, ldc, columns);
+      }
+    }
+  }
+}

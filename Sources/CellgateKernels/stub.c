@@ -1,1 +1,0 @@
-#include "cellgate_kernels.h"

@@ -1,0 +1,80 @@
+// Vectors of LANES floats in terms of the compiler's vector extension, and the functions exp, tanh and
+// sigmoid on them. Included once per instruction set; the including file defines LANES and CG_FMA.
+
+#include <stdint.h>
+#include <string.h>
+
+typedef float vf __attribute__((vector_size(LANES * 4)));
+typedef int32_t vi __attribute__((vector_size(LANES * 4)));
+typedef float vf_unaligned __attribute__((vector_size(LANES * 4), aligned(4)));
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vf load(const float *p) { return *(const vf_unaligned *)p; }
+INLINE void store(float *p, vf v) { *(vf_unaligned *)p = v; }
+INLINE vf splat(float x) { return x - (vf){0}; }
+
+INLINE vf fma_(vf a, vf b, vf c) {
+#if CG_FMA
+  return __builtin_elementwise_fma(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+INLINE vf choose(vi mask, vf yes, vf no) { return (vf)((mask & (vi)yes) | (~mask & (vi)no)); }
+INLINE vf magnitude(vf x) { return (vf)((vi)x & 0x7fffffff); }
+
+// 2^n for -126 <= n <= 127, and exp's pieces: x = n ln 2 + r, |r| <= ln 2 / 2.
+INLINE vf power_of_two(vi n) { return (vf)((n + 127) << 23); }
+
+INLINE void reduce(vf x, vi *n, vf *r) {
+  const float magic = 12582912.0f;  // 1.5 · 2^23: adding it rounds to the nearest integer
+  vf t = fma_(x, splat(1.44269504088896341f), splat(magic));
+  vf whole = t - magic;
+  *n = (vi)t - (vi)splat(magic);
+  // ln 2 in two parts, the first with few enough bits that its multiples are exact
+  *r = fma_(whole, splat(-0.693359375f), x);
+  *r = fma_(whole, splat(2.12194440e-4f), *r);
+}
+
+// e^r - 1 for |r| <= ln 2 / 2, relative error below 1 ULP (the polynomial is Cephes' expf).
+INLINE vf expm1_reduced(vf r) {
+  vf p = splat(1.9875691500e-4f);
+  p = fma_(p, r, splat(1.3981999507e-3f));
+  p = fma_(p, r, splat(8.3334519073e-3f));
+  p = fma_(p, r, splat(4.1665795894e-2f));
+  p = fma_(p, r, splat(1.6666665459e-1f));
+  p = fma_(p, r, splat(5.0000001201e-1f));
+  return fma_(p, r * r, r);
+}
+
+// e^x; overflows to infinity, underflows gradually to 0, NaN stays NaN.
+INLINE vf exp_(vf x) {
+  x = choose(x > 89.0f, splat(89.0f), x);
+  x = choose(x < -104.0f, splat(-104.0f), x);
+  vi n;
+  vf r;
+  reduce(x, &n, &r);
+  vi half = n >> 1;
+  return (expm1_reduced(r) + 1.0f) * power_of_two(half) * power_of_two(n - half);
+}
+
+// tanh x = -t / (t + 2) with t = e^(-2|x|) - 1, which loses no digits near 0.
+INLINE vf tanh_(vf x) {
+  vf y = magnitude(x) * -2.0f;
+  y = choose(y < -30.0f, splat(-30.0f), y);
+  vi n;
+  vf r;
+  reduce(y, &n, &r);
+  vf s = power_of_two(n);
+  vf t = fma_(s, expm1_reduced(r), s - 1.0f);
+  vf m = -t / (t + 2.0f);
+  return (vf)(((vi)m & 0x7fffffff) | ((vi)x & (int32_t)0x80000000));
+}
+
+// 1 / (1 + e^-x) from e^-|x|, which never overflows.
+INLINE vf sigmoid_(vf x) {
+  vf e = exp_(-magnitude(x));
+  return choose(x < 0.0f, e, splat(1.0f)) / (e + 1.0f);
+}

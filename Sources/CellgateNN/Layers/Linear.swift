@@ -1,0 +1,33 @@
+import CellgateTensor
+
+/// y = x Wᵀ + b: [.., K] gives [.., N].
+public final class Linear: Module {
+  /// [N, K].
+  public let weight: Parameter
+  /// [N].
+  public let bias: Parameter?
+
+  /// A map from `inputSize` K to `outputSize` N. The weight, and the bias unless told otherwise, start
+  /// uniform in ±1/√K, as in PyTorch.
+  public init(
+    inputSize: Int, outputSize: Int, hasBias: Bool = true, stream: RandomStream,
+    weightInitializer: Initializer? = nil, biasInitializer: Initializer? = nil
+  ) {
+    precondition(inputSize > 0 && outputSize > 0, "Linear: sizes \(inputSize) and \(outputSize)")
+    let usual = Initializer.uniform(bound: 1 / Float(inputSize).squareRoot())
+    weight = Parameter(
+      (weightInitializer ?? usual)([outputSize, inputSize], stream: stream.child("weight")))
+    bias =
+      hasBias ? Parameter((biasInitializer ?? usual)([outputSize], stream: stream.child("bias"))) : nil
+  }
+
+  /// `weight`, and `bias` when there is one.
+  public var members: [Member] {
+    [.parameter("weight", weight)] + (bias.map { [.parameter("bias", $0)] } ?? [])
+  }
+
+  /// [.., K] gives [.., N].
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    linear(x, weight: weight.tensor, bias: bias?.tensor)
+  }
+}

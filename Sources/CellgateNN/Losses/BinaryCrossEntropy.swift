@@ -1,0 +1,40 @@
+import CellgateTensor
+import Foundation
+
+/// The cross-entropy of targets in [0, 1] under σ(logits), in nats, averaged over all numbers:
+///
+///     mean of max(x, 0) − x t + ln(1 + e^−|x|)
+///
+/// logits, targets and `mask` of one shape. The mask weighs the numbers: the mean is over the sum of
+/// weights, a number of weight 0 is not looked at, and without any weight the loss is 0. The targets are data.
+/// Finite logits of any size are safe; NaN gives NaN.
+public func binaryCrossEntropy(_ logits: Tensor, targets: Tensor, mask: Tensor? = nil) -> Tensor {
+  precondition(
+    logits.shape == targets.shape && (mask == nil || mask?.shape == logits.shape),
+    "binaryCrossEntropy: logits \(logits.shape), targets \(targets.shape), mask \(mask?.shape ?? [])")
+  let weights = Tensor(rowWeights(logits.count, mask?.scalars), shape: logits.shape)
+  let (x, t) = (logits.detached, targets.detached)
+  let (input, target, weight) = unsafe (x.pointer, t.pointer, weights.pointer)
+  let sum = Reduction.sum(x.count) { range in
+    var sum = 0.0
+    for index in range where unsafe weight[index] != 0 {
+      let (x, t) = unsafe (Double(input[index]), Double(target[index]))
+      unsafe sum += Double(weight[index]) * ((x < 0 ? 0 : x) - x * t + log1p(exp(-abs(x))))
+    }
+    return sum
+  }
+  return Operation.record("binaryCrossEntropy", inputs: [logits], outputs: [Tensor(Float(sum))]) {
+    gradients, _ in
+    guard let scale = gradients[0]?.item else { return [nil] }
+    let (result, probabilities) = (Tensor.uninitialized(x.shape), x.sigmoid())
+    let (output, p) = unsafe (result.pointer, probabilities.pointer)
+    let (target, weight) = unsafe (t.pointer, weights.pointer)
+    ThreadPool.shared.run(over: x.count) { range in
+      for index in range {
+        unsafe output[index] =
+          weight[index] == 0 ? 0 : scale * weight[index] * (p[index] - target[index])
+      }
+    }
+    return [.tensor(result)]
+  }[0]
+}

@@ -1,0 +1,102 @@
+import CellgateKernels
+import CellgateTensor
+import Foundation
+
+/// The cross-entropy of classes under softmax(logits), in nats, averaged over the rows:
+///
+///     mean over n of −Σ_c q_c ln softmax(logits_n)_c,   q = (1 − ε) onehot(class_n) + ε / C
+///
+/// logits [.., C], N rows in all; classes [N], each in 0 ..< C; ε is `labelSmoothing`. `mask` [N] weighs the
+/// rows: the mean is over the sum of weights, a row of weight 0 is not looked at (its class may be
+/// anything), and without any weight the loss is 0. Finite logits of any size are safe; NaN gives NaN.
+public func crossEntropy(
+  _ logits: Tensor, classes: [Int32], mask: [Float]? = nil, labelSmoothing: Float = 0
+) -> Tensor {
+  guard let width = logits.shape.last, width > 0 else {
+    preconditionFailure("crossEntropy: logits of shape \(logits.shape), [.., C] expected")
+  }
+  let rows = logits.count / width
+  precondition(classes.count == rows, "crossEntropy: \(classes.count) classes of logits \(logits.shape)")
+  precondition(
+    mask == nil || mask?.count == rows, "crossEntropy: a mask of \(mask?.count ?? 0) for \(rows) rows")
+  precondition(labelSmoothing >= 0 && labelSmoothing <= 1, "crossEntropy: smoothing by \(labelSmoothing)")
+  for (row, label) in classes.enumerated() where mask?[row] != 0 {
+    precondition(label >= 0 && Int(label) < width, "crossEntropy: class \(label) of \(width), row \(row)")
+  }
+  let weights = rowWeights(rows, mask)
+  let rule = CrossEntropy(width: width, classes: classes, weights: weights, smoothing: labelSmoothing)
+  let probabilities = Tensor.uninitialized(logits.shape)
+  let loss = Tensor(Float(rule.loss(logits, probabilities: probabilities)))
+  return Operation.record("crossEntropy", inputs: [logits], outputs: [loss]) { gradients, _ in
+    [gradients[0].map { .tensor(rule.gradient(probabilities, scale: $0.item)) }]
+  }[0]
+}
+
+/// Each row's share in a mean over rows that are weighed by `mask`.
+func rowWeights(_ count: Int, _ mask: [Float]?) -> [Float] {
+  guard let mask else { return [Float](repeating: 1 / Float(max(count, 1)), count: count) }
+  let total = mask.reduce(0.0) { $0 + Double($1) }
+  return mask.map { total == 0 ? 0 : Float(Double($0) / total) }
+}
+
+/// The two directions of the loss, row by row.
+private struct CrossEntropy {
+  let width: Int
+  let classes: [Int32]
+  let weights: [Float]
+  let smoothing: Float
+
+  private var grain: Int { max(1, (1 << 14) / width) }
+
+  /// Writes softmax(logits) and returns the loss.
+  func loss(_ logits: Tensor, probabilities: Tensor) -> Double {
+    var terms = [Double](repeating: 0, count: weights.count)
+    let (input, output) = unsafe (logits.pointer, probabilities.pointer)
+    unsafe terms.withUnsafeMutableBufferPointer { terms in
+      guard let term = terms.baseAddress else { return }
+      ThreadPool.shared.run(over: weights.count, grain: grain) { range in
+        for row in range where weights[row] != 0 {
+          let (x, p) = unsafe (input + row * width, output + row * width)
+          unsafe term[row] = Double(weights[row]) * rowLoss(x, p, row)
+        }
+      }
+    }
+    return terms.reduce(0, +)
+  }
+
+  private func rowLoss(_ x: UnsafePointer<Float>, _ p: UnsafeMutablePointer<Float>, _ row: Int) -> Double {
+    var largest = -Float.infinity
+    for column in 0..<width { unsafe largest = x[column] > largest ? x[column] : largest }
+    for column in 0..<width { unsafe p[column] = x[column] - largest }
+    unsafe cg_exp(width, p, p)
+    var (sum, mean) = (0.0, 0.0)
+    for column in 0..<width { unsafe sum += Double(p[column]) }
+    let factor = Float(1 / sum)
+    for column in 0..<width { unsafe p[column] *= factor }
+    let logarithm = Double(largest) + log(sum)
+    let own = unsafe logarithm - Double(x[Int(classes[row])])
+    guard smoothing > 0 else { return own }
+    for column in 0..<width { unsafe mean += (logarithm - Double(x[column])) / Double(width) }
+    return (1 - Double(smoothing)) * own + Double(smoothing) * mean
+  }
+
+  /// scale · weight · (softmax − q).
+  func gradient(_ probabilities: Tensor, scale: Float) -> Tensor {
+    let result = Tensor.uninitialized(probabilities.shape)
+    let (input, output) = unsafe (probabilities.pointer, result.pointer)
+    let share = smoothing / Float(width)
+    ThreadPool.shared.run(over: weights.count, grain: grain) { range in
+      for row in range {
+        let (p, g) = unsafe (input + row * width, output + row * width)
+        guard weights[row] != 0 else {
+          unsafe g.update(repeating: 0, count: width)
+          continue
+        }
+        let factor = scale * weights[row]
+        for column in 0..<width { unsafe g[column] = factor * (p[column] - share) }
+        unsafe g[Int(classes[row])] -= factor * (1 - smoothing)
+      }
+    }
+    return result
+  }
+}

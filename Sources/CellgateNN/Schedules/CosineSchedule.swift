@@ -1,0 +1,21 @@
+import Foundation
+
+/// Half a cosine from 1 down to `floor` over `steps` updates, and `floor` from then on (Loshchilov and Hutter
+/// 2017, https://arxiv.org/abs/1608.03983, without restarts).
+public struct CosineSchedule: Schedule {
+  private let steps: Int
+  private let floor: Double
+
+  /// A fall over `steps` updates.
+  public init(steps: Int, floor: Double = 0) {
+    precondition(steps > 0 && floor >= 0 && floor <= 1, "CosineSchedule: \(steps) steps to \(floor)")
+    self.steps = steps
+    self.floor = floor
+  }
+
+  /// The factor of the update `step`.
+  public func factor(at step: Int) -> Double {
+    let progress = min(1, Double(step) / Double(steps))
+    return floor + (1 - floor) * (1 + cos(Double.pi * progress)) / 2
+  }
+}

@@ -1,0 +1,54 @@
+/// A fall by a factor whenever results have not improved for more than `patience` observations.
+///
+/// An improvement is a result below best − threshold · |best|. NaN is none.
+public struct PlateauSchedule: Schedule {
+  private let factor: Double
+  private let patience: Int
+  private let threshold: Double
+  private let floor: Double
+  private var current = 1.0
+  private var best = Double.infinity
+  private var sinceBest = 0
+
+  /// Falls by `factor`, down to `floor` times the first rate.
+  public init(factor: Double = 0.1, patience: Int = 10, threshold: Double = 1e-4, floor: Double = 0) {
+    precondition(
+      factor > 0 && factor < 1 && patience >= 0 && threshold >= 0 && floor >= 0 && floor <= 1,
+      "PlateauSchedule: factor \(factor), patience \(patience), threshold \(threshold), floor \(floor)")
+    self.factor = factor
+    self.patience = patience
+    self.threshold = threshold
+    self.floor = floor
+  }
+
+  /// The factor of the update `step`.
+  public func factor(at step: Int) -> Double { current }
+
+  /// Takes a validation result, lower being better.
+  public mutating func observe(_ metric: Double) {
+    if metric < best - threshold * abs(best) || (best == .infinity && metric < best) {
+      best = metric
+      sinceBest = 0
+      return
+    }
+    sinceBest += 1
+    if sinceBest > patience {
+      current = max(floor, current * factor)
+      sinceBest = 0
+    }
+  }
+
+  /// What has to be saved.
+  public var state: [String: Double] {
+    get {
+      var state = ["factor": current, "since_best": Double(sinceBest)]
+      if best.isFinite { state["best"] = best }  // nothing observed yet otherwise
+      return state
+    }
+    set {
+      current = newValue["factor"] ?? current
+      best = newValue["best"] ?? best
+      sinceBest = newValue["since_best"].flatMap { Int(exactly: $0) } ?? sinceBest
+    }
+  }
+}

@@ -1,0 +1,27 @@
+/// A linear rise over the first updates, 1/n, 2/n, ..., 1, and then another schedule from its beginning.
+public struct WarmUpSchedule: Schedule {
+  private let steps: Int
+  private var next: any Schedule
+
+  /// A rise over `steps` updates.
+  public init(steps: Int, then next: any Schedule = ConstantSchedule()) {
+    precondition(steps >= 0, "WarmUpSchedule: \(steps) steps")
+    self.steps = steps
+    self.next = next
+  }
+
+  /// The factor of the update `step`.
+  public func factor(at step: Int) -> Double {
+    step < steps
+      ? Double(step + 1) / Double(steps) * next.factor(at: 0) : next.factor(at: step - steps)
+  }
+
+  /// Takes a validation result, lower being better.
+  public mutating func observe(_ metric: Double) { next.observe(metric) }
+
+  /// What has to be saved.
+  public var state: [String: Double] {
+    get { next.state }
+    set { next.state = newValue }
+  }
+}

@@ -1,0 +1,58 @@
+/// Where the gradient of a tensor goes.
+enum GradientSource {
+  case parameter(Parameter)
+  case output(Node, Int)
+
+  var node: Node? {
+    if case .output(let node, _) = self { node } else { nil }
+  }
+}
+
+/// One recorded operation.
+final class Node {
+  let name: String
+  private(set) var inputs: [GradientSource?]
+  let inputShapes: [[Int]]
+  var gradients: [GradientSlot]
+  private var visited = false
+  private var rule: Operation.Contributions?
+
+  init(_ name: String, inputs: [Tensor], outputs: [Tensor], rule: @escaping Operation.Contributions) {
+    self.name = name
+    self.inputs = inputs.map(\.source)
+    inputShapes = inputs.map(\.shape)
+    gradients = Array(repeating: GradientSlot(), count: outputs.count)
+    self.rule = rule
+  }
+
+  /// Marks the node for one backward pass; false when it is marked already.
+  func visit() -> Bool {
+    precondition(rule != nil, "backward: the gradient of '\(name)' was taken before; run forward again")
+    defer { visited = true }
+    return !visited
+  }
+
+  /// The rule, for the only time.
+  func takeRule() -> Operation.Contributions {
+    guard let rule else { preconditionFailure("backward: '\(name)' has no rule left") }
+    self.rule = nil
+    return rule
+  }
+
+  /// Lets go of what was saved, and returns the nodes before this one.
+  func release() -> [Node] {
+    let before = inputs.compactMap { $0?.node }
+    inputs = []
+    gradients = []
+    rule = nil
+    return before
+  }
+
+  // A long chain is taken apart in a loop: node by node it would overflow the stack.
+  deinit {
+    var pending = release()
+    while var node = pending.popLast() {
+      if isKnownUniquelyReferenced(&node) { pending += node.release() }
+    }
+  }
+}

@@ -1,0 +1,75 @@
+/// Layer normalisation over the last dimension (Ba et al. 2016, https://arxiv.org/abs/1607.06450):
+///
+///     y = (x − mean) / √(variance + ε) ⊙ weight + bias
+///
+/// x [.., N], weight [N], bias [N]; the variance is the mean square of the deviations.
+public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float = 1e-5) -> Tensor {
+  guard let n = x.shape.last, n > 0 else {
+    preconditionFailure("layerNorm: an input of shape \(x.shape), a last dimension of at least 1 expected")
+  }
+  precondition(
+    weight.shape == [n] && bias.shape == [n],
+    "layerNorm: weight \(weight.shape) and bias \(bias.shape) of an input \(x.shape), [\(n)] expected")
+  let rows = x.count / n
+  let (output, normalized) = (Tensor.uninitialized(x.shape), Tensor.uninitialized(x.shape))
+  let scale = Tensor.uninitialized([rows])  // 1 / √(variance + ε) of each row
+  let rowGrain = max(1, Elementwise.grain / n)
+  Elementwise.chunks(rows, grain: rowGrain) { range in
+    for row in range {
+      let input = unsafe x.pointer + row * n
+      let (hat, y) = unsafe (normalized.pointer + row * n, output.pointer + row * n)
+      var (sum, squares) = (0.0, 0.0)
+      for column in 0..<n { unsafe sum += Double(input[column]) }
+      let mean = Float(sum / Double(n))
+      for column in 0..<n {
+        let deviation = unsafe Double(input[column] - mean)
+        squares += deviation * deviation
+      }
+      let factor = Float(1 / (squares / Double(n) + Double(epsilon)).squareRoot())
+      unsafe scale.pointer[row] = factor
+      for column in 0..<n {
+        unsafe hat[column] = (input[column] - mean) * factor
+        unsafe y[column] = hat[column] * weight.pointer[column] + bias.pointer[column]
+      }
+    }
+  }
+  let gain = weight.detached
+  return Operation.record("layerNorm", inputs: [x, weight, bias], output: output) { gradient, needed in
+    [
+      needed[0]
+        ? .tensor(layerNormInputGradient(gradient, normalized: normalized, scale: scale, weight: gain)) : nil,
+      needed[1]
+        ? .adding { sum in
+          let products = gradient * normalized
+          unsafe ColumnSums.add(rows: rows, products.pointer, n, to: sum.pointer)
+        } : nil,
+      .adding { sum in unsafe ColumnSums.add(rows: rows, gradient.pointer, n, to: sum.pointer) },
+    ]
+  }
+}
+
+/// scale · (u − mean(u) − x̂ · mean(u ⊙ x̂)), u = gradient ⊙ weight, row by row.
+private func layerNormInputGradient(
+  _ gradient: Tensor, normalized: Tensor, scale: Tensor, weight: Tensor
+) -> Tensor {
+  let n = weight.count
+  let result = Tensor.uninitialized(gradient.shape)
+  Elementwise.chunks(scale.count, grain: max(1, Elementwise.grain / n)) { range in
+    for row in range {
+      let (g, hat) = unsafe (gradient.pointer + row * n, normalized.pointer + row * n)
+      let (gain, to) = unsafe (weight.pointer, result.pointer + row * n)
+      var (sum, products) = (0.0, 0.0)
+      for column in 0..<n {
+        let u = unsafe Double(g[column] * gain[column])
+        sum += u
+        unsafe products += u * Double(hat[column])
+      }
+      let (mean, slope) = (Float(sum / Double(n)), Float(products / Double(n)))
+      let factor = unsafe scale.pointer[row]
+      for column in 0..<n {
+        unsafe to[column] = factor * (g[column] * gain[column] - mean - hat[column] * slope)
+      }
+    }
+  }
+  return result
+}

@@ -1,0 +1,187 @@
+import Foundation
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// Threads that stay and share out numbered tasks.
+///
+/// The one place where the numeric core runs concurrently. A task writes only what belongs to its
+/// number, and what the numbers mean never depends on `threads`; so neither do results.
+@safe public final class ThreadPool: @unchecked Sendable {
+  /// The pool that all of Cellgate uses, with a thread per active core until told otherwise.
+  public static let shared = ThreadPool(threads: ProcessInfo.processInfo.activeProcessorCount)
+
+  // A task is claimed by counting `unclaimed` down. A claim succeeds only while its job is set up,
+  // and the job stays until every claimed task has been counted off in `unfinished`; so `body` and
+  // `taskCount` are read only between a claim and its count-off.
+  private let unclaimed = Atomic<Int>(0)
+  private let unfinished = Atomic<Int>(0)
+  private let busy = Atomic<Bool>(false)
+  private let sleepers = Atomic<Int>(0)
+  private let activeWorkers: Atomic<Int>
+  private var body: ((Int) -> Void)?
+  private var taskCount = 0
+
+  // Under `lock`: how many workers were ever started, and both conditions.
+  private var startedWorkers = 0
+  private let lock: UnsafeMutablePointer<pthread_mutex_t>
+  private let wake: UnsafeMutablePointer<pthread_cond_t>
+  private let done: UnsafeMutablePointer<pthread_cond_t>
+
+  private static let spins = 4_000
+
+  /// A pool of `threads` threads, the caller's included. It lives until the process ends.
+  init(threads: Int) {
+    precondition(threads > 0, "ThreadPool: \(threads) threads")
+    unsafe lock = .allocate(capacity: 1)
+    unsafe wake = .allocate(capacity: 1)
+    unsafe done = .allocate(capacity: 1)
+    unsafe lock.initialize(to: pthread_mutex_t())
+    unsafe wake.initialize(to: pthread_cond_t())
+    unsafe done.initialize(to: pthread_cond_t())
+    activeWorkers = Atomic(threads - 1)
+    unsafe pthread_mutex_init(lock, nil)
+    unsafe pthread_cond_init(wake, nil)
+    unsafe pthread_cond_init(done, nil)
+  }
+
+  /// Threads that take part, the caller's included; at least 1. Results do not depend on it.
+  public var threads: Int {
+    get { activeWorkers.load(ordering: .relaxed) + 1 }
+    set {
+      precondition(newValue > 0, "ThreadPool: \(newValue) threads")
+      activeWorkers.store(newValue - 1, ordering: .sequentiallyConsistent)
+    }
+  }
+
+  /// Runs `body` once for each of 0 ..< tasks, on any thread and in any order, and returns when all are
+  /// done. The caller takes part. A call from inside a task, or while another caller has the threads,
+  /// runs on the calling thread alone.
+  public func run(_ tasks: Int, _ body: (Int) -> Void) {
+    precondition(tasks >= 0, "ThreadPool: \(tasks) tasks")
+    let workers = activeWorkers.load(ordering: .relaxed)
+    guard tasks > 1, workers > 0,
+      busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
+    else {
+      for task in 0..<tasks { body(task) }
+      return
+    }
+    start(workers)
+    withoutActuallyEscaping(body) { body in
+      self.body = body
+      taskCount = tasks
+      unfinished.store(tasks, ordering: .relaxed)
+      unclaimed.store(tasks, ordering: .sequentiallyConsistent)
+      if sleepers.load(ordering: .sequentiallyConsistent) > 0 { wakeUp(tasks - 1) }
+      while takeTask() {}
+      waitUntilDone()
+      self.body = nil
+    }
+    busy.store(false, ordering: .releasing)
+  }
+
+  /// Runs `body` once for each of the disjoint ranges of `grain` numbers (the last may be shorter) that
+  /// cover 0 ..< count. A count up to `grain` runs on the calling thread.
+  public func run(over count: Int, grain: Int = 1 << 14, _ body: (Range<Int>) -> Void) {
+    precondition(count >= 0 && grain > 0, "ThreadPool: a count of \(count) in chunks of \(grain)")
+    let chunks = count / grain + (count % grain == 0 ? 0 : 1)
+    if chunks <= 1 {
+      body(0..<count)
+    } else {
+      run(chunks) { chunk in body(chunk * grain..<min(count, (chunk + 1) * grain)) }
+    }
+  }
+
+  // MARK: Both sides
+
+  /// Claims one task and runs it; false when none is left to claim.
+  private func takeTask() -> Bool {
+    var left = unclaimed.load(ordering: .relaxed)
+    while left > 0 {
+      let attempt = unclaimed.weakCompareExchange(
+        expected: left, desired: left - 1, successOrdering: .acquiring, failureOrdering: .relaxed)
+      guard attempt.exchanged else {
+        left = attempt.original
+        continue
+      }
+      perform(taskCount - left)
+      if unfinished.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
+        unsafe pthread_mutex_lock(lock)
+        unsafe pthread_cond_signal(done)
+        unsafe pthread_mutex_unlock(lock)
+      }
+      return true
+    }
+    return false
+  }
+
+  /// Runs one task. Not inlined, so that its reference to `body` is gone before the task is counted off.
+  @inline(never)
+  private func perform(_ task: Int) {
+    body?(task)
+  }
+
+  // MARK: The caller
+
+  private func waitUntilDone() {
+    for _ in 0..<Self.spins {
+      if unfinished.load(ordering: .acquiring) == 0 { return }
+    }
+    unsafe pthread_mutex_lock(lock)
+    while unfinished.load(ordering: .acquiring) != 0 { unsafe pthread_cond_wait(done, lock) }
+    unsafe pthread_mutex_unlock(lock)
+  }
+
+  private func wakeUp(_ wanted: Int) {
+    unsafe pthread_mutex_lock(lock)
+    if wanted < sleepers.load(ordering: .relaxed)
+      && startedWorkers <= activeWorkers.load(ordering: .relaxed)
+    {
+      for _ in 0..<wanted { unsafe pthread_cond_signal(wake) }
+    } else {
+      unsafe pthread_cond_broadcast(wake)
+    }
+    unsafe pthread_mutex_unlock(lock)
+  }
+
+  /// Starts the workers that are still missing. Only the owner of `busy` calls it.
+  private func start(_ workers: Int) {
+    while startedWorkers < workers {
+      let index = startedWorkers
+      let thread = Thread { [self] in work(index) }
+      thread.stackSize = 4 << 20
+      thread.name = "cellgate-\(index + 1)"
+      thread.start()
+      unsafe pthread_mutex_lock(lock)
+      startedWorkers += 1
+      unsafe pthread_mutex_unlock(lock)
+    }
+  }
+
+  // MARK: A worker
+
+  private func work(_ index: Int) -> Never {
+    while true {
+      if mayWork(index), takeTask() { continue }
+      var spins = 0
+      while spins < Self.spins, !mayWork(index) { spins += 1 }
+      if spins < Self.spins { continue }
+      unsafe pthread_mutex_lock(lock)
+      sleepers.add(1, ordering: .sequentiallyConsistent)
+      while !mayWork(index) { unsafe pthread_cond_wait(wake, lock) }
+      sleepers.subtract(1, ordering: .relaxed)
+      unsafe pthread_mutex_unlock(lock)
+    }
+  }
+
+  private func mayWork(_ index: Int) -> Bool {
+    unclaimed.load(ordering: .sequentiallyConsistent) > 0
+      && index < activeWorkers.load(ordering: .relaxed)
+  }
+}
