@@ -61,6 +61,7 @@ let package = Package(
       resources: [.copy("Golden")]),
     tests("CellgateCells", ["CellgateCells", "CellgateTensor", "CellgateKernels"]),
     tests("CellgateFormats", ["CellgateFormats", "CellgateTensor"]),
+    tests("CellgateTasks", ["CellgateTasks", "CellgateFormats"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11

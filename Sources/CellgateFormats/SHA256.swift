@@ -28,7 +28,7 @@ package struct SHA256 {
         pending.removeAll(keepingCapacity: true)
       }
       let blocks = (all.count - start) / 64
-      if blocks > 0, let base = unsafe all.baseAddress { unsafe compress(base + start, blocks: blocks) }
+      if blocks > 0, let base = all.baseAddress { unsafe compress(base + start, blocks: blocks) }
       unsafe pending.append(contentsOf: all[(start + 64 * blocks)...])
     }
   }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 typedef float vf __attribute__((vector_size(LANES * 4)));
+typedef double vd __attribute__((vector_size(LANES * 8)));
 typedef int32_t vi __attribute__((vector_size(LANES * 4)));
 typedef float vf_unaligned __attribute__((vector_size(LANES * 4), aligned(4)));
 
@@ -14,11 +15,14 @@ INLINE vf load(const float *p) { return *(const vf_unaligned *)p; }
 INLINE void store(float *p, vf v) { *(vf_unaligned *)p = v; }
 INLINE vf splat(float x) { return x - (vf){0}; }
 
+// a b + c, rounded once. Without the instruction it goes through double, which is the same but for rare
+// ties: all instruction sets then agree as closely as the order of sums allows.
 INLINE vf fma_(vf a, vf b, vf c) {
 #if CG_FMA
   return __builtin_elementwise_fma(a, b, c);
 #else
-  return a * b + c;
+  return __builtin_convertvector(
+      __builtin_convertvector(a, vd) * __builtin_convertvector(b, vd) + __builtin_convertvector(c, vd), vf);
 #endif
 }
 

@@ -122,7 +122,9 @@ struct GoldenFile {
     var results: Results = [:]
     let lengths = try lengths()
     let states = try cell.states.map { try file.doubles($0 + "0") }
-    func part(_ values: [Double], _ place: Int) -> [Double] { Array(values[place * B * H..<(place + 1) * B * H]) }
+    func part(_ values: [Double], _ place: Int) -> [Double] {
+      Array(values[place * B * H..<(place + 1) * B * H])
+    }
     var passes: [ReferenceExecution.Forward] = []
     var executions: [ReferenceExecution] = []
     var finals = cell.states.map { _ in [Double]() }
@@ -165,7 +167,8 @@ struct GoldenFile {
           finalStateGradients: finalGradients.map { part($0, place) })
         for index in below.indices { below[index] += gradients.input[index] }
         for state in cell.states.indices {
-          stateGradients[state].replaceSubrange(place * B * H..<(place + 1) * B * H, with: gradients.states[state])
+          stateGradients[state].replaceSubrange(
+            place * B * H..<(place + 1) * B * H, with: gradients.states[state])
         }
         for (definition, values) in zip(cell.parameters, gradients.parameters) {
           results["grad_" + definition.name + suffix(place)] = values

@@ -1,7 +1,8 @@
 extension Cell {
   /// Gated recurrent unit; the reset gate applies after the product, as in cuDNN and PyTorch.
   public static let gru = Cell.builtIn(
-    "gru", "gated recurrent unit, reset after the product", source: "Cho et al. 2014, https://arxiv.org/abs/1406.1078"
+    "gru", "gated recurrent unit, reset after the product",
+    source: "Cho et al. 2014, https://arxiv.org/abs/1406.1078"
   ) { cell in
     let x = cell.input
     let h = cell.state("h")

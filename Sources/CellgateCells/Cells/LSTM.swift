@@ -1,7 +1,8 @@
 extension Cell {
   /// Long short-term memory with a forget gate.
   public static let lstm = Cell.builtIn(
-    "lstm", "long short-term memory with a forget gate", source: "Gers et al. 2000, https://doi.org/10.1162/089976600300015015"
+    "lstm", "long short-term memory with a forget gate",
+    source: "Gers et al. 2000, https://doi.org/10.1162/089976600300015015"
   ) { cell in
     let x = cell.input
     let h = cell.state("h")

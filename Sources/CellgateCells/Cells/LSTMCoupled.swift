@@ -1,7 +1,8 @@
 extension Cell {
   /// LSTM whose forget gate is what the input gate leaves: f = 1 − i.
   public static let lstmCoupled = Cell.builtIn(
-    "lstm-coupled", "LSTM with coupled gates, f = 1 − i", source: "Greff et al. 2017, https://arxiv.org/abs/1503.04069"
+    "lstm-coupled", "LSTM with coupled gates, f = 1 − i",
+    source: "Greff et al. 2017, https://arxiv.org/abs/1503.04069"
   ) { cell in
     let x = cell.input
     let h = cell.state("h")

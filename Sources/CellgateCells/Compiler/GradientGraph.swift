@@ -50,7 +50,8 @@ struct GradientGraph: Sendable {
     for index in 0..<stateCount {
       let id = graph.nodes[..<forwardCount].firstIndex { $0.operation == .state(index) }
       state.append(id.flatMap { total[$0] })
-      stateIsTransposed.append(id.map { node in (readers[node] ?? []).contains { product[$0] != nil } } ?? false)
+      stateIsTransposed.append(
+        id.map { node in (readers[node] ?? []).contains { product[$0] != nil } } ?? false)
     }
   }
 

@@ -33,13 +33,17 @@ struct Lowering: Sendable {
 
     var insideSum = Set<NodeID>()
     for id in (0..<forwardCount).reversed() where isAdd(id) {
-      for operand in original[id].operands where uses[operand] == 1 && isAdd(operand) { insideSum.insert(operand) }
+      for operand in original[id].operands where uses[operand] == 1 && isAdd(operand) {
+        insideSum.insert(operand)
+      }
     }
     // Terms of a sum that an accumulator takes in.
     var absorbed = Set<NodeID>()
     for id in 0..<forwardCount where isAdd(id) && !insideSum.contains(id) {
       let terms = sumTerms(id).filter { uses[$0] == 1 }
-      if terms.contains(where: isProduct) { absorbed.formUnion(terms.filter { isProduct($0) || isVector($0) }) }
+      if terms.contains(where: isProduct) {
+        absorbed.formUnion(terms.filter { isProduct($0) || isVector($0) })
+      }
     }
     for id in 0..<forwardCount where !insideSum.contains(id) && !absorbed.contains(id) {
       lowered[id] = lower(id, absorbed: absorbed)

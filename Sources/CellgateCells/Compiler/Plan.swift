@@ -172,9 +172,10 @@ struct Plan: Sendable {
       return WeightGradient(block: block, delta: delta, operand: slot)
     }
     let input = graph.nodes.firstIndex { $0.operation == .input }
-    inputFactors = input.map { node in
-      readers(node).map { .init(operand: .delta($0.delta), block: $0.block, isTransposed: true) }
-    } ?? []
+    inputFactors =
+      input.map { node in
+        readers(node).map { .init(operand: .delta($0.delta), block: $0.block, isTransposed: true) }
+      } ?? []
   }
 
   /// Lowered nodes that the forward pass must keep for the backward pass, beside the states.

@@ -32,7 +32,8 @@ struct Flattening {
       let id = try flatten(value)
       if sizes[id] != .hidden {
         throw .sizeMismatch(
-          cell: cell, node: "next value of state '\(state)'", expected: "hidden size H", found: "input size I")
+          cell: cell, node: "next value of state '\(state)'", expected: "hidden size H", found: "input size I"
+        )
       }
       next.append(id)
     }

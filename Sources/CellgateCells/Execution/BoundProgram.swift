@@ -31,18 +31,19 @@ import CellgateTensor
       return index
     }
     var stages: [cg_stage] = []
-    var products: [cg_step_product] = []
-    var factors: [cg_factor] = []
+    var products: [cg_step_product] = unsafe []
+    var factors: [cg_factor] = unsafe []
     var operations: [cg_operation] = []
     var hoisted: [Hoisted] = []
     var mostFactors = 1
     for stage in source.stages {
       switch stage {
       case .products(let list):
-        let first = products.count
+        let first = unsafe products.count
         for product in list {
           var own = product.factors
-          var start = product.continues ? CG_START_RESULT : product.biases.isEmpty ? CG_START_ZERO : CG_START_BIAS
+          var start =
+            product.continues ? CG_START_RESULT : product.biases.isEmpty ? CG_START_ZERO : CG_START_BIAS
           if layout.hoistsInput {
             let onInput = own.filter { $0.operand == .input }
             if !onInput.isEmpty {
@@ -67,8 +68,9 @@ import CellgateTensor
           }
           mostFactors = max(mostFactors, own.count)
         }
-        if products.count > first {
-          stages.append(cg_stage(is_products: 1, first: UInt32(first), count: UInt32(products.count - first)))
+        let count = unsafe products.count - first
+        if count > 0 {
+          stages.append(cg_stage(is_products: 1, first: UInt32(first), count: UInt32(count)))
         }
       case .elementwise(let elements):
         stages.append(
@@ -116,12 +118,14 @@ import CellgateTensor
   /// Runs `steps` of one slice, whose slots lie at `places` (in the order of `slots`).
   func sweep(_ steps: Range<Int>, active: [UInt32], places: [cg_slot], backward: Bool) {
     if steps.isEmpty { return }
-    unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>?.self, capacity: 2 * slots.count) { scratch in
+    unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>?.self, capacity: 2 * slots.count) {
+      scratch in
       unsafe withUnsafeTemporaryAllocation(of: cg_term.self, capacity: mostFactors) { terms in
         unsafe places.withUnsafeBufferPointer { places in
           unsafe active.withUnsafeBufferPointer { active in
             unsafe cg_sweep(
-              weights.instructions.handle, program, places.baseAddress, active.baseAddress, backward ? steps.upperBound - 1 : steps.lowerBound,
+              weights.instructions.handle, program, places.baseAddress, active.baseAddress,
+              backward ? steps.upperBound - 1 : steps.lowerBound,
               steps.count, backward ? 1 : 0, scratch.baseAddress, terms.baseAddress)
           }
         }
@@ -133,14 +137,18 @@ import CellgateTensor
   func vector(_ block: Block) -> UnsafeMutablePointer<Float> { unsafe weights.vector(block) }
 
   /// Computes the hoisted products of `rows` rows of x, `[rows, I]`, into the slots' places.
-  func hoist(rows: Int, x: UnsafePointer<Float>, inputSize: Int, width: Int, place: (StepProgram.Slot) -> UnsafeMutablePointer<Float>) {
+  func hoist(
+    rows: Int, x: UnsafePointer<Float>, inputSize: Int, width: Int,
+    place: (StepProgram.Slot) -> UnsafeMutablePointer<Float>
+  ) {
     for product in hoisted {
       let terms = unsafe product.factors.map { factor in
         unsafe cg_term(a: x, lda: inputSize, k: inputSize, packed: UnsafePointer(weights.matrix(factor)))
       }
       let bias = unsafe weights.bias(product.biases)
       unsafe cg_product_with(
-        weights.instructions.handle, rows, width, terms, terms.count, bias == nil ? CG_START_ZERO : CG_START_BIAS, bias, place(product.result),
+        weights.instructions.handle, rows, width, terms, terms.count,
+        bias == nil ? CG_START_ZERO : CG_START_BIAS, bias, place(product.result),
         width)
     }
   }

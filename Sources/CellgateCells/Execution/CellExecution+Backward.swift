@@ -23,8 +23,10 @@ extension CellExecution {
       programs: [plan.backward],
       extra: needsInputGradient ? plan.inputFactors : [])
     let program = BoundProgram(plan.backward, layout: layout, weights: weights, cell: cell)
-    let inputGradient = needsInputGradient
-      ? (sequences.lengths == nil ? Tensor.uninitialized(saved.input.shape) : Tensor.zeros(saved.input.shape)) : nil
+    let inputGradient =
+      needsInputGradient
+      ? (sequences.lengths == nil ? Tensor.uninitialized(saved.input.shape) : Tensor.zeros(saved.input.shape))
+      : nil
     let states = cell.states.map { _ in Tensor.uninitialized([sequences.batch, hiddenSize]) }
     let parameters = saved.parameters.map { Tensor.uninitialized($0.shape) }
 
@@ -33,7 +35,7 @@ extension CellExecution {
     unsafe sums.withUnsafeMutableBufferPointer { buffer in
       nonisolated(unsafe) let buffer = unsafe buffer
       ThreadPool.shared.run(saved.slices.count) { index in
-        let (saved, outputGradient, finalStateGradients, inputGradient, states) = tensors
+        let (saved, outputGradient, finalStateGradients, inputGradient, states) = unsafe tensors
         let run = BackwardRun(
           execution: self, program: program, weights: weights, saved: saved, index: index,
           outputGradient: outputGradient, inputGradient: inputGradient)
@@ -81,7 +83,7 @@ extension CellExecution {
     self.inputGradient = inputGradient
     slice = saved.slices[index]
     tables = saved.tables[index]
-    unsafe frames = saved.frames[index]
+    frames = saved.frames[index]
     let layout = execution.layout, width = layout.width, plan = execution.cell.plan
     sums = GradientSums(cell: execution.cell, layout: layout)
 
@@ -109,7 +111,7 @@ extension CellExecution {
     unsafe deltas = (0..<plan.deltaCount).map { _ in unsafe arena.take(chunkRows * width) }
     unsafe arriving = (0..<stateCount).map { _ in unsafe arena.take(2 * rows * width) }
 
-    var places: [cg_slot] = []
+    var places: [cg_slot] = unsafe []
     for (index, slot) in program.slots.enumerated() {
       let offset: UnsafeMutablePointer<Int>?
       let base: UnsafeMutablePointer<Float>
@@ -168,7 +170,8 @@ extension CellExecution {
     for (state, gradient) in finalStateGradients.enumerated() {
       guard let gradient else { continue }
       precondition(
-        gradient.shape == [saved.sequences.batch, hidden], "gradient of the last states: found \(gradient.shape)")
+        gradient.shape == [saved.sequences.batch, hidden],
+        "gradient of the last states: found \(gradient.shape)")
       for (row, sequence) in slice.rows.enumerated() {
         for buffer in 0..<2 {
           unsafe (arriving[state] + (buffer * rows + row) * width).update(
@@ -177,9 +180,9 @@ extension CellExecution {
       }
     }
     for chunk in slice.chunks.reversed() {
-      execution.gather(saved.input, slice, chunk, into: unsafe inputRows)
+      unsafe execution.gather(saved.input, slice, chunk, into: inputRows)
       gatherOutputGradient(chunk)
-      program.sweep(chunk, active: slice.active, places: unsafe places, backward: true)
+      unsafe program.sweep(chunk, active: slice.active, places: places, backward: true)
       addWeightGradients(chunk)
       writeInputGradient(chunk)
     }
@@ -220,9 +223,11 @@ extension CellExecution {
       if gradient.operand == .input {
         let size = execution.inputSize
         if layout.transposesInputGradient {
-          unsafe cg_outer_with(isa, rows, size, hidden, inputRows, size, deltas[gradient.delta], width, target, ld)
+          unsafe cg_outer_with(
+            isa, rows, size, hidden, inputRows, size, deltas[gradient.delta], width, target, ld)
         } else {
-          unsafe cg_outer_with(isa, rows, hidden, size, deltas[gradient.delta], width, inputRows, size, target, ld)
+          unsafe cg_outer_with(
+            isa, rows, hidden, size, deltas[gradient.delta], width, inputRows, size, target, ld)
         }
         continue
       }
@@ -230,7 +235,8 @@ extension CellExecution {
         unsafe operand = rowsOfOperand(gradient.operand, chunk)
         ready = gradient.operand
       }
-      unsafe cg_outer_with(isa, rows, hidden, hidden, deltas[gradient.delta], width, operand, width, target, ld)
+      unsafe cg_outer_with(
+        isa, rows, hidden, hidden, deltas[gradient.delta], width, operand, width, target, ld)
     }
   }
 
@@ -264,7 +270,9 @@ extension CellExecution {
         a: UnsafePointer(deltas[index]), lda: width, k: execution.hiddenSize,
         packed: UnsafePointer(weights.matrix(factor)))
     }
-    unsafe cg_product_with(execution.instructions.handle, rows, size, terms, terms.count, CG_START_ZERO, nil, inputGradientRows, size)
+    unsafe cg_product_with(
+      execution.instructions.handle, rows, size, terms, terms.count, CG_START_ZERO, nil, inputGradientRows,
+      size)
     var from = unsafe inputGradientRows
     for step in chunk {
       for row in 0..<Int(slice.active[step]) {

@@ -26,16 +26,18 @@ extension CellExecution {
       reversed: sequences.reversed, chunkRows: layout.chunkRows)
     let tables = slices.map { SliceTables($0, layout: layout, keepsFrames: saving) }
     let finalStates = states.map { Tensor.uninitialized($0.shape) }
-    let saved = saving
-      ? Saved(sequences: sequences, input: input, parameters: parameters, slices: slices, tables: tables) : nil
+    let saved =
+      saving
+      ? Saved(sequences: sequences, input: input, parameters: parameters, slices: slices, tables: tables)
+      : nil
 
     nonisolated(unsafe) var frames = [Saved.Frames?](repeating: nil, count: slices.count)
     nonisolated(unsafe) let unsafeInput = (input, states, output, finalStates)
     unsafe frames.withUnsafeMutableBufferPointer { buffer in
       nonisolated(unsafe) let buffer = unsafe buffer
       ThreadPool.shared.run(slices.count) { index in
-        let (input, states, output, finalStates) = unsafeInput
-        let run = unsafe ForwardRun(
+        let (input, states, output, finalStates) = unsafe unsafeInput
+        let run = ForwardRun(
           execution: self, program: program, slice: slices[index], tables: tables[index], saving: saving)
         run.go(input: input, states: states, output: output, finalStates: finalStates)
         if saving { unsafe buffer[index] = run.frames }
@@ -48,7 +50,7 @@ extension CellExecution {
         }
       }
     }
-    if let saved { unsafe saved.frames = frames.compactMap { unsafe $0 } }
+    if let saved { saved.frames = unsafe frames.compactMap { $0 } }
     return Forward(finalStates: finalStates, saved: saved)
   }
 }
@@ -96,7 +98,7 @@ extension CellExecution {
     }
     let counts = program.slots.map(size)
     var arena = Arena(counts + [slice.mostChunkRows * execution.inputSize], zeros: true)
-    var places: [cg_slot] = []
+    var places: [cg_slot] = unsafe []
     var input: UnsafeMutablePointer<Float>?
     for (index, slot) in program.slots.enumerated() {
       let offset: UnsafeMutablePointer<Int>?
@@ -154,7 +156,7 @@ extension CellExecution {
     }
     let head = slice.rows.count
     for chunk in slice.chunks {
-      execution.gather(input, slice, chunk, into: unsafe inputRows)
+      unsafe execution.gather(input, slice, chunk, into: inputRows)
       let rows = slice.rowsBefore[chunk.upperBound] - slice.rowsBefore[chunk.lowerBound]
       if !program.hoisted.isEmpty {
         unsafe program.hoist(rows: rows, x: inputRows, inputSize: execution.inputSize, width: width) { slot in
@@ -162,7 +164,7 @@ extension CellExecution {
           return unsafe places[index].base + (places[index].offset?[chunk.lowerBound] ?? 0)
         }
       }
-      program.sweep(chunk, active: slice.active, places: unsafe places, backward: false)
+      unsafe program.sweep(chunk, active: slice.active, places: places, backward: false)
       if let output {
         for step in chunk {
           let from = unsafe frames.states[0] + tables.after[step]
@@ -176,7 +178,8 @@ extension CellExecution {
         // The states that the next chunk begins with.
         for row in 0..<head where slice.lengths[row] > chunk.lowerBound {
           let last = min(slice.lengths[row], chunk.upperBound) - 1
-          for base in unsafe frames.states {
+          for state in states.indices {
+            let base = unsafe frames.states[state]
             unsafe (base + row * width).update(from: base + tables.after[last] + row * width, count: width)
           }
         }

@@ -20,7 +20,9 @@ public struct CellExecution: Sendable {
   public init(
     cell: Cell, inputSize: Int, hiddenSize: Int, instructions: InstructionSet = .active
   ) {
-    precondition(inputSize > 0 && hiddenSize > 0, "\(cell.name): sizes must be positive, found I=\(inputSize), H=\(hiddenSize)")
+    precondition(
+      inputSize > 0 && hiddenSize > 0,
+      "\(cell.name): sizes must be positive, found I=\(inputSize), H=\(hiddenSize)")
     self.cell = cell
     self.inputSize = inputSize
     self.hiddenSize = hiddenSize
@@ -38,7 +40,8 @@ public struct CellExecution: Sendable {
 
     /// Sequences of T steps in a batch of B.
     public init(steps: Int, batch: Int, lengths: [Int]? = nil, reversed: Bool = false) {
-      precondition(steps > 0 && batch > 0, "sequences: T and B must be positive, found T=\(steps), B=\(batch)")
+      precondition(
+        steps > 0 && batch > 0, "sequences: T and B must be positive, found T=\(steps), B=\(batch)")
       precondition(
         lengths.map { $0.count == batch && $0.allSatisfy { $0 >= 0 && $0 <= steps } } ?? true,
         "sequences: expected \(batch) lengths of 0...\(steps), found \(lengths ?? [])")
@@ -78,7 +81,7 @@ public struct CellExecution: Sendable {
     /// Per slice: each state's frames (initial rows first), then each saved value's.
     var frames: [Frames]
 
-    struct Frames {
+    @safe struct Frames {
       var owner: Storage
       var states: [UnsafeMutablePointer<Float>]
       var saved: [UnsafeMutablePointer<Float>]
@@ -90,16 +93,18 @@ public struct CellExecution: Sendable {
       self.parameters = parameters
       self.slices = slices
       self.tables = tables
-      unsafe frames = []
+      frames = []
     }
   }
 
   func check(input: Tensor, states: [Tensor], parameters: [Tensor], _ sequences: Sequences) {
     precondition(
       input.shape == [sequences.steps, sequences.batch, inputSize],
-      "\(cell.name): expected an input [\(sequences.steps), \(sequences.batch), \(inputSize)], found \(input.shape)")
+      "\(cell.name): expected an input [\(sequences.steps), \(sequences.batch), \(inputSize)], found \(input.shape)"
+    )
     precondition(
-      states.count == cell.states.count, "\(cell.name): expected states \(cell.states), found \(states.count)")
+      states.count == cell.states.count, "\(cell.name): expected states \(cell.states), found \(states.count)"
+    )
     for (name, state) in zip(cell.states, states) {
       precondition(
         state.shape == [sequences.batch, hiddenSize],

@@ -61,12 +61,12 @@ import CellgateTensor
   /// Adds the slices' shares, always in the same order.
   static func join(_ parts: [GradientSums], cell: Cell, layout: Layout, into tensors: [Tensor]) {
     nonisolated(unsafe) let tensors = tensors
-    nonisolated(unsafe) let parts = parts
+    nonisolated(unsafe) let shares = parts
     let hidden = layout.hiddenSize
     ThreadPool.shared.run(cell.parameters.count) { index in
-      let target = unsafe tensors[index].pointer, count = tensors[index].count
+      let target = unsafe tensors[index].pointer, count = unsafe tensors[index].count
       unsafe target.update(repeating: 0, count: count)
-      for part in parts {
+      for part in unsafe shares {
         guard let source = unsafe part.parameters[index] else { continue }
         if part.isTransposed(index) {
           let rows = cell.parameters[index].gates.count * hidden, columns = layout.inputSize

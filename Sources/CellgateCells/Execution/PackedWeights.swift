@@ -10,9 +10,9 @@ import CellgateTensor
 
   let instructions: InstructionSet
   private var arena: Arena
-  private var matrices: [Key: UnsafeMutablePointer<Float>] = [:]
-  private var biases: [[Block]: UnsafeMutablePointer<Float>] = [:]
-  private var vectors: [Block: UnsafeMutablePointer<Float>] = [:]
+  private var matrices: [Key: UnsafeMutablePointer<Float>] = unsafe [:]
+  private var biases: [[Block]: UnsafeMutablePointer<Float>] = unsafe [:]
+  private var vectors: [Block: UnsafeMutablePointer<Float>] = unsafe [:]
 
   /// Packs what the factors, sums of biases and vectors of these programs need, in parallel.
   init(

@@ -48,7 +48,8 @@ struct Slice: Sendable {
       start = end
     }
     self.chunks = chunks
-    isContiguous = !reversed && rows.last.map { $0 - rows[0] == rows.count - 1 } ?? true
+    isContiguous =
+      !reversed && rows.last.map { $0 - rows[0] == rows.count - 1 } ?? true
       && lengths.allSatisfy { $0 == lengths[0] }
   }
 

@@ -43,6 +43,12 @@
   }
 
   deinit {
-    for table in unsafe [frames, before, after, chunk, input, even, odd] { unsafe table.deallocate() }
+    unsafe frames.deallocate()
+    unsafe before.deallocate()
+    unsafe after.deallocate()
+    unsafe chunk.deallocate()
+    unsafe input.deallocate()
+    unsafe even.deallocate()
+    unsafe odd.deallocate()
   }
 }

@@ -50,13 +50,15 @@ public struct ReferenceExecution: Sendable {
     lengths: [Int]? = nil, reversed: Bool = false
   ) -> Forward {
     check(states: states, parameters: parameters, batch: batch)
-    precondition(input.count == steps * batch * inputSize, "input: expected [\(steps), \(batch), \(inputSize)]")
+    precondition(
+      input.count == steps * batch * inputSize, "input: expected [\(steps), \(batch), \(inputSize)]")
     var result = Forward(
       output: Array(repeating: 0, count: steps * batch * hiddenSize), finalStates: states, steps: [])
     for sequence in 0..<batch {
       var current = states.map { Array($0[sequence * hiddenSize..<(sequence + 1) * hiddenSize]) }
       let length = lengths?[sequence] ?? steps
-      precondition(length >= 0 && length <= steps, "length \(length) of sequence \(sequence) is not in 0...\(steps)")
+      precondition(
+        length >= 0 && length <= steps, "length \(length) of sequence \(sequence) is not in 0...\(steps)")
       for turn in 0..<length {
         let time = reversed ? length - 1 - turn : turn
         let start = (time * batch + sequence) * inputSize
@@ -151,7 +153,9 @@ public struct ReferenceExecution: Sendable {
           (0..<hiddenSize).map { row in
             let start = (block.gate * hiddenSize + row) * operand.count
             var sum = 0.0
-            for column in operand.indices { sum += parameters[block.parameter][start + column] * operand[column] }
+            for column in operand.indices {
+              sum += parameters[block.parameter][start + column] * operand[column]
+            }
             return sum
           })
       default: values.append(elementwise(node.operation, node.operands.map { values[$0] }))
@@ -171,7 +175,9 @@ public struct ReferenceExecution: Sendable {
       else { continue }
       for row in 0..<hiddenSize {
         let start = (block.gate * hiddenSize + row) * size
-        for column in 0..<size { sum[column] += values[delta][row] * parameters[block.parameter][start + column] }
+        for column in 0..<size {
+          sum[column] += values[delta][row] * parameters[block.parameter][start + column]
+        }
       }
     }
     return sum
@@ -198,7 +204,8 @@ public struct ReferenceExecution: Sendable {
   }
 
   private func check(states: [[Double]], parameters: [[Double]], batch: Int) {
-    precondition(states.count == cell.states.count, "expected \(cell.states.count) states, found \(states.count)")
+    precondition(
+      states.count == cell.states.count, "expected \(cell.states.count) states, found \(states.count)")
     for (name, state) in zip(cell.states, states) {
       precondition(state.count == batch * hiddenSize, "state \(name): expected [\(batch), \(hiddenSize)]")
     }

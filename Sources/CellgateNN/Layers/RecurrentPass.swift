@@ -43,7 +43,8 @@ struct RecurrentPass {
       } else {
         masks.append(nil)
       }
-      let output = isLast && !wantsOutput ? nil : Tensor.uninitialized([steps, batch, directions * hiddenSize])
+      let output =
+        isLast && !wantsOutput ? nil : Tensor.uninitialized([steps, batch, directions * hiddenSize])
       for direction in 0..<directions {
         let place = layer * directions + direction
         let sequences = CellExecution.Sequences(
