@@ -22,8 +22,6 @@ struct CommandFailure: Error {
     case data = 65
     /// A file that is missing or can't be opened.
     case noInput = 66
-    /// The network or a service that is out of reach.
-    case unavailable = 69
     /// A file or folder that can't be created.
     case cannotCreate = 73
     /// Reading or writing failed.
@@ -52,14 +50,34 @@ struct CommandFailure: Error {
     CommandFailure(status: 128 + signal, lines: [])
   }
 
+  /// A failure with one of the codes.
+  init(_ code: Code, lines: [String]) { self.init(status: code.rawValue, lines: lines) }
+
   private init(status: Int32, lines: [String]) {
     self.status = status
     self.lines = lines
   }
 
-  /// The exit code for an error of the library or of the operating system.
-  static func code(of error: any Error) -> Code? {
+  /// A library's error as a failure: its one line and the exit code for it; nil for unknown errors.
+  init?(_ error: any Error) {
+    if let failure = error as? CommandFailure {
+      self = failure
+    } else if let code = Self.code(of: error) {
+      self.init(code, "\(error)")
+    } else {
+      return nil
+    }
+  }
+
+  private static func code(of error: any Error) -> Code? {
     switch error {
+    case let error as DataError:
+      switch error {
+      case .unknownSet: .usage
+      case .missing: .noInput
+      case .cannotStore, .inUse: .cannotCreate
+      case .downloadFailed: .inputOutput
+      }
     case let error as FileError:
       switch error {
       case .missing, .cannotOpen: .noInput

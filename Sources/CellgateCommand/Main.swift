@@ -1,7 +1,72 @@
 import ArgumentParser
 import Cellgate
+import Foundation
 
-@main
+/// The command `cellgate`.
 struct CellgateCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "cellgate")
+  static let configuration = CommandConfiguration(
+    commandName: "cellgate",
+    abstract: "Train, compare and inspect recurrent cells: RNN, GRU, LSTM, LSTM-WM and others.",
+    discussion: """
+      A recurrent cell reads a sequence step by step and keeps a memory. Cellgate trains such cells on tasks \
+      that test how well they remember, and shows how they differ. New here? Type the first line below: it \
+      trains three cells side by side and takes about two minutes.
+
+      EXAMPLES:
+        cellgate compare adding           watch three cells learn the same task
+        cellgate cells lstm-wm            the equations of a cell
+        cellgate train adding --cell gru  train one cell into a folder below runs/
+      """,
+    version: "0.1.0",
+    subcommands: [
+      CellsCommand.self, BenchCommand.self,
+      DataCommand.self,
+    ])
+}
+
+/// Starts the command and turns every error into a line on standard error and an exit code.
+@main
+enum Main {
+  static func main() {
+    Interruption.ignoreBrokenPipes()
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    var status = execute(arguments)
+    if let code = Console.outputFailure {
+      Console.printError("cellgate: standard output: \(Console.reason(code))")
+      if status == 0 { status = CommandFailure.Code.inputOutput.rawValue }
+    }
+    exit(status)
+  }
+
+  private static func execute(_ arguments: [String]) -> Int32 {
+    let known = CellgateCommand.configuration.subcommands.map { $0._commandName } + ["help"]
+    if let first = arguments.first, !first.hasPrefix("-"), !known.contains(first) {
+      Console.printError("cellgate: " + Names.unknown("command", first, known: known))
+      return CommandFailure.Code.usage.rawValue
+    }
+    do {
+      var command = try CellgateCommand.parseAsRoot(arguments)
+      try command.run()
+      return 0
+    } catch {
+      return report(error, arguments)
+    }
+  }
+
+  private static func report(_ error: any Error, _ arguments: [String]) -> Int32 {
+    if let failure = CommandFailure(error) {
+      for line in failure.lines { Console.printError("cellgate: " + line) }
+      return failure.status
+    }
+    // Help, the version, and what the parser of arguments has to say.
+    let code = CellgateCommand.exitCode(for: error)
+    if code.isSuccess {
+      Console.print(CellgateCommand.fullMessage(for: error))
+    } else {
+      let message = CellgateCommand.message(for: error).split(whereSeparator: \.isNewline)
+        .map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: " ")
+      Console.printError("cellgate: " + message)
+    }
+    return code.rawValue
+  }
 }

@@ -12,7 +12,7 @@ struct Memory {
   ) {
     let (h, d) = (Double(hidden), Double(directions))
     let cells = Double(steps) * Double(batch)
-    let kept = Double(cell.states.count + cell.savedValueCount) * h
+    let kept = Double(cell.planDescription.saved.count) * h
     let activations = cells * (Double(input) + Double(layers) * d * (kept + 2 * h))
     var parameters = 0.0
     for layer in 0..<min(layers, 2) {
@@ -42,6 +42,7 @@ struct Memory {
   func problem(_ sizes: String) -> String? {
     let available = Memory.available
     guard bytes > available else { return nil }
-    return "\(sizes): would need about \(Text.bytes(bytes)) of memory; this machine has \(Text.bytes(available))"
+    return
+      "\(sizes): would need about \(Text.bytes(bytes)) of memory; this machine has \(Text.bytes(available))"
   }
 }

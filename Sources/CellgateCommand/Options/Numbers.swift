@@ -41,7 +41,8 @@ struct OptionProblems {
   /// The number, nil if none was given.
   mutating func whole(_ option: String, _ number: WholeNumber?, in range: ClosedRange<Int>) -> Int? {
     guard let number else { return nil }
-    return whole(option, number, in: range)
+    let value: Int = whole(option, number, in: range)
+    return value
   }
 
   /// The number if it is finite and fits, nil otherwise; `expected` says in words what fits.

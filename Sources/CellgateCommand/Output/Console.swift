@@ -38,6 +38,9 @@ enum Console {
   /// Writes a line to standard error.
   static func printError(_ line: String) { _ = write(line + "\n", to: STDERR_FILENO) }
 
+  /// The operating system's words for an error number.
+  static func reason(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
+
   /// 0, or the error number.
   private static func write(_ text: String, to descriptor: Int32) -> Int32 {
     let bytes = Array(text.utf8)

@@ -1,8 +1,33 @@
 import Foundation
+import Synchronization
 
 /// Progress of one or several jobs: bars that are drawn again on a terminal, plain lines now and then
-/// elsewhere, nothing when silent.
-final class LiveDisplay {
+/// elsewhere, nothing when silent. Any thread may report.
+final class LiveDisplay: Sendable {
+  private let lines: Mutex<ProgressLines>
+
+  /// A display of jobs by their labels; `unit` is what a job counts: "steps".
+  init(_ labels: [String], unit: String, isSilent: Bool, terminal: Terminal = .output) {
+    lines = Mutex(ProgressLines(labels, unit: unit, isSilent: isSilent, terminal: terminal))
+  }
+
+  /// A job is at `done` of `total`; the first call starts its clock.
+  func update(_ index: Int, done: Int, total: Int, note: String) {
+    lines.withLock { $0.update(index, done: done, total: total, note: note) }
+  }
+
+  /// A job has ended; what it came to stands in its line.
+  func finish(_ index: Int, verdict: String) { lines.withLock { $0.finish(index, verdict: verdict) } }
+
+  /// A job's clock starts anew, as for the next seed's run.
+  func restart(_ index: Int) { lines.withLock { $0.restart(index) } }
+
+  /// Leaves the bars as they are; what is printed next stands below.
+  func close() { lines.withLock { $0.close() } }
+}
+
+/// The lines of a `LiveDisplay`, and when they are printed.
+private struct ProgressLines {
   /// One job's state.
   private struct Job {
     let label: String
@@ -26,7 +51,6 @@ final class LiveDisplay {
   /// How often bars are drawn again and plain lines are printed, in seconds.
   private static let redrawInterval = 0.1, plainInterval = 5.0
 
-  /// A display of jobs by their labels; `unit` is what a job counts: "steps".
   init(_ labels: [String], unit: String, isSilent: Bool, terminal: Terminal = .output) {
     self.unit = unit
     self.terminal = terminal
@@ -36,8 +60,7 @@ final class LiveDisplay {
 
   private var now: Double { ProcessInfo.processInfo.systemUptime }
 
-  /// A job is at `done` of `total`; the first call starts its clock.
-  func update(_ index: Int, done: Int, total: Int, note: String) {
+  mutating func update(_ index: Int, done: Int, total: Int, note: String) {
     guard !isSilent else { return }
     if jobs[index].started == nil {
       jobs[index].started = now
@@ -53,28 +76,21 @@ final class LiveDisplay {
     }
   }
 
-  /// A job has ended; what it came to stands in its line.
-  func finish(_ index: Int, verdict: String) {
+  mutating func finish(_ index: Int, verdict: String) {
     guard !isSilent else { return }
     jobs[index].ended = now
     jobs[index].verdict = verdict
     if terminal.isInteractive { draw() } else { printPlain(index) }
   }
 
-  /// A job whose clock starts anew, as the next seed's.
-  func restart(_ index: Int, verdict: String) {
-    guard !isSilent else { return }
-    if !terminal.isInteractive {
-      jobs[index].verdict = verdict
-      printPlain(index)
-    }
+  mutating func restart(_ index: Int) {
     jobs[index].started = nil
+    jobs[index].ended = nil
     jobs[index].verdict = ""
     jobs[index].printed = -Double.infinity
   }
 
-  /// Leaves the bars as they are; what is printed next stands below.
-  func close() {
+  mutating func close() {
     guard !isSilent, terminal.isInteractive, drawnLines > 0 else { return }
     draw()
     drawnLines = 0
@@ -93,7 +109,7 @@ final class LiveDisplay {
     return "\(Text.number(rate, digits: 3)) \(unit)/s  ETA \(Text.duration(left))"
   }
 
-  private func printPlain(_ index: Int) {
+  private mutating func printPlain(_ index: Int) {
     let job = jobs[index]
     jobs[index].printed = now
     let parts = [
@@ -102,7 +118,7 @@ final class LiveDisplay {
     Console.print(parts.filter { !$0.isEmpty }.joined(separator: "  "))
   }
 
-  private func draw() {
+  private mutating func draw() {
     lastDrawn = now
     var text = drawnLines > 0 ? "\u{1B}[\(drawnLines)A" : ""
     let labels = jobs.map { Text.width($0.label) }.max() ?? 0

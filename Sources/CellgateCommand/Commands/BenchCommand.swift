@@ -1,0 +1,193 @@
+import ArgumentParser
+import Cellgate
+import Foundation
+
+/// `cellgate bench`: how long a step takes.
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench",
+    abstract: "Time a training and an inference step of one cell.",
+    discussion: """
+      Runs a batch of random sequences through layers of a cell and prints the median time of two things: a \
+      training step (forward and backward pass with the gradients of all parameters) and an inference step \
+      (forward pass only). For comparable numbers let nothing else run on the machine.
+
+      EXAMPLES:
+        cellgate bench
+        cellgate bench --cell gru --steps 100 --batch 50 --hidden 256
+        cellgate bench --cell lstm --threads 1 --json
+      """)
+
+  @Option(help: "The cell: see 'cellgate cells'.")
+  var cell = "lstm-wm"
+
+  @Option(parsing: .unconditional, help: "Steps of each sequence.")
+  var steps = WholeNumber(784)
+
+  @Option(parsing: .unconditional, help: "Sequences in the batch.")
+  var batch = WholeNumber(128)
+
+  @Option(parsing: .unconditional, help: "Numbers that are read at each step.")
+  var input = WholeNumber(1)
+
+  @Option(parsing: .unconditional, help: "Hidden units of each layer.")
+  var hidden = WholeNumber(128)
+
+  @Option(parsing: .unconditional, help: "Layers on top of one another.")
+  var layers = WholeNumber(1)
+
+  @Option(parsing: .unconditional, help: "Threads; all cores if you leave it out.")
+  var threads: WholeNumber?
+
+  @Option(help: "The precision of the numbers; only f32 for now.")
+  var precision = "f32"
+
+  @Option(parsing: .unconditional, help: "How often each step is timed, after a warm-up.")
+  var repeats = WholeNumber(5)
+
+  @Flag(help: "Print one JSON object and nothing else.")
+  var json = false
+
+  func run() throws {
+    let bench = try checked()
+    let display = LiveDisplay(["\(cell)"], unit: "runs", isSilent: json)
+    let times = bench.measure { done, total in
+      display.update(0, done: done, total: total, note: done * 2 <= total ? "training" : "inference")
+    }
+    display.finish(0, verdict: "done")
+    display.close()
+    let report = BenchReport(bench: bench, training: times.training, inference: times.inference)
+    if json { report.record.print() } else { report.print() }
+  }
+
+  private func checked() throws(CommandFailure) -> Bench {
+    var problems = OptionProblems()
+    let found = problems.cell(cell)
+    let sizes = 1...ModelOptions.largestSize
+    let steps = problems.whole("--steps", steps, in: sizes)
+    let batch = problems.whole("--batch", batch, in: sizes)
+    let input = problems.whole("--input", input, in: sizes)
+    let hidden = problems.whole("--hidden", hidden, in: sizes)
+    let layers = problems.whole("--layers", layers, in: 1...ModelOptions.mostLayers)
+    let threads = problems.whole("--threads", threads, in: 1...ModelOptions.mostThreads)
+    let repeats = problems.whole("--repeats", repeats, in: 1...100_000)
+    switch precision {
+    case "f32": break
+    case "bf16": problems.add("--precision: bf16 is not supported by this version; use f32")
+    default: problems.add("--precision: " + Names.unknown("precision", precision, known: ["f32"]))
+    }
+    try problems.check()
+    guard let found else { throw CommandFailure(problems: problems.lines) }
+    let memory = Memory(
+      cell: found, steps: steps, batch: batch, input: input, hidden: hidden, layers: layers)
+    if let problem = memory.problem(
+      "--steps \(steps) --batch \(batch) --input \(input) --hidden \(hidden) --layers \(layers)")
+    {
+      throw CommandFailure(.usage, problem)
+    }
+    return Bench(
+      cell: found, steps: steps, batch: batch, input: input, hidden: hidden, layers: layers,
+      threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, repeats: repeats)
+  }
+}
+
+/// What is timed.
+struct Bench {
+  let cell: Cell
+  let steps, batch, input, hidden, layers, threads, repeats: Int
+
+  /// Multiply-adds of a forward pass.
+  var multiplyAdds: Double {
+    let first = Double(cell.multiplyAdds(inputSize: input, hiddenSize: hidden))
+    let other = Double(cell.multiplyAdds(inputSize: hidden, hiddenSize: hidden))
+    return Double(steps) * Double(batch) * (first + Double(layers - 1) * other)
+  }
+
+  /// Parameters of all layers.
+  var parameters: Int {
+    (0..<layers).reduce(0) { sum, layer in
+      sum + cell.parameterCount(inputSize: layer == 0 ? input : hidden, hiddenSize: hidden)
+    }
+  }
+
+  /// Median milliseconds of a training and of an inference step; `progress` gets runs done and all runs.
+  func measure(_ progress: (Int, Int) -> Void) -> (training: Double, inference: Double) {
+    ThreadPool.shared.threads = threads
+    let stream = RandomStream(seed: 1, name: "bench")
+    let recurrent = Recurrent(
+      cell: cell, inputSize: input, hiddenSize: hidden, layers: layers, stream: stream.child("parameters"))
+    let parameters = ParameterSet(recurrent)
+    var numbers = stream.child("data")
+    let x = numbers.uniform([steps, batch, input])
+    let cotangent = numbers.uniform([steps, batch, hidden], in: -1..<1)
+
+    let total = 2 * (repeats + 1)
+    var done = 0
+    func median(_ step: (Int) -> Void) -> Double {
+      let clock = ContinuousClock()
+      var times: [Double] = []
+      for run in 0...repeats {
+        let time = clock.measure { step(run) }
+        // The first run warms up: memory is touched, threads start.
+        if run > 0 { times.append(time / .milliseconds(1)) }
+        done += 1
+        progress(done, total)
+      }
+      times.sort()
+      let middle = times.count / 2
+      return times.count % 2 == 1 ? times[middle] : (times[middle - 1] + times[middle]) / 2
+    }
+    let training = median { run in
+      parameters.zeroGradients()
+      let result = recurrent(x, context: .training(seed: 1, step: UInt64(run)))
+      result.output?.backward(gradient: cotangent)
+    }
+    let inference = median { _ in withoutGradient { _ = recurrent(x) } }
+    return (training, inference)
+  }
+}
+
+/// What a bench found.
+struct BenchReport {
+  let bench: Bench
+  let training: Double
+  let inference: Double
+
+  // A backward pass has a product for the operand's and one for the weights' gradient.
+  private var trainingRate: Double { 3 * 2 * bench.multiplyAdds / training * 1e-6 }
+  private var inferenceRate: Double { 2 * bench.multiplyAdds / inference * 1e-6 }
+
+  /// The promised record.
+  var record: JSONValue {
+    [
+      "cell": .string(bench.cell.name), "steps": .integer(bench.steps), "batch": .integer(bench.batch),
+      "input": .integer(bench.input), "hidden": .integer(bench.hidden), "layers": .integer(bench.layers),
+      "threads": .integer(bench.threads), "precision": "f32", "isa": .string("\(InstructionSet.active)"),
+      "parameters": .integer(bench.parameters), "training_ms": .number(training),
+      "inference_ms": .number(inference), "training_gflops": .number(trainingRate),
+      "inference_gflops": .number(inferenceRate), "repeats": .integer(bench.repeats),
+    ]
+  }
+
+  /// Prints the numbers for people.
+  func print() {
+    let sizes = [
+      Text.plural(bench.steps, "step"), "batch \(Text.count(bench.batch))", Text.plural(bench.input, "input"),
+      "\(Text.count(bench.hidden)) hidden units", Text.plural(bench.layers, "layer"),
+      Text.plural(bench.threads, "thread"), "f32, \(InstructionSet.active)",
+    ]
+    Console.print("\n  \(Terminal.output.styled(bench.cell.name, .bold))  \(sizes.joined(separator: ", "))")
+    Console.print("  \(Text.count(bench.parameters)) parameters\n")
+    var table = Table([.left(""), .right("ms"), .right("GFLOP/s"), .right("sequences/s")])
+    for (name, time, rate) in [
+      ("training step", training, trainingRate), ("inference", inference, inferenceRate),
+    ] {
+      table.add([
+        name, Text.number(time), Text.number(rate, digits: 3),
+        Text.number(Double(bench.batch) / time * 1000, digits: 3),
+      ])
+    }
+    table.print()
+    Console.print("\n  Medians of \(Text.plural(bench.repeats, "run")) after a warm-up.\n")
+  }
+}

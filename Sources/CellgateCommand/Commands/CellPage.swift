@@ -1,0 +1,112 @@
+import Cellgate
+
+/// All about one cell at given sizes.
+struct CellPage {
+  let cell: Cell
+  let input: Int
+  let hidden: Int
+
+  private var count: Int { cell.parameterCount(inputSize: input, hiddenSize: hidden) }
+  private var multiplyAdds: Int { cell.multiplyAdds(inputSize: input, hiddenSize: hidden) }
+
+  /// The keys that a list of cells has.
+  static func summary(_ cell: Cell, _ input: Int, _ hidden: Int) -> [(key: String, value: JSONValue)] {
+    [
+      ("name", .string(cell.name)), ("states", .strings(cell.states)),
+      ("parameters", .integer(cell.parameterCount(inputSize: input, hiddenSize: hidden))),
+      ("summary", .string(cell.summary)),
+    ]
+  }
+
+  /// The JSON record of the cell.
+  var record: JSONValue {
+    let plan = cell.planDescription
+    func stages(_ stages: [PlanDescription.Stage]) -> JSONValue {
+      .array(stages.map { ["kind": .string($0.kind), "lines": .strings($0.lines)] })
+    }
+    let shapes = cell.parameters.map { parameter in
+      let shape = parameter.shape(inputSize: input, hiddenSize: hidden)
+      return (key: parameter.name, value: JSONValue.array(shape.map { .integer($0) }))
+    }
+    return .object(
+      Self.summary(cell, input, hidden) + [
+        ("input", .integer(input)), ("hidden", .integer(hidden)),
+        ("equations", .strings(cell.equations(.unicode))), ("latex", .string(cell.latex)),
+        ("parameter_shapes", .object(shapes)), ("forward", stages(plan.forward)),
+        ("backward", stages(plan.backward)), ("saved", .strings(plan.saved)),
+        ("weight_gradients", .strings(plan.weightGradients)),
+        ("multiply_adds_per_step", .integer(multiplyAdds)), ("source", .string(cell.source)),
+      ])
+  }
+
+  /// Prints the page for people.
+  func print() {
+    let terminal = Terminal.output
+    func heading(_ text: String, _ note: String = "") {
+      Console.print(
+        "\n  " + terminal.styled(text, .bold) + (note.isEmpty ? "" : terminal.styled("  " + note, .dim)))
+    }
+    let plan = cell.planDescription
+    Console.print("\n  \(terminal.styled(cell.name, .bold))  \(cell.summary)")
+    if !cell.source.isEmpty { Console.print("  " + terminal.styled(cell.source, .dim)) }
+
+    heading("Equations", "x input, \(cell.states[0]) output, ⊙ elementwise product")
+    for line in aligned(cell.equations(.unicode)) { Console.print("    " + line) }
+
+    heading("Parameters", "I = \(Text.count(input)), H = \(Text.count(hidden))")
+    for line in parameterLines() { Console.print("    " + line) }
+
+    heading("A step, forward", "how the equations are run: matrix products, then elementwise work")
+    printStages(plan.forward)
+    heading("A step, backward", "derived from the equations")
+    printStages(plan.backward)
+    heading("Weight gradients", "large products over many steps at once, behind the backward sweep")
+    for line in plan.weightGradients { Console.print("    " + line) }
+
+    heading("Kept for the backward pass", "numbers per step, sequence and hidden unit")
+    Console.print("    \(plan.saved.count): \(plan.saved.joined(separator: ", "))")
+    heading("Multiply-adds per step and sequence")
+    Console.print("    \(Text.count(multiplyAdds))\n")
+  }
+
+  /// The equations with their equals signs below one another.
+  private func aligned(_ equations: [String]) -> [String] {
+    let parts = equations.map { line -> (String, String) in
+      guard let range = line.firstRange(of: " = ") else { return ("", line) }
+      return (String(line[..<range.lowerBound]), String(line[range.upperBound...]))
+    }
+    let width = parts.map { Text.width($0.0) }.max() ?? 0
+    return parts.map { Text.padded($0.0, to: width) + " = " + $0.1 }
+  }
+
+  private func parameterLines() -> [String] {
+    let names = cell.parameters.map(\.name)
+    let width = names.map(\.count).max() ?? 0
+    let rows = cell.parameters.map { parameter -> (shape: String, size: Int, note: String) in
+      let shape = parameter.shape(inputSize: input, hiddenSize: hidden)
+      let gates = parameter.gates.filter { !$0.isEmpty }
+      return (
+        "[" + shape.map { "\($0)" }.joined(separator: ", ") + "]", shape.reduce(1, *),
+        gates.isEmpty ? "" : "gates " + gates.joined(separator: ", ")
+      )
+    }
+    let shapes = rows.map(\.shape.count).max() ?? 0
+    let counts = Text.count(count).count
+    let lines = zip(names, rows).map { name, row in
+      Text.padded(name, to: width) + "  " + Text.padded(row.shape, to: shapes) + "  "
+        + Text.padded(Text.count(row.size), to: counts, alignRight: true)
+        + (row.note.isEmpty ? "" : "  " + row.note)
+    }
+    let total = Text.padded("in all", to: width + 2 + shapes) + "  " + Text.count(count)
+    return lines + [total]
+  }
+
+  private func printStages(_ stages: [PlanDescription.Stage]) {
+    for (index, stage) in stages.enumerated() {
+      let label = Text.padded("\(index + 1)  \(stage.kind)", to: 14)
+      for (number, line) in stage.lines.enumerated() {
+        Console.print("    " + (number == 0 ? label : String(repeating: " ", count: 14)) + "  " + line)
+      }
+    }
+  }
+}

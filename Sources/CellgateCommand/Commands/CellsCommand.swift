@@ -1,0 +1,77 @@
+import ArgumentParser
+import Cellgate
+
+/// `cellgate cells`: what cells there are, and what one of them computes.
+struct CellsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cells",
+    abstract: "List the cells, or print one cell's equations.",
+    discussion: """
+      Without a name, lists all cells with the parameters that one layer has. With a name, prints what that \
+      cell computes at each step, its parameters, and how Cellgate runs it.
+
+      EXAMPLES:
+        cellgate cells
+        cellgate cells lstm-wm
+        cellgate cells gru --latex > gru.tex
+        cellgate cells --input 10 --hidden 256 --json
+      """)
+
+  @Argument(help: "The cell to print; all are listed if you leave it out.")
+  var name: String?
+
+  @Flag(help: "Print only the equations, as LaTeX.")
+  var latex = false
+
+  @Flag(help: "Print one JSON array and nothing else.")
+  var json = false
+
+  @Option(parsing: .unconditional, help: "Numbers that the cell reads at each step.")
+  var input = WholeNumber(2)
+
+  @Option(parsing: .unconditional, help: "Hidden units.")
+  var hidden = WholeNumber(128)
+
+  func run() throws {
+    var problems = OptionProblems()
+    let input = problems.whole("--input", input, in: 1...ModelOptions.largestSize)
+    let hidden = problems.whole("--hidden", hidden, in: 1...ModelOptions.largestSize)
+    let cell = name.flatMap { problems.cell($0) }
+    if latex, json { problems.add("--latex and --json: expected only one of them") }
+    if latex, name == nil {
+      problems.add("--latex: expected the name of a cell, as in 'cells lstm-wm --latex'")
+    }
+    try problems.check()
+
+    if let cell {
+      let page = CellPage(cell: cell, input: input, hidden: hidden)
+      if latex {
+        Console.print(cell.latex)
+      } else if json {
+        JSONValue.array([page.record]).print()
+      } else {
+        page.print()
+      }
+    } else if json {
+      JSONValue.array(Cell.all.map { .object(CellPage.summary($0, input, hidden)) }).print()
+    } else {
+      list(input: input, hidden: hidden)
+    }
+  }
+
+  private func list(input: Int, hidden: Int) {
+    var table = Table([.left("cell"), .left("states"), .right("parameters"), .left("what it is")])
+    for cell in Cell.all {
+      table.add([
+        cell.name, cell.states.joined(separator: ", "),
+        Text.count(cell.parameterCount(inputSize: input, hiddenSize: hidden)), cell.summary,
+      ])
+    }
+    Console.print()
+    table.print()
+    let sizes =
+      "Parameters of one layer with \(Text.plural(input, "input")) and \(Text.count(hidden)) hidden units"
+    Console.print("\n  \(sizes); other sizes: --input I --hidden H.")
+    Console.print("  The equations of one: cellgate cells lstm-wm\n")
+  }
+}
