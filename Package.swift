@@ -62,6 +62,7 @@ let package = Package(
     tests("CellgateCells", ["CellgateCells", "CellgateTensor", "CellgateKernels"]),
     tests("CellgateFormats", ["CellgateFormats", "CellgateTensor"]),
     tests("CellgateTasks", ["CellgateTasks", "CellgateFormats"]),
+    tests("CellgateCommand", ["CellgateCommand"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11

@@ -1,0 +1,50 @@
+import Foundation
+import Testing
+
+@Suite("cellgate bench")
+struct BenchCommandTests {
+  static let tiny = "bench --steps 3 --batch 2 --input 2 --hidden 4 --repeats 1 --threads 1"
+
+  @Test("The JSON record has the promised keys")
+  func json() throws {
+    let run = try Workplace().run(line: Self.tiny + " --cell gru --layers 2 --json")
+    #expect(run.status == 0)
+    let records = try run.records()
+    #expect(records.count == 1)
+    let record = try #require(records.first)
+    #expect(record["cell"] as? String == "gru")
+    for (key, value) in ["steps": 3, "batch": 2, "input": 2, "hidden": 4, "layers": 2, "threads": 1] {
+      #expect(record[key] as? Int == value, "\(key)")
+    }
+    #expect(record["precision"] as? String == "f32")
+    #expect(record["isa"] is String)
+    #expect(record["parameters"] as? Int == 3 * (4 * 2 + 4 * 4 + 8) + 3 * (4 * 4 + 4 * 4 + 8))
+    for key in ["training_ms", "inference_ms", "training_gflops", "inference_gflops"] {
+      let value = try #require(record[key] as? Double, "\(key)")
+      #expect(value > 0)
+    }
+  }
+
+  @Test("The environment chooses the instruction set that is reported")
+  func instructionSet() throws {
+    let run = try Workplace().run(line: Self.tiny + " --json", environment: ["CELLGATE_ISA": "portable"])
+    #expect(try run.records().first?["isa"] as? String == "portable")
+  }
+
+  @Test("People get a table of both steps")
+  func table() throws {
+    let run = try Workplace().run(line: Self.tiny)
+    #expect(run.status == 0)
+    #expect(run.output.contains("training step"))
+    #expect(run.output.contains("inference"))
+  }
+
+  @Test("Sizes that need more memory than there is are refused with what they need")
+  func absurd() throws {
+    let run = try Workplace().run(line: "bench --steps 10000000 --batch 1000000 --hidden 4096")
+    #expect(run.status == 64)
+    #expect(run.errorLines.count == 1)
+    #expect(run.error.contains("would need about"))
+    #expect(run.output.isEmpty)
+  }
+}

@@ -1,0 +1,92 @@
+import Foundation
+import Testing
+
+@Suite("cellgate cells")
+struct CellsCommandTests {
+  @Test("The list names every cell with its states and parameters for the sizes")
+  func list() throws {
+    let run = try Workplace().run(line: "cells --input 2 --hidden 128")
+    #expect(run.status == 0)
+    let line = try #require(run.output.split(separator: "\n").first { $0.contains(" lstm-wm ") })
+    #expect(line.contains("h, c"))
+    #expect(line.contains("116,224"))
+  }
+
+  @Test("The JSON list has the promised keys and the counts of the paper's sizes")
+  func json() throws {
+    let cells = try Workplace().run(line: "cells --input 1 --hidden 256 --json").list()
+    let counts = Dictionary(
+      uniqueKeysWithValues: cells.compactMap { cell -> (String, Int)? in
+        guard let name = cell["name"] as? String, let count = cell["parameters"] as? Int else { return nil }
+        return (name, count)
+      })
+    #expect(counts["lstm"] == 264_192)
+    #expect(counts["lstm-wm"] == 460_800)
+    for cell in cells {
+      #expect(cell["states"] is [String])
+      #expect(cell["summary"] is String)
+    }
+    #expect(counts.count == cells.count)
+  }
+
+  @Test("A cell's page has its equations, parameters, stages, saved values and multiply-adds")
+  func page() throws {
+    let run = try Workplace().run(line: "cells lstm-wm --input 1 --hidden 128")
+    #expect(run.status == 0)
+    for part in [
+      "oₜ = σ(W_ox xₜ + W_oh hₜ₋₁ + tanh(W_oc cₜ) + b_o)", "cₜ = fₜ ⊙ cₜ₋₁ + iₜ ⊙ gₜ", "weight_mh",
+      "[384, 128]", "115,200", "115,712", "forward", "backward", "products", "elementwise", "arxiv.org",
+    ] {
+      #expect(run.output.contains(part), "\(part) is missing in\n\(run.output)")
+    }
+  }
+
+  @Test("A cell's LaTeX is an aligned environment and nothing else")
+  func latex() throws {
+    let run = try Workplace().run(line: "cells gru --latex")
+    #expect(run.output.hasPrefix("\\begin{aligned}\n"))
+    #expect(run.output.hasSuffix("\\end{aligned}\n"))
+    #expect(run.output.contains("\\odot"))
+  }
+
+  @Test("A cell's JSON record is an array of one with the shapes of its parameters")
+  func record() throws {
+    let cells = try Workplace().run(line: "cells lstm --input 3 --hidden 5 --json").list()
+    #expect(cells.count == 1)
+    let shapes = try #require(cells[0]["parameter_shapes"] as? [String: [Int]])
+    #expect(shapes == ["weight_ih": [20, 3], "weight_hh": [20, 5], "bias": [20]])
+    #expect(cells[0]["multiply_adds_per_step"] as? Int == 20 * (3 + 5))
+  }
+
+  @Test("A reader that goes away does not make the command fail")
+  func brokenPipe() throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = [
+      "-c", "{ '\(Workplace.executable)' cells; echo $? >&2; } | true",
+    ]
+    let pipe = Pipe()
+    process.standardError = pipe
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(text == "0\n")
+  }
+
+  #if os(Linux)
+    @Test("Output that can't be written is an input/output error")
+    func fullOutput() throws {
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: "/bin/sh")
+      process.arguments = ["-c", "'\(Workplace.executable)' cells > /dev/full"]
+      let pipe = Pipe()
+      process.standardError = pipe
+      try process.run()
+      let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 74)
+      #expect(text == "cellgate: standard output: No space left on device\n")
+    }
+  #endif
+}

@@ -1,0 +1,135 @@
+import Foundation
+import Testing
+
+/// A finished run of the executable in a folder of its own.
+struct CommandRun {
+  /// The exit code, or 128 plus the signal that ended the process.
+  let status: Int32
+  /// Standard output.
+  let output: String
+  /// Standard error.
+  let error: String
+
+  /// The lines of standard error.
+  var errorLines: [String] { error.split(separator: "\n").map(String.init) }
+
+  /// Standard output as JSON, one value a line.
+  func records() throws -> [[String: Any]] {
+    try output.split(separator: "\n").map { line in
+      let value = try JSONSerialization.jsonObject(with: Data(line.utf8))
+      return try #require(value as? [String: Any], "no object: \(line)")
+    }
+  }
+
+  /// Standard output as one JSON array of objects.
+  func list() throws -> [[String: Any]] {
+    let value = try JSONSerialization.jsonObject(with: Data(output.utf8))
+    return try #require(value as? [[String: Any]])
+  }
+}
+
+/// A temporary folder in which the executable is run; removed with the value.
+final class Workplace {
+  /// The folder's path.
+  let path: String
+
+  init() throws {
+    path = NSTemporaryDirectory() + "cellgate-command-" + UUID().uuidString
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+
+  /// The executable beside the tests.
+  static let executable: String = {
+    #if os(macOS)
+      let bundle = Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") } ?? Bundle.main
+      let folder = bundle.bundleURL.deletingLastPathComponent()
+    #else
+      let folder = Bundle.main.bundleURL
+    #endif
+    return folder.appendingPathComponent("cellgate").path
+  }()
+
+  /// Starts the executable; its output goes to files in the folder.
+  func start(_ arguments: [String], environment: [String: String] = [:]) throws -> StartedCommand {
+    try StartedCommand(arguments, in: path, environment: environment)
+  }
+
+  /// Runs the executable to its end.
+  func run(_ arguments: String..., environment: [String: String] = [:]) throws -> CommandRun {
+    try start(arguments, environment: environment).wait()
+  }
+
+  /// Runs the executable with arguments as in a shell: words between spaces.
+  func run(line: String, environment: [String: String] = [:]) throws -> CommandRun {
+    try start(line.split(separator: " ").map(String.init), environment: environment).wait()
+  }
+
+  /// A file in the folder as text.
+  func text(_ file: String) throws -> String {
+    try String(contentsOfFile: path + "/" + file, encoding: .utf8)
+  }
+
+  /// A file in the folder as bytes.
+  func data(_ file: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: path + "/" + file)) }
+
+  /// Whether there is such a file or folder.
+  func has(_ file: String) -> Bool { FileManager.default.fileExists(atPath: path + "/" + file) }
+
+  /// The names in a folder, sorted.
+  func names(in folder: String) -> [String] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: path + "/" + folder)) ?? []).sorted()
+  }
+}
+
+/// A process that runs.
+final class StartedCommand {
+  private let process = Process()
+  private let ended = DispatchSemaphore(value: 0)
+  private let files: (output: String, error: String)
+
+  init(_ arguments: [String], in folder: String, environment: [String: String]) throws {
+    let name = NSTemporaryDirectory() + "cellgate-output-" + UUID().uuidString
+    files = (name + ".out", name + ".err")
+    for file in [files.output, files.error] { try Data().write(to: URL(fileURLWithPath: file)) }
+    process.executableURL = URL(fileURLWithPath: Workplace.executable)
+    process.arguments = arguments
+    process.currentDirectoryURL = URL(fileURLWithPath: folder)
+    process.environment = ["HOME": folder, "COLUMNS": "100"].merging(environment) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: files.output))
+    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: files.error))
+    process.terminationHandler = { [ended] _ in ended.signal() }
+    try process.run()
+  }
+
+  deinit {
+    try? FileManager.default.removeItem(atPath: files.output)
+    try? FileManager.default.removeItem(atPath: files.error)
+  }
+
+  /// What standard output holds so far.
+  var output: String { (try? String(contentsOfFile: files.output, encoding: .utf8)) ?? "" }
+
+  /// Presses Ctrl-C.
+  func interrupt() { kill(process.processIdentifier, SIGINT) }
+
+  /// Waits until the condition holds or the process has ended; false in the second case.
+  func wait(until condition: () -> Bool) -> Bool {
+    while process.isRunning {
+      if condition() { return true }
+      usleep(5_000)
+    }
+    return condition()
+  }
+
+  /// Waits for the end.
+  func wait() throws -> CommandRun {
+    ended.wait()
+    let status = process.terminationStatus
+    return CommandRun(
+      status: process.terminationReason == .uncaughtSignal ? 128 + status : status, output: output,
+      error: try String(contentsOfFile: files.error, encoding: .utf8))
+  }
+}
