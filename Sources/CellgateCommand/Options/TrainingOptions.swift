@@ -1,0 +1,175 @@
+import ArgumentParser
+import Cellgate
+import Foundation
+
+/// The options that `train` and `compare` share; what is left out stays as the task says.
+struct TrainingOptions: ParsableArguments {
+  @Option(parsing: .unconditional, help: "Hidden units of each layer.")
+  var hidden: WholeNumber?
+
+  @Option(parsing: .unconditional, help: "Layers on top of one another.")
+  var layers: WholeNumber?
+
+  @Flag(help: "Run each layer over the sequence in both directions.")
+  var bidirectional = false
+
+  @Option(parsing: .unconditional, help: "Share of outputs dropped between layers while training, 0 to 1.")
+  var dropout: RealNumber?
+
+  @Option(parsing: .unconditional, help: "Sequences in a batch.")
+  var batch: WholeNumber?
+
+  @Option(parsing: .unconditional, help: "Updates to make.")
+  var steps: WholeNumber?
+
+  @Option(parsing: .unconditional, help: "Passes through the training data, for tasks whose data end.")
+  var epochs: WholeNumber?
+
+  @Option(help: "The optimizer: \(Optimizers.names.joined(separator: ", ")).")
+  var optimizer: String?
+
+  @Option(parsing: .unconditional, help: "The learning rate.")
+  var learningRate: RealNumber?
+
+  @Option(help: "The learning rate's schedule: \(ScheduleSettings.names.joined(separator: ", ")).")
+  var schedule: String?
+
+  @Option(parsing: .unconditional, help: "Updates over which the learning rate rises from 0.")
+  var warmUp: WholeNumber?
+
+  @Option(parsing: .unconditional, help: "The largest norm of all gradients together, or 'none'.")
+  var clip: RealNumber?
+
+  @Option(
+    parsing: .unconditional,
+    help: "Start the gates' biases for memories of up to so many steps (chrono initialization).")
+  var chronoSteps: WholeNumber?
+
+  @Option(parsing: .unconditional, help: "Updates between two evaluations on the validation data.")
+  var evaluationInterval: WholeNumber?
+
+  @Option(parsing: .unconditional, help: "Stop after so many evaluations without improvement.")
+  var patience: WholeNumber?
+
+  @Option(parsing: .unconditional, help: "The seed of all random numbers; the first of them for several runs.")
+  var seed: WholeNumber?
+
+  @Option(parsing: .unconditional, help: "Threads; all cores if you leave it out. Changes no result.")
+  var threads: WholeNumber?
+
+  @Option(help: "The data folder: see 'cellgate data --help'.")
+  var data: String?
+
+  @Option(help: "The folder for the results; a new one below runs/ if you leave it out.")
+  var out: String?
+
+  @Flag(help: "Continue the run in the folder of --out where it stopped.")
+  var resume = false
+
+  @Flag(help: "Print JSON, one record a line, and nothing else.")
+  var json = false
+
+  @Option(name: .customLong(TaskArguments.carrier), parsing: .unconditional, help: .hidden)
+  var taskOptions: [String] = []
+
+  /// The settings with what was typed in place of what they say; mistakes are noted.
+  func applied(
+    to defaults: TrainingSettings, task: any SequenceTask.Type, _ problems: inout OptionProblems
+  ) -> TrainingSettings {
+    var settings = defaults
+    // The library knows the ranges; what is no number at all is noted here.
+    func whole(_ option: String, _ number: WholeNumber?, _ set: (Int) -> Void) {
+      guard let number else { return }
+      if let value = Int(number.text) {
+        set(value)
+      } else {
+        problems.add("\(option): expected a whole number, found '\(Names.safe(number.text))'")
+      }
+    }
+    func real(_ option: String, _ number: RealNumber?, _ set: (Double) -> Void) {
+      guard let number else { return }
+      if let value = Double(number.text), value.isFinite {
+        set(value)
+      } else {
+        problems.add("\(option): expected a number, found '\(Names.safe(number.text))'")
+      }
+    }
+    whole("--hidden", hidden) { settings.hidden = $0 }
+    whole("--layers", layers) { settings.layers = $0 }
+    if bidirectional { settings.bidirectional = true }
+    real("--dropout", dropout) { settings.dropout = Float($0) }
+    whole("--batch", batch) { settings.batch = $0 }
+    switch (steps, epochs) {
+    case (.some, .some): problems.add("--steps and --epochs: expected only one of them")
+    case (.some, nil): settings.epochs = nil
+    case (nil, .some): settings.steps = nil
+    case (nil, nil): break
+    }
+    whole("--steps", steps) { settings.steps = $0 }
+    whole("--epochs", epochs) { settings.epochs = $0 }
+    if let optimizer {
+      settings.optimizer = optimizer
+      // A published rate belongs to the published optimizer.
+      if optimizer != defaults.optimizer { settings.optimizerSettings = OptimizerSettings() }
+    }
+    real("--learning-rate", learningRate) { settings.optimizerSettings.learningRate = Float($0) }
+    if let schedule { settings.schedule.name = schedule }
+    whole("--warm-up", warmUp) { settings.schedule.warmUpSteps = $0 }
+    if clip?.text == "none" {
+      settings.clipNorm = nil
+    } else {
+      real("--clip", clip) { settings.clipNorm = $0 }
+    }
+    whole("--chrono-steps", chronoSteps) { settings.chronoSteps = $0 }
+    whole("--evaluation-interval", evaluationInterval) { settings.evaluationInterval = $0 }
+    whole("--patience", patience) { settings.patience = $0 }
+    if let seed {
+      if let value = UInt64(seed.text) {
+        settings.seed = value
+      } else {
+        problems.add("--seed: expected a whole number of at least 0, found '\(Names.safe(seed.text))'")
+      }
+    }
+    for option in taskOptions {
+      let parts = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let name = String(parts[0])
+      guard task.options.contains(where: { $0.name == name }) else {
+        problems.add("--\(name): is no option of the task \(task.name)")
+        continue
+      }
+      whole("--\(name)", WholeNumber(argument: String(parts[1]))) { settings.taskOptions[name] = $0 }
+    }
+    return settings
+  }
+
+  /// Sets the number of threads, after noting a wrong one.
+  func checkThreads(_ problems: inout OptionProblems) {
+    if let threads: Int = problems.whole("--threads", threads, in: 1...ModelOptions.mostThreads) {
+      ThreadPool.shared.threads = threads
+    }
+  }
+
+  /// The folder of the data sets.
+  var dataDirectory: DataDirectory { DataDirectory(option: data) }
+}
+
+extension OptionProblems {
+  /// Notes what the library says about settings.
+  mutating func add(_ errors: [SettingsError]) {
+    for error in errors {
+      switch error {
+      case .unknownName(let option, let found, _, let known):
+        add(Names.unknown(option, found, known: known))
+      case .outOfRange, .tooLarge:
+        add("--\(error)")
+      }
+    }
+  }
+
+  /// The task of this name, nil after noting that there is none.
+  mutating func task(_ name: String) -> (any SequenceTask.Type)? {
+    if let task = Tasks.all.first(where: { $0.name == name }) { return task }
+    add(Names.unknown("task", name, known: Tasks.all.map { $0.name }))
+    return nil
+  }
+}
