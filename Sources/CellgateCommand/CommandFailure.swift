@@ -62,30 +62,69 @@ struct CommandFailure: Error {
   init?(_ error: any Error) {
     if let failure = error as? CommandFailure {
       self = failure
-    } else if let code = Self.code(of: error) {
+    } else if let code = Self.anyCode(of: error) {
       self.init(code, "\(error)")
     } else {
       return nil
     }
   }
 
-  private static func code(of error: any Error) -> Code? {
+  /// The exit code for a library's error, that of the innermost cause.
+  private static func anyCode(of error: any Error) -> Code? {
     switch error {
-    case let error as DataError:
+    case is OptimizerError, is CellError, is SettingsErrors: .usage
+    case let error as FileError: code(of: error)
+    case let error as DataError: code(of: error)
+    case let error as TaskDataError: code(of: error)
+    case let error as TaskError:
       switch error {
-      case .unknownSet: .usage
-      case .missing: .noInput
-      case .cannotStore, .inUse: .cannotCreate
-      case .downloadFailed: .inputOutput
+      case .settings: .usage
+      case .data(let error): code(of: error)
       }
-    case let error as FileError:
+    case let error as TrainingError:
       switch error {
-      case .missing, .cannotOpen: .noInput
-      case .cannotCreate: .cannotCreate
-      case .cannotRead, .cannotWrite: .inputOutput
+      case .settings: .usage
+      case .data(let error): code(of: error)
+      case .run(let error): code(of: error)
+      case .diverged: .failed
       }
-    case is OptimizerError, is CellError: .usage
+    case let error as RunError: code(of: error)
     default: nil
+    }
+  }
+
+  private static func code(of error: FileError) -> Code {
+    switch error {
+    case .missing, .cannotOpen: .noInput
+    case .cannotCreate: .cannotCreate
+    case .cannotRead, .cannotWrite: .inputOutput
+    }
+  }
+
+  private static func code(of error: DataError) -> Code {
+    switch error {
+    case .unknownSet: .usage
+    case .missing: .noInput
+    case .cannotStore, .inUse: .cannotCreate
+    case .downloadFailed: .inputOutput
+    }
+  }
+
+  private static func code(of error: TaskDataError) -> Code {
+    switch error {
+    case .missing, .idx(.missing): .noInput
+    case .idx(.file(let error)): code(of: error)
+    case .idx, .wrongDimensions, .labelOutOfRange, .countMismatch: .data
+    }
+  }
+
+  private static func code(of error: RunError) -> Code {
+    switch error {
+    case .exists, .parentMissing, .cannotCreate, .inUse: .cannotCreate
+    case .notARun: .noInput
+    case .otherSettings: .usage
+    case .file(let error), .tensors(.file(let error)), .metrics(.file(let error)): code(of: error)
+    case .badConfig, .tensors, .notFinite, .badState, .metrics: .data
     }
   }
 }

@@ -19,7 +19,7 @@ struct CellgateCommand: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      CellsCommand.self, BenchCommand.self,
+      TrainCommand.self, EvaluateCommand.self, CellsCommand.self, BenchCommand.self,
       DataCommand.self,
     ])
 }
@@ -45,7 +45,7 @@ enum Main {
       return CommandFailure.Code.usage.rawValue
     }
     do {
-      var command = try CellgateCommand.parseAsRoot(arguments)
+      var command = try CellgateCommand.parseAsRoot(TaskArguments.carried(arguments))
       try command.run()
       return 0
     } catch {

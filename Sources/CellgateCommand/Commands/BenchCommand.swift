@@ -18,31 +18,34 @@ struct BenchCommand: ParsableCommand {
         cellgate bench --cell lstm --threads 1 --json
       """)
 
-  @Option(help: "The cell: see 'cellgate cells'.")
+  @Option(help: ArgumentHelp("The cell: see 'cellgate cells'.", valueName: "name"))
   var cell = "lstm-wm"
 
-  @Option(parsing: .unconditional, help: "Steps of each sequence.")
+  @Option(parsing: .unconditional, help: ArgumentHelp("Steps of each sequence.", valueName: "n"))
   var steps = WholeNumber(784)
 
-  @Option(parsing: .unconditional, help: "Sequences in the batch.")
+  @Option(parsing: .unconditional, help: ArgumentHelp("Sequences in the batch.", valueName: "n"))
   var batch = WholeNumber(128)
 
-  @Option(parsing: .unconditional, help: "Numbers that are read at each step.")
+  @Option(parsing: .unconditional, help: ArgumentHelp("Numbers that are read at each step.", valueName: "n"))
   var input = WholeNumber(1)
 
-  @Option(parsing: .unconditional, help: "Hidden units of each layer.")
+  @Option(parsing: .unconditional, help: ArgumentHelp("Hidden units of each layer.", valueName: "n"))
   var hidden = WholeNumber(128)
 
-  @Option(parsing: .unconditional, help: "Layers on top of one another.")
+  @Option(parsing: .unconditional, help: ArgumentHelp("Layers on top of one another.", valueName: "n"))
   var layers = WholeNumber(1)
 
-  @Option(parsing: .unconditional, help: "Threads; all cores if you leave it out.")
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Threads; all cores if you leave it out.", valueName: "n"))
   var threads: WholeNumber?
 
-  @Option(help: "The precision of the numbers; only f32 for now.")
+  @Option(help: ArgumentHelp("The precision of the numbers; only f32 for now.", valueName: "name"))
   var precision = "f32"
 
-  @Option(parsing: .unconditional, help: "How often each step is timed, after a warm-up.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("How often each step is timed, after a warm-up.", valueName: "n"))
   var repeats = WholeNumber(5)
 
   @Flag(help: "Print one JSON object and nothing else.")

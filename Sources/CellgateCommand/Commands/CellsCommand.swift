@@ -26,10 +26,11 @@ struct CellsCommand: ParsableCommand {
   @Flag(help: "Print one JSON array and nothing else.")
   var json = false
 
-  @Option(parsing: .unconditional, help: "Numbers that the cell reads at each step.")
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Numbers that the cell reads at each step.", valueName: "n"))
   var input = WholeNumber(2)
 
-  @Option(parsing: .unconditional, help: "Hidden units.")
+  @Option(parsing: .unconditional, help: ArgumentHelp("Hidden units.", valueName: "n"))
   var hidden = WholeNumber(128)
 
   func run() throws {

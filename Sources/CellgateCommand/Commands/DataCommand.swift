@@ -19,7 +19,7 @@ struct DataCommand: ParsableCommand {
 
   /// Where the data is.
   struct Place: ParsableArguments {
-    @Option(help: "The data folder.")
+    @Option(help: ArgumentHelp("The data folder.", valueName: "dir"))
     var data: String?
 
     @Flag(help: "Print JSON and nothing else.")
@@ -94,7 +94,9 @@ struct DataCommand: ParsableCommand {
     @Argument(help: "The data set: see 'cellgate data list'.")
     var name: String
 
-    @Option(help: "The address of a folder with the files, instead of the known ones.")
+    @Option(
+      help: ArgumentHelp(
+        "The address of a folder with the files, instead of the known ones.", valueName: "url"))
     var mirror: [String] = []
 
     @OptionGroup var place: Place

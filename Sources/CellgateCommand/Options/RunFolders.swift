@@ -3,8 +3,14 @@ import Foundation
 
 /// Where runs go, and how they are continued.
 enum RunFolders {
-  /// The folder of that name below `runs`, with a number behind it if there is one already.
-  static func new(_ name: String) -> String {
+  /// The folder of that name below `runs`, which is made if needed, with a number behind it if there is one
+  /// already.
+  static func new(_ name: String) throws(CommandFailure) -> String {
+    do {
+      try FileManager.default.createDirectory(atPath: "runs", withIntermediateDirectories: true)
+    } catch {
+      throw CommandFailure(.cannotCreate, "runs: cannot create: \(reason(error)); give a folder with --out")
+    }
     let folder = "runs/\(name)"
     var path = folder, number = 2
     while FileManager.default.fileExists(atPath: path) {
@@ -12,6 +18,29 @@ enum RunFolders {
       number += 1
     }
     return path
+  }
+
+  private static func reason(_ error: any Error) -> String {
+    let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+    return underlying.map { Console.reason(Int32($0.code)) } ?? "not allowed"
+  }
+
+  /// Says where a run stopped and how it is continued, and ends the command.
+  static func reportInterruption(at step: Int?, folder: String, json: Bool) throws -> Never {
+    let command = resumeCommand(folder)
+    if json {
+      let record: JSONValue = [
+        "record": "interrupted", "step": .optional(step), "directory": .string(folder),
+        "resume": .string(command),
+      ]
+      record.print()
+    } else {
+      let place = step.map { " after step \(Text.count($0))" } ?? ""
+      Console.print("\n  Stopped\(place); everything is saved in \(folder). Continue with:\n")
+      Console.print("  \(command)\n")
+    }
+    try Interruption.check()
+    throw CommandFailure(.failed, "stopped")
   }
 
   /// The command that was typed, with what makes it continue the run in a folder.

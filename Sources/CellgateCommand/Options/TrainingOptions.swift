@@ -4,63 +4,85 @@ import Foundation
 
 /// The options that `train` and `compare` share; what is left out stays as the task says.
 struct TrainingOptions: ParsableArguments {
-  @Option(parsing: .unconditional, help: "Hidden units of each layer.")
+  @Option(parsing: .unconditional, help: ArgumentHelp("Hidden units of each layer.", valueName: "n"))
   var hidden: WholeNumber?
 
-  @Option(parsing: .unconditional, help: "Layers on top of one another.")
+  @Option(parsing: .unconditional, help: ArgumentHelp("Layers on top of one another.", valueName: "n"))
   var layers: WholeNumber?
 
   @Flag(help: "Run each layer over the sequence in both directions.")
   var bidirectional = false
 
-  @Option(parsing: .unconditional, help: "Share of outputs dropped between layers while training, 0 to 1.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Share of outputs dropped between layers while training, 0 to 1.", valueName: "x"))
   var dropout: RealNumber?
 
-  @Option(parsing: .unconditional, help: "Sequences in a batch.")
+  @Option(parsing: .unconditional, help: ArgumentHelp("Sequences in a batch.", valueName: "n"))
   var batch: WholeNumber?
 
-  @Option(parsing: .unconditional, help: "Updates to make.")
+  @Option(parsing: .unconditional, help: ArgumentHelp("Updates to make.", valueName: "n"))
   var steps: WholeNumber?
 
-  @Option(parsing: .unconditional, help: "Passes through the training data, for tasks whose data end.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Passes through the training data, for tasks whose data end.", valueName: "n"))
   var epochs: WholeNumber?
 
-  @Option(help: "The optimizer: \(Optimizers.names.joined(separator: ", ")).")
+  @Option(
+    help: ArgumentHelp("The optimizer: \(Optimizers.names.joined(separator: ", ")).", valueName: "name"))
   var optimizer: String?
 
-  @Option(parsing: .unconditional, help: "The learning rate.")
+  @Option(parsing: .unconditional, help: ArgumentHelp("The learning rate.", valueName: "x"))
   var learningRate: RealNumber?
 
-  @Option(help: "The learning rate's schedule: \(ScheduleSettings.names.joined(separator: ", ")).")
+  @Option(
+    help: ArgumentHelp(
+      "The learning rate's schedule: \(ScheduleSettings.names.joined(separator: ", ")).", valueName: "name"))
   var schedule: String?
 
-  @Option(parsing: .unconditional, help: "Updates over which the learning rate rises from 0.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Updates over which the learning rate rises from 0.", valueName: "n"))
   var warmUp: WholeNumber?
 
-  @Option(parsing: .unconditional, help: "The largest norm of all gradients together, or 'none'.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The largest norm of all gradients together, or 'none'.", valueName: "x"))
   var clip: RealNumber?
 
   @Option(
     parsing: .unconditional,
-    help: "Start the gates' biases for memories of up to so many steps (chrono initialization).")
+    help: ArgumentHelp(
+      "Start the gates' biases for memories of up to so many steps (chrono initialization).", valueName: "n"))
   var chronoSteps: WholeNumber?
 
-  @Option(parsing: .unconditional, help: "Updates between two evaluations on the validation data.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Updates between two evaluations on the validation data.", valueName: "n"))
   var evaluationInterval: WholeNumber?
 
-  @Option(parsing: .unconditional, help: "Stop after so many evaluations without improvement.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Stop after so many evaluations without improvement.", valueName: "n"))
   var patience: WholeNumber?
 
-  @Option(parsing: .unconditional, help: "The seed of all random numbers; the first of them for several runs.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The seed of all random numbers; the first of them for several runs.", valueName: "n"))
   var seed: WholeNumber?
 
-  @Option(parsing: .unconditional, help: "Threads; all cores if you leave it out. Changes no result.")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Threads; all cores if you leave it out. Changes no result.", valueName: "n"))
   var threads: WholeNumber?
 
-  @Option(help: "The data folder: see 'cellgate data --help'.")
+  @Option(help: ArgumentHelp("The data folder: see 'cellgate data --help'.", valueName: "dir"))
   var data: String?
 
-  @Option(help: "The folder for the results; a new one below runs/ if you leave it out.")
+  @Option(
+    help: ArgumentHelp(
+      "The folder for the results; a new one below runs/ if you leave it out.", valueName: "dir"))
   var out: String?
 
   @Flag(help: "Continue the run in the folder of --out where it stopped.")
@@ -69,7 +91,7 @@ struct TrainingOptions: ParsableArguments {
   @Flag(help: "Print JSON, one record a line, and nothing else.")
   var json = false
 
-  @Option(name: .customLong(TaskArguments.carrier), parsing: .unconditional, help: .hidden)
+  @Option(name: .customLong(TaskArguments.carrier), parsing: .unconditionalSingleValue, help: .hidden)
   var taskOptions: [String] = []
 
   /// The settings with what was typed in place of what they say; mistakes are noted.

@@ -65,6 +65,7 @@ private struct ProgressLines {
     if jobs[index].started == nil {
       jobs[index].started = now
       jobs[index].first = done
+      jobs[index].printed = now
     }
     jobs[index].done = done
     jobs[index].total = total
@@ -99,9 +100,9 @@ private struct ProgressLines {
   // MARK: Lines
 
   private func timing(_ job: Job) -> String {
-    guard let started = job.started else { return "waiting" }
-    let elapsed = (job.ended ?? now) - started
     if !job.verdict.isEmpty { return job.verdict }
+    guard let started = job.started else { return "" }
+    let elapsed = (job.ended ?? now) - started
     let made = job.done - job.first
     guard made > 0, elapsed > 0.2 else { return "" }
     let rate = Double(made) / elapsed
@@ -136,15 +137,16 @@ private struct ProgressLines {
     let count = Text.padded(
       job.total > 0 ? "\(Text.count(job.done))/\(Text.count(job.total))" : "", to: counts, alignRight: true)
     let rest = [count, job.note, timing(job)].filter { !$0.isEmpty }.joined(separator: "  ")
-    let room = width - Text.width(label) - Text.width(rest) - 5
-    let columns = min(30, room)
+    guard job.started != nil || job.ended != nil else { return terminal.styled(label + "  waiting", .dim) }
+    let columns = min(30, width - labels - counts - 58)
     guard columns >= 6 else { return Text.truncated(label + "  " + rest, to: width - 1) }
     let share = job.total > 0 ? min(1, Double(job.done) / Double(job.total)) : 0
     let halves = Int((share * Double(columns * 2)).rounded(.down))
     let filled = String(repeating: "━", count: halves / 2) + (halves % 2 == 1 ? "╸" : "")
     let empty = String(repeating: "─", count: columns - Text.width(filled))
     let style: Style = job.ended == nil ? .cyan : share >= 1 || !job.verdict.isEmpty ? .green : .yellow
+    let used = Text.width(label) + columns + 4
     return terminal.styled(label, .bold) + "  " + terminal.styled(filled, style)
-      + terminal.styled(empty, .dim) + "  " + rest
+      + terminal.styled(empty, .dim) + "  " + Text.truncated(rest, to: width - used - 1)
   }
 }

@@ -24,6 +24,11 @@ enum Text {
     return String(format: "%.\(min(places, 7))f", value)
   }
 
+  /// A setting as it is typed: "1", "0.5".
+  static func short(_ value: Double) -> String {
+    value == value.rounded() && abs(value) < 1e15 ? String(Int(value)) : "\(value)"
+  }
+
   /// A number in the decimal places given: "12.30".
   static func fixed(_ value: Double, _ places: Int) -> String {
     value.isFinite ? String(format: "%.\(places)f", value) : number(value)

@@ -1,0 +1,83 @@
+import ArgumentParser
+import Cellgate
+import Foundation
+
+/// `cellgate evaluate`: the score of a run's best model.
+struct EvaluateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "evaluate",
+    abstract: "Score a run's best model on the test data.",
+    discussion: """
+      Reads the settings and the best model from the folder of a run and computes the task's metric on data \
+      that the model was not trained on.
+
+      EXAMPLES:
+        cellgate evaluate runs/adding-lstm
+        cellgate evaluate runs/adding-lstm --split validation
+        cellgate evaluate runs/digits --data /scratch/data --json
+      """)
+
+  @Argument(help: ArgumentHelp("The folder of the run.", valueName: "run"))
+  var folder: String
+
+  @Option(
+    help: ArgumentHelp(
+      "The part of the data: \(Split.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "name"))
+  var split = Split.test.rawValue
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Threads; all cores if you leave it out.", valueName: "n"))
+  var threads: WholeNumber?
+
+  @Option(help: ArgumentHelp("The data folder: see 'cellgate data --help'.", valueName: "dir"))
+  var data: String?
+
+  @Flag(help: "Print one JSON object and nothing else.")
+  var json = false
+
+  func run() throws {
+    var problems = OptionProblems()
+    let names = Split.allCases.map(\.rawValue)
+    let part = Split(rawValue: split)
+    if part == nil { problems.add("--split: " + Names.unknown("split", split, known: names)) }
+    if let threads: Int = problems.whole("--threads", threads, in: 1...ModelOptions.mostThreads) {
+      ThreadPool.shared.threads = threads
+    }
+    try problems.check()
+    let settings = try RunDirectory.settings(of: folder)
+    let task: any SequenceTask
+    do throws(TaskError) {
+      task = try Tasks.make(settings, data: DataDirectory(option: data))
+    } catch {
+      // The settings come from a file here, not from options.
+      guard case .settings(let errors) = error else { throw error }
+      throw CommandFailure(.data, "\(folder)/config.json: \(errors)")
+    }
+    let evaluation = try RunDirectory.evaluate(folder, task: task, on: part ?? .test)
+    report(evaluation, task: task, settings: settings)
+  }
+
+  private func report(_ evaluation: Evaluation, task: any SequenceTask, settings: TrainingSettings) {
+    let type = type(of: task)
+    let extras = zip(type.extraMetrics.map(\.name), evaluation.extras)
+    if json {
+      JSONValue.object(
+        RunRecord.identity(settings) + [
+          ("split", .string(split)), ("metric", .string(type.metric.name)),
+          ("value", .number(evaluation.value)),
+          ("extras", .object(extras.map { (key: $0, value: .number($1)) })),
+          ("baseline", .number(task.baseline.value)), ("directory", .string(folder)),
+        ]
+      ).print()
+      return
+    }
+    Console.print("\n  \(Terminal.output.styled(settings.task, .bold))  \(type.summary)")
+    Console.print("  \(settings.cell), \(SettingsText.model(settings)); \(SettingsText.training(settings))\n")
+    var table = Table([.left("\(split) data"), .right("value"), .left("")])
+    let baseline = "\(Text.number(task.baseline.value)) without learning (\(task.baseline.label))"
+    table.add([type.metric.name, Text.number(evaluation.value), baseline])
+    for (name, value) in extras { table.add([name.replacing("_", with: " "), Text.number(value), ""]) }
+    table.print()
+    Console.print()
+  }
+}

@@ -1,0 +1,128 @@
+import ArgumentParser
+import Cellgate
+import Foundation
+
+/// `cellgate train`: one model into a folder.
+struct TrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Train one model on a task.",
+    discussion: """
+      Trains a cell on a task and keeps everything in a folder: the settings (config.json), a row for each \
+      evaluation (metrics.csv), the best model (model.safetensors), and what is needed to go on after a stop. \
+      What you don't set is as published for the task. Ctrl-C stops cleanly and prints the command that \
+      continues; a continued run ends exactly like one that never stopped.
+
+      EXAMPLES:
+        cellgate train adding
+        cellgate train copying --cell gru --length 200 --steps 5000
+        cellgate train smnist --cell lstm-wm --epochs 5 --out runs/digits
+        cellgate train adding --out runs/adding-lstm --resume
+
+      \(TaskArguments.help)
+      """)
+
+  @Argument(help: "The task: \(Tasks.names.joined(separator: ", ")).")
+  var task: String
+
+  @Option(help: ArgumentHelp("The cell: see 'cellgate cells'.", valueName: "name"))
+  var cell: String?
+
+  @OptionGroup var options: TrainingOptions
+
+  func run() throws {
+    let settings = try settings()
+    Interruption.install()
+    let data = options.dataDirectory
+    let task = try Tasks.make(settings, data: data)
+    let directory: RunDirectory
+    if options.resume, let out = options.out {
+      directory = try RunDirectory(resuming: out, expecting: settings)
+    } else {
+      let folder = try options.out ?? RunFolders.new("\(settings.task)-\(settings.cell)")
+      directory = try RunDirectory(creating: folder, settings: settings)
+    }
+    let trainer = try Trainer(task: task, settings: settings, directory: directory)
+    try TrainingSession(trainer: trainer, task: task, directory: directory, json: options.json).run()
+  }
+
+  private func settings() throws -> TrainingSettings {
+    var problems = OptionProblems()
+    options.checkThreads(&problems)
+    let type = problems.task(task)
+    if options.resume, options.out == nil {
+      problems.add("--resume: expected --out DIR as well, the folder of the run to continue")
+    }
+    guard let type else { throw CommandFailure(problems: problems.lines) }
+    // A run is continued with its own settings; what is typed besides must agree with them.
+    var settings = type.defaults
+    if options.resume, let out = options.out { settings = try RunDirectory.settings(of: out) }
+    settings.task = type.name
+    if let cell { settings.cell = cell }
+    settings = options.applied(to: settings, task: type, &problems)
+    problems.add(settings.problems(tasks: Tasks.all, available: Memory.available))
+    try problems.check()
+    return settings
+  }
+}
+
+/// A run of `cellgate train` from its first line to its last.
+private struct TrainingSession {
+  let trainer: Trainer
+  let task: any SequenceTask
+  let directory: RunDirectory
+  let json: Bool
+
+  private var settings: TrainingSettings { trainer.settings }
+  private var metric: Metric { type(of: task).metric }
+
+  func run() throws {
+    if !json { printHeading() }
+    let display = LiveDisplay([settings.cell], unit: "steps", isSilent: json)
+    var reporter = RunReporter(settings: settings, metric: metric.name)
+    let outcome = try trainer.run(
+      onEvent: { event in
+        let note = reporter.note(event)
+        if json { reporter.print(event) }
+        if case .progress(let progress) = event {
+          display.update(0, done: progress.step, total: progress.steps, note: note)
+        }
+      }, shouldStop: { Interruption.isRequested })
+    switch outcome {
+    case .completed(let result):
+      display.finish(0, verdict: "done")
+      display.close()
+      if json { RunRecord.result(result, directory: directory.path).print() } else { printResult(result) }
+    case .interrupted(let step):
+      display.close()
+      try RunFolders.reportInterruption(at: step, folder: directory.path, json: json)
+    }
+  }
+
+  private func printHeading() {
+    let terminal = Terminal.output
+    let from = trainer.step > 0 ? ", from step \(Text.count(trainer.step)) on" : ""
+    Console.print("\n  \(terminal.styled(settings.task, .bold))  \(type(of: task).summary)")
+    let model = SettingsText.model(settings) + ", \(Text.count(trainer.parameterCount)) parameters"
+    Console.print("  \(terminal.styled(settings.cell, .bold))  \(model)")
+    Console.print("  \(SettingsText.training(settings))")
+    Console.print("  \(Text.plural(trainer.steps, "step")) into \(directory.path)\(from)\n")
+  }
+
+  private func printResult(_ result: TrainingResult) {
+    let value = Text.number(result.value)
+    let solved = result.solvedAtStep.map { "solved at step \(Text.count($0))" } ?? "not solved"
+    Console.print(
+      "\n  Test \(result.metric) \(Terminal.output.styled(value, .bold)), without learning "
+        + "\(Text.number(result.baseline)) (\(task.baseline.label)); "
+        + "\(solved) (\(type(of: task).solved.description))")
+    for (name, value) in result.extras.sorted(by: { $0.key < $1.key }) {
+      Console.print("  Test \(name.replacing("_", with: " ")) \(Text.number(value))")
+    }
+    Console.print(
+      "  The best model is that of step \(Text.count(result.bestStep)); "
+        + "\(Text.fixed(result.msPerStep, 1)) ms per step, \(Text.duration(result.seconds)) in all")
+    Console.print("\n  In \(directory.path): config.json, metrics.csv, model.safetensors, result.json")
+    Console.print("  Score it again: cellgate evaluate \(Text.shellWord(directory.path))\n")
+  }
+}

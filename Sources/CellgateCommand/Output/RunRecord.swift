@@ -1,0 +1,117 @@
+import Cellgate
+import Foundation
+
+/// The JSON records of runs.
+enum RunRecord {
+  /// The keys that tell a run from others.
+  static func identity(_ settings: TrainingSettings) -> [(key: String, value: JSONValue)] {
+    [
+      ("task", .string(settings.task)), ("cell", .string(settings.cell)),
+      ("seed", .integer(Int(truncatingIfNeeded: settings.seed))), ("hidden", .integer(settings.hidden)),
+    ]
+  }
+
+  /// How far a run is.
+  static func progress(_ progress: TrainingProgress, _ settings: TrainingSettings) -> JSONValue {
+    .object(
+      [("record", "progress")] + identity(settings) + [
+        ("step", .integer(progress.step)), ("steps", .integer(progress.steps)),
+        ("loss", .number(progress.loss)), ("smoothed_loss", .number(progress.smoothedLoss)),
+        ("learning_rate", .number(progress.learningRate)), ("gradient_norm", .number(progress.gradientNorm)),
+        ("ms_per_step", .number(progress.msPerStep)), ("seconds_left", .number(progress.secondsLeft)),
+      ])
+  }
+
+  /// What a run reached on the validation data.
+  static func evaluation(
+    _ record: MetricsRecord, isBest: Bool, solved: Bool, metric: String, _ settings: TrainingSettings
+  ) -> JSONValue {
+    .object(
+      [("record", "evaluation")] + identity(settings) + [
+        ("step", .integer(record.step)), ("loss", .number(record.trainingLoss)), ("metric", .string(metric)),
+        ("value", .number(record.validation.value)), ("best", .bool(isBest)), ("solved", .bool(solved)),
+      ])
+  }
+
+  /// What came out of a run.
+  static func result(_ result: TrainingResult, directory: String?) -> JSONValue {
+    let extras = result.extras.sorted { $0.key < $1.key }.map {
+      (key: $0.key, value: JSONValue.number($0.value))
+    }
+    return .object([
+      ("record", "result"), ("task", .string(result.task)), ("cell", .string(result.cell)),
+      ("seed", .integer(Int(truncatingIfNeeded: result.seed))), ("hidden", .integer(result.hidden)),
+      ("parameters", .integer(result.parameters)), ("metric", .string(result.metric)),
+      ("value", .number(result.value)), ("solved_at_step", .optional(result.solvedAtStep)),
+      ("seconds", .number(result.seconds)), ("directory", directory.map { .string($0) } ?? .null),
+      ("extras", .object(extras)), ("validation_value", .number(result.validationValue)),
+      ("best_step", .integer(result.bestStep)), ("steps", .integer(result.steps)),
+      ("baseline", .number(result.baseline)), ("ms_per_step", .number(result.msPerStep)),
+    ])
+  }
+}
+
+/// Keeps what a progress line says, and prints JSON records of a run, of progress about once a second.
+struct RunReporter {
+  private let settings: TrainingSettings
+  private let metric: String
+  private var validation: Double?
+  private var lastPrinted: ContinuousClock.Instant?
+
+  /// A reporter of one run.
+  init(settings: TrainingSettings, metric: String) {
+    self.settings = settings
+    self.metric = metric
+  }
+
+  /// What stands beside the bar after this event.
+  mutating func note(_ event: TrainingEvent) -> String {
+    switch event {
+    case .evaluated(let record, _, _): validation = record.validation.value
+    case .progress(let progress):
+      let loss = "loss \(Text.number(progress.smoothedLoss, digits: 3))"
+      return validation.map { "\(loss)  \(metric) \(Text.number($0, digits: 3))" } ?? loss
+    case .started, .saved: break
+    }
+    return ""
+  }
+
+  /// Prints the event's record.
+  mutating func print(_ event: TrainingEvent) {
+    switch event {
+    case .progress(let progress):
+      let now = ContinuousClock.now
+      let isDue = lastPrinted.map { now - $0 >= .seconds(1) } ?? true
+      guard isDue || progress.step == progress.steps else { return }
+      lastPrinted = now
+      RunRecord.progress(progress, settings).print()
+    case .evaluated(let record, let isBest, let solved):
+      RunRecord.evaluation(record, isBest: isBest, solved: solved, metric: metric, settings).print()
+    case .started, .saved: break
+    }
+  }
+}
+
+/// Settings in words.
+enum SettingsText {
+  /// "2 layers of 128 hidden units, both directions".
+  static func model(_ settings: TrainingSettings) -> String {
+    var parts = ["\(Text.plural(settings.layers, "layer")) of \(Text.plural(settings.hidden, "hidden unit"))"]
+    if settings.bidirectional { parts.append("both directions") }
+    if settings.dropout > 0 { parts.append("dropout \(settings.dropout)") }
+    return parts.joined(separator: ", ")
+  }
+
+  /// "length 100, batch 50, adam 0.001, clip 1, seed 1".
+  static func training(_ settings: TrainingSettings, seed: Bool = true) -> String {
+    var parts = settings.taskOptions.sorted { $0.key < $1.key }.map { "\($0.key) \(Text.count($0.value))" }
+    parts.append("batch \(Text.count(settings.batch))")
+    let rate = settings.optimizerSettings.learningRate.map { " \($0)" } ?? ""
+    parts.append(settings.optimizer + rate)
+    if settings.schedule.name != "constant" { parts.append("\(settings.schedule.name) schedule") }
+    if let clip = settings.clipNorm { parts.append("clip \(Text.short(clip))") }
+    if let steps = settings.chronoSteps { parts.append("chrono \(Text.count(steps))") }
+    if seed { parts.append("seed \(settings.seed)") }
+    return parts.joined(separator: ", ")
+  }
+}
