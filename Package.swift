@@ -61,7 +61,15 @@ let package = Package(
       resources: [.copy("Golden")]),
     tests("CellgateCells", ["CellgateCells", "CellgateTensor", "CellgateKernels"]),
     tests("CellgateFormats", ["CellgateFormats", "CellgateTensor"]),
-    tests("CellgateTasks", ["CellgateTasks", "CellgateFormats"]),
+    tests(
+      "CellgateTraining",
+      ["CellgateTraining", "CellgateFormats", "CellgateNN", "CellgateCells", "CellgateTensor"]),
+    tests(
+      "CellgateTasks",
+      [
+        "CellgateTasks", "CellgateTraining", "CellgateFormats", "CellgateNN", "CellgateCells",
+        "CellgateTensor",
+      ]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11
