@@ -63,6 +63,15 @@ let package = Package(
     tests("CellgateFormats", ["CellgateFormats", "CellgateTensor"]),
     tests("CellgateTasks", ["CellgateTasks", "CellgateFormats"]),
     tests("CellgateCommand", ["CellgateCommand"]),
+    tests(
+      "CellgateTraining",
+      ["CellgateTraining", "CellgateFormats", "CellgateNN", "CellgateCells", "CellgateTensor"]),
+    tests(
+      "CellgateTasks",
+      [
+        "CellgateTasks", "CellgateTraining", "CellgateFormats", "CellgateNN", "CellgateCells",
+        "CellgateTensor",
+      ]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11
