@@ -61,8 +61,6 @@ let package = Package(
       resources: [.copy("Golden")]),
     tests("CellgateCells", ["CellgateCells", "CellgateTensor", "CellgateKernels"]),
     tests("CellgateFormats", ["CellgateFormats", "CellgateTensor"]),
-    tests("CellgateTasks", ["CellgateTasks", "CellgateFormats"]),
-    tests("CellgateCommand", ["CellgateCommand"]),
     tests(
       "CellgateTraining",
       ["CellgateTraining", "CellgateFormats", "CellgateNN", "CellgateCells", "CellgateTensor"]),
@@ -72,6 +70,7 @@ let package = Package(
         "CellgateTasks", "CellgateTraining", "CellgateFormats", "CellgateNN", "CellgateCells",
         "CellgateTensor",
       ]),
+    tests("CellgateCommand", ["CellgateCommand"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11
