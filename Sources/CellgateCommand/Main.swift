@@ -19,7 +19,7 @@ struct CellgateCommand: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      TrainCommand.self, EvaluateCommand.self, CellsCommand.self, BenchCommand.self,
+      CompareCommand.self, TrainCommand.self, EvaluateCommand.self, CellsCommand.self, BenchCommand.self,
       DataCommand.self,
     ])
 }

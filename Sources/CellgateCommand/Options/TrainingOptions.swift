@@ -181,7 +181,7 @@ extension OptionProblems {
     for error in errors {
       switch error {
       case .unknownName(let option, let found, _, let known):
-        add(Names.unknown(option, found, known: known))
+        add(Names.unknown(option == "cells" ? "cell" : option, found, known: known))
       case .outOfRange, .tooLarge:
         add("--\(error)")
       }

@@ -1,0 +1,84 @@
+import ArgumentParser
+import Cellgate
+import Foundation
+
+/// `cellgate compare`: several cells under the same settings.
+struct CompareCommand: ParsableCommand {
+  /// What is compared unless told otherwise; the other settings are the task's `comparisonDefaults`.
+  enum Defaults {
+    static let cells = ["lstm", "lstm-ph-full", "lstm-wm"]
+    static let seeds = 1
+    static let equal = ComparisonSettings.Equality.units
+  }
+
+  static let configuration = CommandConfiguration(
+    commandName: "compare",
+    abstract: "Train several cells on the same task and show how they differ.",
+    discussion: """
+      Every cell gets the same data, settings and seeds. At the end there is a table, and a folder with the \
+      numbers (compare.json, compare.csv) and the learning curves (curves.svg, for any browser). Cells are \
+      compared with the same number of hidden units or, with --equal parameters, with as many units as fit \
+      into the first cell's number of parameters. Ctrl-C stops cleanly and prints the command that continues.
+
+      EXAMPLES:
+        cellgate compare adding
+        cellgate compare adding --cells lstm,gru,lstm-wm --seeds 3
+        cellgate compare copying --length 50 --equal parameters
+        cellgate compare adding --steps 500 --hidden 32 --json
+
+      \(TaskArguments.help)
+      """)
+
+  @Argument(help: "The task: \(Tasks.names.joined(separator: ", ")).")
+  var task: String
+
+  @Option(help: ArgumentHelp("The cells, with commas between: see 'cellgate cells'.", valueName: "a,b,c"))
+  var cells = Defaults.cells.joined(separator: ",")
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Runs of each cell, each with another seed.", valueName: "n"))
+  var seeds = WholeNumber(Defaults.seeds)
+
+  @Option(help: ArgumentHelp("What the cells have in common: units or parameters.", valueName: "what"))
+  var equal = Defaults.equal.rawValue
+
+  @OptionGroup var options: TrainingOptions
+
+  func run() throws {
+    let settings = try settings()
+    let type = try Tasks.named(settings.training.task)
+    Interruption.install()
+    let data = options.dataDirectory
+    // Missing data are told before a folder is made.
+    _ = try type.init(settings: settings.training, dataDirectory: data.path)
+    let folder = try options.out ?? RunFolders.new("compare-\(type.name)")
+    let comparison = try Comparison(
+      settings, task: type, dataDirectory: data.path, directory: folder, resuming: options.resume)
+    try ComparisonSession(comparison: comparison, task: type, folder: folder, json: options.json).run()
+  }
+
+  private func settings() throws -> ComparisonSettings {
+    var problems = OptionProblems()
+    options.checkThreads(&problems)
+    let type = problems.task(task)
+    let seeds = problems.whole("--seeds", seeds, in: 1...100_000)
+    let equality = ComparisonSettings.Equality(rawValue: equal)
+    if equality == nil {
+      let known = ComparisonSettings.Equality.allCases.map(\.rawValue)
+      problems.add("--equal: " + Names.unknown("word", equal, known: known))
+    }
+    if options.resume, options.out == nil {
+      problems.add("--resume: expected --out DIR as well, the folder of the comparison to continue")
+    }
+    guard let type else { throw CommandFailure(problems: problems.lines) }
+    let training = options.applied(to: type.comparisonDefaults, task: type, &problems)
+    let names = cells.split(separator: ",", omittingEmptySubsequences: false).map {
+      $0.trimmingCharacters(in: .whitespaces)
+    }
+    let settings = ComparisonSettings(
+      training, cells: names, seeds: seeds, equal: equality ?? Defaults.equal)
+    problems.add(settings.problems(tasks: Tasks.all))
+    try problems.check()
+    return settings
+  }
+}

@@ -1,0 +1,108 @@
+import Cellgate
+import Foundation
+
+/// What a comparison found: the table, where the files are, and what to try next.
+struct ComparisonReport {
+  let result: ComparisonResult
+  let task: any SequenceTask.Type
+  let settings: ComparisonSettings
+  let folder: String
+  /// The validation metric of each cell's first run, at each evaluation.
+  let curves: [String: [Double]]
+
+  /// The promised summary.
+  var record: JSONValue {
+    let rows = result.rows.map { row -> JSONValue in
+      [
+        "cell": .string(row.cell), "metric": .string(row.metric), "mean": .optional(row.mean),
+        "spread": .optional(row.spread), "parameters": .integer(row.parameters),
+        "ms_per_step": .optional(row.msPerStep), "hidden": .integer(row.hidden),
+        "steps_to_solve": .optional(row.stepsToSolve), "runs": .integer(row.runs),
+        "solved_runs": .integer(row.solvedRuns), "diverged_runs": .integer(row.divergedRuns),
+      ]
+    }
+    return [
+      "record": "summary", "task": .string(result.task), "rows": .array(rows),
+      "equal": .string(result.equal.rawValue), "better": .string(result.better),
+      "baseline": .number(result.baseline), "solved": .string(result.solved),
+      "seeds": .integer(settings.seeds), "directory": .string(folder),
+    ]
+  }
+
+  /// Prints the report for people.
+  func print() {
+    Console.print()
+    printTable()
+    let direction = result.better == "lower" ? "lower is better" : "higher is better"
+    Console.print(
+      "\n  Test \(metricName) of the best model, \(direction); without learning "
+        + "\(Text.number(result.baseline)) (\(result.baselineLabel)).")
+    if settings.seeds > 1 {
+      Console.print("  ± is the standard deviation over \(settings.seeds) seeds; solved at is their median.")
+    } else {
+      Console.print("  One seed: differences may be chance.")
+    }
+    Console.print("\n  In \(folder):")
+    Console.print("    curves.svg                  the learning curves, for any browser")
+    Console.print("    compare.json, compare.csv   the table's numbers")
+    Console.print("    a folder for each run       its settings, metrics and best model")
+    Console.print("\n  To try next:")
+    for (command, purpose) in suggestions {
+      Console.print(
+        "    \(Text.padded(command, to: suggestions.map { Text.width($0.0) }.max() ?? 0))   \(purpose)")
+    }
+    Console.print()
+  }
+
+  private var metricName: String { result.metric.replacing("_", with: " ") }
+
+  private func printTable() {
+    var columns: [Table.Column] = [
+      .left("cell"), .right("hidden"), .right("parameters"), .right("test \(metricName)"),
+      .right("solved at"), .right("ms/step"),
+    ]
+    let hasCurves = !curves.isEmpty
+    if hasCurves { columns.append(.left("validation \(metricName) by step")) }
+    var table = Table(columns)
+    let finite = curves.values.flatMap { $0 }.filter(\.isFinite)
+    let bounds = min(finite.min() ?? 0, result.baseline)...max(finite.min() ?? 0, result.baseline)
+    for row in result.rows {
+      var value = row.mean.map { Text.number($0) } ?? "–"
+      if let spread = row.spread { value += " ± \(Text.number(spread, digits: 2))" }
+      if row.divergedRuns > 0 {
+        value += row.runs > 0 ? " (\(row.divergedRuns) diverged)" : " diverged"
+      }
+      var cells = [
+        row.cell, Text.count(row.hidden), Text.count(row.parameters), value, solvedText(row),
+        row.msPerStep.map { Text.fixed($0, 1) } ?? "–",
+      ]
+      if hasCurves { cells.append(Sparkline.draw(curves[row.cell] ?? [], columns: 24, within: bounds)) }
+      table.add(cells)
+    }
+    table.print()
+  }
+
+  private func solvedText(_ row: ComparisonRow) -> String {
+    let median = row.stepsToSolve.map { "step \(Text.count(Int($0)))" }
+    if row.runs + row.divergedRuns <= 1 { return median ?? "not solved" }
+    let share = "\(row.solvedRuns)/\(row.runs + row.divergedRuns)"
+    return median.map { "\($0) (\(share))" } ?? "not solved (\(share))"
+  }
+
+  private var suggestions: [(String, String)] {
+    let name = result.task
+    let cells =
+      settings.cells == CompareCommand.Defaults.cells
+      ? "" : " --cells \(settings.cells.joined(separator: ","))"
+    var lines: [(String, String)] = []
+    if settings.seeds < 3 { lines.append(("cellgate compare \(name)\(cells) --seeds 3", "is it chance?")) }
+    if settings.equal == .units, Set(result.rows.map(\.parameters)).count > 1 {
+      lines.append(("cellgate compare \(name)\(cells) --equal parameters", "no cell has more to learn with"))
+    }
+    if let length = settings.training.taskOptions["length"] {
+      lines.append(("cellgate compare \(name)\(cells) --length \(2 * length)", "a longer memory"))
+    }
+    if let last = settings.cells.last { lines.append(("cellgate cells \(last)", "what this cell computes")) }
+    return lines
+  }
+}
