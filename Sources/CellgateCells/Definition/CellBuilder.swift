@@ -5,6 +5,8 @@ public final class CellBuilder {
   private(set) var parameters: [PendingParameter] = []
   private(set) var named: [String: Expression.Node] = [:]
   private(set) var nameOrder: [String] = []
+  /// Named values and next values, in the order in which they were written.
+  private(set) var equations: [Expression.Node] = []
   private(set) var next: [Int: Expression.Node] = [:]
   private(set) var firstError: CellError?
 
@@ -85,6 +87,7 @@ public final class CellBuilder {
     if named[name] == nil {
       named[name] = expression.node
       nameOrder.append(name)
+      equations.append(expression.node)
     }
     return expression
   }
@@ -101,6 +104,7 @@ public final class CellBuilder {
     }
     if next[index] != nil { fail(.assignedTwice(cell: cell, state: states[index])) }
     next[index] = value.node
+    equations.append(value.node)
     return value
   }
 }

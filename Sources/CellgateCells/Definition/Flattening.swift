@@ -27,6 +27,7 @@ struct Flattening {
   mutating func run() throws(CellError) {
     let cell = builder.cell
     if builder.states.isEmpty { throw .noState(cell: cell) }
+    for equation in builder.equations { _ = try flatten(equation) }
     for (index, state) in builder.states.enumerated() {
       guard let value = builder.next[index] else { throw .stateNeverAssigned(cell: cell, state: state) }
       let id = try flatten(value)
@@ -37,8 +38,9 @@ struct Flattening {
       }
       next.append(id)
     }
+    let needed = reachable()
     for name in builder.nameOrder {
-      guard let node = builder.named[name], let id = done[ObjectIdentifier(node)] else {
+      guard let node = builder.named[name], let id = done[ObjectIdentifier(node)], needed.contains(id) else {
         throw .neverUsed(cell: cell, name: name)
       }
       names.append((name, id))
@@ -51,6 +53,16 @@ struct Flattening {
       }
     }
     if !graph.nodes.contains(where: { $0.operation == .input }) { throw .ignoresInput(cell: cell) }
+  }
+
+  /// Nodes that a state at t depends on.
+  private func reachable() -> Set<NodeID> {
+    var found: Set<NodeID> = []
+    var stack = next
+    while let id = stack.popLast() {
+      if found.insert(id).inserted { stack += graph[id].operands }
+    }
+    return found
   }
 
   private mutating func flatten(_ node: Expression.Node) throws(CellError) -> NodeID {

@@ -38,7 +38,8 @@ extension CellExecution {
       ThreadPool.shared.run(slices.count) { index in
         let (input, states, output, finalStates) = unsafe unsafeInput
         let run = ForwardRun(
-          execution: self, program: program, slice: slices[index], tables: tables[index], saving: saving)
+          execution: self, layout: layout, program: program, slice: slices[index], tables: tables[index],
+          saving: saving)
         run.go(input: input, states: states, output: output, finalStates: finalStates)
         if saving { unsafe buffer[index] = run.frames }
       }
@@ -56,24 +57,29 @@ extension CellExecution {
 }
 
 /// One slice's way through the sequence.
-@safe private struct ForwardRun {
+@safe struct ForwardRun {
   let execution: CellExecution
+  let layout: Layout
   let program: BoundProgram
   let slice: Slice
   let tables: SliceTables
   let saving: Bool
   let frames: CellExecution.Saved.Frames
   private let scratch: Storage
-  private let inputRows: UnsafeMutablePointer<Float>
-  private let places: [cg_slot]
+  let inputRows: UnsafeMutablePointer<Float>
+  let places: [cg_slot]
 
-  init(execution: CellExecution, program: BoundProgram, slice: Slice, tables: SliceTables, saving: Bool) {
+  init(
+    execution: CellExecution, layout: Layout, program: BoundProgram, slice: Slice, tables: SliceTables,
+    saving: Bool
+  ) {
     self.execution = execution
+    self.layout = layout
     self.program = program
     self.slice = slice
     self.tables = tables
     self.saving = saving
-    let layout = execution.layout, width = layout.width
+    let width = layout.width
     let plan = execution.cell.plan
     let frameRows = saving ? slice.totalRows : slice.mostChunkRows
     let stateCount = execution.cell.states.count, savedCount = saving ? plan.saved.count : 0
@@ -146,7 +152,7 @@ extension CellExecution {
   }
 
   func go(input: Tensor, states: [Tensor], output: CellExecution.Columns?, finalStates: [Tensor]) {
-    let layout = execution.layout, width = layout.width, hidden = execution.hiddenSize
+    let width = layout.width, hidden = execution.hiddenSize
     for (state, tensor) in states.enumerated() {
       for (row, sequence) in slice.rows.enumerated() {
         let to = unsafe frames.states[state] + row * width

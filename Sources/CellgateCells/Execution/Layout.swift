@@ -6,8 +6,15 @@ struct Layout: Sendable {
   /// Floats from one row of hidden units to the next: whole vectors on every instruction set.
   var width: Int { (hiddenSize + 15) / 16 * 16 }
 
-  /// Products on x are computed for a whole chunk of steps at once; small inputs join the recurrent product.
-  var hoistsInput: Bool { inputSize >= 16 }
+  /// Products on x are computed for a whole chunk of steps at once; small inputs, and single steps, join the
+  /// recurrent product.
+  let hoistsInput: Bool
+
+  init(inputSize: Int, hiddenSize: Int, singleSteps: Bool = false) {
+    self.inputSize = inputSize
+    self.hiddenSize = hiddenSize
+    hoistsInput = !singleSteps && inputSize >= 16
+  }
 
   /// Rows of a chunk of steps.
   var chunkRows: Int { hiddenSize >= 256 ? 256 : 128 }

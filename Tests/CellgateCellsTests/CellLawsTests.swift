@@ -1,0 +1,214 @@
+import CellgateCells
+import CellgateTensor
+import Testing
+
+/// What every cell must obey, run over the registry and one odd cell.
+@Suite("Laws of cells")
+struct CellLawsTests {
+  /// Float32 against Double: sums of some hundred terms stay within a few roundings.
+  @Test("The fast execution agrees with the reference on every instruction set", arguments: Cell.allAndOdd)
+  func agreement(_ cell: Cell) {
+    let problems = [
+      Problem(cell, T: 6, B: 5, I: 3, H: 7),
+      Problem(cell, T: 5, B: 9, I: 20, H: 33, reversed: true, seed: 2),  // hoisted input, odd sizes
+      Problem(cell, T: 1, B: 1, I: 1, H: 1),
+      Problem(cell, T: 40, B: 12, I: 13, H: 16),  // several chunks
+      Problem(cell, T: 2, B: 3, I: 2, H: 530),  // rows wider than a tile
+      Problem.uneven(cell), Problem.uneven(cell, reversed: true),
+    ]
+    for problem in problems {
+      let expected = problem.reference().parts(cell)
+      for instructions in InstructionSet.all {
+        for (found, part) in zip(problem.fast(instructions).parts(cell), expected) {
+          let error = relativeError(found.1, part.1)
+          #expect(
+            error < 1e-5,
+            "\(cell.name) T=\(problem.T) B=\(problem.B) I=\(problem.I) H=\(problem.H) \(instructions): \(part.0)"
+          )
+        }
+      }
+    }
+  }
+
+  /// Fourth-order differences in Double: the error of the difference itself is about 1e-9.
+  @Test("The symbolic gradient is the derivative of the reference", arguments: Cell.allAndOdd)
+  func gradient(_ cell: Cell) {
+    let problem = Problem(cell, T: 3, B: 2, I: 2, H: 3, lengths: [3, 2], seed: 5)
+    let analytic = problem.reference()
+    func loss(_ problem: Problem) -> Double {
+      let forward = ReferenceExecution(cell: cell, inputSize: problem.I, hiddenSize: problem.H).forward(
+        input: problem.input, steps: problem.T, batch: problem.B, states: problem.states,
+        parameters: problem.parameters, lengths: problem.lengths)
+      var sum = zip(forward.output, problem.outputGradient).reduce(0) { $0 + $1.0 * $1.1 }
+      for (state, gradient) in zip(forward.finalStates, problem.finalGradients) {
+        sum += zip(state, gradient).reduce(0) { $0 + $1.0 * $1.1 }
+      }
+      return sum
+    }
+    func check(_ name: String, _ path: WritableKeyPath<Problem, [Double]>, _ expected: [Double]) {
+      let numeric = expected.indices.map { index -> Double in
+        func at(_ shift: Double) -> Double {
+          var moved = problem
+          moved[keyPath: path][index] += shift
+          return loss(moved)
+        }
+        let step = 1e-3
+        return (8 * (at(step) - at(-step)) - (at(2 * step) - at(-2 * step))) / (12 * step)
+      }
+      #expect(relativeError(numeric, expected) < 1e-6, "\(cell.name): \(name)")
+    }
+    check("input", \.input, analytic.input)
+    for index in cell.states.indices { check(cell.states[index], \.states[index], analytic.states[index]) }
+    for index in cell.parameters.indices {
+      check(cell.parameters[index].name, \.parameters[index], analytic.parameters[index])
+    }
+  }
+
+  @Test("A batch of N equals N batches of one", arguments: Cell.allAndOdd)
+  func batches(_ cell: Cell) {
+    let whole = Problem(cell, T: 5, B: 19, I: 4, H: 10, seed: 7)
+    let together = whole.fast()
+    for row in 0..<whole.B {
+      var one = Problem(cell, T: 5, B: 1, I: 4, H: 10)
+      one.parameters = whole.parameters
+      func rows(_ values: [Double], _ size: Int) -> [Double] {
+        var result: [Double] = []
+        for step in 0..<values.count / (whole.B * size) {
+          let start = (step * whole.B + row) * size
+          result += values[start..<start + size]
+        }
+        return result
+      }
+      one.input = rows(whole.input, 4)
+      one.states = whole.states.map { rows($0, 10) }
+      one.outputGradient = rows(whole.outputGradient, 10)
+      one.finalGradients = whole.finalGradients.map { rows($0, 10) }
+      let alone = one.fast()
+      #expect(alone.output == rows(together.output, 10), "\(cell.name)")
+      #expect(alone.input == rows(together.input, 4), "\(cell.name)")
+    }
+  }
+
+  @Test("T steps equal some, then the rest with the states carried", arguments: Cell.allAndOdd)
+  func split(_ cell: Cell) {
+    let whole = Problem(cell, T: 9, B: 3, I: 2, H: 6, seed: 11)
+    let execution = CellExecution(cell: cell, inputSize: 2, hiddenSize: 6)
+    func run(_ range: Range<Int>, _ states: [Tensor]) -> (output: [Float], states: [Tensor]) {
+      let input = whole.tensor(
+        Array(whole.input[range.lowerBound * 6..<range.upperBound * 6]), [range.count, 3, 2])
+      let output = Tensor.zeros([range.count, 3, 6])
+      let forward = execution.forward(
+        input: input, states: states, parameters: whole.parameterTensors,
+        sequences: .init(steps: range.count, batch: 3), output: .init(output), saving: false)
+      return (output.scalars, forward.finalStates)
+    }
+    let all = run(0..<9, whole.stateTensors)
+    let first = run(0..<4, whole.stateTensors)
+    let second = run(4..<9, first.states)
+    #expect(all.output == first.output + second.output)
+    #expect(all.states.map(\.scalars) == second.states.map(\.scalars))
+  }
+
+  @Test("Steps past a length change nothing", arguments: Cell.allAndOdd)
+  func padding(_ cell: Cell) {
+    var problem = Problem.uneven(cell)
+    let before = problem.fast()
+    guard let lengths = problem.lengths else { return }
+    for (row, length) in lengths.enumerated() {
+      for step in length..<problem.T {
+        let start = (step * problem.B + row) * problem.I
+        for index in start..<start + problem.I { problem.input[index] = .nan }
+        let output = (step * problem.B + row) * problem.H
+        for index in output..<output + problem.H { problem.outputGradient[index] = .nan }
+      }
+    }
+    let after = problem.fast()
+    for (part, other) in zip(before.parts(cell), after.parts(cell)) {
+      #expect(part.1 == other.1, "\(cell.name): \(part.0)")
+    }
+  }
+
+  @Test("Stepping one at a time equals the sequence", arguments: Cell.allAndOdd)
+  func streaming(_ cell: Cell) {
+    for (batch, inputSize) in [(1, 3), (4, 20)] {
+      let problem = Problem(cell, T: 6, B: batch, I: inputSize, H: 18, seed: 13)
+      let execution = CellExecution(cell: cell, inputSize: inputSize, hiddenSize: 18)
+      let session = CellStream(execution, parameters: problem.parameterTensors).session(batch: batch)
+      session.states = problem.stateTensors
+      var output: [Double] = []
+      for step in 0..<problem.T {
+        let size = batch * inputSize
+        let x = problem.input[step * size..<(step + 1) * size].map { Float($0) }
+        output += session.step(x).map { Double($0) }
+      }
+      let expected = problem.fast()
+      // Sums start from the input's product in one case and from the bias in the other.
+      #expect(relativeError(output, expected.output) < 1e-6)
+      for (state, final) in zip(session.states, expected.finalStates) {
+        #expect(relativeError(state.scalars.map { Double($0) }, final) < 1e-6)
+      }
+    }
+  }
+
+  @Test("Parameter names are unique and the count is the sum of the shapes", arguments: Cell.allAndOdd)
+  func parameters(_ cell: Cell) {
+    #expect(Set(cell.parameters.map(\.name)).count == cell.parameters.count)
+    let sum = cell.parameters.reduce(0) { $0 + $1.shape(inputSize: 3, hiddenSize: 5).reduce(1, *) }
+    #expect(cell.parameterCount(inputSize: 3, hiddenSize: 5) == sum)
+  }
+
+  @Test(
+    "Zero memory weights make the plain LSTM",
+    arguments: [Cell.lstmWM, .lstmPeephole, .lstmPeepholeFull, .lstmWMStale, .lstmWMInner])
+  func zeroMemory(_ cell: Cell) throws {
+    var with = Problem(cell, T: 8, B: 3, I: 2, H: 9)
+    let memory = try #require(cell.parameters.firstIndex { $0.name == "weight_mh" || $0.name == "weight_ph" })
+    with.parameters[memory] = with.parameters[memory].map { _ in 0 }
+    var without = Problem(.lstm, T: 8, B: 3, I: 2, H: 9)
+    without.parameters = Cell.lstm.parameters.map { definition in
+      with.parameters[cell.parameters.firstIndex { $0.name == definition.name } ?? 0]
+    }
+    without.states = with.states
+    without.input = with.input
+    #expect(with.fast().output == without.fast().output)
+  }
+
+  @Test("A saturated gate gives no NaN", arguments: Cell.all)
+  func saturation(_ cell: Cell) {
+    for scale in [100.0, 1e6, 1e30] {
+      var problem = Problem(cell, T: 5, B: 2, I: 3, H: 8)
+      problem.parameters = problem.parameters.map { $0.map { Double(Float($0 * scale)) } }
+      problem.input = problem.input.map { $0.sign == .minus ? -1 : 1 }
+      if cell.name == "rnn-relu" { problem.states[0] = problem.states[0].map { _ in 0 } }
+      let outcome = problem.fast()
+      if cell.name == "rnn-relu" && scale > 100 { continue }  // it has no gate and grows without bound
+      #expect(outcome.output.allSatisfy { !$0.isNaN }, "\(cell.name) × \(scale)")
+    }
+  }
+
+  @Test("NaN in the input reaches the output")
+  func notANumber() {
+    var problem = Problem(.lstmWM, T: 3, B: 2, I: 2, H: 4)
+    problem.input[0] = .nan
+    let outcome = problem.fast()
+    #expect(outcome.output[0..<4].allSatisfy { $0.isNaN })
+    #expect(outcome.output[4..<8].allSatisfy { $0.isFinite })
+  }
+}
+
+/// Apart from the others: the number of threads is a property of the process.
+@Suite("Threads", .serialized)
+struct ThreadLawTests {
+  @Test("One thread equals two and five, bit for bit", arguments: Cell.allAndOdd)
+  func threads(_ cell: Cell) {
+    let threads = ThreadPool.shared.threads
+    defer { ThreadPool.shared.threads = threads }
+    let problem = Problem(cell, T: 6, B: 70, I: 4, H: 20, seed: 17)
+    ThreadPool.shared.threads = 1
+    let one = problem.fast().parts(cell)
+    for count in [2, 5] {
+      ThreadPool.shared.threads = count
+      for (part, other) in zip(one, problem.fast().parts(cell)) { #expect(part.1 == other.1, "\(part.0)") }
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import CellgateCells
+import CellgateTensor
+
+/// Random inputs, states, parameters and cotangents for one layer of a cell, representable in Float32.
+struct Problem {
+  let cell: Cell
+  let T: Int, B: Int, I: Int, H: Int
+  var lengths: [Int]?
+  var reversed = false
+  var input: [Double]
+  var states: [[Double]]
+  var parameters: [[Double]]
+  var outputGradient: [Double]
+  var finalGradients: [[Double]]
+
+  init(
+    _ cell: Cell, T: Int, B: Int, I: Int, H: Int, lengths: [Int]? = nil, reversed: Bool = false,
+    seed: UInt64 = 1
+  ) {
+    self.cell = cell
+    (self.T, self.B, self.I, self.H) = (T, B, I, H)
+    self.lengths = lengths
+    self.reversed = reversed
+    var stream = RandomStream(seed: seed, name: "problem")
+    func values(_ count: Int, _ bound: Float) -> [Double] {
+      (0..<count).map { _ in Double(stream.uniform(in: -bound..<bound)) }
+    }
+    input = values(T * B * I, 1)
+    states = cell.states.map { _ in values(B * H, 0.8) }
+    let bound = 1 / Float(H).squareRoot()
+    parameters = cell.parameters.map { values($0.shape(inputSize: I, hiddenSize: H).reduce(1, *), bound) }
+    outputGradient = values(T * B * H, 1)
+    finalGradients = cell.states.map { _ in values(B * H, 1) }
+  }
+
+  /// The shape that `lengths` and more rows than one slice bring about.
+  static func uneven(_ cell: Cell, reversed: Bool = false) -> Problem {
+    Problem(
+      cell, T: 7, B: 11, I: 3, H: 5, lengths: [7, 1, 3, 0, 7, 5, 2, 6, 4, 7, 1], reversed: reversed, seed: 3)
+  }
+
+  struct Outcome {
+    var output: [Double]
+    var finalStates: [[Double]]
+    var input: [Double]
+    var states: [[Double]]
+    var parameters: [[Double]]
+
+    /// Each part under its name.
+    func parts(_ cell: Cell) -> [(String, [Double])] {
+      var parts = [("output", output), ("dL/dx", input)]
+      for (index, state) in cell.states.enumerated() {
+        parts.append((state + "n", finalStates[index]))
+        parts.append(("dL/d\(state)0", states[index]))
+      }
+      for (definition, values) in zip(cell.parameters, parameters) {
+        parts.append(("dL/d" + definition.name, values))
+      }
+      return parts
+    }
+  }
+
+  func reference() -> Outcome {
+    let execution = ReferenceExecution(cell: cell, inputSize: I, hiddenSize: H)
+    let forward = execution.forward(
+      input: input, steps: T, batch: B, states: states, parameters: parameters, lengths: lengths,
+      reversed: reversed)
+    let gradients = execution.backward(
+      forward, steps: T, batch: B, parameters: parameters, outputGradient: outputGradient,
+      finalStateGradients: finalGradients)
+    return Outcome(
+      output: forward.output, finalStates: forward.finalStates, input: gradients.input,
+      states: gradients.states, parameters: gradients.parameters)
+  }
+
+  func tensor(_ values: [Double], _ shape: [Int]) -> Tensor { Tensor(values.map { Float($0) }, shape: shape) }
+
+  var parameterTensors: [Tensor] {
+    zip(cell.parameters, parameters).map { tensor($1, $0.shape(inputSize: I, hiddenSize: H)) }
+  }
+  var stateTensors: [Tensor] { states.map { tensor($0, [B, H]) } }
+
+  func fast(_ instructions: InstructionSet = .active) -> Outcome {
+    let execution = CellExecution(cell: cell, inputSize: I, hiddenSize: H, instructions: instructions)
+    let output = Tensor.full([T, B, H], .nan)
+    let forward = execution.forward(
+      input: tensor(input, [T, B, I]), states: stateTensors, parameters: parameterTensors,
+      sequences: .init(steps: T, batch: B, lengths: lengths, reversed: reversed), output: .init(output),
+      saving: true)
+    guard let saved = forward.saved else { preconditionFailure("nothing was saved") }
+    let gradients = execution.backward(
+      saved, outputGradient: .init(tensor(outputGradient, [T, B, H])),
+      finalStateGradients: finalGradients.map { tensor($0, [B, H]) }, needsInputGradient: true)
+    func doubles(_ tensor: Tensor) -> [Double] { tensor.scalars.map { Double($0) } }
+    return Outcome(
+      output: doubles(output), finalStates: forward.finalStates.map(doubles),
+      input: gradients.input.map(doubles) ?? [], states: gradients.states.map(doubles),
+      parameters: gradients.parameters.map(doubles))
+  }
+}
+
+/// The largest difference relative to the largest magnitude of `expected`; infinite where NaN appears.
+func relativeError(_ found: [Double], _ expected: [Double]) -> Double {
+  guard found.count == expected.count, found.allSatisfy(\.isFinite) else { return .infinity }
+  let scale = expected.map(abs).max() ?? 0
+  let error = zip(found, expected).map { abs($0 - $1) }.max() ?? 0
+  return error == 0 ? 0 : error / scale
+}
+
+extension Cell {
+  /// The registry, and a cell that uses every operation and oddity of the expression language.
+  static let allAndOdd: [Cell] = all + [odd]
+
+  static let odd: Cell = {
+    do throws(CellError) {
+      return try Cell("odd", summary: "every operation at once") { cell in
+        let x = cell.input
+        let h = cell.state("h"), a = cell.state("a"), b = cell.state("b")
+        let W = cell.matrices("w", gates: "p", "q"), U = cell.matrix("u"), V = cell.matrix("v")
+        let k = cell.vector("k"), s = cell.vectors("s", gates: "p", "q")
+        let p = cell.define("p", relu(W.p(x) + s.p * a - 0.25) + exp(-h * h))
+        let q = cell.define("q", sigmoid(W.q(x) + U(h) + U(p) + k * k) / (1.5 + p * p))
+        let ratio = q / (2 + h * h)
+        cell.next(a, b)
+        cell.next(b, V(ratio) * 0.5 + a / 3)
+        cell.next(h, tanh(2 * ratio - p) - s.q * b + 1 / (2 + q))
+      }
+    } catch { preconditionFailure(error.description) }
+  }()
+}
