@@ -23,10 +23,10 @@ public enum Tasks {
     return task
   }
 
-  /// The task that `settings` name, with its data. Throws `TaskError`.
+  /// The task that `settings` name, with its data. Throws `settings` or `data`.
   public static func make(
     _ settings: TrainingSettings, cells: [Cell] = Cell.all, data: DataDirectory = DataDirectory()
-  ) throws(TaskError) -> any SequenceTask {
+  ) throws(TrainingError) -> any SequenceTask {
     let type: any SequenceTask.Type
     do throws(SettingsErrors) {
       try settings.validate(tasks: all, cells: cells)
@@ -35,21 +35,5 @@ public enum Tasks {
     do throws(TaskDataError) {
       return try type.init(settings: settings, dataDirectory: data.path)
     } catch { throw .data(error) }
-  }
-}
-
-/// Why a task can't be made.
-public enum TaskError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// The settings are wrong.
-  case settings(SettingsErrors)
-  /// The data are missing or wrong.
-  case data(TaskDataError)
-
-  /// One line.
-  public var description: String {
-    switch self {
-    case .settings(let errors): errors.description
-    case .data(let error): error.description
-    }
   }
 }

@@ -44,6 +44,9 @@ final class FolderLock {
     } catch {
       throw .exists(folder: path)  // a file, or a folder that can't be looked into
     }
-    guard names.allSatisfy({ $0 == ".lock" }) else { throw .exists(folder: path) }
+    // A start that was killed leaves its lock, and perhaps a temporary file.
+    guard names.allSatisfy({ $0 == ".lock" || ($0.hasPrefix(".") && $0.hasSuffix(".tmp")) }) else {
+      throw .exists(folder: path)
+    }
   }
 }

@@ -2,6 +2,8 @@
 public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The settings are wrong.
   case settings(SettingsErrors)
+  /// The data are missing or wrong.
+  case data(TaskDataError)
   /// The run's folder, or what lies in it, is wrong.
   case run(RunError)
   /// A number became NaN or infinite.
@@ -11,6 +13,7 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .settings(let errors): errors.description
+    case .data(let error): error.description
     case .run(let error): error.description
     case .diverged(let divergence): divergence.description
     }
