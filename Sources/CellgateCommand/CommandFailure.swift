@@ -76,11 +76,6 @@ struct CommandFailure: Error {
     case let error as FileError: code(of: error)
     case let error as DataError: code(of: error)
     case let error as TaskDataError: code(of: error)
-    case let error as TaskError:
-      switch error {
-      case .settings: .usage
-      case .data(let error): code(of: error)
-      }
     case let error as TrainingError:
       switch error {
       case .settings: .usage

@@ -1,5 +1,4 @@
 import Cellgate
-import Foundation
 
 /// What a comparison found: the table, where the files are, and what to try next.
 struct ComparisonReport {

@@ -46,7 +46,7 @@ struct EvaluateCommand: ParsableCommand {
     try problems.check()
     let settings = try RunDirectory.settings(of: folder)
     let task: any SequenceTask
-    do throws(TaskError) {
+    do throws(TrainingError) {
       task = try Tasks.make(settings, data: DataDirectory(option: data))
     } catch {
       // The settings come from a file here, not from options.
