@@ -22,6 +22,12 @@ enum Interruption {
         if earlier != 0 { _exit(128 + number) }
       }
     }
+    // A parent may have blocked signals in the thread that started this process.
+    var signals = sigset_t()
+    unsafe sigemptyset(&signals)
+    unsafe sigaddset(&signals, SIGINT)
+    unsafe sigaddset(&signals, SIGTERM)
+    unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 
   /// Whether the work shall stop.

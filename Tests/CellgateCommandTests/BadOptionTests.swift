@@ -28,6 +28,40 @@ struct BadOptionTests {
         "unknown cell 'lstn'; did you mean lstm", "--steps: expected a whole number", "--hidden: expected",
         "--repeats: expected",
       ]),
+    Case(line: "train addin", expected: ["unknown task 'addin'; did you mean adding?"]),
+    Case(
+      line: "train adding --hidden 0 --layers -1 --length 1 --optimizer adan --batch x --cell lst --clip 0",
+      expected: [
+        "--hidden: expected 1 or more", "--layers: expected 1 or more", "--length: expected 2 to",
+        "unknown optimizer 'adan'; did you mean adam", "--batch: expected a whole number, found 'x'",
+        "unknown cell 'lst'; did you mean lstm", "--clip: expected above 0",
+      ]),
+    Case(
+      line: "train adding --steps 99999999999999999999999", expected: ["--steps: expected a whole number"]),
+    Case(line: "train adding --steps 0", expected: ["--steps: expected 1 or more"]),
+    Case(line: "train adding --steps 5 --epochs 5", expected: ["--steps and --epochs: expected only one"]),
+    Case(line: "train adding --epochs 5", expected: ["--epochs: expected steps"]),
+    Case(line: "train adding --hidden 999999999", expected: ["--hidden: this needs about"]),
+    Case(line: "train adding --batch 9223372036854775807", expected: ["--batch: this needs about"]),
+    Case(line: "train adding --length", expected: ["--length: expected a whole number, found ''"]),
+    Case(line: "train smnist --length 5", expected: ["--length: is no option of the task smnist"]),
+    Case(
+      line: "train adding --learning-rate nan", expected: ["--learning-rate: expected a number, found 'nan'"]),
+    Case(line: "train adding --learning-rate -1", expected: ["--learning-rate: expected above 0"]),
+    Case(line: "train adding --dropout 1", expected: ["--dropout: expected 0 or more, below 1"]),
+    Case(line: "train adding --seed -1", expected: ["--seed: expected a whole number of at least 0"]),
+    Case(line: "train adding --threads 0", expected: ["--threads: expected a whole number from 1"]),
+    Case(line: "train adding --resume", expected: ["--resume: expected --out DIR as well"]),
+    Case(line: "train adding --resume --out nothing", status: 66, expected: ["nothing: not a run's folder"]),
+    Case(line: "evaluate nothing", status: 66, expected: ["nothing: not a run's folder"]),
+    Case(line: "evaluate nothing --split tset", expected: ["unknown split 'tset'; did you mean test?"]),
+    Case(
+      line: "compare adding --cells lstm,rnn-tahn,lstm --seeds 0 --equal unit",
+      expected: [
+        "unknown cell 'rnn-tahn'; did you mean rnn-tanh", "--cells: expected each once, found lstm twice",
+        "--seeds: expected a whole number from 1", "--equal: unknown word 'unit'; did you mean units?",
+      ]),
+    Case(line: "compare adding --cells ,", expected: ["unknown cell ''", "unknown cell ''"]),
     Case(line: "data fetch minst", expected: ["unknown data set 'minst'; did you mean mnist?"]),
     Case(line: "data verify", expected: ["<name>"]),
     Case(

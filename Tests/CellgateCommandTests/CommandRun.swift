@@ -124,9 +124,12 @@ final class StartedCommand {
     return condition()
   }
 
-  /// Waits for the end.
+  /// Waits for the end; a process that hangs is killed.
   func wait() throws -> CommandRun {
-    ended.wait()
+    if ended.wait(timeout: .now() + 120) == .timedOut {
+      kill(process.processIdentifier, SIGKILL)
+      ended.wait()
+    }
     let status = process.terminationStatus
     return CommandRun(
       status: process.terminationReason == .uncaughtSignal ? 128 + status : status, output: output,

@@ -1,8 +1,10 @@
 import Cellgate
+import CellgateTraining
+import Foundation
 
 /// What a comparison found: the table, where the files are, and what to try next.
 struct ComparisonReport {
-  let result: ComparisonResult
+  let result: CellgateTraining.ComparisonResult
   let task: any SequenceTask.Type
   let settings: ComparisonSettings
   let folder: String
@@ -46,9 +48,10 @@ struct ComparisonReport {
     Console.print("    compare.json, compare.csv   the table's numbers")
     Console.print("    a folder for each run       its settings, metrics and best model")
     Console.print("\n  To try next:")
+    let suggestions = suggestions
+    let width = suggestions.map { Text.width($0.1) }.max() ?? 0
     for (command, purpose) in suggestions {
-      Console.print(
-        "    \(Text.padded(command, to: suggestions.map { Text.width($0.0) }.max() ?? 0))   \(purpose)")
+      Console.print("    \(Text.padded(purpose, to: width))   \(command)")
     }
     Console.print()
   }
@@ -63,8 +66,9 @@ struct ComparisonReport {
     let hasCurves = !curves.isEmpty
     if hasCurves { columns.append(.left("validation \(metricName) by step")) }
     var table = Table(columns)
-    let finite = curves.values.flatMap { $0 }.filter(\.isFinite)
-    let bounds = min(finite.min() ?? 0, result.baseline)...max(finite.min() ?? 0, result.baseline)
+    let drawn = drawnCurves
+    let finite = drawn.values.flatMap { $0 }.filter(\.isFinite)
+    let bounds = (finite.min() ?? 0)...(finite.max() ?? 0)
     for row in result.rows {
       var value = row.mean.map { Text.number($0) } ?? "–"
       if let spread = row.spread { value += " ± \(Text.number(spread, digits: 2))" }
@@ -75,10 +79,16 @@ struct ComparisonReport {
         row.cell, Text.count(row.hidden), Text.count(row.parameters), value, solvedText(row),
         row.msPerStep.map { Text.fixed($0, 1) } ?? "–",
       ]
-      if hasCurves { cells.append(Sparkline.draw(curves[row.cell] ?? [], columns: 24, within: bounds)) }
+      if hasCurves { cells.append(Sparkline.draw(drawn[row.cell] ?? [], columns: 24, within: bounds)) }
       table.add(cells)
     }
     table.print()
+  }
+
+  /// The curves as they are drawn: errors by their logarithm.
+  private var drawnCurves: [String: [Double]] {
+    let isLogarithmic = result.better == "lower" && curves.values.allSatisfy { $0.allSatisfy { $0 > 0 } }
+    return isLogarithmic ? curves.mapValues { $0.map { log($0) } } : curves
   }
 
   private func solvedText(_ row: ComparisonRow) -> String {
@@ -89,19 +99,17 @@ struct ComparisonReport {
   }
 
   private var suggestions: [(String, String)] {
-    let name = result.task
-    let cells =
-      settings.cells == CompareCommand.Defaults.cells
-      ? "" : " --cells \(settings.cells.joined(separator: ","))"
     var lines: [(String, String)] = []
-    if settings.seeds < 3 { lines.append(("cellgate compare \(name)\(cells) --seeds 3", "is it chance?")) }
+    if settings.seeds < 3 { lines.append((TypedCommand.changing("--seeds", "3"), "is it chance?")) }
     if settings.equal == .units, Set(result.rows.map(\.parameters)).count > 1 {
-      lines.append(("cellgate compare \(name)\(cells) --equal parameters", "no cell has more to learn with"))
+      lines.append((TypedCommand.changing("--equal", "parameters"), "the same number of parameters"))
     }
     if let length = settings.training.taskOptions["length"] {
-      lines.append(("cellgate compare \(name)\(cells) --length \(2 * length)", "a longer memory"))
+      lines.append((TypedCommand.changing("--length", "\(2 * length)"), "a longer memory"))
     }
-    if let last = settings.cells.last { lines.append(("cellgate cells \(last)", "what this cell computes")) }
+    if let last = settings.cells.last {
+      lines.append((TypedCommand.line(["cells", last]), "what this cell computes"))
+    }
     return lines
   }
 }

@@ -123,6 +123,6 @@ private struct TrainingSession {
       "  The best model is that of step \(Text.count(result.bestStep)); "
         + "\(Text.fixed(result.msPerStep, 1)) ms per step, \(Text.duration(result.seconds)) in all")
     Console.print("\n  In \(directory.path): config.json, metrics.csv, model.safetensors, result.json")
-    Console.print("  Score it again: cellgate evaluate \(Text.shellWord(directory.path))\n")
+    Console.print("  Score it again: \(TypedCommand.line(["evaluate", directory.path]))\n")
   }
 }

@@ -1,7 +1,7 @@
 import Cellgate
 import Foundation
 
-/// Where runs go, and how they are continued.
+/// Where runs go, and what is said when they are stopped.
 enum RunFolders {
   /// The folder of that name below `runs`, which is made if needed, with a number behind it if there is one
   /// already.
@@ -27,7 +27,7 @@ enum RunFolders {
 
   /// Says where a run stopped and how it is continued, and ends the command.
   static func reportInterruption(at step: Int?, folder: String, json: Bool) throws -> Never {
-    let command = resumeCommand(folder)
+    let command = TypedCommand.resuming(folder)
     if json {
       let record: JSONValue = [
         "record": "interrupted", "step": .optional(step), "directory": .string(folder),
@@ -41,14 +41,5 @@ enum RunFolders {
     }
     try Interruption.check()
     throw CommandFailure(.failed, "stopped")
-  }
-
-  /// The command that was typed, with what makes it continue the run in a folder.
-  static func resumeCommand(_ folder: String) -> String {
-    var words = CommandLine.arguments
-    let hasFolder = words.contains { $0 == "--out" || $0.hasPrefix("--out=") }
-    if !hasFolder { words += ["--out", folder] }
-    if !words.contains("--resume") { words.append("--resume") }
-    return words.map(Text.shellWord).joined(separator: " ")
   }
 }

@@ -123,12 +123,14 @@ struct TrainingOptions: ParsableArguments {
     whole("--batch", batch) { settings.batch = $0 }
     switch (steps, epochs) {
     case (.some, .some): problems.add("--steps and --epochs: expected only one of them")
-    case (.some, nil): settings.epochs = nil
-    case (nil, .some): settings.steps = nil
+    case (.some, nil):
+      settings.epochs = nil
+      whole("--steps", steps) { settings.steps = $0 }
+    case (nil, .some):
+      settings.steps = nil
+      whole("--epochs", epochs) { settings.epochs = $0 }
     case (nil, nil): break
     }
-    whole("--steps", steps) { settings.steps = $0 }
-    whole("--epochs", epochs) { settings.epochs = $0 }
     if let optimizer {
       settings.optimizer = optimizer
       // A published rate belongs to the published optimizer.

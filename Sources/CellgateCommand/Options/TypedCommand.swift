@@ -1,0 +1,49 @@
+import Foundation
+
+/// The command as it was typed, for commands to copy that go on from it.
+enum TypedCommand {
+  /// How this program was called: "cellgate" or a path, relative where that is shorter.
+  static let program: String = {
+    let typed = CommandLine.arguments.first ?? "cellgate"
+    let here = FileManager.default.currentDirectoryPath + "/"
+    guard typed.hasPrefix(here) else { return typed }
+    let relative = String(typed.dropFirst(here.count))
+    // `swift run` calls .build/TRIPLE/release/cellgate, to which .build/release leads too.
+    let parts = relative.split(separator: "/")
+    if parts.count == 4, parts[0] == ".build" {
+      let short = ".build/\(parts[2])/\(parts[3])"
+      if FileManager.default.isExecutableFile(atPath: short) { return short }
+    }
+    return relative.contains("/") ? relative : "./" + relative
+  }()
+
+  /// A command of this program, to copy into a shell.
+  static func line(_ words: [String]) -> String {
+    ([program] + words).map(Text.shellWord).joined(separator: " ")
+  }
+
+  /// The typed words without some options and flags, and with others behind them.
+  static func words(without options: [String], flags: [String] = [], adding: [String]) -> [String] {
+    var result: [String] = []
+    var rest = CommandLine.arguments.dropFirst()
+    while let word = rest.popFirst() {
+      if flags.contains(word) || options.contains(where: { word.hasPrefix($0 + "=") }) { continue }
+      if options.contains(word) {
+        rest = rest.dropFirst()
+      } else {
+        result.append(word)
+      }
+    }
+    return result + adding
+  }
+
+  /// The command that continues the run in a folder.
+  static func resuming(_ folder: String) -> String {
+    line(words(without: ["--out"], flags: ["--resume"], adding: ["--out", folder, "--resume"]))
+  }
+
+  /// The command with an option changed, and its results in a new folder.
+  static func changing(_ option: String, _ value: String) -> String {
+    line(words(without: ["--out", option], flags: ["--resume"], adding: [option, value]))
+  }
+}

@@ -1,0 +1,98 @@
+import Foundation
+import Testing
+
+@Suite("cellgate compare")
+struct CompareCommandTests {
+  static let tiny = "compare adding --length 6 --hidden 6 --batch 4 --threads 1 --evaluation-interval 10"
+
+  @Test("A comparison ends with a table of all cells and files with the same numbers")
+  func table() throws {
+    let workplace = try Workplace()
+    let run = try workplace.run(line: Self.tiny + " --steps 20 --cells lstm,gru --seeds 2")
+    #expect(run.status == 0, "\(run.error)")
+    for part in ["parameters", "test mse", "ms/step", "solved at", "±", "curves.svg", "runs/compare-adding"] {
+      #expect(run.output.contains(part), "\(part) is missing in\n\(run.output)")
+    }
+    let names = workplace.names(in: "runs/compare-adding").filter { !$0.hasPrefix(".") }
+    #expect(
+      names == [
+        "compare.csv", "compare.json", "config.json", "curves.svg", "gru-seed1", "gru-seed2", "lstm-seed1",
+        "lstm-seed2",
+      ])
+    #expect(try workplace.text("runs/compare-adding/compare.csv").split(separator: "\n").count == 3)
+    #expect(try workplace.text("runs/compare-adding/curves.svg").contains("<svg"))
+    // The suggested commands are commands.
+    let suggestion = try #require(run.output.split(separator: "\n").first { $0.contains("is it chance?") })
+    #expect(suggestion.hasSuffix("--steps 20 --cells lstm,gru --seeds 3"))
+  }
+
+  @Test("The JSON lines are those of every run and then a summary with the promised keys")
+  func json() throws {
+    let run = try Workplace().run(line: Self.tiny + " --steps 20 --out c --json")
+    #expect(run.status == 0)
+    let records = try run.records()
+    let results = records.filter { $0["record"] as? String == "result" }
+    #expect(results.compactMap { $0["cell"] as? String } == ["lstm", "lstm-ph-full", "lstm-wm"])
+    #expect(results.first?["directory"] as? String == "c/lstm-seed1")
+    let summary = try #require(records.last)
+    #expect(summary["record"] as? String == "summary")
+    #expect(summary["task"] as? String == "adding")
+    let rows = try #require(summary["rows"] as? [[String: Any]])
+    #expect(rows.count == 3)
+    for (row, result) in zip(rows, results) {
+      #expect(row["cell"] as? String == result["cell"] as? String)
+      #expect(row["metric"] as? String == "mse")
+      #expect(row["mean"] as? Double == result["value"] as? Double)
+      #expect(row["spread"] is NSNull)
+      #expect(row["parameters"] as? Int == result["parameters"] as? Int)
+      #expect(row["ms_per_step"] is Double)
+    }
+  }
+
+  @Test("At equal parameters larger cells get fewer hidden units, which are shown")
+  func equalParameters() throws {
+    let run = try Workplace().run(line: Self.tiny + " --steps 5 --equal parameters --json")
+    let rows = try #require(try run.records().last?["rows"] as? [[String: Any]])
+    let hidden = rows.compactMap { $0["hidden"] as? Int }
+    let parameters = rows.compactMap { $0["parameters"] as? Int }
+    #expect(hidden.first == 6)
+    #expect(hidden.dropFirst().allSatisfy { $0 < 6 })
+    #expect(parameters.dropFirst().allSatisfy { $0 <= parameters[0] })
+    let text = try Workplace().run(line: Self.tiny + " --steps 5 --equal parameters").output
+    #expect(text.contains("hidden units: lstm 6, lstm-ph-full \(hidden[1]), lstm-wm \(hidden[2])"))
+  }
+
+  @Test("After Ctrl-C the printed command continues, and the comparison ends like one that never stopped")
+  func interruption() throws {
+    let workplace = try Workplace()
+    let long = Self.tiny + " --steps 1500 --cells lstm,gru"
+    #expect(try workplace.run(line: long + " --out whole").status == 0)
+    let arguments = (long + " --out parts --json").split(separator: " ").map(String.init)
+    let started = try workplace.start(arguments)
+    #expect(started.wait { workplace.has("parts/gru-seed1/model.safetensors") })
+    started.interrupt()
+    let stopped = try started.wait()
+    #expect(stopped.status == 130)
+    let command = try #require(try stopped.records().last?["resume"] as? String)
+    let resumed = try workplace.start(command.split(separator: " ").dropFirst().map(String.init)).wait()
+    #expect(resumed.status == 0, "\(resumed.error)")
+    for cell in ["lstm", "gru"] {
+      let file = "\(cell)-seed1/metrics.csv"
+      #expect(try workplace.data("parts/" + file) == workplace.data("whole/" + file))
+    }
+    #expect(workplace.has("parts/curves.svg"))
+  }
+
+  @Test("A cell that diverges is told and the others are compared")
+  func divergence() throws {
+    let workplace = try Workplace()
+    let run = try workplace.run(
+      line: Self.tiny
+        + " --steps 20 --cells rnn-relu,gru --optimizer sgd --learning-rate 1e30 --clip none --out d")
+    #expect(run.status == 1)
+    #expect(run.errorLines.count == 2)
+    #expect(run.error.contains("rnn-relu, seed 1: diverged at step"))
+    #expect(run.output.contains("diverged"))
+    #expect(workplace.has("d/compare.json"))
+  }
+}
