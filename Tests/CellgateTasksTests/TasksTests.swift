@@ -34,6 +34,28 @@ struct TasksTests {
     #expect(throws: TrainingError.settings(SettingsErrors([error]))) { _ = try Tasks.make(settings) }
   }
 
+  @Test("A run is evaluated from its folder alone")
+  func evaluate() throws {
+    let scratch = try Scratch()
+    let path = scratch.path + "/run"
+    var settings = AddingTask.defaults
+    settings.taskOptions["length"] = 4
+    settings.hidden = 4
+    settings.steps = 2
+    let trainer = try Trainer(
+      task: Tasks.make(settings), settings: settings,
+      directory: RunDirectory(creating: path, settings: settings))
+    guard case .completed(let result) = try trainer.run() else {
+      Issue.record("not completed")
+      return
+    }
+    let found = try Tasks.evaluate(run: path)
+    #expect(found.settings == settings)
+    #expect(found.evaluation == Evaluation(result.value))
+    let none = TrainingError.run(.notARun(folder: scratch.path))
+    #expect(throws: none) { _ = try Tasks.evaluate(run: scratch.path) }
+  }
+
   @Test(
     "Models of all tasks have stable names, and more parameters than their cell by the head",
     arguments: Cell.all)
