@@ -123,8 +123,18 @@ struct TrainingSettingsTests {
     #expect(hidden.first?.description.contains("of memory, the machine has") == true)
     if size > 1 << 30 {
       #expect(problems { $0.batch = size }.map(\.option) == ["batch"])
-      #expect(problems { $0.layers = size }.map(\.option) == ["hidden"])
+      #expect(problems { $0.layers = size }.map(\.option) == ["layers"])
     }
+  }
+
+  @Test("A task's option that needs more memory than there is is named")
+  func absurdLength() {
+    var settings = MeanTask.defaults
+    settings.taskOptions["length"] = 1_000_000
+    // A million steps of 6 sequences with 4 units of 4 gates at least, 4 bytes each.
+    let problems = settings.problems(tasks: [MeanTask.self], available: 380e6)
+    #expect(problems.map(\.option) == ["length"])
+    #expect(settings.problems(tasks: [MeanTask.self], available: 16e9) == [])
   }
 
   @Test("Memory is told in words")
