@@ -27,6 +27,7 @@ struct TrainerTests {
     }
     #expect(steps == Array(1...12))
     #expect(trainer.records.map(\.step) == [4, 8, 12])
+    #expect(trainer.records.map(\.learningRate) == [0.001, 0.001, 0.001])
     guard case .completed(let result) = outcome else {
       Issue.record("not completed")
       return
