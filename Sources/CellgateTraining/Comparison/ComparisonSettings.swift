@@ -11,6 +11,9 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
     case parameters
   }
 
+  /// The cells that are compared unless told otherwise: the plain LSTM, and two with as many parameters more.
+  public static let defaultCells = ["lstm", "lstm-ph-full", "lstm-wm"]
+
   /// The settings of all runs; the cell's name in it is not looked at, and `hidden` is the first cell's.
   public var training: TrainingSettings
   /// The cells' names; the first is the reference.
@@ -21,7 +24,10 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
   public var equal: Equality
 
   /// A comparison at equal units, unless told otherwise.
-  public init(_ training: TrainingSettings, cells: [String], seeds: Int = 3, equal: Equality = .units) {
+  public init(
+    _ training: TrainingSettings, cells: [String] = Self.defaultCells, seeds: Int = 3,
+    equal: Equality = .units
+  ) {
     self.training = training
     self.cells = cells
     self.seeds = seeds

@@ -22,7 +22,7 @@ public enum SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
     switch self {
     case .unknownName(let option, let found, let nearest, let known):
       nearest.isEmpty
-        ? "\(option): unknown name '\(quotedName(found))'; known: \(known.joined(separator: ", "))"
+        ? "\(option): unknown name '\(quotedName(found))'; known: \(known.isEmpty ? "none" : known.joined(separator: ", "))"
         : "\(option): unknown name '\(quotedName(found))'; did you mean \(nearest.joined(separator: " or "))?"
     case .outOfRange(let option, let expected, let found):
       "\(option): expected \(expected), found \(quotedName(found))"

@@ -21,11 +21,11 @@ extension TrainingSettings {
     if let taskType { problems += optionProblems(taskType) }
     problems += sizeProblems(taskType) + optimizerProblems() + scheduleProblems()
     if problems.isEmpty, let taskType, let cellType {
-      let estimate = MemoryEstimate(self, cell: cellType, shape: taskType.shape(self))
       let available = available ?? MemoryEstimate.available
-      if estimate.bytes > available {
-        let option = estimate.parameters > available || batch == 1 ? "hidden" : "batch"
-        problems.append(.tooLarge(option: option, needed: estimate.bytes, available: available))
+      let needed = memory(taskType, cellType)
+      if needed > available {
+        let option = culprit(taskType) { $0.memory(taskType, cellType) <= available }
+        problems.append(.tooLarge(option: option, needed: needed, available: available))
       }
     }
     return problems
@@ -37,6 +37,27 @@ extension TrainingSettings {
   ) throws(SettingsErrors) {
     let problems = problems(tasks: tasks, cells: cells)
     if !problems.isEmpty { throw SettingsErrors(problems) }
+  }
+
+  private func memory(_ task: any SequenceTask.Type, _ cell: Cell) -> Double {
+    MemoryEstimate(self, cell: cell, shape: task.shape(self)).bytes
+  }
+
+  /// The first option that alone makes the settings too large: with the task's default in its place they fit.
+  private func culprit(_ task: any SequenceTask.Type, fits: (TrainingSettings) -> Bool) -> String {
+    let usual = task.defaults
+    func isEnough(_ change: (inout TrainingSettings) -> Void) -> Bool {
+      var settings = self
+      change(&settings)
+      return fits(settings)
+    }
+    if isEnough({ $0.hidden = usual.hidden }) { return "hidden" }
+    if isEnough({ $0.layers = usual.layers }) { return "layers" }
+    if isEnough({ $0.batch = usual.batch }) { return "batch" }
+    let option = task.options.first { option in
+      isEnough { $0.taskOptions[option.name] = usual.taskOptions[option.name] }
+    }
+    return option?.name ?? "hidden"
   }
 
   private func optionProblems(_ task: any SequenceTask.Type) -> [SettingsError] {

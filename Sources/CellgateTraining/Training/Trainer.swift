@@ -152,7 +152,8 @@ public final class Trainer {
     state.lossCount += 1
     state.smoothed = Self.smoothing * state.smoothed + (1 - Self.smoothing) * value
     state.updateSeconds += start.secondsSince
-    return (value, Double(optimizer.learningRate))
+    // By its digits: 0.001 and not 0.0010000000474974513.
+    return (value, Double(optimizer.learningRate.description) ?? Double(optimizer.learningRate))
   }
 
   private static let smoothing = 0.98
