@@ -21,6 +21,10 @@ struct CompareCommandTests {
       ])
     #expect(try workplace.text("runs/compare-adding/compare.csv").split(separator: "\n").count == 3)
     #expect(try workplace.text("runs/compare-adding/curves.svg").contains("<svg"))
+    let score = try workplace.run(line: "evaluate runs/compare-adding")
+    #expect(score.status == 66)
+    #expect(score.error.contains("such as runs/compare-adding/gru-seed1"))
+    #expect(try workplace.run(line: "evaluate runs/compare-adding/gru-seed1").status == 0)
     // The suggested commands are commands.
     let suggestion = try #require(run.output.split(separator: "\n").first { $0.contains("is it chance?") })
     #expect(suggestion.hasSuffix("--steps 20 --cells lstm,gru --seeds 3"))

@@ -44,6 +44,9 @@ struct EvaluateCommand: ParsableCommand {
       ThreadPool.shared.threads = threads
     }
     try problems.check()
+    if let run = firstRun {
+      throw CommandFailure(.noInput, "\(folder): a folder of several runs; give one of them, such as \(run)")
+    }
     let settings = try RunDirectory.settings(of: folder)
     let task: any SequenceTask
     do throws(TrainingError) {
@@ -55,6 +58,14 @@ struct EvaluateCommand: ParsableCommand {
     }
     let evaluation = try RunDirectory.evaluate(folder, task: task, on: part ?? .test)
     report(evaluation, task: task, settings: settings)
+  }
+
+  /// A run inside the folder, if the folder is a comparison's.
+  private var firstRun: String? {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    return names.sorted().map { folder + "/" + $0 }.first {
+      FileManager.default.fileExists(atPath: $0 + "/config.json")
+    }
   }
 
   private func report(_ evaluation: Evaluation, task: any SequenceTask, settings: TrainingSettings) {
