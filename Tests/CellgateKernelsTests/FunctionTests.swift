@@ -70,7 +70,7 @@ struct FunctionTests {
     let payloads: [UInt32] = [0x7FC0_0000, 0xFFC0_0000, 0x7FFF_FFFF, 0xFFFF_FFFF, 0x7F80_0001, 0xFFA5_5A5A]
     for function in Self.functions {
       let found = kernels.map(function.code, payloads.map { Float(bitPattern: $0) })
-      #expect(found.allSatisfy(\.isNaN), "\(function.name)")
+      #expect(found.allSatisfy { $0.isNaN }, "\(function.name)")
     }
   }
 

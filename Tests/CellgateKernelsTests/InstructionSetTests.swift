@@ -24,7 +24,7 @@ struct InstructionSetTests {
   @Test("CELLGATE_ISA chooses")
   func environment() async {
     await #expect(processExitsWith: .success) {
-      setenv("CELLGATE_ISA", "portable", 1)
+      unsafe setenv("CELLGATE_ISA", "portable", 1)
       precondition(Kernels.active.name == "portable")
     }
   }
@@ -34,7 +34,7 @@ struct InstructionSetTests {
     let result = await #expect(
       processExitsWith: .exitCode(64), observing: [\.standardErrorContent]
     ) {
-      setenv("CELLGATE_ISA", "mmx", 1)
+      unsafe setenv("CELLGATE_ISA", "mmx", 1)
       _ = Kernels.active
     }
     let message = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)

@@ -67,7 +67,9 @@ struct OuterTests {
     let b = numbers.integers(500 * 21)
     let sum = kernels.outer(
       rows: 500, m: 1, n: 21, a: [1], lda: 0, b: b, ldb: 21, c: [Float](repeating: 0, count: 21), ldc: 21)
-    #expect(
-      sum == (0..<21).map { column in stride(from: column, to: b.count, by: 21).reduce(0) { $0 + b[$1] } })
+    let expected = (0..<21).map { column -> Float in
+      stride(from: column, to: b.count, by: 21).reduce(0) { sum, place in sum + b[place] }
+    }
+    #expect(sum == expected)
   }
 }
