@@ -1,5 +1,4 @@
 // swift-tools-version: 6.2
-import Foundation
 import PackageDescription
 
 let swiftSettings: [SwiftSetting] = [
@@ -17,6 +16,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
     name: name + "Tests", dependencies: dependencies, resources: resources, swiftSettings: swiftSettings)
 }
 
+// Only who builds the documentation downloads what builds it: CELLGATE_DOCS=1, see `make docs`.
+let documentation: [Package.Dependency] =
+  Context.environment["CELLGATE_DOCS"] == nil
+  ? [] : [.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0")]
+
 let package = Package(
   name: "Cellgate",
   platforms: [.macOS(.v15)],
@@ -26,7 +30,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
-  ],
+  ] + documentation,
   targets: [
     .target(name: "CellgateKernels"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
@@ -65,7 +69,15 @@ let package = Package(
       resources: [.copy("Golden")]),
     tests("CellgateCells", ["CellgateCells", "CellgateTensor", "CellgateKernels"]),
     tests("CellgateFormats", ["CellgateFormats", "CellgateTensor"]),
-    tests("CellgateTasks", ["CellgateTasks", "CellgateFormats"]),
+    tests(
+      "CellgateTraining",
+      ["CellgateTraining", "CellgateFormats", "CellgateNN", "CellgateCells", "CellgateTensor"]),
+    tests(
+      "CellgateTasks",
+      [
+        "CellgateTasks", "CellgateTraining", "CellgateFormats", "CellgateNN", "CellgateCells",
+        "CellgateTensor",
+      ]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11

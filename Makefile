@@ -1,0 +1,17 @@
+# Each target is a line that can be typed by hand.
+.PHONY: build test lint docs bench
+
+build:
+	swift build -c release
+
+test:
+	swift test
+
+lint:
+	swift format lint --strict --recursive Package.swift Sources Tests Examples && .ci/imports
+
+docs:
+	CELLGATE_DOCS=1 swift package generate-documentation --target Cellgate
+
+bench:
+	swift run -c release cellgate bench

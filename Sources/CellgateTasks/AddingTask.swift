@@ -1,0 +1,113 @@
+import CellgateCells
+import CellgateNN
+import CellgateTensor
+import CellgateTraining
+
+/// The adding problem (Hochreiter and Schmidhuber 1997, https://doi.org/10.1162/neco.1997.9.8.1735).
+///
+/// T steps of two channels: values uniform in [0, 1), and marks, of which one lies in each half of the steps.
+/// The sum of the two marked values is read at the last step. The constant 1 has a mean squared error of 1/6.
+public final class AddingTask: SequenceTask {
+  /// "adding".
+  public static let name = "adding"
+  /// One line.
+  public static let summary = "add two marked values of a sequence of random ones"
+  /// T.
+  public static let options = [TaskOption("length", "steps of each sequence, T", in: 2...1_000_000_000)]
+  /// The mean squared error.
+  public static let metric = Metric("mse", better: .lower)
+  /// A mean squared error below 0.01.
+  public static let solved = SolvedCriterion(metric, 0.01)
+
+  /// T = 100, 128 units, batches of 50, Adam at 1e-3, gradients of norm 1 at most.
+  public static var defaults: TrainingSettings {
+    var settings = TrainingSettings(
+      task: name, taskOptions: ["length": 100], hidden: 128, batch: 50, steps: 4000)
+    settings.clipNorm = 1
+    return settings
+  }
+
+  /// T = 50, 64 units and 3,000 updates, else as published: three cells with three seeds take about two minutes on
+  /// two cores, and leave the baseline.
+  public static var comparisonDefaults: TrainingSettings {
+    var settings = defaults
+    settings.taskOptions["length"] = 50
+    settings.hidden = 64
+    settings.steps = 3000
+    return settings
+  }
+
+  /// [T, B, 2] to one number.
+  public static func shape(_ settings: TrainingSettings) -> SequenceShape {
+    SequenceShape(steps: settings.taskOptions["length"] ?? 100, inputSize: 2, outputSize: 1)
+  }
+
+  private static let validationCount = 1000
+  private static let testCount = 10_000
+  private static let chunk = 250
+
+  private let settings: TrainingSettings
+  private let shape: SequenceShape
+
+  /// The task; needs no files.
+  public init(settings: TrainingSettings, dataDirectory: String = "") {
+    self.settings = settings
+    shape = Self.shape(settings)
+  }
+
+  /// 1/6.
+  public var baseline: Baseline { Baseline(1.0 / 6, "constant 1") }
+
+  /// Recurrent layers, and a number from the last state.
+  public func makeModel(cell: Cell) -> RecurrentModel {
+    RecurrentModel(settings: settings, shape: shape, cell: cell)
+  }
+
+  /// `count` sequences x [T, count, 2] and their sums [count, 1].
+  func samples(_ count: Int, from stream: inout RandomStream) -> (x: Tensor, target: Tensor) {
+    let steps = shape.steps
+    let (x, target) = (Tensor.uninitialized([steps, count, 2]), Tensor.uninitialized([count, 1]))
+    let (input, sums) = unsafe (x.pointer, target.pointer)
+    for sample in 0..<count {
+      for step in 0..<steps {
+        let place = 2 * (step * count + sample)
+        unsafe input[place] = stream.uniform()
+        unsafe input[place + 1] = 0
+      }
+      let first = stream.integer(below: steps / 2)
+      let second = steps / 2 + stream.integer(below: steps - steps / 2)
+      var sum: Float = 0
+      for step in [first, second] {
+        let place = 2 * (step * count + sample)
+        unsafe input[place + 1] = 1
+        unsafe sum += input[place]
+      }
+      unsafe sums[sample] = sum
+    }
+    return (x, target)
+  }
+
+  /// The mean squared error of `batch` fresh sequences.
+  public func loss(
+    _ model: RecurrentModel, step: Int, context: ForwardContext, probe: TensorProbe?
+  ) -> Tensor {
+    var stream = RandomStream(seed: settings.seed, name: "adding/train", step: UInt64(step))
+    let (x, target) = samples(settings.batch, from: &stream)
+    return meanSquaredError(model(x, context: context, probe: probe), target: target)
+  }
+
+  /// The mean squared error of 1,000 validation or 10,000 test sequences.
+  public func evaluate(_ model: RecurrentModel, on split: Split) -> Evaluation {
+    let count = split == .test ? Self.testCount : Self.validationCount
+    var stream = RandomStream(seed: 0, name: "adding/\(split.rawValue)")
+    var sum = 0.0
+    for _ in 0..<count / Self.chunk {
+      let (x, target) = samples(Self.chunk, from: &stream)
+      for (found, expected) in zip(model(x).scalars, target.scalars) {
+        let difference = Double(found) - Double(expected)
+        sum += difference * difference
+      }
+    }
+    return Evaluation(sum / Double(count))
+  }
+}

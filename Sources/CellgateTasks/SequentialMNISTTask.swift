@@ -1,0 +1,113 @@
+import CellgateCells
+import CellgateNN
+import CellgateTensor
+import CellgateTraining
+
+/// MNIST digits pixel by pixel (Le et al. 2015, https://arxiv.org/abs/1504.00941): 784 steps of one pixel in
+/// [0, 1], and the digit from the last state.
+///
+/// Of the 60,000 training images 5,000, the same for every seed, are the validation data.
+public final class SequentialMNISTTask: SequenceTask {
+  /// "smnist".
+  public static let name = "smnist"
+  /// One line.
+  public static let summary = "tell MNIST digits from their 784 pixels, one per step"
+  /// The share of images whose digit is found.
+  public static let metric = Metric("accuracy", better: .higher)
+  /// The cross-entropy in nats.
+  public static let extraMetrics = [Metric("cross_entropy", better: .lower)]
+  /// An accuracy of 98 %, about what a well trained LSTM reaches: our choice.
+  public static let solved = SolvedCriterion(metric, 0.98)
+  /// Yes.
+  public static let hasEpochs = true
+
+  /// 128 units, batches of 128, Adam at 1e-3, gradients of norm 1 at most; 10 epochs.
+  public static var defaults: TrainingSettings {
+    var settings = TrainingSettings(task: name, hidden: 128, batch: 128, epochs: 10)
+    settings.clipNorm = 1
+    return settings
+  }
+
+  /// [784, B, 1] to 10 classes.
+  public static func shape(_ settings: TrainingSettings) -> SequenceShape {
+    SequenceShape(steps: MNIST.pixels, inputSize: 1, outputSize: MNIST.classes)
+  }
+
+  static let validationCount = 5000
+  private static let chunk = 250
+
+  private let settings: TrainingSettings
+  private let data: MNIST
+  /// Images of the training set, the validation part last.
+  private let split: [Int]
+  private var order: (epoch: Int, images: [Int])?
+
+  /// The task, with the images in `dataDirectory/mnist`; throws what is wrong with them.
+  public convenience init(settings: TrainingSettings, dataDirectory: String) throws(TaskDataError) {
+    self.init(settings: settings, data: try MNIST(dataDirectory: dataDirectory))
+  }
+
+  /// The task on images that are loaded already, of which at least 5,001 are for training.
+  init(settings: TrainingSettings, data: MNIST) {
+    self.settings = settings
+    self.data = data
+    var stream = RandomStream(seed: 0, name: "mnist/split")
+    split = stream.permutation(data.training.count)
+  }
+
+  /// The images that are trained on.
+  var trainingCount: Int { data.training.count - Self.validationCount }
+
+  /// The share of the largest class of the test set.
+  public var baseline: Baseline {
+    var counts = [Int](repeating: 0, count: MNIST.classes)
+    for label in data.test.labels { counts[Int(label)] += 1 }
+    return Baseline(Double(counts.max() ?? 0) / Double(data.test.count), "largest class")
+  }
+
+  /// The last batch of an epoch may be smaller.
+  public var stepsPerEpoch: Int? { (trainingCount - 1) / settings.batch + 1 }
+
+  /// Recurrent layers, and 10 classes from the last state.
+  public func makeModel(cell: Cell) -> RecurrentModel {
+    RecurrentModel(settings: settings, shape: Self.shape(settings), cell: cell)
+  }
+
+  /// The images of update `step`: each epoch has an order of its own, which depends on the seed and the epoch.
+  func batch(step: Int) -> [Int] {
+    let perEpoch = stepsPerEpoch ?? 1
+    let (epoch, place) = (step / perEpoch, step % perEpoch * settings.batch)
+    if order?.epoch != epoch {
+      var images = Array(split[..<trainingCount])
+      var stream = RandomStream(seed: settings.seed, name: "mnist/order", step: UInt64(epoch))
+      stream.shuffle(&images)
+      order = (epoch, images)
+    }
+    return Array(order?.images[place..<min(place + settings.batch, trainingCount)] ?? [])
+  }
+
+  /// The cross-entropy of a batch.
+  public func loss(
+    _ model: RecurrentModel, step: Int, context: ForwardContext, probe: TensorProbe?
+  ) -> Tensor {
+    let (x, classes) = data.training.sequences(batch(step: step))
+    return crossEntropy(model(x, context: context, probe: probe), classes: classes)
+  }
+
+  /// The accuracy and the cross-entropy of 5,000 validation or 10,000 test images.
+  public func evaluate(_ model: RecurrentModel, on part: Split) -> Evaluation {
+    let images = part == .test ? Array(0..<data.test.count) : Array(split[trainingCount...])
+    let set = part == .test ? data.test : data.training
+    var (sum, right, place) = (0.0, 0, 0)
+    while place < images.count {
+      let chunk = images[place..<min(place + Self.chunk, images.count)]
+      let (x, classes) = set.sequences(Array(chunk))
+      let logits = model(x)
+      sum += Double(crossEntropy(logits, classes: classes).item) * Double(chunk.count)
+      right += correctCount(logits, classes: classes)
+      place += chunk.count
+    }
+    let count = Double(images.count)
+    return Evaluation(Double(right) / count, extras: [sum / count])
+  }
+}

@@ -1,0 +1,51 @@
+import CellgateCells
+import CellgateTraining
+
+/// The tasks by name. A new one is a file of its own and a line here.
+public enum Tasks {
+  /// All of them.
+  public static var all: [any SequenceTask.Type] {
+    [
+      AddingTask.self,
+      CopyingTask.self,
+      SequentialMNISTTask.self,
+    ]
+  }
+
+  /// Their names.
+  public static var names: [String] { all.map { $0.name } }
+
+  /// The task of this name; throws `SettingsErrors` with the nearest names.
+  public static func named(_ name: String) throws(SettingsErrors) -> any SequenceTask.Type {
+    guard let task = all.first(where: { $0.name == name }) else {
+      throw SettingsErrors([.unknownName(option: "task", found: name, known: names)])
+    }
+    return task
+  }
+
+  /// The task that `settings` name, with its data. Throws `settings` or `data`.
+  public static func make(
+    _ settings: TrainingSettings, cells: [Cell] = Cell.all, data: DataDirectory = DataDirectory()
+  ) throws(TrainingError) -> any SequenceTask {
+    let type: any SequenceTask.Type
+    do throws(SettingsErrors) {
+      try settings.validate(tasks: all, cells: cells)
+      type = try named(settings.task)
+    } catch { throw .settings(error) }
+    do throws(TaskDataError) {
+      return try type.init(settings: settings, dataDirectory: data.path)
+    } catch { throw .data(error) }
+  }
+
+  /// What the best model of the run in a folder reaches on a split of its task's data, and the settings it was made
+  /// with. Throws `settings`, `data` or `run`.
+  public static func evaluate(
+    run path: String, on split: Split = .test, cells: [Cell] = Cell.all, data: DataDirectory = DataDirectory()
+  ) throws(TrainingError) -> (settings: TrainingSettings, evaluation: Evaluation) {
+    let settings: TrainingSettings
+    do throws(RunError) { settings = try RunDirectory.settings(of: path) } catch { throw .run(error) }
+    let task = try make(settings, cells: cells, data: data)
+    let cell = cells.first { $0.name == settings.cell }
+    return (settings, try RunDirectory.evaluate(path, task: task, cell: cell, on: split))
+  }
+}

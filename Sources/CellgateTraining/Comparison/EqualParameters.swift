@@ -1,0 +1,38 @@
+import CellgateCells
+
+/// Numbers to learn in a stack of recurrent layers, heads not counted.
+struct StackSize {
+  let inputSize: Int
+  let layers: Int
+  let bidirectional: Bool
+
+  /// The parameters of layers of `cell` with `hidden` units, in Double: no size overflows.
+  func parameters(_ cell: Cell, hidden: Int) -> Double {
+    let directions = bidirectional ? 2.0 : 1.0
+    func layer(_ input: Double) -> Double {
+      cell.parameters.reduce(0) { sum, parameter in
+        let columns: Double =
+          switch parameter.columns {
+          case .input: input
+          case .some: Double(hidden)
+          case nil: 1
+          }
+        return sum + Double(parameter.gates.count) * Double(hidden) * columns
+      }
+    }
+    let first = layer(Double(inputSize))
+    return directions * (first + Double(layers - 1) * layer(directions * Double(hidden)))
+  }
+
+  /// The most hidden units with which `cell` has no more parameters than `reference` with `hidden`; at least 1.
+  func hidden(of cell: Cell, matching reference: Cell, hidden: Int) -> Int {
+    let target = parameters(reference, hidden: hidden)
+    var (low, high) = (1, 2)
+    while parameters(cell, hidden: high) <= target { (low, high) = (high, 2 * high) }
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if parameters(cell, hidden: middle) <= target { low = middle } else { high = middle }
+    }
+    return low
+  }
+}

@@ -1,0 +1,109 @@
+import CellgateFormats
+import CellgateNN
+import CellgateTensor
+
+/// What a run needs to continue with the same bits, besides its settings.
+///
+/// Random numbers depend on the seed and the step alone, so the step is the position of every stream.
+struct Checkpoint {
+  /// Updates made.
+  var step = 0
+  /// Rows of `metrics.csv`.
+  var rows = 0
+  /// The sum of the losses since the last row, and of how many.
+  var lossSum = 0.0, lossCount = 0
+  /// The smoothed loss before its correction.
+  var smoothed = 0.0
+  /// The best validation result and its step; nil before the first evaluation.
+  var best: Best?
+  /// Evaluations since the best one.
+  var sinceBest = 0
+  /// The step of the first evaluation at which the task was solved.
+  var solvedStep: Int?
+  /// Seconds spent in updates, and in all.
+  var updateSeconds = 0.0, totalSeconds = 0.0
+
+  /// A validation result.
+  struct Best: Equatable {
+    var step: Int
+    var value: Double
+  }
+
+  static let format = "cellgate-checkpoint"
+  static let version = "1"
+
+  /// Writes everything as one file.
+  func write(
+    to path: String, parameters: ParameterSet, optimizer: any Optimizer, schedule: any Schedule
+  ) throws(RunError) {
+    var writer = Safetensors.Writer(metadata: metadata(optimizer, schedule))
+    for entry in parameters.entries {
+      writer.add("model." + entry.name, shape: entry.shape, floats: entry.parameter.value.scalars)
+    }
+    for (name, values) in optimizer.state {
+      writer.add("optimizer." + name, shape: [values.count], floats: values.scalars)
+    }
+    do throws(FileError) { try writer.write(to: path) } catch { throw .file(error) }
+  }
+
+  private func metadata(_ optimizer: any Optimizer, _ schedule: any Schedule) -> [String: String] {
+    var metadata = [
+      "format": Self.format, "format_version": Self.version, "step": "\(step)", "rows": "\(rows)",
+      "loss_sum": "\(lossSum)", "loss_count": "\(lossCount)", "smoothed_loss": "\(smoothed)",
+      "since_best": "\(sinceBest)", "update_seconds": "\(updateSeconds)",
+      "total_seconds": "\(totalSeconds)", "optimizer": type(of: optimizer).name,
+      "optimizer_step": "\(optimizer.stepCount)",
+    ]
+    if let best {
+      metadata["best_step"] = "\(best.step)"
+      metadata["best_value"] = "\(best.value)"
+    }
+    if let solvedStep { metadata["solved_step"] = "\(solvedStep)" }
+    for (name, value) in schedule.state { metadata["schedule." + name] = "\(value)" }
+    return metadata
+  }
+
+  /// Reads everything back. Nothing of the model, optimiser or schedule is changed when it throws.
+  init(
+    from path: String, parameters: ParameterSet, optimizer: any Optimizer, schedule: inout any Schedule
+  ) throws(RunError) {
+    let reader = try CheckpointReader(path)
+    try reader.require("format", Self.format)
+    try reader.require("format_version", Self.version)
+    try reader.require("optimizer", type(of: optimizer).name)
+    step = try reader.count("step")
+    rows = try reader.count("rows")
+    lossSum = try reader.number("loss_sum")
+    lossCount = try reader.count("loss_count")
+    smoothed = try reader.number("smoothed_loss")
+    sinceBest = try reader.count("since_best")
+    updateSeconds = try reader.number("update_seconds")
+    totalSeconds = try reader.number("total_seconds")
+    if reader.has("best_step") {
+      best = Best(step: try reader.count("best_step"), value: try reader.number("best_value"))
+    }
+    if reader.has("solved_step") { solvedStep = try reader.count("solved_step") }
+
+    var restored = schedule.state
+    for name in reader.names(prefix: "schedule.") { restored[name] = try reader.number("schedule." + name) }
+    var values: [Tensor] = []
+    for entry in parameters.entries {
+      values.append(try reader.tensor("model." + entry.name, shape: entry.shape))
+    }
+    var buffers: [String: Tensor] = [:]
+    for (name, buffer) in optimizer.state {
+      buffers[name] = try reader.tensor("optimizer." + name, shape: [buffer.count])
+    }
+    let updates = try reader.count("optimizer_step")
+    do throws(OptimizerError) {
+      try optimizer.restore(stepCount: updates, state: buffers)
+    } catch {
+      throw .badState(file: path, name: "optimizer", expected: "a saved state", found: error.description)
+    }
+    for (entry, value) in zip(parameters.entries, values) { entry.parameter.assign(value) }
+    schedule.state = restored
+  }
+
+  /// A run that has made no update.
+  init() {}
+}

@@ -1,0 +1,25 @@
+import CellgateCells
+
+extension RunDirectory {
+  /// What the best model of the run in a folder reaches on a split of `task`'s data. `task` is made from
+  /// `settings(of:)`, and `cell` looked up by them unless given. Throws `settings` or `run`.
+  public static func evaluate(
+    _ path: String, task: any SequenceTask, cell: Cell? = nil, on split: Split = .test
+  ) throws(TrainingError) -> Evaluation {
+    do throws(RunError) {
+      let settings = try settings(of: path)
+      let cells = cell.map { [$0] } ?? Cell.all
+      do throws(SettingsErrors) {
+        try settings.validate(tasks: [type(of: task)], cells: cells)
+      } catch {
+        throw .badConfig(file: configFile(path), reason: error.description)
+      }
+      guard let cell = cells.first(where: { $0.name == settings.cell }) else {
+        preconditionFailure("RunDirectory: valid settings name a cell")
+      }
+      let bound = task.bound(cell: cell)
+      _ = try ModelFile.read(modelFile(path), into: bound.model)
+      return bound.evaluate(split)
+    } catch { throw .run(error) }
+  }
+}

@@ -1,0 +1,85 @@
+import CellgateFormats
+import CellgateNN
+import Foundation
+
+/// The folder of one training run, held against other processes as long as this object lives.
+///
+///     config.json              the settings: what is needed to make the run again
+///     metrics.csv              a row for each evaluation
+///     model.safetensors        the best model, with what is needed to build it in its metadata
+///     checkpoint.safetensors   what is needed to continue
+///     result.json              what came out, once the run is complete
+///
+/// Each file is replaced whole or not at all.
+public final class RunDirectory {
+  /// The folder's path.
+  public let path: String
+  /// What the run was made with.
+  public let settings: TrainingSettings
+  private let lock: FolderLock
+
+  /// The path of `config.json`.
+  public var configFile: String { Self.configFile(path) }
+  /// The path of `metrics.csv`.
+  public var metricsFile: String { path + "/metrics.csv" }
+  /// The path of `model.safetensors`.
+  public var modelFile: String { Self.modelFile(path) }
+  /// The path of `checkpoint.safetensors`.
+  public var checkpointFile: String { path + "/checkpoint.safetensors" }
+  /// The path of `result.json`.
+  public var resultFile: String { path + "/result.json" }
+
+  /// Starts a run in a new or empty folder, whose parent must exist; throws `exists`, `parentMissing`,
+  /// `cannotCreate`, `inUse` or `file`.
+  public init(creating path: String, settings: TrainingSettings) throws(RunError) {
+    try FolderLock.makeFolder(path)
+    lock = try FolderLock(path)
+    self.path = path
+    self.settings = settings
+    // Between looking and locking another process may have started a run here.
+    guard !Self.exists(configFile) else { throw .exists(folder: path) }
+    do throws(FileError) {
+      try AtomicFile.write(settings.encoded(), to: configFile)
+    } catch { throw .file(error) }
+  }
+
+  /// Opens a run to continue it, with the settings that it was made with or else exactly `expected`; throws
+  /// `notARun`, `inUse`, `cannotCreate`, `badConfig` or `otherSettings`.
+  public init(resuming path: String, expecting expected: TrainingSettings? = nil) throws(RunError) {
+    let settings = try Self.settings(of: path)
+    lock = try FolderLock(path)
+    self.path = path
+    self.settings = settings
+    if let expected, let (name, own, other) = settings.firstDifference(from: expected) {
+      throw .otherSettings(folder: path, setting: name, expected: own, found: other)
+    }
+  }
+
+  /// The settings of the run in a folder, without opening it; throws `notARun` or `badConfig`.
+  public static func settings(of path: String) throws(RunError) -> TrainingSettings {
+    let file = configFile(path)
+    guard exists(file) else { throw .notARun(folder: path) }
+    return try TrainingSettings(decoding: read(file), file: file)
+  }
+
+  /// The result, when the run is complete; throws `badConfig` or `file`.
+  public func result() throws(RunError) -> TrainingResult? {
+    guard Self.exists(resultFile) else { return nil }
+    return try TrainingResult(decoding: Self.read(resultFile), file: resultFile)
+  }
+
+  /// Writes `result.json`.
+  func write(_ result: TrainingResult) throws(RunError) {
+    do throws(FileError) { try AtomicFile.write(result.encoded(), to: resultFile) } catch {
+      throw .file(error)
+    }
+  }
+
+  static func configFile(_ path: String) -> String { path + "/config.json" }
+  static func modelFile(_ path: String) -> String { path + "/model.safetensors" }
+  static func exists(_ file: String) -> Bool { FileManager.default.fileExists(atPath: file) }
+
+  private static func read(_ file: String) throws(RunError) -> Data {
+    do throws(FileError) { return Data(try InputFile(file).readAll()) } catch { throw .file(error) }
+  }
+}

@@ -1,0 +1,51 @@
+import CellgateFormats
+
+/// What is wrong with a run's folder, or with what lies in it.
+public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The folder that is to be made exists and is not empty.
+  case exists(folder: String)
+  /// The folder's parent does not exist.
+  case parentMissing(folder: String, parent: String)
+  /// The operating system refused to make the folder, or to write into it.
+  case cannotCreate(folder: String, reason: String)
+  /// The folder holds no run.
+  case notARun(folder: String)
+  /// Another process, or another run of this one, is using the folder.
+  case inUse(folder: String)
+  /// The run was made with other settings; `setting` is the first that differs, by name in `config.json`.
+  case otherSettings(folder: String, setting: String, expected: String, found: String)
+  /// A `config.json` or `result.json` can't be read.
+  case badConfig(file: String, reason: String)
+  /// A file of tensors is damaged.
+  case tensors(SafetensorsError)
+  /// A saved tensor has numbers that are NaN or infinite.
+  case notFinite(file: String, tensor: String)
+  /// What is saved beside the tensors is missing or wrong.
+  case badState(file: String, name: String, expected: String, found: String)
+  /// `metrics.csv` can't be continued.
+  case metrics(CSVError)
+  /// The operating system refused.
+  case file(FileError)
+
+  /// One line naming the folder or file, what was expected and what was found.
+  public var description: String {
+    switch self {
+    case .exists(let folder):
+      "\(folder): exists already; continue it with --resume or give another --out"
+    case .parentMissing(let folder, let parent): "\(folder): cannot create: \(parent): no such folder"
+    case .cannotCreate(let folder, let reason): "\(folder): cannot create: \(reason)"
+    case .notARun(let folder): "\(folder): not a run's folder: it has no config.json"
+    case .inUse(let folder): "\(folder): in use by another run"
+    case .otherSettings(let folder, let setting, let expected, let found):
+      "\(folder): made with other settings: \(setting): expected \(expected), found \(found)"
+    case .badConfig(let file, let reason): "\(file): \(reason)"
+    case .tensors(let error): error.description
+    case .notFinite(let file, let tensor):
+      "\(file): tensor '\(quotedName(tensor))': expected finite numbers, found NaN or infinity"
+    case .badState(let file, let name, let expected, let found):
+      "\(file): \(quotedName(name)): expected \(expected), found \(quotedName(found))"
+    case .metrics(let error): error.description
+    case .file(let error): error.description
+    }
+  }
+}

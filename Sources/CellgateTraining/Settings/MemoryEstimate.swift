@@ -1,0 +1,50 @@
+import CellgateCells
+import CellgateNN
+import Foundation
+
+/// How much memory training with given settings takes, roughly, before anything is allocated.
+///
+/// Computed in Double, which no size overflows: settings may be absurd.
+struct MemoryEstimate {
+  /// Bytes of parameters, gradients, the optimiser's state and the best model.
+  let parameters: Double
+  /// Bytes that one batch needs: what is saved for the backward pass and its gradients.
+  let batch: Double
+
+  /// All of it.
+  var bytes: Double { parameters + batch }
+
+  /// What the machine has, in bytes.
+  static var available: Double { Double(ProcessInfo.processInfo.physicalMemory) }
+
+  init(_ settings: TrainingSettings, cell: Cell, shape: SequenceShape) {
+    let directions = settings.bidirectional ? 2.0 : 1.0
+    let (hidden, layers) = (Double(settings.hidden), Double(settings.layers))
+    var (first, later, rows) = (0.0, 0.0, 0.0)
+    for parameter in cell.parameters {
+      let height = Double(parameter.gates.count) * hidden
+      switch parameter.columns {
+      case .input:
+        first += height * Double(shape.inputSize)
+        later += height * directions * hidden
+        rows += Double(parameter.gates.count)
+      case .some:
+        first += height * hidden
+        later += height * hidden
+      case nil:
+        first += height
+        later += height
+      }
+    }
+    let stack = directions * (first + (layers - 1) * later)
+    let head = directions * hidden * Double(shape.outputSize)
+    // Value, gradient, two buffers of the optimiser, the best value.
+    parameters = 5 * 4 * (stack + head)
+    // Per step and sequence each gate and state is saved, and has a gradient in the weight products behind the
+    // sweep; between layers and at the head there are outputs and their gradients.
+    let places = Double(shape.steps) * Double(settings.batch)
+    let units = directions * hidden * layers * (rows + 2 * Double(cell.states.count) + 2)
+    let ends = Double(shape.inputSize) + (shape.readsEveryStep ? 4 * Double(shape.outputSize) : 0)
+    batch = 4 * places * (units + ends)
+  }
+}

@@ -1,0 +1,164 @@
+import CellgateCells
+import CellgateNN
+import Foundation
+
+extension TrainingSettings {
+  /// All that is wrong with the settings, in their order; empty when a run can be made with them.
+  ///
+  /// `tasks` are the tasks there are; `cells` the cells. `available` is the machine's memory in bytes.
+  public func problems(
+    tasks: [any SequenceTask.Type], cells: [Cell] = Cell.all, available: Double? = nil
+  ) -> [SettingsError] {
+    var problems: [SettingsError] = []
+    let taskType = tasks.first { $0.name == task }
+    if taskType == nil {
+      problems.append(.unknownName(option: "task", found: task, known: tasks.map { $0.name }))
+    }
+    let cellType = cells.first { $0.name == cell }
+    if cellType == nil {
+      problems.append(.unknownName(option: "cell", found: cell, known: cells.map(\.name)))
+    }
+    if let taskType { problems += optionProblems(taskType) }
+    problems += sizeProblems(taskType) + optimizerProblems() + scheduleProblems()
+    if problems.isEmpty, let taskType, let cellType {
+      let available = available ?? MemoryEstimate.available
+      let needed = memory(taskType, cellType)
+      if needed > available {
+        let option = culprit(taskType) { $0.memory(taskType, cellType) <= available }
+        problems.append(.tooLarge(option: option, needed: needed, available: available))
+      }
+    }
+    return problems
+  }
+
+  /// Throws all that is wrong with the settings; see `problems(tasks:cells:available:)`.
+  public func validate(
+    tasks: [any SequenceTask.Type], cells: [Cell] = Cell.all
+  ) throws(SettingsErrors) {
+    let problems = problems(tasks: tasks, cells: cells)
+    if !problems.isEmpty { throw SettingsErrors(problems) }
+  }
+
+  private func memory(_ task: any SequenceTask.Type, _ cell: Cell) -> Double {
+    MemoryEstimate(self, cell: cell, shape: task.shape(self)).bytes
+  }
+
+  /// The first option that alone makes the settings too large: with the task's default in its place they fit.
+  private func culprit(_ task: any SequenceTask.Type, fits: (TrainingSettings) -> Bool) -> String {
+    let usual = task.defaults
+    func isEnough(_ change: (inout TrainingSettings) -> Void) -> Bool {
+      var settings = self
+      change(&settings)
+      return fits(settings)
+    }
+    if isEnough({ $0.hidden = usual.hidden }) { return "hidden" }
+    if isEnough({ $0.layers = usual.layers }) { return "layers" }
+    if isEnough({ $0.batch = usual.batch }) { return "batch" }
+    let option = task.options.first { option in
+      isEnough { $0.taskOptions[option.name] = usual.taskOptions[option.name] }
+    }
+    return option?.name ?? "hidden"
+  }
+
+  private func optionProblems(_ task: any SequenceTask.Type) -> [SettingsError] {
+    var problems: [SettingsError] = []
+    for (name, value) in taskOptions.sorted(by: { $0.key < $1.key }) {
+      guard let option = task.options.first(where: { $0.name == name }) else {
+        let known = task.options.map(\.name)
+        problems.append(.unknownName(option: "option of \(task.name)", found: name, known: known))
+        continue
+      }
+      if !option.range.contains(value) {
+        problems.append(
+          .outOfRange(
+            option: name, expected: "\(option.range.lowerBound) to \(option.range.upperBound)",
+            found: "\(value)"))
+      }
+    }
+    for option in task.options where taskOptions[option.name] == nil {
+      problems.append(.outOfRange(option: option.name, expected: "a value", found: "none"))
+    }
+    return problems
+  }
+
+  private func sizeProblems(_ task: (any SequenceTask.Type)?) -> [SettingsError] {
+    var problems: [SettingsError] = []
+    func require(_ option: String, _ value: Int?, in range: ClosedRange<Int>) {
+      guard let value, !range.contains(value) else { return }
+      let expected =
+        value < range.lowerBound
+        ? "\(range.lowerBound) or more" : "\(range.lowerBound) to \(range.upperBound)"
+      problems.append(.outOfRange(option: option, expected: expected, found: "\(value)"))
+    }
+    require("hidden", hidden, in: 1...Int.max)
+    require("layers", layers, in: 1...Int.max)
+    if !(dropout >= 0 && dropout < 1) {
+      problems.append(.outOfRange(option: "dropout", expected: "0 or more, below 1", found: "\(dropout)"))
+    } else if dropout > 0, layers == 1 {
+      problems.append(
+        .outOfRange(
+          option: "dropout", expected: "0 with a single layer (it acts between layers)", found: "\(dropout)"))
+    }
+    require("chrono-steps", chronoSteps, in: 3...1 << 40)
+    require("batch", batch, in: 1...Int.max)
+    require("steps", steps, in: 1...1 << 40)
+    require("epochs", epochs, in: 1...1 << 20)
+    switch (steps, epochs) {
+    case (nil, nil): problems.append(.outOfRange(option: "steps", expected: "steps or epochs", found: "none"))
+    case (_?, _?):
+      problems.append(.outOfRange(option: "epochs", expected: "either steps or epochs", found: "both"))
+    case (nil, let epochs?):
+      if let task, !task.hasEpochs {
+        problems.append(
+          .outOfRange(
+            option: "epochs", expected: "steps, as \(task.name) draws fresh data for every one",
+            found: "\(epochs)"))
+      }
+    default: break
+    }
+    require("evaluation-interval", evaluationInterval, in: 1...Int.max)
+    require("patience", patience, in: 1...Int.max)
+    return problems
+  }
+
+  private func optimizerProblems() -> [SettingsError] {
+    var problems: [SettingsError] = []
+    if !Optimizers.names.contains(optimizer) {
+      problems.append(.unknownName(option: "optimizer", found: optimizer, known: Optimizers.names))
+    }
+    do throws(OptimizerError) {
+      try optimizerSettings.validate()
+    } catch {
+      if case .badSetting(let name, let expected, let found) = error {
+        let option = name.replacingOccurrences(of: " ", with: "-")
+        problems.append(.outOfRange(option: option, expected: expected, found: found))
+      }
+    }
+    if let clipNorm, !(clipNorm > 0 && clipNorm.isFinite) {
+      problems.append(.outOfRange(option: "clip", expected: "above 0", found: "\(clipNorm)"))
+    }
+    if let clipValue, !(clipValue > 0 && clipValue.isFinite) {
+      problems.append(.outOfRange(option: "clip-value", expected: "above 0", found: "\(clipValue)"))
+    }
+    return problems
+  }
+
+  private func scheduleProblems() -> [SettingsError] {
+    var problems: [SettingsError] = []
+    func require(_ option: String, _ isValid: Bool, _ expected: String, _ found: String) {
+      if !isValid { problems.append(.outOfRange(option: option, expected: expected, found: found)) }
+    }
+    if !ScheduleSettings.names.contains(schedule.name) {
+      problems.append(
+        .unknownName(option: "schedule", found: schedule.name, known: ScheduleSettings.names))
+    }
+    require(
+      "warm-up", (0...1 << 40).contains(schedule.warmUpSteps), "0 or more", "\(schedule.warmUpSteps)")
+    require("schedule-every", schedule.every > 0, "1 or more", "\(schedule.every)")
+    require(
+      "schedule-factor", schedule.factor > 0 && schedule.factor < 1, "above 0, below 1", "\(schedule.factor)")
+    require("schedule-patience", schedule.patience >= 0, "0 or more", "\(schedule.patience)")
+    require("schedule-floor", schedule.floor >= 0 && schedule.floor <= 1, "0 to 1", "\(schedule.floor)")
+    return problems
+  }
+}

@@ -1,0 +1,143 @@
+import CellgateNN
+import Foundation
+
+/// Everything that a training run depends on besides the data: what is needed to make it again.
+///
+/// It is a run's `config.json`, with keys in snake case. Where the data lie and how many threads compute is no
+/// part of it: neither changes a result.
+public struct TrainingSettings: Codable, Equatable, Sendable {
+  /// The version of this layout, written to files.
+  public static let currentFormatVersion = 1
+
+  /// The layout that these settings were written in.
+  public var formatVersion = Self.currentFormatVersion
+  /// The task's name.
+  public var task: String
+  /// The task's own options, such as `length`, each with a whole number.
+  public var taskOptions: [String: Int]
+  /// The cell's name.
+  public var cell: String
+  /// Hidden units of each layer and direction, H.
+  public var hidden: Int
+  /// Layers, L.
+  public var layers = 1
+  /// Whether each layer runs in both directions.
+  public var bidirectional = false
+  /// The share of outputs dropped between layers while training, in [0, 1).
+  public var dropout: Float = 0
+  /// T of chrono initialisation (Tallec & Ollivier 2018, https://arxiv.org/abs/1804.11188); nil for the cells'
+  /// constants.
+  public var chronoSteps: Int?
+  /// Sequences in a batch, B.
+  public var batch: Int
+  /// Updates to make; nil when `epochs` is given.
+  public var steps: Int?
+  /// Passes through the training data; nil when `steps` is given.
+  public var epochs: Int?
+  /// The optimiser's name.
+  public var optimizer = "adam"
+  /// The optimiser's settings.
+  public var optimizerSettings = OptimizerSettings(learningRate: 0.001)
+  /// How the learning rate changes.
+  public var schedule = ScheduleSettings()
+  /// The largest norm of all gradients together; nil for no limit.
+  public var clipNorm: Double?
+  /// The largest magnitude of each gradient, applied before `clipNorm`; nil for no limit.
+  public var clipValue: Float?
+  /// What all random numbers depend on.
+  public var seed: UInt64 = 1
+  /// Updates between two evaluations on the validation data; nil for once an epoch, and every 100 updates
+  /// where there are no epochs.
+  public var evaluationInterval: Int?
+  /// Evaluations without improvement after which training ends early; nil for never.
+  public var patience: Int?
+
+  /// Settings with Adam at 1e-3 and no clipping.
+  public init(
+    task: String, taskOptions: [String: Int] = [:], cell: String = "lstm", hidden: Int, batch: Int,
+    steps: Int? = nil, epochs: Int? = nil
+  ) {
+    self.task = task
+    self.taskOptions = taskOptions
+    self.cell = cell
+    self.hidden = hidden
+    self.batch = batch
+    self.steps = steps
+    self.epochs = epochs
+  }
+
+  /// How the recurrent parameters start.
+  public var initialization: Recurrent.Initialization { .init(chronoSteps: chronoSteps) }
+
+  /// The settings as the bytes of `config.json`: equal settings give equal bytes.
+  public func encoded() -> Data {
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    // Only a number that is not finite can't be encoded, and validated settings have none.
+    guard let data = try? encoder.encode(self) else { return Data("{}\n".utf8) }
+    return data + Data("\n".utf8)
+  }
+
+  /// The settings in the bytes of a `config.json`; `file` is its name in errors. Throws `RunError.badConfig`.
+  public init(decoding data: Data, file: String) throws(RunError) {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    do {
+      self = try decoder.decode(Self.self, from: data)
+    } catch let error as DecodingError {
+      throw .badConfig(file: file, reason: Self.reason(error))
+    } catch {
+      throw .badConfig(file: file, reason: "not JSON")
+    }
+    guard formatVersion == Self.currentFormatVersion else {
+      throw .badConfig(
+        file: file, reason: "format_version: expected \(Self.currentFormatVersion), found \(formatVersion)")
+    }
+  }
+
+  private static func reason(_ error: DecodingError) -> String {
+    func name(_ path: [any CodingKey]) -> String {
+      path.map { snakeCase($0.stringValue) }.joined(separator: ".")
+    }
+    switch error {
+    case .keyNotFound(let key, let context):
+      return "\(name(context.codingPath + [key])): missing"
+    case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
+      return "\(name(context.codingPath)): expected a value of type \(type)"
+    case .dataCorrupted(let context):
+      let place = name(context.codingPath)
+      return place.isEmpty ? "not JSON" : "\(place): not a value of its type"
+    @unknown default:
+      return "not readable"
+    }
+  }
+
+  /// camelCase as snake_case.
+  static func snakeCase(_ name: String) -> String {
+    name.reduce(into: "") { $0 += $1.isUppercase ? "_" + $1.lowercased() : String($1) }
+  }
+
+  /// The first setting, by name in `config.json`, in which `other` differs, with both values.
+  func firstDifference(from other: TrainingSettings) -> (name: String, own: String, other: String)? {
+    let (own, others) = (flattened(), other.flattened())
+    for name in Set(own.keys).union(others.keys).sorted() where own[name] != others[name] {
+      return (name, own[name] ?? "none", others[name] ?? "none")
+    }
+    return nil
+  }
+
+  private func flattened() -> [String: String] {
+    guard let object = try? JSONSerialization.jsonObject(with: encoded()) else { return [:] }
+    var result: [String: String] = [:]
+    func collect(_ value: Any, _ name: String) {
+      if let values = value as? [String: Any] {
+        for (key, value) in values { collect(value, name.isEmpty ? key : "\(name).\(key)") }
+      } else {
+        result[name] = "\(value)"
+      }
+    }
+    collect(object, "")
+    return result
+  }
+}

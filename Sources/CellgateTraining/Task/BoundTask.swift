@@ -1,0 +1,23 @@
+import CellgateCells
+import CellgateNN
+import CellgateTensor
+
+/// A task and its model, with the model's type out of sight.
+struct BoundTask {
+  let model: any Module
+  let loss: (_ step: Int, _ context: ForwardContext, _ probe: TensorProbe?) -> Tensor
+  let evaluate: (Split) -> Evaluation
+  let isSolved: (Evaluation) -> Bool
+}
+
+extension SequenceTask {
+  /// This task with a new model of `cell`.
+  func bound(cell: Cell) -> BoundTask {
+    let model = makeModel(cell: cell)
+    return BoundTask(
+      model: model,
+      loss: { loss(model, step: $0, context: $1, probe: $2) },
+      evaluate: { split in withoutGradient { evaluate(model, on: split) } },
+      isSolved: { Self.solved.isMet(by: $0, of: Self.self) })
+  }
+}

@@ -1,0 +1,85 @@
+/// What a task is judged by.
+public struct Metric: Sendable, Equatable {
+  /// Whether small or large values are good.
+  public enum Direction: String, Sendable { case lower, higher }
+
+  /// The name, also in files: "mse".
+  public let name: String
+  /// Which values are better.
+  public let direction: Direction
+
+  /// A metric by name.
+  public init(_ name: String, better direction: Direction) {
+    self.name = name
+    self.direction = direction
+  }
+
+  /// Whether `value` is better than `other`; NaN is never.
+  public func isBetter(_ value: Double, than other: Double) -> Bool {
+    direction == .lower ? value < other : value > other
+  }
+}
+
+/// What a task's model reached on some split of the data.
+public struct Evaluation: Sendable, Equatable {
+  /// The task's metric.
+  public let value: Double
+  /// The task's extra metrics, in the order that the task names them.
+  public let extras: [Double]
+
+  /// A result; `extras` in the order of the task's `extraMetrics`.
+  public init(_ value: Double, extras: [Double] = []) {
+    self.value = value
+    self.extras = extras
+  }
+}
+
+/// What is reached without learning anything.
+public struct Baseline: Sendable, Equatable {
+  /// The metric's value.
+  public let value: Double
+  /// How it is reached: "constant 1".
+  public let label: String
+
+  /// A value and how it is reached.
+  public init(_ value: Double, _ label: String) {
+    self.value = value
+    self.label = label
+  }
+}
+
+/// When a task counts as solved: a metric, the task's own or an extra one, passes a threshold.
+public struct SolvedCriterion: Sendable, Equatable {
+  /// The metric that is looked at.
+  public let metric: Metric
+  /// The value that must be passed (below) or reached (above).
+  public let threshold: Double
+
+  /// Solved when `metric` is below `threshold`, or at least `threshold`, by its direction.
+  public init(_ metric: Metric, _ threshold: Double) {
+    self.metric = metric
+    self.threshold = threshold
+  }
+
+  /// "mse < 0.01".
+  public var description: String {
+    "\(metric.name) \(metric.direction == .lower ? "<" : "≥") \(threshold)"
+  }
+
+  /// Whether an evaluation of `task` meets it.
+  func isMet<Task: SequenceTask>(by evaluation: Evaluation, of task: Task.Type) -> Bool {
+    guard let value = evaluation.value(of: metric.name, task) else { return false }
+    return metric.direction == .lower ? value < threshold : value >= threshold
+  }
+}
+
+extension Evaluation {
+  /// The value of one of the task's metrics by name.
+  func value<Task: SequenceTask>(of name: String, _ task: Task.Type) -> Double? {
+    if name == task.metric.name { return value }
+    return task.extraMetrics.firstIndex { $0.name == name }.map { extras[$0] }
+  }
+}
+
+/// A part of a task's data.
+public enum Split: String, Sendable, CaseIterable { case validation, test }

@@ -1,0 +1,54 @@
+import CellgateCells
+import CellgateNN
+import CellgateTensor
+
+/// Recurrent layers and a linear head on the last state or on every step: the model of most tasks.
+///
+/// Its parameters are `recurrent.weight_ih_l0`, ..., `head.weight`, `head.bias`.
+public final class RecurrentModel: Module {
+  /// The layers.
+  public let recurrent: Recurrent
+  /// [.., D·H] to [.., outputs].
+  public let head: Linear
+  /// Whether the head reads each step, or the last one only.
+  public let readsEveryStep: Bool
+
+  /// A model of the sizes in `settings` and `shape`; its first values depend on the seed alone.
+  public init(settings: TrainingSettings, shape: SequenceShape, cell: Cell) {
+    let stream = RandomStream(seed: settings.seed, name: "initialization")
+    recurrent = Recurrent(
+      cell: cell, inputSize: shape.inputSize, hiddenSize: settings.hidden, layers: settings.layers,
+      bidirectional: settings.bidirectional, dropout: settings.dropout,
+      initialization: settings.initialization, stream: stream.child("recurrent"))
+    head = Linear(
+      inputSize: (settings.bidirectional ? 2 : 1) * settings.hidden, outputSize: shape.outputSize,
+      stream: stream.child("head"))
+    readsEveryStep = shape.readsEveryStep
+  }
+
+  /// `recurrent` and `head`.
+  public var members: [Member] { [.module("recurrent", recurrent), .module("head", head)] }
+
+  /// x [T, B, I] gives [B, outputs], or [T, B, outputs] when each step is read.
+  public func callAsFunction(
+    _ x: Tensor, context: ForwardContext = .inference(), probe: TensorProbe? = nil
+  ) -> Tensor {
+    probe?("input", "x", x)
+    let result = recurrent(x, context: context, wantsOutput: readsEveryStep)
+    if let probe { show(result, to: probe) }
+    let logits = head(readsEveryStep ? result.output ?? result.last : result.last)
+    probe?("head", "output", logits)
+    return logits
+  }
+
+  /// Each layer's final states, in which what is not finite stays, and the output.
+  private func show(_ result: Recurrent.Result, to probe: TensorProbe) {
+    for row in 0..<recurrent.layers * recurrent.directions {
+      let (layer, direction) = (row / recurrent.directions, row % recurrent.directions)
+      for (name, states) in zip(recurrent.cell.states, result.finalStates) {
+        probe("recurrent.l\(layer)\(direction == 1 ? "_reverse" : "")", name, states[row])
+      }
+    }
+    if let output = result.output { probe("recurrent", "output", output) }
+  }
+}

@@ -1,0 +1,108 @@
+import CellgateCells
+import CellgateNN
+import CellgateTensor
+
+/// Sees named tensors of a forward pass in the order in which they are computed.
+public typealias TensorProbe = (_ layer: String, _ tensor: String, _ value: Tensor) -> Void
+
+/// A task: its data, its model, its loss, its metric, and the settings that it is published with.
+///
+/// To add one, write a file with a type that conforms and name it in the registry `Tasks.all`.
+public protocol SequenceTask {
+  /// What is trained.
+  associatedtype Model: Module
+
+  /// The name on the command line and in files.
+  static var name: String { get }
+  /// One line that says what is to be learned.
+  static var summary: String { get }
+  /// The task's own options.
+  static var options: [TaskOption] { get }
+  /// The published settings.
+  static var defaults: TrainingSettings { get }
+  /// The settings that cells are compared under unless told otherwise.
+  static var comparisonDefaults: TrainingSettings { get }
+  /// What the best model is chosen and reported by.
+  static var metric: Metric { get }
+  /// What is reported besides.
+  static var extraMetrics: [Metric] { get }
+  /// When the task counts as solved, by the validation data.
+  static var solved: SolvedCriterion { get }
+  /// Whether the training data end, so that there are epochs.
+  static var hasEpochs: Bool { get }
+  /// The sizes of a batch under valid options, known before any data are loaded.
+  static func shape(_ settings: TrainingSettings) -> SequenceShape
+
+  /// The task with its data, from the data directory if it needs files. The settings must be valid.
+  init(settings: TrainingSettings, dataDirectory: String) throws(TaskDataError)
+
+  /// What is reached without learning anything.
+  var baseline: Baseline { get }
+  /// Updates in an epoch; nil without epochs.
+  var stepsPerEpoch: Int? { get }
+
+  /// A model with its first values, which depend on the seed alone.
+  func makeModel(cell: Cell) -> Model
+
+  /// The loss of the training batch of update `step`, of shape []. The batch depends on the seed and the step
+  /// alone. A `probe` is shown the input, each layer's output and the logits on the way.
+  func loss(_ model: Model, step: Int, context: ForwardContext, probe: TensorProbe?) -> Tensor
+
+  /// What the model reaches on fixed data, the same for every seed and cell.
+  func evaluate(_ model: Model, on split: Split) -> Evaluation
+}
+
+extension SequenceTask {
+  /// No options.
+  public static var options: [TaskOption] { [] }
+  /// The published settings.
+  public static var comparisonDefaults: TrainingSettings { defaults }
+  /// None.
+  public static var extraMetrics: [Metric] { [] }
+  /// Fresh data for every update.
+  public static var hasEpochs: Bool { false }
+  /// Fresh data for every update.
+  public var stepsPerEpoch: Int? { nil }
+
+  /// Updates of a whole run under `settings`, which must be valid.
+  public func totalSteps(_ settings: TrainingSettings) -> Int {
+    settings.steps ?? (settings.epochs ?? 0) * (stepsPerEpoch ?? 0)
+  }
+}
+
+/// The sizes of a task's batches.
+public struct SequenceShape: Sendable, Equatable {
+  /// T.
+  public let steps: Int
+  /// I.
+  public let inputSize: Int
+  /// The head's outputs.
+  public let outputSize: Int
+  /// Whether the head reads each step, or the last one only.
+  public let readsEveryStep: Bool
+
+  /// Sequences of `steps` × `inputSize` to `outputSize` numbers.
+  public init(steps: Int, inputSize: Int, outputSize: Int, readsEveryStep: Bool = false) {
+    self.steps = steps
+    self.inputSize = inputSize
+    self.outputSize = outputSize
+    self.readsEveryStep = readsEveryStep
+  }
+}
+
+/// An option of a task with a whole number.
+public struct TaskOption: Sendable, Equatable {
+  /// The name on the command line and in files.
+  public let name: String
+  /// One line for the help.
+  public let summary: String
+  /// The numbers allowed.
+  public let range: ClosedRange<Int>
+
+  /// An option, whose default stands in the task's `defaults`.
+  public init(_ name: String, _ summary: String, in range: ClosedRange<Int>) {
+    self.name = name
+    self.summary = summary
+    self.range = range
+  }
+}

@@ -1,0 +1,288 @@
+import CellgateCells
+import CellgateNN
+import CellgateTensor
+import Foundation
+
+/// Trains a task's model, and keeps what it reaches in a run's folder when it has one.
+///
+/// ```swift
+/// let settings = AddingTask.defaults
+/// let task = try AddingTask(settings: settings, dataDirectory: "")
+/// let folder = try RunDirectory(creating: "runs/adding", settings: settings)
+/// let trainer = try Trainer(task: task, settings: settings, directory: folder)
+/// let outcome = try trainer.run { event in print(event) }
+/// ```
+///
+/// A run that was interrupted and resumed ends with the same bits as one that never was.
+public final class Trainer {
+  /// What is trained under.
+  public let settings: TrainingSettings
+  /// Numbers that are learned.
+  public var parameterCount: Int { parameters.count }
+  /// Updates of the whole run.
+  public let steps: Int
+  /// Updates made so far.
+  public var step: Int { state.step }
+  /// The evaluations so far.
+  public var records: [MetricsRecord] { log.records }
+  /// The parameters as they are now.
+  public let parameters: ParameterSet
+
+  /// The longest time in seconds between two checkpoints, looked at after each update.
+  public var checkpointSeconds = 60.0
+  /// The most updates between two checkpoints; nil for no limit.
+  public var checkpointSteps: Int?
+
+  private let task: any SequenceTask
+  private let bound: BoundTask
+  private let directory: RunDirectory?
+  private let optimizer: any Optimizer
+  private let firstRate: Float
+  private var schedule: any Schedule
+  private var state = Checkpoint()
+  private var log: MetricsLog
+  private var bestValues: Tensor?
+  private var savedStep: Int?
+  private var lastSave = ContinuousClock.now
+  private var lastNorm = 0.0
+
+  /// A run of `task`, new or, when `directory` holds a checkpoint, continued. `cell` is looked up by the settings
+  /// unless given. Throws `settings` or `run`.
+  public init(
+    task: any SequenceTask, settings: TrainingSettings, cell: Cell? = nil, directory: RunDirectory? = nil
+  ) throws(TrainingError) {
+    let taskType = type(of: task)
+    let cells = cell.map { [$0] } ?? Cell.all
+    do throws(SettingsErrors) {
+      try settings.validate(tasks: [taskType], cells: cells)
+    } catch { throw .settings(error) }
+    guard let cell = cells.first(where: { $0.name == settings.cell }) else {
+      preconditionFailure("Trainer: valid settings name a cell")
+    }
+    self.task = task
+    self.settings = settings
+    self.directory = directory
+    steps = task.totalSteps(settings)
+    bound = task.bound(cell: cell)
+    parameters = ParameterSet(bound.model)
+    do throws(OptimizerError) {
+      optimizer = try Optimizers.make(
+        settings.optimizer, count: parameters.count, settings: settings.optimizerSettings)
+    } catch {
+      preconditionFailure("Trainer: valid settings give an optimizer: \(error)")
+    }
+    firstRate = optimizer.learningRate
+    schedule = settings.schedule.make(steps: steps)
+    let metrics = taskType.metricNames
+    do throws(RunError) {
+      if let directory, RunDirectory.exists(directory.checkpointFile) {
+        state = try Checkpoint(
+          from: directory.checkpointFile, parameters: parameters, optimizer: optimizer, schedule: &schedule)
+        log = try MetricsLog(continuing: directory.metricsFile, metrics: metrics, rows: state.rows)
+        savedStep = state.step
+        if state.best != nil { try readBest(directory.modelFile, cell: cell) }
+      } else {
+        log = try MetricsLog(creating: directory?.metricsFile, metrics: metrics)
+        try save()
+      }
+    } catch { throw .run(error) }
+  }
+
+  /// The best model's values. It may be ahead of the checkpoint, which then comes to the same model again.
+  private func readBest(_ path: String, cell: Cell) throws(RunError) {
+    let model = task.bound(cell: cell).model
+    let best = try ModelFile.read(path, into: model)
+    bestValues = ParameterSet(model).values
+    if let own = state.best, best.step > own.step { state.best = best }
+  }
+
+  // MARK: The run
+
+  /// Trains to the end, or until `shouldStop`, which is asked before each update, is true; then evaluates the
+  /// best model on the test data, once. Throws `diverged` or `run`.
+  public func run(
+    onEvent: (TrainingEvent) -> Void = { _ in }, shouldStop: () -> Bool = { false }
+  ) throws(TrainingError) -> TrainingOutcome {
+    do throws(RunError) {
+      if let result = try directory?.result() { return .completed(result) }
+    } catch { throw .run(error) }
+    onEvent(.started(step: state.step, steps: steps, parameters: parameters.count))
+    let interval = settings.evaluationInterval ?? task.stepsPerEpoch ?? 100
+    let began = (clock: ContinuousClock.now, step: state.step, total: state.totalSeconds)
+    defer { state.totalSeconds = began.total + began.clock.secondsSince }
+    while state.step < steps, !isOutOfPatience {
+      if shouldStop() {
+        state.totalSeconds = began.total + began.clock.secondsSince
+        try saveNow(onEvent)
+        return .interrupted(step: state.step)
+      }
+      let (loss, rate) = try update()
+      onEvent(.progress(progress(loss, rate, since: began.clock, step: began.step)))
+      if state.step % interval == 0 || state.step == steps { try evaluate(rate, onEvent) }
+      state.totalSeconds = began.total + began.clock.secondsSince
+      if isSaveDue { try saveNow(onEvent) }
+    }
+    try saveNow(onEvent)
+    return .completed(try finish(seconds: began.total + began.clock.secondsSince))
+  }
+
+  private var isOutOfPatience: Bool { settings.patience.map { state.sinceBest >= $0 } ?? false }
+
+  private var isSaveDue: Bool {
+    guard directory != nil, let savedStep else { return false }
+    if let checkpointSteps, state.step - savedStep >= checkpointSteps { return true }
+    return lastSave.secondsSince >= checkpointSeconds
+  }
+
+  /// Makes one update; returns its loss and learning rate.
+  private func update() throws(TrainingError) -> (loss: Double, rate: Double) {
+    let start = ContinuousClock.now
+    parameters.zeroGradients()
+    let loss = bound.loss(state.step, context(), nil)
+    let value = Double(loss.item)
+    guard value.isFinite else { throw diverged("loss", loss.item) }
+    loss.backward()
+    if let limit = settings.clipValue { parameters.clipGradients(value: limit) }
+    lastNorm = settings.clipNorm.map { parameters.clipGradients(norm: $0) } ?? parameters.gradientNorm()
+    guard lastNorm.isFinite else { throw diverged("gradient norm", Float(lastNorm)) }
+    optimizer.learningRate = Float(Double(firstRate) * schedule.factor(at: state.step))
+    optimizer.step(parameters)
+    state.step += 1
+    state.lossSum += value
+    state.lossCount += 1
+    state.smoothed = Self.smoothing * state.smoothed + (1 - Self.smoothing) * value
+    state.updateSeconds += start.secondsSince
+    // By its digits: 0.001 and not 0.0010000000474974513.
+    return (value, Double(optimizer.learningRate.description) ?? Double(optimizer.learningRate))
+  }
+
+  private static let smoothing = 0.98
+
+  private func context() -> ForwardContext {
+    .training(seed: settings.seed, step: UInt64(state.step))
+  }
+
+  private func progress(
+    _ loss: Double, _ rate: Double, since: ContinuousClock.Instant, step first: Int
+  ) -> TrainingProgress {
+    let perStep = since.secondsSince / Double(max(1, state.step - first))
+    return TrainingProgress(
+      step: state.step, steps: steps, loss: loss,
+      smoothedLoss: state.smoothed / (1 - pow(Self.smoothing, Double(state.step))), learningRate: rate,
+      gradientNorm: lastNorm, msPerStep: 1000 * state.updateSeconds / Double(state.step),
+      secondsLeft: perStep * Double(steps - state.step))
+  }
+
+  // MARK: Evaluation
+
+  private func evaluate(_ rate: Double, _ onEvent: (TrainingEvent) -> Void) throws(TrainingError) {
+    if let place = DivergenceSearch(task: bound, parameters: parameters).parameter() {
+      throw .diverged(divergence(step: state.step, place))
+    }
+    let evaluation = bound.evaluate(.validation)
+    let metric = type(of: task).metric
+    guard ([evaluation.value] + evaluation.extras).allSatisfy(\.isFinite) else {
+      let found = evaluation.value.isNaN ? "NaN" : "infinity"
+      throw .diverged(divergence(step: state.step, ("validation", metric.name, found)))
+    }
+    let record = MetricsRecord(
+      step: state.step, trainingLoss: state.lossSum / Double(max(1, state.lossCount)),
+      validation: evaluation, learningRate: rate, gradientNorm: lastNorm)
+    let isBest = state.best.map { metric.isBetter(evaluation.value, than: $0.value) } ?? true
+    let solved = bound.isSolved(evaluation)
+    do throws(RunError) {
+      if isBest { try keepBest(evaluation.value) } else { state.sinceBest += 1 }
+      try log.append(record)
+    } catch { throw .run(error) }
+    state.rows = log.records.count
+    (state.lossSum, state.lossCount) = (0, 0)
+    if solved, state.solvedStep == nil { state.solvedStep = state.step }
+    schedule.observe(metric.direction == .lower ? evaluation.value : -evaluation.value)
+    onEvent(.evaluated(record, isBest: isBest, solved: solved))
+  }
+
+  private func keepBest(_ value: Double) throws(RunError) {
+    let best = Checkpoint.Best(step: state.step, value: value)
+    if let directory {
+      try ModelFile.write(
+        to: directory.modelFile, parameters: parameters, settings: settings, best: best,
+        metric: type(of: task).metric.name)
+    }
+    state.best = best
+    state.sinceBest = 0
+    bestValues = parameters.values.copied()
+  }
+
+  /// Puts the best model in place of the last, and evaluates it on the test data.
+  private func finish(seconds: Double) throws(TrainingError) -> TrainingResult {
+    guard let best = state.best, let bestValues else {
+      preconditionFailure("Trainer: a run ends with an evaluation")
+    }
+    for entry in parameters.entries {
+      entry.parameter.assign(
+        Tensor(storage: bestValues.storage, offset: bestValues.offset + entry.offset, shape: entry.shape))
+    }
+    let test = bound.evaluate(.test)
+    let taskType = type(of: task)
+    let result = TrainingResult(
+      task: settings.task, cell: settings.cell, seed: settings.seed, hidden: settings.hidden,
+      parameters: parameters.count, metric: taskType.metric.name, value: test.value,
+      extras: taskType.named(test.extras), validationValue: best.value, bestStep: best.step,
+      solvedAtStep: state.solvedStep, steps: state.step, baseline: task.baseline.value, seconds: seconds,
+      msPerStep: 1000 * state.updateSeconds / Double(max(1, state.step)))
+    do throws(RunError) { try directory?.write(result) } catch { throw .run(error) }
+    return result
+  }
+
+  // MARK: Saving
+
+  private func saveNow(_ onEvent: (TrainingEvent) -> Void) throws(TrainingError) {
+    guard directory != nil, savedStep != state.step else { return }
+    if let place = DivergenceSearch(task: bound, parameters: parameters).parameter() {
+      throw .diverged(divergence(step: state.step, place))
+    }
+    do throws(RunError) { try save() } catch { throw .run(error) }
+    onEvent(.saved(step: state.step))
+  }
+
+  private func save() throws(RunError) {
+    guard let directory else { return }
+    try state.write(
+      to: directory.checkpointFile, parameters: parameters, optimizer: optimizer, schedule: schedule)
+    savedStep = state.step
+    lastSave = .now
+  }
+
+  // MARK: Divergence
+
+  /// The error of an update whose loss or gradient is not finite; `value` is what was seen.
+  private func diverged(_ seen: String, _ value: Float) -> TrainingError {
+    let search = DivergenceSearch(task: bound, parameters: parameters)
+    let place = search.first(step: state.step, context: context())
+    return .diverged(
+      divergence(step: state.step + 1, place ?? (seen, seen, value.isNaN ? "NaN" : "infinity")))
+  }
+
+  private func divergence(step: Int, _ place: DivergenceSearch.Place) -> Divergence {
+    Divergence(
+      step: step, layer: place.layer, tensor: place.tensor, found: place.found, savedStep: savedStep)
+  }
+}
+
+extension SequenceTask {
+  /// The names of the metric and the extra ones.
+  static var metricNames: [String] { [metric.name] + extraMetrics.map(\.name) }
+
+  /// Extra metrics by name.
+  static func named(_ extras: [Double]) -> [String: Double] {
+    Dictionary(uniqueKeysWithValues: zip(extraMetrics.map(\.name), extras))
+  }
+}
+
+extension ContinuousClock.Instant {
+  /// Seconds from this instant to now.
+  var secondsSince: Double {
+    let (seconds, attoseconds) = (ContinuousClock.now - self).components
+    return Double(seconds) + Double(attoseconds) * 1e-18
+  }
+}

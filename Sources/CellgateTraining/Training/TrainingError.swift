@@ -1,0 +1,42 @@
+/// Why a run could not begin or go on.
+public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The settings are wrong.
+  case settings(SettingsErrors)
+  /// The data are missing or wrong.
+  case data(TaskDataError)
+  /// The run's folder, or what lies in it, is wrong.
+  case run(RunError)
+  /// A number became NaN or infinite.
+  case diverged(Divergence)
+
+  /// One line.
+  public var description: String {
+    switch self {
+    case .settings(let errors): errors.description
+    case .data(let error): error.description
+    case .run(let error): error.description
+    case .diverged(let divergence): divergence.description
+    }
+  }
+}
+
+/// Where a number first became NaN or infinite.
+public struct Divergence: Equatable, Sendable, CustomStringConvertible {
+  /// The update, counted from 1, in whose course it happened.
+  public var step: Int
+  /// The layer by its dotted name, `input`, or `loss`.
+  public var layer: String
+  /// The tensor: a parameter, a state, an output, or `gradient of` a parameter.
+  public var tensor: String
+  /// "NaN" or "infinity".
+  public var found: String
+  /// The step of the last checkpoint, which stays; nil without a folder.
+  public var savedStep: Int?
+
+  /// One line.
+  public var description: String {
+    let place = layer == tensor ? layer : "layer '\(layer)', tensor '\(tensor)'"
+    let saved = savedStep.map { "; the checkpoint of step \($0) stays" } ?? ""
+    return "diverged at step \(step): \(place): found \(found)\(saved)"
+  }
+}

@@ -1,0 +1,39 @@
+/// What a run tells while it goes on.
+public enum TrainingEvent: Sendable, Equatable {
+  /// The run begins, or continues behind `step`.
+  case started(step: Int, steps: Int, parameters: Int)
+  /// An update was made.
+  case progress(TrainingProgress)
+  /// The model was evaluated on the validation data.
+  case evaluated(MetricsRecord, isBest: Bool, solved: Bool)
+  /// A checkpoint was written.
+  case saved(step: Int)
+}
+
+/// How far a run is.
+public struct TrainingProgress: Sendable, Equatable {
+  /// Updates made.
+  public var step: Int
+  /// Updates to make.
+  public var steps: Int
+  /// The last update's loss.
+  public var loss: Double
+  /// The losses' moving average, over about 50 updates.
+  public var smoothedLoss: Double
+  /// The last update's learning rate.
+  public var learningRate: Double
+  /// The norm of the last update's gradients, before clipping.
+  public var gradientNorm: Double
+  /// Milliseconds per update, over all updates.
+  public var msPerStep: Double
+  /// An estimate of the seconds left, evaluations included.
+  public var secondsLeft: Double
+}
+
+/// How a run ended.
+public enum TrainingOutcome: Sendable, Equatable {
+  /// All updates are made, and the best model is evaluated on the test data.
+  case completed(TrainingResult)
+  /// It was asked to stop behind `step`, and saved what it needs to continue.
+  case interrupted(step: Int)
+}

@@ -1,0 +1,56 @@
+import Foundation
+
+/// What came out of a complete run: its `result.json`, with keys in snake case.
+public struct TrainingResult: Codable, Equatable, Sendable {
+  /// The task's name.
+  public var task: String
+  /// The cell's name.
+  public var cell: String
+  /// The seed.
+  public var seed: UInt64
+  /// Hidden units.
+  public var hidden: Int
+  /// Numbers that were learned, in all of the model.
+  public var parameters: Int
+  /// The metric's name.
+  public var metric: String
+  /// The best model's metric on the test data.
+  public var value: Double
+  /// The extra metrics on the test data, by name.
+  public var extras: [String: Double]
+  /// The best model's metric on the validation data.
+  public var validationValue: Double
+  /// The step of the best model.
+  public var bestStep: Int
+  /// The first evaluation at which the task was solved; nil when it never was.
+  public var solvedAtStep: Int?
+  /// Updates made.
+  public var steps: Int
+  /// The metric's value without learning.
+  public var baseline: Double
+  /// Seconds in all, interruptions not counted.
+  public var seconds: Double
+  /// Milliseconds per update, evaluations not counted.
+  public var msPerStep: Double
+}
+
+extension TrainingResult {
+  /// As the bytes of `result.json`.
+  func encoded() -> Data {
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    guard let data = try? encoder.encode(self) else { preconditionFailure("a result is finite") }
+    return data + Data("\n".utf8)
+  }
+
+  init(decoding data: Data, file: String) throws(RunError) {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    do {
+      self = try decoder.decode(Self.self, from: data)
+    } catch {
+      throw .badConfig(file: file, reason: "not a run's result")
+    }
+  }
+}

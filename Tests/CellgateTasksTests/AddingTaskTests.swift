@@ -1,0 +1,122 @@
+import CellgateCells
+import CellgateNN
+import CellgateTensor
+import CellgateTraining
+import Foundation
+import Testing
+
+@testable import CellgateTasks
+
+@Suite("Adding")
+struct AddingTaskTests {
+  /// Small settings: T = 10, 8 units.
+  static func small(steps: Int = 12, length: Int = 10) -> TrainingSettings {
+    var settings = AddingTask.defaults
+    settings.taskOptions["length"] = length
+    settings.hidden = 8
+    settings.batch = 4
+    settings.steps = steps
+    settings.evaluationInterval = 4
+    return settings
+  }
+
+  @Test(
+    "One mark lies in each half, and the target is the sum of the marked values", arguments: [2, 3, 10, 11])
+  func samples(length: Int) {
+    let task = AddingTask(settings: Self.small(length: length))
+    var stream = RandomStream(seed: 3, name: "test")
+    let count = 64
+    let (x, target) = task.samples(count, from: &stream)
+    #expect(x.shape == [length, count, 2])
+    let values = x.scalars
+    for sample in 0..<count {
+      let marks = (0..<length).filter { values[2 * ($0 * count + sample) + 1] == 1 }
+      #expect(marks.count == 2)
+      #expect(marks[0] < length / 2 && marks[1] >= length / 2)
+      let sum = marks.reduce(Float(0)) { $0 + values[2 * ($1 * count + sample)] }
+      #expect(target.scalars[sample] == sum)
+    }
+    #expect((0..<length * count).allSatisfy { (0..<1).contains(values[2 * $0]) })
+  }
+
+  @Test("The constant 1 has the baseline's error")
+  func baseline() {
+    let task = AddingTask(settings: Self.small(length: 2))
+    var stream = RandomStream(seed: 0, name: "test")
+    let target = task.samples(20_000, from: &stream).target.scalars
+    let error = target.reduce(0.0) { $0 + pow(Double($1) - 1, 2) } / Double(target.count)
+    // The error's own standard deviation is 0.19 / √20,000 = 0.0013.
+    #expect(abs(error - task.baseline.value) < 0.006)
+  }
+
+  @Test("A batch depends on the seed and the step alone")
+  func batches() {
+    let settings = Self.small()
+    func loss(_ seed: UInt64, _ step: Int) -> Float {
+      var own = settings
+      own.seed = seed
+      let model = AddingTask(settings: settings).makeModel(cell: .lstm)
+      return AddingTask(settings: own).loss(model, step: step, context: .inference(), probe: nil).item
+    }
+    #expect(loss(1, 5) == loss(1, 5))
+    #expect(loss(1, 5) != loss(1, 6))
+    #expect(loss(1, 5) != loss(2, 5))
+  }
+
+  @Test("Training brings the error below the baseline")
+  func learns() throws {
+    var settings = Self.small(steps: 300, length: 4)
+    settings.batch = 32
+    settings.optimizerSettings.learningRate = 0.01
+    settings.evaluationInterval = 100
+    let trainer = try Trainer(task: AddingTask(settings: settings), settings: settings)
+    guard case .completed(let result) = try trainer.run() else {
+      Issue.record("not completed")
+      return
+    }
+    #expect(result.value < 0.05)
+    #expect(result.steps == 300 && result.metric == "mse")
+  }
+
+  @Test("A run that is interrupted and resumed ends with the same bits", arguments: ["adam", "rmsprop"])
+  func resume(optimizer: String) throws {
+    let scratch = try Scratch()
+    var settings = Self.small(steps: 12)
+    settings.optimizer = optimizer
+    settings.layers = 2
+    settings.dropout = 0.3
+    settings.schedule = ScheduleSettings(name: "plateau", warmUpSteps: 3)
+    let task = AddingTask(settings: settings)
+
+    let whole = try Trainer(
+      task: task, settings: settings,
+      directory: RunDirectory(creating: scratch.path + "/whole", settings: settings))
+    let wholeOutcome = try whole.run()
+
+    let path = scratch.path + "/parts"
+    for stop in [5, 9] {
+      let directory =
+        stop == 5
+        ? try RunDirectory(creating: path, settings: settings)
+        : try RunDirectory(resuming: path, expecting: settings)
+      let part = try Trainer(task: task, settings: settings, directory: directory)
+      #expect(try part.run(shouldStop: { part.step == stop }) == .interrupted(step: stop))
+    }
+    let last = try Trainer(task: task, settings: settings, directory: RunDirectory(resuming: path))
+    #expect(last.step == 9)
+    let outcome = try last.run()
+
+    guard case .completed(var a) = wholeOutcome, case .completed(var b) = outcome else {
+      Issue.record("not completed")
+      return
+    }
+    (a.seconds, a.msPerStep, b.seconds, b.msPerStep) = (0, 0, 0, 0)
+    #expect(a == b)
+    for name in ["metrics.csv", "model.safetensors", "config.json"] {
+      #expect(scratch.read("whole/\(name)") == scratch.read("parts/\(name)"), "\(name)")
+      #expect(scratch.read("whole/\(name)") != nil)
+    }
+    #expect(whole.parameters.values.scalars == last.parameters.values.scalars)
+    #expect(whole.records == last.records)
+  }
+}

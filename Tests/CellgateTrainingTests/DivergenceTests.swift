@@ -1,0 +1,95 @@
+import CellgateCells
+import CellgateNN
+import CellgateTensor
+import Foundation
+import Testing
+
+@testable import CellgateTraining
+
+@Suite("Divergence")
+struct DivergenceTests {
+  @Test("An absurd learning rate stops the run with the step and the tensor; the last good checkpoint stays")
+  func learningRate() throws {
+    let scratch = try Scratch()
+    var settings = MeanTask.defaults
+    settings.optimizerSettings.learningRate = 1e30
+    let directory = try RunDirectory(creating: scratch.file("run"), settings: settings)
+    let trainer = try Trainer(task: MeanTask(settings: settings), settings: settings, directory: directory)
+    let before = scratch.read("run/checkpoint.safetensors")
+    let expected = Divergence(step: 2, layer: "loss", tensor: "loss", found: "infinity", savedStep: 0)
+    #expect(throws: TrainingError.diverged(expected)) { _ = try trainer.run() }
+    #expect(
+      expected.description == "diverged at step 2: loss: found infinity; the checkpoint of step 0 stays")
+    #expect(scratch.read("run/checkpoint.safetensors") == before)
+    #expect(scratch.names("run").contains("result.json") == false)
+  }
+
+  /// The place found when one number of `parameter` is `value` in a model of two layers.
+  private func place(_ parameter: String, _ value: Float) throws -> DivergenceSearch.Place? {
+    var settings = MeanTask.defaults
+    settings.layers = 2
+    let bound = MeanTask(settings: settings).bound(cell: .lstm)
+    let parameters = ParameterSet(bound.model)
+    let target = try #require(parameters[parameter])
+    var values = target.value.scalars
+    values[0] = value
+    target.assign(Tensor(values, shape: target.shape))
+    return DivergenceSearch(task: bound, parameters: parameters)
+      .first(step: 0, context: .training(seed: 1, step: 0))
+  }
+
+  @Test("A parameter that is not finite is found before what it spoils")
+  func parameter() throws {
+    #expect(try #require(try place("recurrent.weight_hh_l1", .nan)) == ("recurrent", "weight_hh_l1", "NaN"))
+  }
+
+  @Test("An output that overflows is found in the head, and finite values are not complained of")
+  func head() throws {
+    #expect(try place("head.bias", 1) == nil)
+    #expect(try #require(try place("head.bias", 1e30)) == ("loss", "loss", "infinity"))
+  }
+
+  /// A task whose input, states or gradient become non-finite on request.
+  struct BrokenTask: SequenceTask {
+    enum Fault: Int { case input, gradient }
+    static let name = "broken"
+    static let summary = "a task that breaks"
+    static let options = [TaskOption("fault", "what breaks", in: 0...1)]
+    static let metric = Metric("mse", better: .lower)
+    static let solved = SolvedCriterion(metric, 0)
+    static var defaults: TrainingSettings {
+      TrainingSettings(task: name, taskOptions: ["fault": 0], hidden: 2, batch: 1, steps: 5)
+    }
+    static func shape(_ settings: TrainingSettings) -> SequenceShape {
+      SequenceShape(steps: 3, inputSize: 1, outputSize: 1)
+    }
+    let settings: TrainingSettings
+    let baseline = Baseline(1, "nothing")
+    init(settings: TrainingSettings, dataDirectory: String = "") { self.settings = settings }
+    func makeModel(cell: Cell) -> RecurrentModel {
+      RecurrentModel(settings: settings, shape: Self.shape(settings), cell: cell)
+    }
+    func loss(_ model: RecurrentModel, step: Int, context: ForwardContext, probe: TensorProbe?) -> Tensor {
+      let fault = Fault(rawValue: settings.taskOptions["fault"] ?? 0)
+      let isBroken = step == 3
+      let x = Tensor.full([3, 1, 1], isBroken && fault == .input ? .infinity : 0.5)
+      let loss = model(x, context: context, probe: probe).sum()
+      guard isBroken, fault == .gradient else { return loss }
+      return Operation.record("broken", inputs: [loss], outputs: [loss.copied()]) { _, _ in [Tensor(.nan)] }[
+        0]
+    }
+    func evaluate(_ model: RecurrentModel, on split: Split) -> Evaluation { Evaluation(1) }
+  }
+
+  @Test(
+    "A fault in the data or in the gradient is found where it first appears",
+    arguments: [(0, "input", "x", "infinity"), (1, "head", "gradient of bias", "NaN")])
+  func faults(fault: Int, layer: String, tensor: String, found: String) throws {
+    var settings = BrokenTask.defaults
+    settings.taskOptions["fault"] = fault
+    let trainer = try Trainer(task: BrokenTask(settings: settings), settings: settings)
+    let expected = Divergence(step: 4, layer: layer, tensor: tensor, found: found, savedStep: nil)
+    #expect(throws: TrainingError.diverged(expected)) { _ = try trainer.run() }
+    #expect(trainer.step == 3)
+  }
+}

@@ -1,0 +1,243 @@
+import CellgateCells
+import CellgateFormats
+import CellgateTensor
+import Foundation
+import Testing
+
+@testable import CellgateTraining
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Glibc
+#endif
+
+@Suite("Run directories")
+struct RunDirectoryTests {
+  let scratch: Scratch
+  let settings = MeanTask.defaults
+  var path: String { scratch.file("run") }
+
+  init() throws { scratch = try Scratch() }
+
+  /// Trains up to `stop` and lets go of the folder.
+  private func train(stop: Int = .max) throws {
+    let directory =
+      scratch.names("run").isEmpty
+      ? try RunDirectory(creating: path, settings: settings) : try RunDirectory(resuming: path)
+    let trainer = try Trainer(task: MeanTask(settings: settings), settings: settings, directory: directory)
+    _ = try trainer.run(shouldStop: { trainer.step == stop })
+  }
+
+  private func resumeError() throws -> RunError? {
+    let directory = try RunDirectory(resuming: path)
+    do throws(TrainingError) {
+      _ = try Trainer(task: MeanTask(settings: settings), settings: settings, directory: directory)
+    } catch {
+      if case .run(let error) = error { return error }
+    }
+    return nil
+  }
+
+  @Test("A complete run holds its five files and its lock, and no temporary")
+  func files() throws {
+    try train()
+    #expect(
+      scratch.names("run") == [
+        ".lock", "checkpoint.safetensors", "config.json", "metrics.csv", "model.safetensors", "result.json",
+      ])
+    let lines = String(decoding: try #require(scratch.read("run/metrics.csv")), as: UTF8.self).split(
+      separator: "\n")
+    #expect(lines.count == 4)
+    #expect(lines[0] == "step,training_loss,validation_mse,validation_error,learning_rate,gradient_norm")
+    #expect(lines.dropFirst().map { $0.split(separator: ",")[0] } == ["4", "8", "12"])
+  }
+
+  @Test("A run's best model is evaluated as at its end, and its file tells how to build it")
+  func evaluation() throws {
+    try train()
+    let directory = try RunDirectory(resuming: path)
+    let result = try #require(try directory.result())
+    let again = try RunDirectory.evaluate(path, task: MeanTask(settings: settings))
+    #expect(again.value == result.value)
+    #expect(again.extras == [result.extras["error"] ?? .nan])
+    #expect(try ModelFile.settings(of: directory.modelFile) == settings)
+    let validation = try RunDirectory.evaluate(path, task: MeanTask(settings: settings), on: .validation)
+    #expect(validation.value == result.validationValue)
+  }
+
+  @Test("A folder that exists is not overwritten")
+  func exists() throws {
+    try train(stop: 2)
+    let before = scratch.read("run/checkpoint.safetensors")
+    #expect(throws: RunError.exists(folder: path)) { try RunDirectory(creating: path, settings: settings) }
+    #expect(scratch.read("run/checkpoint.safetensors") == before)
+    try scratch.write([1], as: "plain")
+    #expect(throws: RunError.exists(folder: scratch.file("plain"))) {
+      try RunDirectory(creating: scratch.file("plain"), settings: settings)
+    }
+  }
+
+  @Test("An empty folder is taken, one with a foreign file is not")
+  func emptyFolder() throws {
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    _ = try RunDirectory(creating: path, settings: settings)
+    let other = scratch.file("other")
+    try FileManager.default.createDirectory(atPath: other, withIntermediateDirectories: false)
+    try scratch.write([1], as: "other/a")
+    #expect(throws: RunError.exists(folder: other)) { try RunDirectory(creating: other, settings: settings) }
+    #expect(scratch.names("other") == ["a"])
+  }
+
+  @Test("A missing parent is named, and not made")
+  func parent() {
+    let inner = scratch.file("missing/run")
+    #expect(throws: RunError.parentMissing(folder: inner, parent: scratch.file("missing"))) {
+      try RunDirectory(creating: inner, settings: settings)
+    }
+    #expect(scratch.names("") == [])
+  }
+
+  @Test(
+    "A read-only parent is named with the system's reason",
+    .enabled(if: getuid() != 0, "root may write anywhere"))
+  func readOnly() throws {
+    try #require(unsafe chmod(scratch.path, 0o555) == 0)
+    defer { _ = unsafe chmod(scratch.path, 0o755) }
+    #expect(throws: RunError.cannotCreate(folder: path, reason: systemReason(EACCES))) {
+      try RunDirectory(creating: path, settings: settings)
+    }
+  }
+
+  @Test("A folder in use is refused, and free again when its holder is gone")
+  func inUse() throws {
+    var holder: RunDirectory? = try RunDirectory(creating: path, settings: settings)
+    #expect(holder != nil)
+    #expect(throws: RunError.inUse(folder: path)) { try RunDirectory(resuming: path) }
+    holder = nil
+    _ = try RunDirectory(resuming: path)
+  }
+
+  @Test("A run that was made with other settings names the first that differs")
+  func otherSettings() throws {
+    try train(stop: 2)
+    var other = settings
+    other.batch = 7
+    #expect(
+      throws: RunError.otherSettings(folder: path, setting: "batch", expected: "6", found: "7")
+    ) { try RunDirectory(resuming: path, expecting: other) }
+  }
+
+  @Test("A folder without a run can't be continued or evaluated")
+  func notARun() {
+    #expect(throws: RunError.notARun(folder: path)) { try RunDirectory(resuming: path) }
+    #expect(throws: TrainingError.run(.notARun(folder: path))) {
+      try RunDirectory.evaluate(path, task: MeanTask(settings: settings))
+    }
+  }
+
+  @Test("A truncated checkpoint names the file and the tensor, and changes nothing")
+  func truncated() throws {
+    try train(stop: 5)
+    let bytes = try #require(scratch.read("run/checkpoint.safetensors"))
+    try scratch.write(Array(bytes.dropLast(7)), as: "run/checkpoint.safetensors")
+    let error = try #require(try resumeError())
+    guard case .tensors(.outOfBounds(let file, let tensor, _, _)) = error else {
+      Issue.record("\(error)")
+      return
+    }
+    #expect(file == path + "/checkpoint.safetensors")
+    #expect(tensor.hasPrefix("optimizer."))
+    #expect(scratch.read("run/checkpoint.safetensors") == Array(bytes.dropLast(7)))
+  }
+
+  @Test("An empty checkpoint and one without state are refused")
+  func emptyCheckpoint() throws {
+    try train(stop: 5)
+    let file = path + "/checkpoint.safetensors"
+    try scratch.write([], as: "run/checkpoint.safetensors")
+    #expect(try resumeError() == .tensors(.tooShort(file: file, bytes: 0)))
+    try Safetensors.Writer(metadata: ["format": "x"]).write(to: file)
+    #expect(
+      try resumeError() == .badState(file: file, name: "format", expected: "cellgate-checkpoint", found: "x"))
+  }
+
+  @Test("A tensor of another shape, and one with NaN, are named")
+  func badTensors() throws {
+    try train(stop: 5)
+    let file = path + "/checkpoint.safetensors"
+    try rewrite(file) { $0 == "model.head.bias" ? [0, 0] : $1 }
+    #expect(
+      try resumeError()
+        == .tensors(.wrongShape(file: file, tensor: "model.head.bias", expected: [1], found: [2])))
+    try rewrite(file) { $0 == "model.head.bias" ? [.nan] : $1 }
+    #expect(try resumeError() == .notFinite(file: file, tensor: "model.head.bias"))
+  }
+
+  /// Writes a file of tensors again, with other numbers in some.
+  private func rewrite(_ file: String, _ change: (String, [Float]) -> [Float]) throws {
+    let old = try Safetensors(path: file)
+    var writer = Safetensors.Writer(metadata: old.metadata)
+    for info in old.tensors {
+      let values = try old.floats(info.name)
+      let changed = change(info.name, values)
+      writer.add(
+        info.name, shape: changed.count == values.count ? info.shape : [changed.count], floats: changed)
+    }
+    try writer.write(to: file)
+  }
+
+  @Test("A metrics file with fewer rows than the checkpoint, or another header, is refused")
+  func badMetrics() throws {
+    try train(stop: 9)
+    let file = path + "/metrics.csv"
+    let text = String(decoding: try #require(scratch.read("run/metrics.csv")), as: UTF8.self)
+    let lines = text.split(separator: "\n")
+    try scratch.write(Array((lines[0] + "\n" + lines[1] + "\n").utf8), as: "run/metrics.csv")
+    #expect(try resumeError() == .metrics(.missingRows(file: file, expected: 2, found: 1)))
+    try scratch.write(Array("a,b\n".utf8), as: "run/metrics.csv")
+    guard case .metrics(.wrongHeader) = try resumeError() else {
+      Issue.record("no wrong header")
+      return
+    }
+  }
+
+  @Test("Rows behind the checkpoint are cut off on resume")
+  func rowsBehind() throws {
+    try train(stop: 6)
+    let good = try #require(scratch.read("run/metrics.csv"))
+    try scratch.write(good + Array("8,1,2,3,4,5\n9,".utf8), as: "run/metrics.csv")
+    #expect(try resumeError() == nil)
+    #expect(scratch.read("run/metrics.csv") == good)
+  }
+
+  @Test("A disk that gets full stops the run with the file's name; what was saved before stays whole")
+  func fullDisk() async {
+    await #expect(processExitsWith: .success) {
+      let scratch = try Scratch()
+      var settings = MeanTask.defaults
+      settings.hidden = 64
+      let path = scratch.file("run")
+      let trainer = try Trainer(
+        task: MeanTask(settings: settings), settings: settings,
+        directory: RunDirectory(creating: path, settings: settings))
+      let before = scratch.read("run/checkpoint.safetensors")
+      _ = signal(SIGXFSZ, SIG_IGN)
+      #if canImport(Glibc)
+        let resource = __rlimit_resource_t(RLIMIT_FSIZE.rawValue)
+      #else
+        let resource = RLIMIT_FSIZE
+      #endif
+      var limit = rlimit(rlim_cur: 8192, rlim_max: 8192)
+      try #require(unsafe setrlimit(resource, &limit) == 0)
+      let model = path + "/model.safetensors"
+      #expect(
+        throws: TrainingError.run(.file(.cannotWrite(file: model, reason: systemReason(EFBIG))))
+      ) { _ = try trainer.run() }
+      #expect(scratch.read("run/checkpoint.safetensors") == before)
+      #expect(scratch.names("run") == [".lock", "checkpoint.safetensors", "config.json", "metrics.csv"])
+    }
+  }
+}

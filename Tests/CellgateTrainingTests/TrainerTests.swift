@@ -1,0 +1,188 @@
+import CellgateCells
+import CellgateNN
+import CellgateTensor
+import Foundation
+import Testing
+
+@testable import CellgateTraining
+
+@Suite("Trainer")
+struct TrainerTests {
+  private func trainer(
+    _ directory: RunDirectory? = nil, _ change: (inout TrainingSettings) -> Void = { _ in }
+  ) throws -> Trainer {
+    var settings = MeanTask.defaults
+    change(&settings)
+    return try Trainer(task: MeanTask(settings: settings), settings: settings, directory: directory)
+  }
+
+  @Test("A run without a folder tells its beginning, each update and each evaluation, and its result")
+  func events() throws {
+    let trainer = try trainer()
+    var events: [TrainingEvent] = []
+    let outcome = try trainer.run { events.append($0) }
+    #expect(events.first == .started(step: 0, steps: 12, parameters: trainer.parameterCount))
+    let steps = events.compactMap { event -> Int? in
+      if case .progress(let progress) = event { progress.step } else { nil }
+    }
+    #expect(steps == Array(1...12))
+    #expect(trainer.records.map(\.step) == [4, 8, 12])
+    #expect(trainer.records.map(\.learningRate) == [0.001, 0.001, 0.001])
+    guard case .completed(let result) = outcome else {
+      Issue.record("not completed")
+      return
+    }
+    let best = try #require(trainer.records.map(\.validation.value).min())
+    #expect(result.validationValue == best)
+    #expect(result.parameters == 4 * (4 + 16 + 4) + 5)
+    #expect(result.extras["error"] == result.value.squareRoot())
+    #expect(result.steps == 12 && result.seed == 1 && result.baseline == 1.0 / 60)
+  }
+
+  @Test("The training loss of a row is the mean since the last one")
+  func trainingLoss() throws {
+    let trainer = try trainer()
+    var losses: [Double] = []
+    _ = try trainer.run {
+      if case .progress(let progress) = $0 { losses.append(progress.loss) }
+    }
+    for (index, record) in trainer.records.enumerated() {
+      let mean = losses[(4 * index)..<(4 * index + 4)].reduce(0, +) / 4
+      #expect(record.trainingLoss == mean)
+    }
+  }
+
+  @Test("The test data score the best model, not the last")
+  func bestModel() throws {
+    // A rate so high that the error goes up and down.
+    let trainer = try trainer {
+      $0.optimizer = "sgd"
+      $0.optimizerSettings.learningRate = 1.5
+      $0.clipNorm = nil
+      $0.evaluationInterval = 1
+      $0.steps = 40
+    }
+    guard case .completed(let result) = try trainer.run() else {
+      Issue.record("not completed")
+      return
+    }
+    let values = trainer.records.map(\.validation.value)
+    #expect(result.validationValue == values.min())
+    #expect(values.firstIndex(of: result.validationValue).map { $0 + 1 } == result.bestStep)
+    #expect(result.bestStep < 40)
+    // The model now holds the best values: its validation result is the best one.
+    let again = MeanTask(settings: trainer.settings)
+    let model = again.makeModel(cell: .lstm)
+    for (name, parameter) in model.namedParameters() {
+      if let value = trainer.parameters[name]?.value { parameter.assign(value) }
+    }
+    #expect(again.evaluate(model, on: .validation).value == result.validationValue)
+  }
+
+  @Test("Patience ends a run that no longer improves, also when it was resumed in between")
+  func patience() throws {
+    func change(_ settings: inout TrainingSettings) {
+      settings.optimizer = "sgd"
+      settings.optimizerSettings.learningRate = 3
+      settings.clipNorm = nil
+      settings.evaluationInterval = 1
+      settings.steps = 200
+      settings.patience = 5
+    }
+    let scratch = try Scratch()
+    let whole = try trainer(nil, change)
+    _ = try whole.run()
+    let last = try #require(whole.records.last?.step)
+    #expect(last < 200)
+    var settings = MeanTask.defaults
+    change(&settings)
+    let path = scratch.file("run")
+    try start(path, settings, stop: last - 2)
+    try finish(path, at: last)
+  }
+
+  /// Trains up to a step and lets go of the folder.
+  private func start(_ path: String, _ settings: TrainingSettings, stop: Int) throws {
+    let trainer = try Trainer(
+      task: MeanTask(settings: settings), settings: settings,
+      directory: RunDirectory(creating: path, settings: settings))
+    #expect(try trainer.run(shouldStop: { trainer.step == stop }) == .interrupted(step: stop))
+  }
+
+  /// Resumes a run and expects it to end at a step.
+  private func finish(_ path: String, at last: Int) throws {
+    let directory = try RunDirectory(resuming: path)
+    let trainer = try Trainer(
+      task: MeanTask(settings: directory.settings), settings: directory.settings, directory: directory)
+    _ = try trainer.run()
+    #expect(trainer.step == last)
+  }
+
+  @Test("Settings that are wrong are thrown all together")
+  func wrongSettings() throws {
+    let errors = SettingsErrors([
+      .outOfRange(option: "hidden", expected: "1 or more", found: "0"),
+      .outOfRange(option: "batch", expected: "1 or more", found: "-3"),
+    ])
+    #expect(throws: TrainingError.settings(errors)) {
+      try trainer {
+        $0.hidden = 0
+        $0.batch = -3
+      }
+    }
+  }
+
+  @Test("Checkpoints come at the interval asked for, and at the end")
+  func checkpoints() throws {
+    let scratch = try Scratch()
+    let settings = MeanTask.defaults
+    let trainer = try trainer(RunDirectory(creating: scratch.file("run"), settings: settings))
+    trainer.checkpointSteps = 5
+    var saved: [Int] = []
+    _ = try trainer.run { if case .saved(let step) = $0 { saved.append(step) } }
+    #expect(saved == [5, 10, 12])
+  }
+
+  @Test("A killed run continues from its last checkpoint with the same bits")
+  func killed() throws {
+    let scratch = try Scratch()
+    var settings = MeanTask.defaults
+    settings.evaluationInterval = 2
+    let whole = try Trainer(
+      task: MeanTask(settings: settings), settings: settings,
+      directory: RunDirectory(creating: scratch.file("whole"), settings: settings))
+    _ = try whole.run()
+    // What is on the disk at step 7 is a checkpoint of step 5 and the rows and best model of step 6.
+    let path = scratch.file("parts")
+    let part = try Trainer(
+      task: MeanTask(settings: settings), settings: settings,
+      directory: RunDirectory(creating: path, settings: settings))
+    part.checkpointSteps = 5
+    let copy = scratch.file("copy")
+    _ = try part.run { event in
+      if case .progress(let progress) = event, progress.step == 7 {
+        try? FileManager.default.copyItem(atPath: path, toPath: copy)
+      }
+    }
+    let again = try Trainer(
+      task: MeanTask(settings: settings), settings: settings, directory: RunDirectory(resuming: copy))
+    #expect(again.step == 5)
+    _ = try again.run()
+    #expect(again.parameters.values.scalars == whole.parameters.values.scalars)
+    for name in ["metrics.csv", "model.safetensors"] {
+      #expect(scratch.read("copy/\(name)") == scratch.read("whole/\(name)"), "\(name)")
+    }
+  }
+
+  @Test("A complete run that is resumed gives its result again and changes nothing")
+  func complete() throws {
+    let scratch = try Scratch()
+    let settings = MeanTask.defaults
+    let path = scratch.file("run")
+    let first = try trainer(RunDirectory(creating: path, settings: settings)).run()
+    let before = scratch.read("run/checkpoint.safetensors")
+    let second = try trainer(RunDirectory(resuming: path)).run()
+    #expect(first == second)
+    #expect(scratch.read("run/checkpoint.safetensors") == before)
+  }
+}

@@ -1,0 +1,162 @@
+import CellgateCells
+import CellgateNN
+import Foundation
+import Testing
+
+@testable import CellgateTraining
+
+@Suite("Training settings")
+struct TrainingSettingsTests {
+  private func problems(_ change: (inout TrainingSettings) -> Void) -> [SettingsError] {
+    var settings = MeanTask.defaults
+    change(&settings)
+    return settings.problems(tasks: [MeanTask.self])
+  }
+
+  @Test("Settings come back from their file, whatever they are")
+  func roundTrip() throws {
+    var settings = MeanTask.defaults
+    #expect(try TrainingSettings(decoding: settings.encoded(), file: "f") == settings)
+    settings.epochs = 3
+    settings.steps = nil
+    settings.seed = .max
+    settings.clipValue = 0.3
+    settings.clipNorm = nil
+    settings.chronoSteps = 100
+    settings.patience = 4
+    settings.schedule = ScheduleSettings(name: "cosine", warmUpSteps: 7)
+    settings.optimizerSettings.learningRate = 0.1
+    #expect(try TrainingSettings(decoding: settings.encoded(), file: "f") == settings)
+    let text = String(decoding: settings.encoded(), as: UTF8.self)
+    #expect(text.contains("\"chrono_steps\" : 100"))
+    #expect(text.contains("\"learning_rate\" : 0.1,"))
+  }
+
+  @Test("A file that is not JSON, lacks a key or is of another version is named with the key")
+  func badFiles() {
+    func reason(_ text: String) -> RunError? {
+      do throws(RunError) {
+        _ = try TrainingSettings(decoding: Data(text.utf8), file: "f")
+        return nil
+      } catch { return error }
+    }
+    #expect(reason("{") == .badConfig(file: "f", reason: "not JSON"))
+    let good = String(decoding: MeanTask.defaults.encoded(), as: UTF8.self)
+    let without = good.replacingOccurrences(of: "\"hidden\" : 4,", with: "")
+    #expect(reason(without) == .badConfig(file: "f", reason: "hidden: missing"))
+    let wrong = good.replacingOccurrences(of: "\"hidden\" : 4", with: "\"hidden\" : \"x\"")
+    #expect(reason(wrong) == .badConfig(file: "f", reason: "hidden: expected a value of type Int"))
+    let nested = good.replacingOccurrences(of: "\"warm_up_steps\" : 0", with: "\"warm_up_steps\" : \"x\"")
+    #expect(
+      reason(nested) == .badConfig(file: "f", reason: "schedule.warm_up_steps: expected a value of type Int"))
+    let newer = good.replacingOccurrences(of: "\"format_version\" : 1", with: "\"format_version\" : 2")
+    #expect(reason(newer) == .badConfig(file: "f", reason: "format_version: expected 1, found 2"))
+  }
+
+  @Test("The published settings are valid")
+  func valid() {
+    #expect(problems { _ in } == [])
+  }
+
+  @Test("All errors are told together, each with its option")
+  func together() {
+    let found = problems {
+      $0.task = "maen"
+      $0.cell = "ltsm"
+      $0.hidden = 0
+      $0.layers = -1
+      $0.dropout = 1
+      $0.batch = 0
+      $0.steps = nil
+      $0.optimizer = "adm"
+      $0.optimizerSettings.learningRate = -1
+      $0.clipNorm = 0
+      $0.clipValue = .nan
+      $0.evaluationInterval = 0
+      $0.schedule.name = "cosin"
+      $0.schedule.factor = 1
+    }
+    #expect(
+      found.map(\.option) == [
+        "task", "cell", "hidden", "layers", "dropout", "batch", "steps", "evaluation-interval", "optimizer",
+        "learning-rate", "clip", "clip-value", "schedule", "schedule-factor",
+      ])
+    #expect(found.first == .unknownName(option: "task", found: "maen", nearest: ["mean"], known: ["mean"]))
+    #expect(found[1].description.contains("did you mean lstm"))
+    #expect(found[2] == .outOfRange(option: "hidden", expected: "1 or more", found: "0"))
+    #expect(found[2].description == "hidden: expected 1 or more, found 0")
+  }
+
+  @Test("A task's own options are checked by name and range")
+  func taskOptions() {
+    #expect(
+      problems { $0.taskOptions = ["lenght": 3, "length": 0] } == [
+        .unknownName(option: "option of mean", found: "lenght", nearest: ["length"], known: ["length"]),
+        .outOfRange(option: "length", expected: "1 to 1000000", found: "0"),
+      ])
+    #expect(
+      problems { $0.taskOptions = [:] } == [.outOfRange(option: "length", expected: "a value", found: "none")]
+    )
+  }
+
+  @Test("Epochs of endless data, and steps and epochs together, are refused")
+  func epochs() {
+    #expect(
+      problems {
+        $0.steps = nil
+        $0.epochs = 2
+      }.map(\.option) == ["epochs"])
+    #expect(problems { $0.epochs = 2 }.map(\.option) == ["epochs"])
+  }
+
+  @Test(
+    "Absurd sizes are refused with the memory they would need, and overflow nothing",
+    arguments: [Int.max, 1 << 40, 1 << 20])
+  func absurd(size: Int) {
+    let hidden = problems { $0.hidden = size }
+    guard case .tooLarge("hidden", let needed, let available) = hidden.first else {
+      Issue.record("\(hidden)")
+      return
+    }
+    // An LSTM has more than 4 · H² parameters, of which each takes at least 4 bytes.
+    #expect(needed > 16 * Double(size) * Double(size) && needed.isFinite && available < needed)
+    #expect(hidden.first?.description.contains("of memory, the machine has") == true)
+    if size > 1 << 30 {
+      #expect(problems { $0.batch = size }.map(\.option) == ["batch"])
+      #expect(problems { $0.layers = size }.map(\.option) == ["layers"])
+    }
+  }
+
+  @Test("A task's option that needs more memory than there is is named")
+  func absurdLength() {
+    var settings = MeanTask.defaults
+    settings.taskOptions["length"] = 1_000_000
+    // A million steps of 6 sequences with 4 units of 4 gates at least, 4 bytes each.
+    let problems = settings.problems(tasks: [MeanTask.self], available: 380e6)
+    #expect(problems.map(\.option) == ["length"])
+    #expect(settings.problems(tasks: [MeanTask.self], available: 16e9) == [])
+  }
+
+  @Test("Memory is told in words")
+  func words() {
+    #expect(SettingsError.size(12) == "12 bytes")
+    #expect(SettingsError.size(17.4e9) == "17 GB")
+    #expect(SettingsError.size(2.14e12) == "2.1 TB")
+    #expect(SettingsError.size(3e26) == "3.0e+08 EB")
+  }
+
+  @Test("The first setting that differs is named with both values")
+  func difference() throws {
+    let settings = MeanTask.defaults
+    #expect(settings.firstDifference(from: settings) == nil)
+    var other = settings
+    other.hidden = 5
+    other.taskOptions["length"] = 6
+    let first = try #require(settings.firstDifference(from: other))
+    #expect(first == ("hidden", "4", "5"))
+    other = settings
+    other.optimizerSettings.learningRate = nil
+    let second = try #require(settings.firstDifference(from: other))
+    #expect(second == ("optimizer_settings.learning_rate", "0.001", "none"))
+  }
+}
