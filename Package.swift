@@ -55,9 +55,13 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
+    .executableTarget(
+      name: "OwnCell", dependencies: ["Cellgate"], path: "Examples/OwnCell", swiftSettings: swiftSettings),
+
     .target(
       name: "CellgateTestSupport", dependencies: ["CellgateTensor"], path: "Tests/CellgateTestSupport",
       swiftSettings: swiftSettings),
+    tests("CellgateKernels", ["CellgateKernels"]),
     tests("CellgateTensor", ["CellgateTensor", "CellgateKernels", "CellgateTestSupport"]),
     tests(
       "CellgateNN",

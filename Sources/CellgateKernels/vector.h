@@ -64,21 +64,25 @@ INLINE vf exp_(vf x) {
   return (expm1_reduced(r) + 1.0f) * power_of_two(half) * power_of_two(n - half);
 }
 
-// tanh x = -t / (t + 2) with t = e^(-2|x|) - 1, which loses no digits near 0.
+// From e = e^(-2|x|): (1 - e) / (1 + e), which loses no digits near 0 when e - 1 is computed at once, and
+// 1 - 2e / (1 + e) further out, where the errors of the quotient no longer count.
 INLINE vf tanh_(vf x) {
   vf y = magnitude(x) * -2.0f;
   y = choose(y < -30.0f, splat(-30.0f), y);
   vi n;
   vf r;
   reduce(y, &n, &r);
-  vf s = power_of_two(n);
-  vf t = fma_(s, expm1_reduced(r), s - 1.0f);
-  vf m = -t / (t + 2.0f);
+  vf s = power_of_two(n), p = expm1_reduced(r);  // e = s + s p
+  vi far = y < -1.1f;                            // |tanh x| > 1/2
+  vf twice = s + s;
+  vf q = fma_(choose(far, twice, -s), p, choose(far, twice, 1.0f - s)) / fma_(s, p, s + 1.0f);
+  vf m = choose(far, 1.0f - q, q);
   return (vf)(((vi)m & 0x7fffffff) | ((vi)x & (int32_t)0x80000000));
 }
 
-// 1 / (1 + e^-x) from e^-|x|, which never overflows.
+// e / (1 + e) from e = e^-|x|, which never overflows, or what it leaves of 1.
 INLINE vf sigmoid_(vf x) {
   vf e = exp_(-magnitude(x));
-  return choose(x < 0.0f, e, splat(1.0f)) / (e + 1.0f);
+  vf q = e / (e + 1.0f);
+  return choose(x < 0.0f, q, 1.0f - q);
 }

@@ -118,66 +118,25 @@ struct GoldenFile {
   }
 
   func referenceGradients() throws -> Results {
-    let T = golden.T, B = golden.B, H = golden.H, D = directions
-    var results: Results = [:]
-    let lengths = try lengths()
-    let states = try cell.states.map { try file.doubles($0 + "0") }
-    func part(_ values: [Double], _ place: Int) -> [Double] {
-      Array(values[place * B * H..<(place + 1) * B * H])
+    let reference = RecurrentReference(
+      cell: cell, inputSize: golden.I, hiddenSize: golden.H, layers: golden.layers, directions: directions)
+    let outcome = reference.run(
+      .init(
+        steps: golden.T, batch: golden.B, input: try file.doubles("input"),
+        states: try cell.states.map { try file.doubles($0 + "0") },
+        parameters: try (0..<stack).map { try parameters($0) }, lengths: try lengths(),
+        outputGradient: try file.doubles("cotangent_output"),
+        finalGradients: try cell.states.map { try file.doubles("cotangent_\($0)n") }))
+    var results: Results = ["output": outcome.output, "grad_input": outcome.input]
+    for (index, state) in cell.states.enumerated() {
+      results[state + "n"] = outcome.finalStates[index]
+      results["grad_\(state)0"] = outcome.states[index]
     }
-    var passes: [ReferenceExecution.Forward] = []
-    var executions: [ReferenceExecution] = []
-    var finals = cell.states.map { _ in [Double]() }
-    var input = try file.doubles("input")
-    for layer in 0..<golden.layers {
-      var output = [Double](repeating: 0, count: T * B * D * H)
-      for direction in 0..<D {
-        let place = layer * D + direction
-        let execution = ReferenceExecution(cell: cell, inputSize: inputSize(place), hiddenSize: H)
-        let pass = execution.forward(
-          input: input, steps: T, batch: B, states: states.map { part($0, place) },
-          parameters: try parameters(place), lengths: lengths, reversed: direction == 1)
-        for row in 0..<T * B {
-          let target = row * D * H + direction * H
-          output.replaceSubrange(target..<target + H, with: pass.output[row * H..<(row + 1) * H])
-        }
-        for state in cell.states.indices { finals[state] += pass.finalStates[state] }
-        passes.append(pass)
-        executions.append(execution)
+    for place in 0..<stack {
+      for (definition, values) in zip(cell.parameters, outcome.parameters[place]) {
+        results["grad_" + definition.name + suffix(place)] = values
       }
-      input = output
     }
-    results["output"] = input
-    for (state, values) in zip(cell.states, finals) { results[state + "n"] = values }
-
-    var arriving = try file.doubles("cotangent_output")
-    let finalGradients = try cell.states.map { try file.doubles("cotangent_\($0)n") }
-    var stateGradients = cell.states.map { _ in [Double](repeating: 0, count: stack * B * H) }
-    for layer in (0..<golden.layers).reversed() {
-      var below = [Double](repeating: 0, count: T * B * inputSize(layer * D))
-      for direction in 0..<D {
-        let place = layer * D + direction
-        var own: [Double] = []
-        for row in 0..<T * B {
-          let start = (row * D + direction) * H
-          own += arriving[start..<start + H]
-        }
-        let gradients = executions[place].backward(
-          passes[place], steps: T, batch: B, parameters: try parameters(place), outputGradient: own,
-          finalStateGradients: finalGradients.map { part($0, place) })
-        for index in below.indices { below[index] += gradients.input[index] }
-        for state in cell.states.indices {
-          stateGradients[state].replaceSubrange(
-            place * B * H..<(place + 1) * B * H, with: gradients.states[state])
-        }
-        for (definition, values) in zip(cell.parameters, gradients.parameters) {
-          results["grad_" + definition.name + suffix(place)] = values
-        }
-      }
-      arriving = below
-    }
-    results["grad_input"] = arriving
-    for (state, values) in zip(cell.states, stateGradients) { results["grad_\(state)0"] = values }
     return results
   }
 

@@ -137,20 +137,20 @@ struct EquationPrinter {
       style == .latex
         ? ("\(latex)\\left(\(of(0, .sum))\\right)", .atom) : ("\(unicode)(\(of(0, .sum)))", .atom)
     }
-    let times = style == .latex ? "\\odot" : "⊙"
+    let times = style == .latex ? "\\odot" : "⊙", minus = style == .latex ? "-" : "−"
     switch node.operation {
     case .input: return (Self.indexed("x", "t", style), .atom)
     case .state(let index): return (state(index, before: true), .atom)
     case .product(let block): return ("\(symbol(block)) \(of(0, .atom))", .product)
     case .vector(let block): return (symbol(block), .atom)
-    case .constant(let value): return (value == value.rounded() ? String(Int(value)) : String(value), .atom)
+    case .constant(let value): return (Int(exactly: value).map(String.init) ?? String(value), .atom)
     case .add: return ("\(of(0, .sum)) + \(of(1, .sum))", .sum)
-    case .subtract: return ("\(of(0, .sum)) − \(of(1, .product))".replacing("−", with: style == .latex ? "-" : "−"), .sum)
+    case .subtract: return ("\(of(0, .sum)) \(minus) \(of(1, .product))", .sum)
     case .multiply: return ("\(of(0, .product)) \(times) \(of(1, .product))", .product)
     case .divide:
       if style == .latex { return ("\\frac{\(of(0, .sum))}{\(of(1, .sum))}", .atom) }
       return ("\(of(0, .product)) ÷ \(of(1, .atom))", .product)
-    case .negate: return ((style == .latex ? "-" : "−") + of(0, .product), .sum)
+    case .negate: return (minus + of(0, .product), .sum)
     case .sigmoid: return call("σ", "\\sigma")
     case .tanh: return call("tanh", "\\tanh")
     case .relu: return call("relu", "\\mathrm{relu}")

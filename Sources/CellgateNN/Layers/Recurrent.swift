@@ -176,14 +176,10 @@ public final class Recurrent: Module {
       directions: directions)
   }
 
-  /// Numbers that are 0 with the probability of dropout, and 1 / (1 − p) otherwise.
+  /// The mask of one layer's input.
   private func mask(_ shape: [Int], _ context: ForwardContext) -> Tensor {
     var stream = context.stream(name)
-    let keep = 1 / (1 - dropout)
-    let result = stream.uniform(shape)
-    let pointer = unsafe result.pointer
-    for index in 0..<result.count { unsafe pointer[index] = pointer[index] < dropout ? 0 : keep }
-    return result
+    return dropoutMask(shape, probability: dropout, stream: &stream)
   }
 
   /// `[S, H]` for every sequence: `[S, B, H]`.

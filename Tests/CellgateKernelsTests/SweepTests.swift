@@ -1,0 +1,141 @@
+import CellgateKernels
+import Testing
+
+/// A small recurrence through `cg_sweep`, against plain loops.
+@Suite("Sweeps")
+struct SweepTests {
+  /// How the elementwise part is cut, over how many rows at each step.
+  struct Shape: Sendable, CustomTestStringConvertible {
+    var width: Int, tileRows: Int, tileColumns: Int
+    var rows: [Int]
+    var testDescription: String { "\(width) wide, tiles of \(tileRows) × \(tileColumns), rows \(rows)" }
+  }
+
+  static let shapes = [
+    Shape(width: 16, tileRows: 1, tileColumns: 16, rows: [1]),
+    Shape(width: 16, tileRows: 4, tileColumns: 16, rows: [5, 5, 3, 0]),
+    Shape(width: 32, tileRows: 2, tileColumns: 32, rows: [7, 6, 6, 1, 1]),
+    Shape(width: 48, tileRows: 1, tileColumns: 16, rows: [3, 2, 2]),
+    Shape(width: 80, tileRows: 1, tileColumns: 32, rows: [4, 4]),  // the last tile is narrower
+  ]
+
+  /// Slots: 0 h [T + 1 frames], 1 u [T frames], 2 scratch tile, 3 v (a value per column), 4 k (constant tile).
+  ///
+  ///     u_t = b + W h_(t−1);   h_t = u_t v + k − relu(h_(t−1))
+  struct Recurrence {
+    let shape: Shape
+    var h: [Float], u: [Float], v: [Float], weights: [Float], bias: [Float]
+    let constant: Float = 0.25
+    let backward: Bool
+    var frame: Int { (shape.rows.max() ?? 0) * shape.width }
+
+    init(_ shape: Shape, backward: Bool) {
+      var numbers = Numbers(UInt64(shape.width))
+      self.shape = shape
+      self.backward = backward
+      let frame = (shape.rows.max() ?? 0) * shape.width
+      h = numbers.floats((shape.rows.count + 1) * frame)
+      u = numbers.floats(shape.rows.count * frame)
+      v = numbers.floats(shape.width)
+      weights = numbers.floats(shape.width * shape.width)
+      bias = numbers.floats(shape.width)
+    }
+
+    private func source(_ step: Int) -> Int { (backward ? step + 1 : step) * frame }
+    private func target(_ step: Int) -> Int { (backward ? step : step + 1) * frame }
+
+    /// h and u after the sweep, by plain loops.
+    func expected() -> (h: [Float], u: [Float]) {
+      var (h, u) = (h, u)
+      let steps = Array(shape.rows.indices)
+      let width = shape.width
+      for step in backward ? steps.reversed() : steps {
+        for row in 0..<shape.rows[step] {
+          for column in 0..<width {
+            var sum = bias[column]
+            for k in 0..<width {
+              sum.addProduct(h[source(step) + row * width + k], weights[k * width + column])
+            }
+            u[step * frame + row * width + column] = sum
+          }
+          for column in 0..<width {
+            let old = h[source(step) + row * width + column]
+            let value = u[step * frame + row * width + column] * v[column] + constant
+            h[target(step) + row * width + column] = value - (old < 0 ? 0 : old)
+          }
+        }
+      }
+      return (h, u)
+    }
+
+    func run(_ kernels: Kernels) -> (h: [Float], u: [Float]) {
+      let (h, u) = (Guarded(h), Guarded(u))
+      let (width, steps) = (shape.width, shape.rows.count)
+      let tile = shape.tileRows * shape.tileColumns
+      let columns = Guarded((0..<shape.tileRows).flatMap { _ in v })
+      // Slots 0 and 5 are windows of one memory: the states before and after the step.
+      let slots: [Kernels.Slot] = [
+        .init(h, offsets: (0..<steps).map(source)),
+        .init(u, offsets: (0..<steps).map { $0 * frame }),
+        .init(Guarded([Float](repeating: .nan, count: tile)), layout: CG_TILE),
+        .init(columns, layout: CG_COLUMNS),
+        .init(Guarded([Float](repeating: constant, count: tile)), layout: CG_TILE),
+        .init(h, offsets: (0..<steps).map(target)),
+      ]
+      let operations = [
+        operation(CG_ADD, result: 0, a: 0, b: 0),  // before the first stage's range: never run
+        operation(CG_MULTIPLY, result: 2, a: 1, b: 3),
+        operation(CG_ADD, result: 2, a: 2, b: 4),
+        operation(CG_RELU, result: 5, a: 0),
+        operation(CG_SUBTRACT, result: 5, a: 2, b: 5),
+      ]
+      let product = Kernels.Product(
+        result: 1,
+        factors: [(slot: 0, k: width, ld: width, kernels.pack(weights, k: width, n: width, width: width))],
+        start: CG_START_BIAS, n: width, bias: Guarded(bias))
+      kernels.sweep(
+        stages: [
+          cg_stage(is_products: 1, first: 0, count: 1), cg_stage(is_products: 0, first: 1, count: 4),
+        ], operations: operations, products: [product], slots: slots, rows: shape.rows, width: width,
+        tileRows: shape.tileRows, tileColumns: shape.tileColumns, backward: backward)
+      return (h.values, u.values)
+    }
+  }
+
+  @Test(
+    "Rows, columns and tiles lie where they should, forward and backward, and other rows stay",
+    arguments: shapes, [false, true])
+  func recurrence(_ shape: Shape, _ backward: Bool) {
+    let recurrence = Recurrence(shape, backward: backward)
+    let expected = recurrence.expected()
+    for kernels in Kernels.all {
+      let found = recurrence.run(kernels)
+      #expect(found.u == expected.u, "\(kernels.name)")
+      #expect(found.h == expected.h, "\(kernels.name)")
+    }
+  }
+
+  @Test("Several products and factors of one step run in order", arguments: Kernels.all)
+  func products(_ kernels: Kernels) {
+    var numbers = Numbers(4)
+    let (x, w, q) = (numbers.integers(3 * 16), numbers.integers(16 * 16), numbers.integers(16 * 16))
+    let (input, result) = (Guarded(x), Guarded([Float](repeating: .nan, count: 3 * 16)))
+    func packed(_ values: [Float]) -> Guarded { kernels.pack(values, k: 16, n: 16, width: 16) }
+    kernels.sweep(
+      stages: [cg_stage(is_products: 1, first: 0, count: 2)], operations: [],
+      products: [
+        .init(result: 1, factors: [(slot: 0, k: 16, ld: 16, packed(w))], start: CG_START_ZERO, n: 16),
+        .init(
+          result: 1, factors: [(slot: 0, k: 16, ld: 16, packed(q)), (slot: 0, k: 16, ld: 16, packed(w))],
+          start: CG_START_RESULT, n: 16),
+      ], slots: [.init(input), .init(result)], rows: [3], width: 16, tileRows: 1, tileColumns: 16)
+    let expected = (0..<3 * 16).map { index -> Float in
+      let (row, column) = (index / 16, index % 16)
+      return (0..<16).reduce(0) { sum, k in
+        sum + x[row * 16 + k] * (2 * w[k * 16 + column] + q[k * 16 + column])
+      }
+    }
+    #expect(result.values == expected)
+    withExtendedLifetime(input) {}
+  }
+}
