@@ -140,6 +140,27 @@ struct ComparisonTests {
     withExtendedLifetime(first) {}
   }
 
+  @Test("A comparison that is resumed with other settings is refused, and its folder stays as it was")
+  func resumesWithOtherSettings() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("c")
+    try interrupt(path, after: 3)
+    let config = try Data(contentsOf: URL(fileURLWithPath: path + "/config.json"))
+    var other = settings(seeds: 1)
+    other.training.batch += 1
+    do throws(TrainingError) {
+      _ = try Comparison(other, task: MeanTask.self, directory: path, resuming: true)
+      Issue.record("other settings were accepted")
+    } catch {
+      guard case .run(.otherSettings(_, let setting, _, _)) = error else {
+        Issue.record("\(error)")
+        return
+      }
+      #expect(setting == "batch")
+    }
+    #expect(try Data(contentsOf: URL(fileURLWithPath: path + "/config.json")) == config)
+  }
+
   @Test("A cell that diverges is counted, and the others go on")
   func diverges() throws {
     var training = MeanTask.defaults

@@ -1,10 +1,9 @@
 import Cellgate
-import CellgateTraining
 import Foundation
 
 /// What a comparison found: the table, where the files are, and what to try next.
 struct ComparisonReport {
-  let result: CellgateTraining.ComparisonResult
+  let result: ComparisonSummary
   let task: any SequenceTask.Type
   let settings: ComparisonSettings
   let folder: String

@@ -60,7 +60,7 @@ struct TrainCommand: ParsableCommand {
     settings.task = type.name
     if let cell { settings.cell = cell }
     settings = options.applied(to: settings, task: type, &problems)
-    problems.add(settings.problems(tasks: Tasks.all, available: Memory.available))
+    problems.add(settings.problems(tasks: Tasks.all))
     try problems.check()
     return settings
   }

@@ -27,20 +27,9 @@ struct Memory {
     bytes = 4 * (activations + 6 * parameters)
   }
 
-  /// What this process may use at most: the machine's memory, or less in a container.
-  static var available: Double {
-    var available = Double(ProcessInfo.processInfo.physicalMemory)
-    if let text = try? String(contentsOfFile: "/sys/fs/cgroup/memory.max", encoding: .utf8),
-      let limit = Double(text.trimmingCharacters(in: .whitespacesAndNewlines)), limit > 0
-    {
-      available = min(available, limit)
-    }
-    return available
-  }
-
   /// A line that says what is needed and what is there, if that is less.
   func problem(_ sizes: String) -> String? {
-    let available = Memory.available
+    let available = MemoryEstimate.available
     guard bytes > available else { return nil }
     return
       "\(sizes): would need about \(Text.bytes(bytes)) of memory; this machine has \(Text.bytes(available))"

@@ -37,7 +37,7 @@ public final class Comparison {
   /// How a comparison ended.
   public enum Outcome: Sendable, Equatable {
     /// All runs are complete or have diverged.
-    case completed(ComparisonResult)
+    case completed(ComparisonSummary)
     /// It was asked to stop; the runs are saved.
     case interrupted
   }
@@ -92,6 +92,17 @@ public final class Comparison {
     }
     let lock = try FolderLock(path)
     if !resuming, RunDirectory.exists(config) { throw .exists(folder: path) }
+    if resuming {
+      let own = try ConfigFile.decode(ComparisonSettings.self, RunDirectory.read(config), file: config)
+      // Cells and seeds may be more than before; what all runs have in common may not change.
+      if let (name, expected, found) = own.training.firstDifference(from: settings.training) {
+        throw .otherSettings(folder: path, setting: name, expected: expected, found: found)
+      }
+      if own.equal != settings.equal {
+        throw .otherSettings(
+          folder: path, setting: "equal", expected: own.equal.rawValue, found: settings.equal.rawValue)
+      }
+    }
     do throws(FileError) { try AtomicFile.write(settings.encoded(), to: config) } catch { throw .file(error) }
     return lock
   }
@@ -159,21 +170,21 @@ public final class Comparison {
 
   // MARK: The summary
 
-  private func summary() -> ComparisonResult {
+  private func summary() -> ComparisonSummary {
     let metric = taskType.metric
     let rows = runs.prefix(settings.cells.count).map { run in
       ComparisonRow(
         settings: run, parameters: parameters[run.cell] ?? 0, metric: metric.name,
         results: results[run.cell] ?? [], diverged: diverged[run.cell] ?? 0)
     }
-    return ComparisonResult(
+    return ComparisonSummary(
       task: settings.training.task, equal: settings.equal, metric: metric.name,
       better: metric.direction.rawValue, baseline: baseline?.value ?? 0,
       baselineLabel: baseline?.label ?? "", solved: taskType.solved.description, rows: Array(rows),
       runs: settings.cells.flatMap { results[$0] ?? [] })
   }
 
-  private func write(_ result: ComparisonResult) throws(FileError) {
+  private func write(_ result: ComparisonSummary) throws(FileError) {
     guard let path else { return }
     try AtomicFile.write(result.encoded(), to: path + "/compare.json")
     try AtomicFile.write(Data(result.csv().utf8), to: path + "/compare.csv")
@@ -181,7 +192,7 @@ public final class Comparison {
   }
 
   /// The learning curves of the runs made so far.
-  public func chart(_ result: ComparisonResult) -> SVGChart {
+  public func chart(_ result: ComparisonSummary) -> SVGChart {
     ComparisonChart.make(taskType, result: result, histories: histories)
   }
 }

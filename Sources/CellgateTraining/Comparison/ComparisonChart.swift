@@ -5,7 +5,7 @@ enum ComparisonChart {
   /// The validation metric of each cell by updates, mean and spread over the seeds, with lines for the baseline
   /// and, where the task is solved by this metric, for solved.
   static func make<Task: SequenceTask>(
-    _ task: Task.Type, result: ComparisonResult, histories: [String: [[MetricsRecord]]]
+    _ task: Task.Type, result: ComparisonSummary, histories: [String: [[MetricsRecord]]]
   ) -> SVGChart {
     var chart = SVGChart(title: task.name, xLabel: "updates", yLabel: "validation \(task.metric.name)")
     chart.subtitle = subtitle(result)
@@ -19,7 +19,7 @@ enum ComparisonChart {
     return chart
   }
 
-  private static func subtitle(_ result: ComparisonResult) -> String {
+  private static func subtitle(_ result: ComparisonSummary) -> String {
     let runs = result.rows.map { $0.runs + $0.divergedRuns }.max() ?? 0
     let sizes = result.rows.map { "\($0.cell) \($0.hidden)" }.joined(separator: ", ")
     return "equal \(result.equal.rawValue) (hidden units: \(sizes)); "

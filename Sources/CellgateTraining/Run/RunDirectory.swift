@@ -79,7 +79,8 @@ public final class RunDirectory {
   static func modelFile(_ path: String) -> String { path + "/model.safetensors" }
   static func exists(_ file: String) -> Bool { FileManager.default.fileExists(atPath: file) }
 
-  private static func read(_ file: String) throws(RunError) -> Data {
+  /// The bytes of a file; throws `file`.
+  static func read(_ file: String) throws(RunError) -> Data {
     do throws(FileError) { return Data(try InputFile(file).readAll()) } catch { throw .file(error) }
   }
 }

@@ -5,7 +5,7 @@ import Foundation
 /// How much memory training with given settings takes, roughly, before anything is allocated.
 ///
 /// Computed in Double, which no size overflows: settings may be absurd.
-struct MemoryEstimate {
+public struct MemoryEstimate {
   /// Bytes of parameters, gradients, the optimiser's state and the best model.
   let parameters: Double
   /// Bytes that one batch needs: what is saved for the backward pass and its gradients.
@@ -14,8 +14,14 @@ struct MemoryEstimate {
   /// All of it.
   var bytes: Double { parameters + batch }
 
-  /// What the machine has, in bytes.
-  static var available: Double { Double(ProcessInfo.processInfo.physicalMemory) }
+  /// What this process may use at most, in bytes: the machine's memory, or less in a container.
+  public static var available: Double {
+    let physical = Double(ProcessInfo.processInfo.physicalMemory)
+    guard let text = try? String(contentsOfFile: "/sys/fs/cgroup/memory.max", encoding: .utf8),
+      let limit = Double(text.trimmingCharacters(in: .whitespacesAndNewlines)), limit > 0
+    else { return physical }
+    return min(physical, limit)
+  }
 
   init(_ settings: TrainingSettings, cell: Cell, shape: SequenceShape) {
     let directions = settings.bidirectional ? 2.0 : 1.0

@@ -81,41 +81,11 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
 
   /// The settings in the bytes of a `config.json`; `file` is its name in errors. Throws `RunError.badConfig`.
   public init(decoding data: Data, file: String) throws(RunError) {
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    do {
-      self = try decoder.decode(Self.self, from: data)
-    } catch let error as DecodingError {
-      throw .badConfig(file: file, reason: Self.reason(error))
-    } catch {
-      throw .badConfig(file: file, reason: "not JSON")
-    }
+    self = try ConfigFile.decode(Self.self, data, file: file)
     guard formatVersion == Self.currentFormatVersion else {
       throw .badConfig(
         file: file, reason: "format_version: expected \(Self.currentFormatVersion), found \(formatVersion)")
     }
-  }
-
-  private static func reason(_ error: DecodingError) -> String {
-    func name(_ path: [any CodingKey]) -> String {
-      path.map { snakeCase($0.stringValue) }.joined(separator: ".")
-    }
-    switch error {
-    case .keyNotFound(let key, let context):
-      return "\(name(context.codingPath + [key])): missing"
-    case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
-      return "\(name(context.codingPath)): expected a value of type \(type)"
-    case .dataCorrupted(let context):
-      let place = name(context.codingPath)
-      return place.isEmpty ? "not JSON" : "\(place): not a value of its type"
-    @unknown default:
-      return "not readable"
-    }
-  }
-
-  /// camelCase as snake_case.
-  static func snakeCase(_ name: String) -> String {
-    name.reduce(into: "") { $0 += $1.isUppercase ? "_" + $1.lowercased() : String($1) }
   }
 
   /// The first setting, by name in `config.json`, in which `other` differs, with both values.

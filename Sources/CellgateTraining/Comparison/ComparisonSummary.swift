@@ -2,7 +2,7 @@ import CellgateFormats
 import Foundation
 
 /// What a comparison found: its `compare.json`, with keys in snake case.
-public struct ComparisonResult: Codable, Equatable, Sendable {
+public struct ComparisonSummary: Codable, Equatable, Sendable {
   /// The task's name.
   public var task: String
   /// What the cells had in common: "units" or "parameters".
