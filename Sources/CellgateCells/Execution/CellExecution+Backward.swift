@@ -113,53 +113,25 @@ extension CellExecution {
 
     var places: [cg_slot] = unsafe []
     for (index, slot) in program.slots.enumerated() {
-      let offset: UnsafeMutablePointer<Int>?
-      let base: UnsafeMutablePointer<Float>
-      var kind = CG_ROWS
-      switch slot {
-      case .stateBefore(let state):
-        unsafe base = frames.states[state]
-        unsafe offset = tables.before
-      case .stateAfter(let state):
-        unsafe base = frames.states[state]
-        unsafe offset = tables.after
-      case .saved(let index):
-        unsafe base = frames.saved[index]
-        unsafe offset = tables.frames
-      case .step, .accumulator:
-        unsafe base = arena.take(counts[index])
-        unsafe offset = nil
-      case .tile:
-        unsafe base = arena.take(counts[index])
-        unsafe offset = nil
-        kind = CG_TILE
-      case .vector(let block):
-        unsafe base = program.vector(block)
-        unsafe offset = nil
-        kind = CG_COLUMNS
-      case .vectorGradient(let block):
-        unsafe base = sums.vector(block)
-        unsafe offset = nil
-        kind = CG_COLUMNS
-      case .delta(let index):
-        unsafe base = deltas[index]
-        unsafe offset = tables.chunk
-      case .arriving(let state):
-        unsafe base = arriving[state]
-        unsafe offset = tables.even
-      case .departing(let state):
-        unsafe base = arriving[state]
-        unsafe offset = tables.odd
-      case .outputGradient:
-        unsafe base = outputRows
-        unsafe offset = outputGradient == nil ? nil : tables.chunk
-        kind = outputGradient == nil ? CG_TILE : CG_ROWS
-      case .input: preconditionFailure("the input in a backward program")
+      let shared = unsafe SlotPlace.shared(slot, frames: frames, tables: tables, program: program) {
+        unsafe arena.take(counts[index])
       }
-      unsafe places.append(
-        cg_slot(
-          base: base, offset: offset.map { unsafe UnsafeRawPointer($0).assumingMemoryBound(to: Int.self) },
-          layout: kind.rawValue))
+      let place: SlotPlace
+      switch slot {
+      case .delta(let index): place = unsafe SlotPlace(base: deltas[index], offset: tables.chunk)
+      case .arriving(let state): place = unsafe SlotPlace(base: arriving[state], offset: tables.even)
+      case .departing(let state): place = unsafe SlotPlace(base: arriving[state], offset: tables.odd)
+      case .vectorGradient(let block): place = unsafe SlotPlace(base: sums.vector(block), layout: CG_COLUMNS)
+      case .outputGradient:
+        place =
+          unsafe outputGradient == nil
+          ? SlotPlace(base: outputRows, layout: CG_TILE)
+          : SlotPlace(base: outputRows, offset: tables.chunk)
+      default:
+        guard let shared else { preconditionFailure("\(slot) in a backward program") }
+        place = shared
+      }
+      unsafe places.append(place.slot)
     }
     owner = arena.owner
     unsafe self.places = places

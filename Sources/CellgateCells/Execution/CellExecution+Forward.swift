@@ -107,44 +107,23 @@ extension CellExecution {
     var places: [cg_slot] = unsafe []
     var input: UnsafeMutablePointer<Float>?
     for (index, slot) in program.slots.enumerated() {
-      let offset: UnsafeMutablePointer<Int>?
-      let base: UnsafeMutablePointer<Float>
-      var kind = CG_ROWS
-      switch slot {
-      case .input:
-        unsafe base = arena.take(slice.mostChunkRows * execution.inputSize)
-        unsafe input = base
-        unsafe offset = tables.input
-      case .stateBefore(let state):
-        unsafe base = stateFrames[state]
-        unsafe offset = tables.before
-      case .stateAfter(let state):
-        unsafe base = stateFrames[state]
-        unsafe offset = tables.after
-      case .saved(let index):
-        unsafe base = savedFrames[index]
-        unsafe offset = tables.frames
-      case .accumulator:
-        unsafe base = arena.take(counts[index])
-        unsafe offset = layout.hoistsInput ? tables.chunk : nil
-      case .step:
-        unsafe base = arena.take(counts[index])
-        unsafe offset = nil
-      case .tile:
-        unsafe base = arena.take(counts[index])
-        unsafe offset = nil
-        kind = CG_TILE
-      case .vector(let block):
-        unsafe base = program.vector(block)
-        unsafe offset = nil
-        kind = CG_COLUMNS
-      case .delta, .arriving, .departing, .outputGradient, .vectorGradient:
+      let shared = unsafe SlotPlace.shared(slot, frames: frames, tables: tables, program: program) {
+        unsafe arena.take(counts[index])
+      }
+      let place: SlotPlace
+      if let shared {
+        place = shared
+      } else if slot == .input {
+        place = unsafe SlotPlace(
+          base: arena.take(slice.mostChunkRows * execution.inputSize), offset: tables.input)
+        unsafe input = place.base
+      } else if case .accumulator = slot {
+        place = unsafe SlotPlace(
+          base: arena.take(counts[index]), offset: layout.hoistsInput ? tables.chunk : nil)
+      } else {
         preconditionFailure("\(slot) in a forward program")
       }
-      unsafe places.append(
-        cg_slot(
-          base: base, offset: offset.map { unsafe UnsafeRawPointer($0).assumingMemoryBound(to: Int.self) },
-          layout: kind.rawValue))
+      unsafe places.append(place.slot)
     }
     unsafe inputRows = input ?? arena.take(slice.mostChunkRows * execution.inputSize)
     scratch = arena.owner
