@@ -27,16 +27,6 @@ public final class AddingTask: SequenceTask {
     return settings
   }
 
-  /// T = 50, 64 units and 3,000 updates, else as published: three cells with three seeds take about two minutes on
-  /// two cores, and leave the baseline.
-  public static var comparisonDefaults: TrainingSettings {
-    var settings = defaults
-    settings.taskOptions["length"] = 50
-    settings.hidden = 64
-    settings.steps = 3000
-    return settings
-  }
-
   /// [T, B, 2] to one number.
   public static func shape(_ settings: TrainingSettings) -> SequenceShape {
     SequenceShape(steps: settings.taskOptions["length"] ?? 100, inputSize: 2, outputSize: 1)

@@ -4,7 +4,7 @@ import Foundation
 
 /// `cellgate compare`: several cells under the same settings.
 struct CompareCommand: ParsableCommand {
-  /// What is compared unless told otherwise; the other settings are the task's `comparisonDefaults`.
+  /// What is compared unless told otherwise; the other settings are the task's `defaults`.
   enum Defaults {
     static let cells = ["lstm", "lstm-ph-full", "lstm-wm"]
     static let seeds = 1
@@ -71,7 +71,7 @@ struct CompareCommand: ParsableCommand {
       problems.add("--resume: expected --out DIR as well, the folder of the comparison to continue")
     }
     guard let type else { throw CommandFailure(problems: problems.lines) }
-    let training = options.applied(to: type.comparisonDefaults, task: type, &problems)
+    let training = options.applied(to: type.defaults, task: type, &problems)
     let names = cells.split(separator: ",", omittingEmptySubsequences: false).map {
       $0.trimmingCharacters(in: .whitespaces)
     }

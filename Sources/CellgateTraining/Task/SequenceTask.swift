@@ -18,10 +18,8 @@ public protocol SequenceTask {
   static var summary: String { get }
   /// The task's own options.
   static var options: [TaskOption] { get }
-  /// The published settings.
+  /// The settings of a run, or of a comparison, unless told otherwise.
   static var defaults: TrainingSettings { get }
-  /// The settings that cells are compared under unless told otherwise.
-  static var comparisonDefaults: TrainingSettings { get }
   /// What the best model is chosen and reported by.
   static var metric: Metric { get }
   /// What is reported besides.
@@ -55,8 +53,6 @@ public protocol SequenceTask {
 extension SequenceTask {
   /// No options.
   public static var options: [TaskOption] { [] }
-  /// The published settings.
-  public static var comparisonDefaults: TrainingSettings { defaults }
   /// None.
   public static var extraMetrics: [Metric] { [] }
   /// Fresh data for every update.
