@@ -221,7 +221,7 @@ extension Safetensors {
       return scalar
     }
 
-    /// `uXXXX`.
+    /// `u` and four hexadecimal digits.
     private mutating func hexadecimal() throws(SafetensorsError) -> UInt16 {
       position += 1
       var value: UInt16 = 0
