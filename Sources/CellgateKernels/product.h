@@ -1,5 +1,5 @@
 // Matrix products on packed operands. A panel holds PANEL = PANEL_VECTORS · LANES columns of the
-// operand, k after k; a last panel with at most half of its vectors in use is as narrow as it can be.
+// operand, k after k; the last panel is as narrow as it can be.
 
 #define PANEL (PANEL_VECTORS * LANES)
 #define UNROLL _Pragma("clang loop unroll(full)")
@@ -134,9 +134,8 @@ INLINE void product_rows(const size_t vectors, size_t row, size_t rows, const cg
   }
 }
 
-// A few rows: several panels side by side, or else one sum would wait for itself.
-#define FEW_ROWS 4
-#define FEW_PANELS (TILE_ROWS >= 8 ? 2 : 1)
+#define PRODUCT_SIDE(ROWS, PANELS)                                                                       \
+  product_tile(ROWS, PANEL_VECTORS, PANELS, terms, term_count, row, panel, start, from, to, ldc, columns)
 
 static void product(size_t m, size_t n, const cg_term *terms, size_t term_count, cg_start start,
                     const float *bias, float *c, size_t ldc) {
@@ -147,20 +146,21 @@ static void product(size_t m, size_t n, const cg_term *terms, size_t term_count,
       size_t column = panel * PANEL, columns = n - column;
       const float *from = start == CG_START_BIAS ? bias + column : bias;
       float *to = c + row * ldc + column;
-      if (FEW_PANELS > 1 && rows <= FEW_ROWS && columns >= 4 * PANEL && rows <= 2) {
+      // Of a few rows several panels are taken side by side, or else one sum would wait for itself.
+      if (TILE_ROWS >= 8 && rows <= 2 && columns >= 4 * PANEL) {
         if (rows == 1)
-          product_tile(1, PANEL_VECTORS, 4, terms, term_count, row, panel, start, from, to, ldc, columns);
+          PRODUCT_SIDE(1, 4);
         else
-          product_tile(2, PANEL_VECTORS, 4, terms, term_count, row, panel, start, from, to, ldc, columns);
+          PRODUCT_SIDE(2, 4);
         panel += 4;
         continue;
       }
-      if (FEW_PANELS > 1 && rows <= FEW_ROWS && columns >= 2 * PANEL) {
+      if (TILE_ROWS >= 8 && rows <= 4 && columns >= 2 * PANEL) {
         switch (rows) {
-          case 1: product_tile(1, PANEL_VECTORS, 2, terms, term_count, row, panel, start, from, to, ldc, columns); break;
-          case 2: product_tile(2, PANEL_VECTORS, 2, terms, term_count, row, panel, start, from, to, ldc, columns); break;
-          case 3: product_tile(3, PANEL_VECTORS, 2, terms, term_count, row, panel, start, from, to, ldc, columns); break;
-          default: product_tile(4, PANEL_VECTORS, 2, terms, term_count, row, panel, start, from, to, ldc, columns); break;
+          case 1: PRODUCT_SIDE(1, 2); break;
+          case 2: PRODUCT_SIDE(2, 2); break;
+          case 3: PRODUCT_SIDE(3, 2); break;
+          default: PRODUCT_SIDE(4, 2);
         }
         panel += 2;
         continue;

@@ -12,7 +12,6 @@ struct Plan: Sendable {
     var operand: StepProgram.Slot
   }
 
-  let accumulators: [Accumulator]
   /// A training step, and one that keeps nothing.
   let forward: StepProgram, inference: StepProgram
   let backward: StepProgram
@@ -29,7 +28,6 @@ struct Plan: Sendable {
 
   init(graph: Graph, next: [NodeID], gradient: GradientGraph, stateCount: Int) {
     let lowering = Lowering(gradient: gradient, next: next)
-    accumulators = lowering.accumulators
     let lowered = lowering.graph
 
     // Where forward values are before a step begins.

@@ -10,7 +10,7 @@
 /// ```
 ///
 /// The first state is the output. The graph's nodes are evaluated by ``ReferenceExecution`` in Double,
-/// and compiled into the fast execution behind ``CellSequence``.
+/// and compiled into the fast execution behind ``CellExecution``.
 public struct Cell: Sendable {
   /// The name that commands and files use: "lstm-wm".
   public let name: String

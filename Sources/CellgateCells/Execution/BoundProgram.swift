@@ -21,7 +21,7 @@ import CellgateTensor
   private let operations: UnsafeMutableBufferPointer<cg_operation>
   private let mostFactors: Int
 
-  init(_ source: StepProgram, layout: Layout, weights: PackedWeights, cell: Cell) {
+  init(_ source: StepProgram, layout: Layout, weights: PackedWeights) {
     self.weights = weights
     slots = source.slots
     let width = layout.width

@@ -22,7 +22,7 @@ extension CellExecution {
       cell: cell, layout: layout, instructions: instructions, parameters: saved.parameters,
       programs: [plan.backward],
       extra: needsInputGradient ? plan.inputFactors : [])
-    let program = BoundProgram(plan.backward, layout: layout, weights: weights, cell: cell)
+    let program = BoundProgram(plan.backward, layout: layout, weights: weights)
     let inputGradient =
       needsInputGradient
       ? (sequences.lengths == nil ? Tensor.uninitialized(saved.input.shape) : Tensor.zeros(saved.input.shape))

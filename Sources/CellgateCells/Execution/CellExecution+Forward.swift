@@ -20,7 +20,7 @@ extension CellExecution {
     let step = saving ? cell.plan.forward : cell.plan.inference
     let weights = PackedWeights(
       cell: cell, layout: layout, instructions: instructions, parameters: parameters, programs: [step])
-    let program = BoundProgram(step, layout: layout, weights: weights, cell: cell)
+    let program = BoundProgram(step, layout: layout, weights: weights)
     let slices = Slice.cut(
       batch: sequences.batch, steps: sequences.steps, lengths: sequences.lengths,
       reversed: sequences.reversed, chunkRows: layout.chunkRows)

@@ -22,7 +22,7 @@ import CellgateTensor
     let weights = PackedWeights(
       cell: execution.cell, layout: layout, instructions: execution.instructions, parameters: parameters,
       programs: [step])
-    program = BoundProgram(step, layout: layout, weights: weights, cell: execution.cell)
+    program = BoundProgram(step, layout: layout, weights: weights)
   }
 
   /// A session of `batch` sequences whose states are zeros.

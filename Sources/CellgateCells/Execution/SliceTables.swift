@@ -1,6 +1,6 @@
 /// Where the rows of each step lie, in floats, for the different kinds of slots of one slice.
 @safe final class SliceTables {
-  /// Rows of all steps one after the other, and the same one step earlier behind one step of initial rows.
+  /// Rows of all steps, one step after the other.
   let frames: UnsafeMutablePointer<Int>
   /// State frames: the initial rows first, then the steps; before and after each step.
   let before: UnsafeMutablePointer<Int>, after: UnsafeMutablePointer<Int>
