@@ -9,6 +9,7 @@
 #define PANEL_VECTORS 2
 #define TILE_ROWS 12
 #define CG_FMA 1
+#define CG_BFLOAT16 &cg_isa_avx512_bf16
 #include "implementation.h"
 #pragma clang attribute pop
 #endif

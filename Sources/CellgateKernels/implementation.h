@@ -2,9 +2,18 @@
 //   CG_ISA          the table's suffix          CG_AVAILABLE   whether this processor has it
 //   LANES           floats in a vector          PANEL_VECTORS  vectors in a packed panel
 //   TILE_ROWS       rows of a product's tile    CG_FMA         fused multiply-add exists
+//   CG_BF16         products take bfloat16      CG_BFLOAT16    the table whose products do; neither by default
+
+#ifndef CG_BF16
+#define CG_BF16 0
+#endif
+#ifndef CG_BFLOAT16
+#define CG_BFLOAT16 NULL
+#endif
 
 #include "isa.h"
 #include "vector.h"
+#include "units.h"
 #include "product.h"
 #include "operations.h"
 
@@ -18,8 +27,11 @@ static int available(void) { return CG_AVAILABLE; }
 const cg_isa CG_JOIN(cg_isa_, CG_ISA) = {
     .name = CG_STRING(CG_ISA),
     .available = available,
+    .bfloat16 = CG_BFLOAT16,
     .packed_count = packed_count,
     .pack = pack,
+    .convert = convert,
+    .interleave = interleave,
     .product = product,
     .outer = outer,
     .operate = operate,

@@ -8,9 +8,12 @@
 struct cg_isa {
   const char *name;
   int (*available)(void);
+  const cg_isa *bfloat16;  // the same with products of bfloat16 numbers, or NULL
   size_t (*packed_count)(size_t k, size_t n);
   void (*pack)(size_t k, size_t n, size_t width, const float *source, size_t k_stride, size_t n_stride,
                float *packed);
+  void (*convert)(size_t rows, size_t k, const float *source, size_t ld, float *units, size_t ld_units);
+  void (*interleave)(size_t rows, size_t n, const float *source, size_t ld, float *units, size_t ld_units);
   void (*product)(size_t m, size_t n, const cg_term *terms, size_t term_count, cg_start start,
                   const float *bias, float *c, size_t ldc);
   void (*outer)(size_t rows, size_t m, size_t n, const float *a, size_t lda, const float *b, size_t ldb,
@@ -20,7 +23,7 @@ struct cg_isa {
 
 extern const cg_isa cg_isa_portable;
 #if defined(__x86_64__)
-extern const cg_isa cg_isa_avx2, cg_isa_avx512;
+extern const cg_isa cg_isa_avx2, cg_isa_avx512, cg_isa_avx512_bf16;
 #elif defined(__aarch64__)
 extern const cg_isa cg_isa_neon;
 #endif

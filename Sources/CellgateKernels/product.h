@@ -1,5 +1,5 @@
-// Matrix products on packed operands. A panel holds PANEL = PANEL_VECTORS · LANES columns of the
-// operand, k after k; the last panel is as narrow as it can be.
+// Matrix products on packed operands, in units (see units.h). A panel holds PANEL = PANEL_VECTORS · LANES
+// columns of the operand, unit after unit of k; the last panel is as narrow as it can be.
 
 #define PANEL (PANEL_VECTORS * LANES)
 #define UNROLL _Pragma("clang loop unroll(full)")
@@ -10,31 +10,33 @@ INLINE size_t panel_vectors(size_t n, size_t p) {
   return left < PANEL_VECTORS ? left : PANEL_VECTORS;
 }
 
-static size_t packed_count(size_t k, size_t n) { return k * ((n + LANES - 1) / LANES) * LANES; }
+static size_t packed_count(size_t k, size_t n) { return units(k) * ((n + LANES - 1) / LANES) * LANES; }
 
 static void pack(size_t k, size_t n, size_t result_width, const float *source, size_t k_stride,
                  size_t n_stride, float *packed) {
+  const size_t count = units(k);
   for (size_t p = 0; p * PANEL < result_width; p++) {
     size_t width = panel_vectors(result_width, p) * LANES;
     size_t left = n > p * PANEL ? n - p * PANEL : 0;
     size_t columns = left < width ? left : width;
     const float *from = source + p * PANEL * n_stride;
     if (n_stride == 1) {
-      for (size_t i = 0; i < k; i++) {
-        memcpy(packed + i * width, from + i * k_stride, columns * sizeof(float));
-        for (size_t j = columns; j < width; j++) packed[i * width + j] = 0;
+      for (size_t u = 0; u < count; u++) {
+        size_t i = u * PER_UNIT;
+        units_of_rows(k - i, columns, from + i * k_stride, k_stride, packed + u * width);
+        for (size_t j = columns; j < width; j++) packed[u * width + j] = 0;
       }
     } else {
-      for (size_t first = 0; first < k; first += 16) {  // 16 × width at a time: both sides stay cached
-        size_t last = first + 16 < k ? first + 16 : k;
+      for (size_t first = 0; first < count; first += 16) {  // 16 × width at a time: both sides stay cached
+        size_t last = first + 16 < count ? first + 16 : count;
+        size_t i = first * PER_UNIT, take = last * PER_UNIT < k ? last * PER_UNIT - i : k - i;
         for (size_t j = 0; j < columns; j++)
-          for (size_t i = first; i < last; i++)
-            packed[i * width + j] = from[i * k_stride + j * n_stride];
+          units_of_column(take, from + i * k_stride + j * n_stride, k_stride, packed + first * width + j, width);
         for (size_t j = columns; j < width; j++)
-          for (size_t i = first; i < last; i++) packed[i * width + j] = 0;
+          for (size_t u = first; u < last; u++) packed[u * width + j] = 0;
       }
     }
-    packed += k * width;
+    packed += count * width;
   }
 }
 
@@ -76,7 +78,7 @@ INLINE void product_tile(const size_t rows, const size_t vectors, const size_t p
     }
 
   for (size_t t = 0; t < term_count; t++) {
-    const size_t k = terms[t].k, lda = terms[t].lda;
+    const size_t k = units(terms[t].k), lda = terms[t].lda;
     const float *a = terms[t].a + first_row * lda;
     const float *b = terms[t].packed + first_panel * PANEL * k;
     for (size_t i = 0; i < k; i++) {
@@ -86,9 +88,9 @@ INLINE void product_tile(const size_t rows, const size_t vectors, const size_t p
         column[v] = load(b + (v / vectors) * k * PANEL + i * width + (v % vectors) * LANES);
       UNROLL
       for (size_t r = 0; r < rows; r++) {
-        vf x = splat(a[r * lda + i]);
+        vf x = repeat(a + r * lda + i);
         UNROLL
-        for (size_t v = 0; v < panels * vectors; v++) sum[r][v] = fma_(x, column[v], sum[r][v]);
+        for (size_t v = 0; v < panels * vectors; v++) sum[r][v] = multiply_add(x, column[v], sum[r][v]);
       }
     }
   }
@@ -180,7 +182,7 @@ static void product(size_t m, size_t n, const cg_term *terms, size_t term_count,
 
 // MARK: Sums of outer products
 
-#define OUTER_BLOCK 256  // rows at a time: a panel of b stays in the first-level cache
+#define OUTER_BLOCK 256  // units of rows at a time: a panel of b stays in the first-level cache
 
 INLINE void outer_tile(const size_t ms, const size_t vectors, size_t rows, const float *a, size_t lda,
                        const float *b, size_t ldb, float *c, size_t ldc, size_t columns) {
@@ -195,9 +197,9 @@ INLINE void outer_tile(const size_t ms, const size_t vectors, size_t rows, const
     for (size_t v = 0; v < vectors; v++) row[v] = load(b + r * ldb + v * LANES);
     UNROLL
     for (size_t i = 0; i < ms; i++) {
-      vf x = splat(a[r * lda + i]);
+      vf x = repeat(a + r * lda + i);
       UNROLL
-      for (size_t v = 0; v < vectors; v++) sum[i][v] = fma_(x, row[v], sum[i][v]);
+      for (size_t v = 0; v < vectors; v++) sum[i][v] = multiply_add(x, row[v], sum[i][v]);
     }
   }
   UNROLL
@@ -243,8 +245,9 @@ INLINE void outer_panel(const size_t vectors, size_t rows, size_t m, const float
 static void outer(size_t rows, size_t m, size_t n, const float *a, size_t lda, const float *b, size_t ldb,
                   float *c, size_t ldc) {
   _Alignas(64) float packed[OUTER_BLOCK * PANEL];
-  for (size_t first = 0; first < rows; first += OUTER_BLOCK) {
-    size_t take = rows - first < OUTER_BLOCK ? rows - first : OUTER_BLOCK;
+  const size_t count = units(rows);
+  for (size_t first = 0; first < count; first += OUTER_BLOCK) {
+    size_t take = count - first < OUTER_BLOCK ? count - first : OUTER_BLOCK;
     for (size_t column = 0; column < n; column += PANEL) {
       size_t columns = n - column < PANEL ? n - column : PANEL;
       size_t vectors = (columns + LANES - 1) / LANES;

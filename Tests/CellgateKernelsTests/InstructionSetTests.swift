@@ -21,6 +21,27 @@ struct InstructionSetTests {
     #expect(unsafe cg_isa_at(cg_isa_count()) == nil)
   }
 
+  @Test("Products of bfloat16 numbers belong to AVX-512 alone, and are no instruction set of their own")
+  func bfloat16() {
+    for kernels in Kernels.all where kernels.name != "avx512" {
+      #expect(unsafe cg_isa_bfloat16(kernels.isa) == nil)
+    }
+    for kernels in Kernels.bfloat16 {
+      #expect(!Kernels.all.map(\.name).contains(kernels.name))
+      #expect(unsafe cg_isa_named(kernels.name) == nil)
+    }
+  }
+
+  @Test("Where units are floats, units are copies", arguments: Kernels.all)
+  func copies(_ kernels: Kernels) {
+    var numbers = Numbers(6)
+    let source = numbers.floats(3 * 20)
+    let rows = (0..<3).map { Array(source[$0 * 20..<$0 * 20 + 17]) }
+    let expected = rows[0] + [7] + rows[1] + [7] + rows[2]
+    #expect(kernels.convert(source, rows: 3, k: 17, ld: 20, ldUnits: 18) == expected)
+    #expect(kernels.interleave(source, rows: 3, n: 17, ld: 20, ldUnits: 18) == expected)
+  }
+
   @Test("CELLGATE_ISA chooses")
   func environment() async {
     await #expect(processExitsWith: .success) {

@@ -7,6 +7,8 @@ import Testing
 /// Every operand ends where a page begins that may not be touched: a read or write past it ends the process.
 @safe struct Kernels: Sendable, CustomTestStringConvertible {
   nonisolated(unsafe) let isa: OpaquePointer
+  /// Numbers in a unit of an operand of products.
+  var perUnit = 1
 
   static var all: [Kernels] {
     (0..<cg_isa_count()).compactMap { index in
@@ -14,6 +16,12 @@ import Testing
     }
   }
   static var active: Kernels { unsafe Kernels(isa: cg_isa_active()) }
+  /// Those whose products take bfloat16 numbers.
+  static var bfloat16: [Kernels] {
+    all.compactMap { kernels in
+      unsafe cg_isa_bfloat16(kernels.isa).map { unsafe Kernels(isa: $0, perUnit: 2) }
+    }
+  }
 
   var name: String { unsafe String(cString: cg_isa_name(isa)) }
   var testDescription: String { name }
@@ -26,6 +34,28 @@ import Testing
     var lda: Int
     var k: Int
     var b: [Float]
+  }
+
+  /// Units that `count` numbers take.
+  func units(_ count: Int) -> Int { (count + perUnit - 1) / perUnit }
+
+  /// The units of source [rows, k], a left operand of products, `ldUnits` apart; what lies between them is 7.
+  func convert(_ source: [Float], rows: Int, k: Int, ld: Int, ldUnits: Int) -> [Float] {
+    let from = Guarded(source)
+    let to = Guarded([Float](repeating: 7, count: rows == 0 ? 0 : (rows - 1) * ldUnits + units(k)))
+    unsafe cg_convert_with(isa, rows, k, from.start, ld, to.start, ldUnits)
+    withExtendedLifetime(from) {}
+    return to.values
+  }
+
+  /// The units of source [rows, n], an operand of sums of outer products, `ldUnits` apart.
+  func interleave(_ source: [Float], rows: Int, n: Int, ld: Int, ldUnits: Int) -> [Float] {
+    let from = Guarded(source)
+    let count = units(rows)
+    let to = Guarded([Float](repeating: 7, count: count == 0 ? 0 : (count - 1) * ldUnits + n))
+    unsafe cg_interleave_with(isa, rows, n, from.start, ld, to.start, ldUnits)
+    withExtendedLifetime(from) {}
+    return to.values
   }
 
   /// b [k, n] packed for products of `width` columns; `transposed` when it is given as [n, k].
@@ -42,7 +72,9 @@ import Testing
   func product(
     m: Int, n: Int, _ terms: [Term], start: cg_start = CG_START_ZERO, bias: [Float] = [], c: [Float], ldc: Int
   ) -> [Float] {
-    let left = terms.map { Guarded($0.a) }
+    let left = terms.map {
+      Guarded(perUnit == 1 ? $0.a : convert($0.a, rows: m, k: $0.k, ld: $0.lda, ldUnits: $0.lda))
+    }
     let right = terms.map { pack($0.b, k: $0.k, n: n, width: n) }
     let sums = unsafe terms.indices.map { index in
       unsafe cg_term(
@@ -58,7 +90,15 @@ import Testing
   func outer(
     rows: Int, m: Int, n: Int, a: [Float], lda: Int, b: [Float], ldb: Int, c: [Float], ldc: Int
   ) -> [Float] {
-    let (left, right, result) = (Guarded(a), Guarded(b), Guarded(c))
+    // A single row that stands for all is a row of pairs of the same numbers.
+    let left = Guarded(
+      perUnit == 1
+        ? a
+        : lda == 0
+          ? interleave(a + a, rows: perUnit, n: m, ld: m, ldUnits: m)
+          : interleave(a, rows: rows, n: m, ld: lda, ldUnits: lda))
+    let right = Guarded(perUnit == 1 ? b : interleave(b, rows: rows, n: n, ld: ldb, ldUnits: ldb))
+    let result = Guarded(c)
     unsafe cg_outer_with(isa, rows, m, n, left.start, lda, right.start, ldb, result.start, ldc)
     return result.values
   }

@@ -32,10 +32,29 @@ size_t cg_isa_count(void);
 const cg_isa *cg_isa_at(size_t i);
 const char *cg_isa_name(const cg_isa *isa);
 
+/// The same instruction set with products whose operands are bfloat16 numbers (sums and everything else stay
+/// float); NULL where this processor lacks them. Not among the instruction sets counted and named above.
+const cg_isa *cg_isa_bfloat16(const cg_isa *isa);
+
 // The functions below take the one to use where operands are packed once and used for long, and use the
 // active one otherwise. What was packed for one cannot be read by another.
 
 // MARK: Matrix products
+
+// Operands of products are units of four bytes in arrays of floats. A unit is a float or, for a table from
+// `cg_isa_bfloat16`, two bfloat16 numbers that are neighbours along the dimension that is summed, the last one 0
+// if there is an odd number of them. Leading dimensions count units; k and the rows of `cg_outer` count numbers.
+// Floats become bfloat16 by rounding to nearest even; NaN stays NaN; subnormal numbers count as 0.
+
+/// The units [rows, ⌈k / 2⌉] of source [rows, k], a left operand of `cg_product`; [rows, k], copies, for an
+/// instruction set whose units are floats. Nothing overlaps.
+void cg_convert_with(const cg_isa *isa, size_t rows, size_t k, const float *source, size_t ld, float *units,
+                     size_t ld_units);
+
+/// The units [⌈rows / 2⌉, n] of source [rows, n], an operand of `cg_outer`; [rows, n], copies, for an
+/// instruction set whose units are floats. Nothing overlaps.
+void cg_interleave_with(const cg_isa *isa, size_t rows, size_t n, const float *source, size_t ld,
+                        float *units, size_t ld_units);
 
 /// Floats that a `k` × `n` operand takes once it is packed for the instruction set in use.
 size_t cg_packed_count(size_t k, size_t n);
