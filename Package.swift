@@ -78,7 +78,7 @@ let package = Package(
         "CellgateTasks", "CellgateTraining", "CellgateFormats", "CellgateNN", "CellgateCells",
         "CellgateTensor",
       ]),
-    tests("CellgateCommand", ["CellgateCommand"]),
+    tests("CellgateCommand", ["CellgateCommand", "CellgateCells"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11

@@ -60,8 +60,8 @@ struct Problem {
     }
   }
 
-  func reference() -> Outcome {
-    let execution = ReferenceExecution(cell: cell, inputSize: I, hiddenSize: H)
+  func reference(_ precision: Precision = .float32) -> Outcome {
+    let execution = ReferenceExecution(cell: cell, inputSize: I, hiddenSize: H, precision: precision)
     let forward = execution.forward(
       input: input, steps: T, batch: B, states: states, parameters: parameters, lengths: lengths,
       reversed: reversed)
@@ -80,8 +80,9 @@ struct Problem {
   }
   var stateTensors: [Tensor] { states.map { tensor($0, [B, H]) } }
 
-  func fast(_ instructions: InstructionSet = .active) -> Outcome {
-    let execution = CellExecution(cell: cell, inputSize: I, hiddenSize: H, instructions: instructions)
+  func fast(_ instructions: InstructionSet = .active, _ precision: Precision = .float32) -> Outcome {
+    let execution = CellExecution(
+      cell: cell, inputSize: I, hiddenSize: H, instructions: instructions, precision: precision)
     let output = Tensor.full([T, B, H], .nan)
     let forward = execution.forward(
       input: tensor(input, [T, B, I]), states: stateTensors, parameters: parameterTensors,

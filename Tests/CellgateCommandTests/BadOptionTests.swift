@@ -20,8 +20,11 @@ struct BadOptionTests {
     Case(line: "cells --latex", expected: ["--latex: expected the name of a cell"]),
     Case(line: "cells lstm --latex --json", expected: ["--latex and --json"]),
     Case(line: "cells --bogus", expected: ["--bogus"]),
-    Case(line: "bench --precision bf16", expected: ["--precision: bf16 is not supported"]),
     Case(line: "bench --precision f16", expected: ["unknown precision 'f16'"]),
+    Case(
+      line: "train adding --precision bf61 --batch 0",
+      expected: ["unknown precision 'bf61'; did you mean bf16?", "--batch: expected 1 or more"]),
+    Case(line: "evaluate nothing --precision f", expected: ["unknown precision 'f'"]),
     Case(
       line: "bench --cell lstn --hidden -3 --steps x --repeats 0",
       expected: [

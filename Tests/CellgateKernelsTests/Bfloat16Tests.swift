@@ -17,9 +17,9 @@ struct Bfloat16Tests {
   }
 
   static let special: [Float] = [
-    0, -0.0, 1, -1, 1 + 0x1p-8, 1 + 0x3p-8, 1 + 0x1p-7, -1 - 0x1p-8, 1 + 0x1p-8 + 0x1p-23, 1 + 0x1p-8 - 0x1p-23,
-    .pi, -.pi, 1e30, -1e-30, .greatestFiniteMagnitude, .infinity, -.infinity, .nan, .leastNormalMagnitude,
-    .leastNonzeroMagnitude, -1e-40,
+    0, -0.0, 1, -1, 1 + 0x1p-8, 1 + 0x3p-8, 1 + 0x1p-7, -1 - 0x1p-8, 1 + 0x1p-8 + 0x1p-23, 1 + 0x1p-8 - 0x1p-23, .pi,
+    -.pi, 1e30, -1e-30, .greatestFiniteMagnitude, .infinity, -.infinity, .nan, .leastNormalMagnitude,
+    .leastNonzeroMagnitude, -0x1p-130,
   ]
 
   @Test("Numbers are rounded to the nearest, ties to even; NaN stays NaN", arguments: Kernels.bfloat16)

@@ -24,12 +24,36 @@ struct TrainingSettingsTests {
     settings.clipNorm = nil
     settings.chronoSteps = 100
     settings.patience = 4
+    settings.precision = .bfloat16
     settings.schedule = ScheduleSettings(name: "cosine", warmUpSteps: 7)
     settings.optimizerSettings.learningRate = 0.1
     #expect(try TrainingSettings(decoding: settings.encoded(), file: "f") == settings)
     let text = String(decoding: settings.encoded(), as: UTF8.self)
     #expect(text.contains("\"chrono_steps\" : 100"))
     #expect(text.contains("\"learning_rate\" : 0.1,"))
+    #expect(text.contains("\"precision\" : \"bf16\""))
+  }
+
+  @Test("Settings without a precision, from before there was a choice, mean f32")
+  func oldFile() throws {
+    let text = String(decoding: MeanTask.defaults.encoded(), as: UTF8.self)
+    let old = text.replacing("  \"precision\" : \"f32\",\n", with: "")
+    #expect(old != text)
+    #expect(try TrainingSettings(decoding: Data(old.utf8), file: "f") == MeanTask.defaults)
+    let unknown = text.replacing("\"f32\"", with: "\"f8\"")
+    #expect(throws: RunError.badConfig(file: "f", reason: "precision: not a value of its type")) {
+      try TrainingSettings(decoding: Data(unknown.utf8), file: "f")
+    }
+  }
+
+  @Test("A precision that the instructions don't support is refused in one line", arguments: InstructionSet.all)
+  func precision(_ instructions: InstructionSet) {
+    var settings = MeanTask.defaults
+    #expect(settings.problems(tasks: [MeanTask.self], instructions: instructions) == [])
+    settings.precision = .bfloat16
+    let lines = settings.problems(tasks: [MeanTask.self], instructions: instructions).map(\.description)
+    let refusal = "precision: bf16 needs AVX512-BF16, which \(instructions) doesn't have here; use f32"
+    #expect(lines == (instructions.supports(.bfloat16) ? [] : [refusal]))
   }
 
   @Test("A file that is not JSON, lacks a key or is of another version is named with the key")

@@ -1,7 +1,7 @@
 import CellgateKernels
 import CellgateTensor
 
-/// The fast execution of a cell in Float32: one layer, one direction, whole sequences.
+/// The fast execution of a cell: one layer, one direction, whole sequences.
 ///
 /// The batch is cut into slices; a thread takes the rows of a slice through the whole sequence. Shapes:
 /// input `[T, B, I]`, states `[B, H]`, output `[T, B, D·H]` of which this direction fills H columns.
@@ -13,20 +13,26 @@ public struct CellExecution: Sendable {
   public let inputSize: Int, hiddenSize: Int
   /// The instructions that it uses.
   public let instructions: InstructionSet
+  /// What the factors of its products are rounded to.
+  public let precision: Precision
 
   var layout: Layout { Layout(inputSize: inputSize, hiddenSize: hiddenSize) }
 
-  /// An execution for given sizes, both positive.
+  /// An execution for given sizes, both positive, in a precision that the instructions support.
   public init(
-    cell: Cell, inputSize: Int, hiddenSize: Int, instructions: InstructionSet = .active
+    cell: Cell, inputSize: Int, hiddenSize: Int, instructions: InstructionSet = .active,
+    precision: Precision = .float32
   ) {
     precondition(
       inputSize > 0 && hiddenSize > 0,
       "\(cell.name): sizes must be positive, found I=\(inputSize), H=\(hiddenSize)")
+    precondition(
+      instructions.supports(precision), "\(cell.name): \(precision.problem(on: instructions) ?? "")")
     self.cell = cell
     self.inputSize = inputSize
     self.hiddenSize = hiddenSize
     self.instructions = instructions
+    self.precision = precision
   }
 
   /// Which sequences are run, and in which direction.

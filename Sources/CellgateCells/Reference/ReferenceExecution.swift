@@ -10,10 +10,13 @@ public struct ReferenceExecution: Sendable {
   public let cell: Cell
   /// I and H.
   public let inputSize: Int, hiddenSize: Int
+  /// What the factors of products are rounded to; with Float32 nothing is rounded here.
+  public let precision: Precision
 
   /// A reference for one layer in one direction.
-  public init(cell: Cell, inputSize: Int, hiddenSize: Int) {
+  public init(cell: Cell, inputSize: Int, hiddenSize: Int, precision: Precision = .float32) {
     self.cell = cell
+    self.precision = precision
     self.inputSize = inputSize
     self.hiddenSize = hiddenSize
   }
@@ -50,6 +53,7 @@ public struct ReferenceExecution: Sendable {
     lengths: [Int]? = nil, reversed: Bool = false
   ) -> Forward {
     check(states: states, parameters: parameters, batch: batch)
+    let parameters = rounded(parameters)
     precondition(
       input.count == steps * batch * inputSize, "input: expected [\(steps), \(batch), \(inputSize)]")
     var result = Forward(
@@ -84,7 +88,7 @@ public struct ReferenceExecution: Sendable {
     _ forward: Forward, steps: Int, batch: Int, parameters: [[Double]], outputGradient: [Double],
     finalStateGradients: [[Double]]
   ) -> Gradients {
-    let gradient = cell.gradient
+    let gradient = cell.gradient, parameters = rounded(parameters)
     var result = Gradients(
       input: Array(repeating: 0, count: steps * batch * inputSize), states: finalStateGradients,
       parameters: parameters.map { Array(repeating: 0, count: $0.count) })
@@ -107,11 +111,11 @@ public struct ReferenceExecution: Sendable {
       }
       for (product, delta) in gradient.product {
         guard case .product(let block) = cell.graph[product].operation else { continue }
-        let operand = values[cell.graph[product].operands[0]]
+        let operand = rounded(values[cell.graph[product].operands[0]]), arriving = rounded(values[delta])
         for row in 0..<hiddenSize {
           let start = (block.gate * hiddenSize + row) * operand.count
           for column in operand.indices {
-            result.parameters[block.parameter][start + column] += values[delta][row] * operand[column]
+            result.parameters[block.parameter][start + column] += arriving[row] * operand[column]
           }
         }
       }
@@ -148,7 +152,7 @@ public struct ReferenceExecution: Sendable {
         let start = block.gate * hiddenSize
         values.append(Array(parameters[block.parameter][start..<start + hiddenSize]))
       case .product(let block):
-        let operand = values[node.operands[0]]
+        let operand = rounded(values[node.operands[0]])
         values.append(
           (0..<hiddenSize).map { row in
             let start = (block.gate * hiddenSize + row) * operand.count
@@ -173,14 +177,25 @@ public struct ReferenceExecution: Sendable {
       guard let delta = cell.gradient.product[product],
         case .product(let block) = cell.graph[product].operation
       else { continue }
+      let arriving = rounded(values[delta])
       for row in 0..<hiddenSize {
         let start = (block.gate * hiddenSize + row) * size
         for column in 0..<size {
-          sum[column] += values[delta][row] * parameters[block.parameter][start + column]
+          sum[column] += arriving[row] * parameters[block.parameter][start + column]
         }
       }
     }
     return sum
+  }
+
+  /// Factors of products as they are multiplied.
+  private func rounded(_ values: [Double]) -> [Double] {
+    precision == .float32 ? values : values.map(precision.factor)
+  }
+
+  /// The parameters with their matrices as they are multiplied.
+  private func rounded(_ parameters: [[Double]]) -> [[Double]] {
+    zip(cell.parameters, parameters).map { $0.columns == nil ? $1 : rounded($1) }
   }
 
   private func elementwise(_ operation: Operation, _ x: [[Double]]) -> [Double] {

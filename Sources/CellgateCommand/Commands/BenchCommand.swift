@@ -16,6 +16,7 @@ struct BenchCommand: ParsableCommand {
         cellgate bench
         cellgate bench --cell gru --steps 100 --batch 50 --hidden 256
         cellgate bench --cell lstm --threads 1 --json
+        cellgate bench --hidden 512 --input 512 --precision bf16
       """)
 
   @Option(help: ArgumentHelp("The cell: see 'cellgate cells'.", valueName: "name"))
@@ -40,8 +41,8 @@ struct BenchCommand: ParsableCommand {
     parsing: .unconditional, help: ArgumentHelp("Threads; all cores if you leave it out.", valueName: "n"))
   var threads: WholeNumber?
 
-  @Option(help: ArgumentHelp("The precision of the numbers; only f32 for now.", valueName: "name"))
-  var precision = "f32"
+  @Option(help: ArgumentHelp(OptionProblems.precisionHelp, valueName: "name"))
+  var precision = Precision.float32.rawValue
 
   @Option(
     parsing: .unconditional,
@@ -74,13 +75,10 @@ struct BenchCommand: ParsableCommand {
     let layers = problems.whole("--layers", layers, in: 1...ModelOptions.mostLayers)
     let threads = problems.whole("--threads", threads, in: 1...ModelOptions.mostThreads)
     let repeats = problems.whole("--repeats", repeats, in: 1...100_000)
-    switch precision {
-    case "f32": break
-    case "bf16": problems.add("--precision: bf16 is not supported by this version; use f32")
-    default: problems.add("--precision: " + Names.unknown("precision", precision, known: ["f32"]))
-    }
+    let precision = problems.precision(precision)
+    if let problem = precision?.problem(on: .active) { problems.add("--precision: \(problem)") }
     try problems.check()
-    guard let found else { throw CommandFailure(problems: problems.lines) }
+    guard let found, let precision else { throw CommandFailure(problems: problems.lines) }
     let memory = Memory(
       cell: found, steps: steps, batch: batch, input: input, hidden: hidden, layers: layers)
     if let problem = memory.problem(
@@ -90,7 +88,8 @@ struct BenchCommand: ParsableCommand {
     }
     return Bench(
       cell: found, steps: steps, batch: batch, input: input, hidden: hidden, layers: layers,
-      threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, repeats: repeats)
+      threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, repeats: repeats,
+      precision: precision)
   }
 }
 
@@ -98,6 +97,7 @@ struct BenchCommand: ParsableCommand {
 struct Bench {
   let cell: Cell
   let steps, batch, input, hidden, layers, threads, repeats: Int
+  let precision: Precision
 
   /// Multiply-adds of a forward pass.
   var multiplyAdds: Double {
@@ -118,7 +118,8 @@ struct Bench {
     ThreadPool.shared.threads = threads
     let stream = RandomStream(seed: 1, name: "bench")
     let recurrent = Recurrent(
-      cell: cell, inputSize: input, hiddenSize: hidden, layers: layers, stream: stream.child("parameters"))
+      cell: cell, inputSize: input, hiddenSize: hidden, layers: layers, precision: precision,
+      stream: stream.child("parameters"))
     let parameters = ParameterSet(recurrent)
     var numbers = stream.child("data")
     let x = numbers.uniform([steps, batch, input])
@@ -165,7 +166,7 @@ struct BenchReport {
     [
       "cell": .string(bench.cell.name), "steps": .integer(bench.steps), "batch": .integer(bench.batch),
       "input": .integer(bench.input), "hidden": .integer(bench.hidden), "layers": .integer(bench.layers),
-      "threads": .integer(bench.threads), "precision": "f32", "isa": .string("\(InstructionSet.active)"),
+      "threads": .integer(bench.threads), "precision": .string(bench.precision.rawValue), "isa": .string("\(InstructionSet.active)"),
       "parameters": .integer(bench.parameters), "training_ms": .number(training),
       "inference_ms": .number(inference), "training_gflops": .number(trainingRate),
       "inference_gflops": .number(inferenceRate), "repeats": .integer(bench.repeats),
@@ -177,7 +178,7 @@ struct BenchReport {
     let sizes = [
       Text.plural(bench.steps, "step"), "batch \(Text.count(bench.batch))", Text.plural(bench.input, "input"),
       "\(Text.count(bench.hidden)) hidden units", Text.plural(bench.layers, "layer"),
-      Text.plural(bench.threads, "thread"), "f32, \(InstructionSet.active)",
+      Text.plural(bench.threads, "thread"), "\(bench.precision.rawValue), \(InstructionSet.active)",
     ]
     Console.print("\n  \(Terminal.output.styled(bench.cell.name, .bold))  \(sizes.joined(separator: ", "))")
     Console.print("  \(Text.count(bench.parameters)) parameters\n")

@@ -15,6 +15,7 @@ struct EvaluateCommand: ParsableCommand {
         cellgate evaluate runs/adding-lstm
         cellgate evaluate runs/adding-lstm --split validation
         cellgate evaluate runs/digits --data /scratch/data --json
+        cellgate evaluate runs/digits --precision f32
       """)
 
   @Argument(help: ArgumentHelp("The folder of the run.", valueName: "run"))
@@ -24,6 +25,11 @@ struct EvaluateCommand: ParsableCommand {
     help: ArgumentHelp(
       "The part of the data: \(Split.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "name"))
   var split = Split.test.rawValue
+
+  @Option(
+    help: ArgumentHelp(
+      "\(OptionProblems.precisionHelp) That of the training if you leave it out.", valueName: "name"))
+  var precision: String?
 
   @Option(
     parsing: .unconditional, help: ArgumentHelp("Threads; all cores if you leave it out.", valueName: "n"))
@@ -43,11 +49,16 @@ struct EvaluateCommand: ParsableCommand {
     if let threads: Int = problems.whole("--threads", threads, in: 1...ModelOptions.mostThreads) {
       ThreadPool.shared.threads = threads
     }
+    let chosen = precision.flatMap { problems.precision($0) }
     try problems.check()
     if let run = firstRun {
       throw CommandFailure(.noInput, "\(folder): a folder of several runs; give one of them, such as \(run)")
     }
-    let settings = try RunDirectory.settings(of: folder)
+    var settings = try RunDirectory.settings(of: folder)
+    if let chosen { settings.precision = chosen }
+    if let problem = settings.precision.problem(on: .active) {
+      throw CommandFailure(.usage, "--precision: \(problem)")
+    }
     let task: any SequenceTask
     do throws(TrainingError) {
       task = try Tasks.make(settings, data: DataDirectory(option: data))
@@ -56,7 +67,7 @@ struct EvaluateCommand: ParsableCommand {
       guard case .settings(let errors) = error else { throw error }
       throw CommandFailure(.data, "\(folder)/config.json: \(errors)")
     }
-    let evaluation = try RunDirectory.evaluate(folder, task: task, on: part ?? .test)
+    let evaluation = try RunDirectory.evaluate(folder, task: task, precision: chosen, on: part ?? .test)
     report(evaluation, task: task, settings: settings)
   }
 

@@ -62,6 +62,17 @@ struct OptionProblems {
     return nil
   }
 
+  /// The precision of this name, nil after noting that there is none.
+  mutating func precision(_ name: String) -> Precision? {
+    if let precision = Precision(rawValue: name) { return precision }
+    add("--precision: " + Names.unknown("precision", name, known: Precision.allCases.map(\.rawValue)))
+    return nil
+  }
+
+  /// What help texts say about the option.
+  static let precisionHelp =
+    "What the factors of matrix products are rounded to: f32, or bf16 on processors with AVX512-BF16."
+
   /// Throws all problems together, if there are any.
   func check() throws(CommandFailure) {
     if !lines.isEmpty { throw CommandFailure(problems: lines) }

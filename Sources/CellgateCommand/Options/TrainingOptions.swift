@@ -18,6 +18,9 @@ struct TrainingOptions: ParsableArguments {
     help: ArgumentHelp("Share of outputs dropped between layers while training, 0 to 1.", valueName: "x"))
   var dropout: RealNumber?
 
+  @Option(help: ArgumentHelp(OptionProblems.precisionHelp, valueName: "name"))
+  var precision: String?
+
   @Option(parsing: .unconditional, help: ArgumentHelp("Sequences in a batch.", valueName: "n"))
   var batch: WholeNumber?
 
@@ -120,6 +123,7 @@ struct TrainingOptions: ParsableArguments {
     whole("--layers", layers) { settings.layers = $0 }
     if bidirectional { settings.bidirectional = true }
     real("--dropout", dropout) { settings.dropout = Float($0) }
+    if let precision, let value = problems.precision(precision) { settings.precision = value }
     whole("--batch", batch) { settings.batch = $0 }
     switch (steps, epochs) {
     case (.some, .some): problems.add("--steps and --epochs: expected only one of them")
@@ -184,7 +188,7 @@ extension OptionProblems {
       switch error {
       case .unknownName(let option, let found, _, let known):
         add(Names.unknown(option == "cells" ? "cell" : option, found, known: known))
-      case .outOfRange, .tooLarge:
+      case .outOfRange, .tooLarge, .unsupported:
         add("--\(error)")
       }
     }

@@ -98,6 +98,7 @@ enum SettingsText {
   static func model(_ settings: TrainingSettings) -> String {
     var parts = ["\(Text.plural(settings.layers, "layer")) of \(Text.plural(settings.hidden, "hidden unit"))"]
     if settings.bidirectional { parts.append("both directions") }
+    if settings.precision != .float32 { parts.append(settings.precision.rawValue) }
     if settings.dropout > 0 { parts.append("dropout \(settings.dropout)") }
     return parts.joined(separator: ", ")
   }

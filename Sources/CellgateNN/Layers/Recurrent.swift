@@ -22,6 +22,8 @@ public final class Recurrent: Module {
   public let layers: Int, directions: Int
   /// The share of a layer's outputs that is dropped before the next layer reads them, while training.
   public let dropout: Float
+  /// What the factors of the layers' matrix products are rounded to.
+  public let precision: Precision
   /// What names this layer's dropout noise.
   public let name: String
 
@@ -38,12 +40,13 @@ public final class Recurrent: Module {
     public init(chronoSteps: Int? = nil) { self.chronoSteps = chronoSteps }
   }
 
-  /// Layers for inputs `[T, B, inputSize]`. With `learnsFirstStates` the first states, `h0` `[L·D, H]` and
+  /// Layers for inputs `[T, B, inputSize]`, with products in a precision that the instructions support. With `learnsFirstStates` the first states, `h0` `[L·D, H]` and
   /// so on, are parameters that start at 0 and are the same for every sequence.
   public init(
     cell: Cell, inputSize: Int, hiddenSize: Int, layers: Int = 1, bidirectional: Bool = false,
     dropout: Float = 0, learnsFirstStates: Bool = false, initialization: Initialization = Initialization(),
-    name: String = "recurrent", instructions: InstructionSet = .active, stream: RandomStream
+    name: String = "recurrent", instructions: InstructionSet = .active,
+    precision: Precision = .float32, stream: RandomStream
   ) {
     precondition(layers > 0, "Recurrent: \(layers) layers")
     precondition(dropout >= 0 && dropout < 1, "Recurrent: dropout \(dropout) is not in [0, 1)")
@@ -54,11 +57,12 @@ public final class Recurrent: Module {
     let directions = bidirectional ? 2 : 1
     self.directions = directions
     self.dropout = dropout
+    self.precision = precision
     self.name = name
     let executions = (0..<layers).map { layer in
       CellExecution(
         cell: cell, inputSize: layer == 0 ? inputSize : directions * hiddenSize, hiddenSize: hiddenSize,
-        instructions: instructions)
+        instructions: instructions, precision: precision)
     }
     self.executions = executions
     var parameters: [[Parameter]] = []

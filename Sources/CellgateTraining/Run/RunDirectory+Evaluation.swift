@@ -2,12 +2,14 @@ import CellgateCells
 
 extension RunDirectory {
   /// What the best model of the run in a folder reaches on a split of `task`'s data. `task` is made from
-  /// `settings(of:)`, and `cell` looked up by them unless given. Throws `settings` or `run`.
+  /// `settings(of:)`, and `cell` looked up by them unless given; a `precision` takes the place of theirs, if `task`
+  /// was made with it too. Throws `settings` or `run`.
   public static func evaluate(
-    _ path: String, task: any SequenceTask, cell: Cell? = nil, on split: Split = .test
+    _ path: String, task: any SequenceTask, cell: Cell? = nil, precision: Precision? = nil, on split: Split = .test
   ) throws(TrainingError) -> Evaluation {
     do throws(RunError) {
-      let settings = try settings(of: path)
+      var settings = try settings(of: path)
+      if let precision { settings.precision = precision }
       let cells = cell.map { [$0] } ?? Cell.all
       do throws(SettingsErrors) {
         try settings.validate(tasks: [type(of: task)], cells: cells)

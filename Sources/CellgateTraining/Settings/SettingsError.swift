@@ -7,13 +7,17 @@ public enum SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
   case unknownName(option: String, found: String, nearest: [String], known: [String])
   /// A value out of its range.
   case outOfRange(option: String, expected: String, found: String)
+  /// A value that this processor can't work with.
+  case unsupported(option: String, reason: String)
   /// Sizes that need more memory than the machine has, in bytes.
   case tooLarge(option: String, needed: Double, available: Double)
 
   /// The option's name: `hidden`, `learning-rate`, or a task's own.
   public var option: String {
     switch self {
-    case .unknownName(let option, _, _, _), .outOfRange(let option, _, _), .tooLarge(let option, _, _): option
+    case .unknownName(let option, _, _, _), .outOfRange(let option, _, _), .tooLarge(let option, _, _),
+      .unsupported(let option, _):
+      option
     }
   }
 
@@ -26,6 +30,8 @@ public enum SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
         : "\(option): unknown name '\(quotedName(found))'; did you mean \(nearest.joined(separator: " or "))?"
     case .outOfRange(let option, let expected, let found):
       "\(option): expected \(expected), found \(quotedName(found))"
+    case .unsupported(let option, let reason):
+      "\(option): \(reason)"
     case .tooLarge(let option, let needed, let available):
       "\(option): this needs about \(Self.size(needed)) of memory, the machine has \(Self.size(available))"
     }

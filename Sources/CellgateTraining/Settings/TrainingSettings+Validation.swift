@@ -5,9 +5,10 @@ import Foundation
 extension TrainingSettings {
   /// All that is wrong with the settings, in their order; empty when a run can be made with them.
   ///
-  /// `tasks` are the tasks there are; `cells` the cells. `available` is the machine's memory in bytes.
+  /// `tasks` are the tasks there are; `cells` the cells. `available` is the machine's memory in bytes,
+  /// and `instructions` must support the precision.
   public func problems(
-    tasks: [any SequenceTask.Type], cells: [Cell] = Cell.all, available: Double? = nil
+    tasks: [any SequenceTask.Type], cells: [Cell] = Cell.all, available: Double? = nil, instructions: InstructionSet = .active
   ) -> [SettingsError] {
     var problems: [SettingsError] = []
     let taskType = tasks.first { $0.name == task }
@@ -19,6 +20,9 @@ extension TrainingSettings {
       problems.append(.unknownName(option: "cell", found: cell, known: cells.map(\.name)))
     }
     if let taskType { problems += optionProblems(taskType) }
+    if let reason = precision.problem(on: instructions) {
+      problems.append(.unsupported(option: "precision", reason: reason))
+    }
     problems += sizeProblems(taskType) + optimizerProblems() + scheduleProblems()
     if problems.isEmpty, let taskType, let cellType {
       let available = available ?? MemoryEstimate.available

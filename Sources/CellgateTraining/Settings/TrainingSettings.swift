@@ -1,3 +1,4 @@
+import CellgateCells
 import CellgateNN
 import Foundation
 
@@ -25,6 +26,8 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
   public var bidirectional = false
   /// The share of outputs dropped between layers while training, in [0, 1).
   public var dropout: Float = 0
+  /// What the factors of the layers' matrix products are rounded to.
+  public var precision = Precision.float32
   /// T of chrono initialisation (Tallec & Ollivier 2018, https://arxiv.org/abs/1804.11188); nil for the cells'
   /// constants.
   public var chronoSteps: Int?
@@ -109,5 +112,12 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
     }
     collect(object, "")
     return result
+  }
+}
+
+extension KeyedDecodingContainer {
+  /// Settings written before there was a choice have no precision: they mean Float32.
+  func decode(_: Precision.Type, forKey key: Key) throws -> Precision {
+    try decodeIfPresent(Precision.self, forKey: key) ?? .float32
   }
 }
