@@ -21,7 +21,8 @@ struct PrecisionOptionTests {
 
   @Test("bench says what it timed", .enabled(if: InstructionSet.active.supports(.bfloat16)))
   func bench() throws {
-    let record = try Workplace().run(line: BenchCommandTests.tiny + " --precision bf16 --json").records().first
+    let record = try Workplace().run(line: BenchCommandTests.tiny + " --precision bf16 --json").records()
+      .first
     #expect(record?["precision"] as? String == "bf16")
   }
 

@@ -17,7 +17,8 @@ struct Bfloat16Tests {
   }
 
   static let special: [Float] = [
-    0, -0.0, 1, -1, 1 + 0x1p-8, 1 + 0x3p-8, 1 + 0x1p-7, -1 - 0x1p-8, 1 + 0x1p-8 + 0x1p-23, 1 + 0x1p-8 - 0x1p-23, .pi,
+    0, -0.0, 1, -1, 1 + 0x1p-8, 1 + 0x3p-8, 1 + 0x1p-7, -1 - 0x1p-8, 1 + 0x1p-8 + 0x1p-23,
+    1 + 0x1p-8 - 0x1p-23, .pi,
     -.pi, 1e30, -1e-30, .greatestFiniteMagnitude, .infinity, -.infinity, .nan, .leastNormalMagnitude,
     .leastNonzeroMagnitude, -0x1p-130,
   ]

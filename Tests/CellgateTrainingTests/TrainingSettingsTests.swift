@@ -46,7 +46,8 @@ struct TrainingSettingsTests {
     }
   }
 
-  @Test("A precision that the instructions don't support is refused in one line", arguments: InstructionSet.all)
+  @Test(
+    "A precision that the instructions don't support is refused in one line", arguments: InstructionSet.all)
   func precision(_ instructions: InstructionSet) {
     var settings = MeanTask.defaults
     #expect(settings.problems(tasks: [MeanTask.self], instructions: instructions) == [])

@@ -166,7 +166,8 @@ struct BenchReport {
     [
       "cell": .string(bench.cell.name), "steps": .integer(bench.steps), "batch": .integer(bench.batch),
       "input": .integer(bench.input), "hidden": .integer(bench.hidden), "layers": .integer(bench.layers),
-      "threads": .integer(bench.threads), "precision": .string(bench.precision.rawValue), "isa": .string("\(InstructionSet.active)"),
+      "threads": .integer(bench.threads), "precision": .string(bench.precision.rawValue),
+      "isa": .string("\(InstructionSet.active)"),
       "parameters": .integer(bench.parameters), "training_ms": .number(training),
       "inference_ms": .number(inference), "training_gflops": .number(trainingRate),
       "inference_gflops": .number(inferenceRate), "repeats": .integer(bench.repeats),

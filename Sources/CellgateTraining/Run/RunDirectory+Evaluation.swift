@@ -5,7 +5,8 @@ extension RunDirectory {
   /// `settings(of:)`, and `cell` looked up by them unless given; a `precision` takes the place of theirs, if `task`
   /// was made with it too. Throws `settings` or `run`.
   public static func evaluate(
-    _ path: String, task: any SequenceTask, cell: Cell? = nil, precision: Precision? = nil, on split: Split = .test
+    _ path: String, task: any SequenceTask, cell: Cell? = nil, precision: Precision? = nil,
+    on split: Split = .test
   ) throws(TrainingError) -> Evaluation {
     do throws(RunError) {
       var settings = try settings(of: path)

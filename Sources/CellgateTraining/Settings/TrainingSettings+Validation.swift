@@ -8,7 +8,8 @@ extension TrainingSettings {
   /// `tasks` are the tasks there are; `cells` the cells. `available` is the machine's memory in bytes,
   /// and `instructions` must support the precision.
   public func problems(
-    tasks: [any SequenceTask.Type], cells: [Cell] = Cell.all, available: Double? = nil, instructions: InstructionSet = .active
+    tasks: [any SequenceTask.Type], cells: [Cell] = Cell.all, available: Double? = nil,
+    instructions: InstructionSet = .active
   ) -> [SettingsError] {
     var problems: [SettingsError] = []
     let taskType = tasks.first { $0.name == task }
