@@ -15,7 +15,7 @@ struct cg_isa {
   void (*convert)(size_t rows, size_t k, const float *source, size_t ld, float *units, size_t ld_units);
   void (*interleave)(size_t rows, size_t n, const float *source, size_t ld, float *units, size_t ld_units);
   void (*product)(size_t m, size_t n, const cg_term *terms, size_t term_count, cg_start start,
-                  const float *bias, float *c, size_t ldc);
+                  const float *bias, float *c, size_t ldc, int descending);
   void (*outer)(size_t rows, size_t m, size_t n, const float *a, size_t lda, const float *b, size_t ldb,
                 float *c, size_t ldc);
   void (*operate)(const cg_operation *operations, size_t count, float *const *slots, size_t n);
