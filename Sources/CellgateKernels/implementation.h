@@ -30,6 +30,7 @@ const cg_isa CG_JOIN(cg_isa_, CG_ISA) = {
     .name = CG_STRING(CG_ISA),
     .available = available,
     .bfloat16 = CG_BFLOAT16,
+    .per_unit = PER_UNIT,
     .packed_count = packed_count,
     .pack = pack,
     .convert = convert,

@@ -9,6 +9,7 @@ struct cg_isa {
   const char *name;
   int (*available)(void);
   const cg_isa *bfloat16;  // the same with products of bfloat16 numbers, or NULL
+  size_t per_unit;         // numbers in a unit of an operand of products
   size_t (*packed_count)(size_t k, size_t n);
   void (*pack)(size_t k, size_t n, size_t width, const float *source, size_t k_stride, size_t n_stride,
                float *packed);

@@ -1,4 +1,4 @@
-// Products and elementwise programs, step after step.
+// Conversions, products and elementwise programs, step after step.
 
 #include "isa.h"
 
@@ -31,6 +31,16 @@ static void operate_on_pieces(const cg_isa *isa, const cg_program *program, cons
   }
 }
 
+// The share's columns; a row ends with the k-th.
+static void convert(const cg_isa *isa, const cg_conversion *conversion, size_t rows, const cg_share *share,
+                    float *const *at) {
+  size_t column = share->first_column, end = column + share->columns;
+  if (end > conversion->k) end = conversion->k;
+  if (column < end)
+    isa->convert(rows, end - column, at[conversion->source] + column, conversion->ld,
+                 at[conversion->result] + column / isa->per_unit, conversion->ld_result);
+}
+
 void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_slot *slots, const uint32_t *rows,
               size_t first, size_t count, int backward, float **scratch, cg_term *terms,
               const cg_share *share) {
@@ -47,7 +57,12 @@ void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_slot *slots
     for (size_t i = 0; i < program->stage_count; i++) {
       const cg_stage *stage = program->stages + i;
       if (stage->waits) cg_barrier_wait(share->barrier);
-      if (!stage->is_products) {
+      if (stage->kind == CG_CONVERSIONS) {
+        for (size_t c = stage->first; c < stage->first + stage->count; c++)
+          convert(isa, program->conversions + c, rows[step], share, at);
+        continue;
+      }
+      if (stage->kind == CG_ELEMENTWISE) {
         if (whole_rows)
           operate_on_tiles(isa, program, stage, slots, rows[step], at, tile);
         else
@@ -61,7 +76,8 @@ void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_slot *slots
             program->products + stage->first + (step & 1 ? stage->count - 1 - p : p);
         for (size_t f = 0; f < product->factor_count; f++) {
           const cg_factor *factor = program->factors + product->first_factor + f;
-          terms[f] = (cg_term){at[factor->slot], factor->ld, factor->k, factor->packed + column * factor->k};
+          terms[f] = (cg_term){at[factor->slot], factor->ld, factor->k,
+                               factor->packed + isa->packed_count(factor->k, column)};
         }
         isa->product(rows[step], share->columns, terms, product->factor_count, product->start,
                      product->bias ? product->bias + column : NULL, at[product->result] + column, product->ld,

@@ -112,7 +112,7 @@ import Testing
     let width = (count + 15) / 16 * 16
     let padded = slots.map { Guarded($0 + [Float](repeating: 0, count: width - count)) }
     sweep(
-      stages: [cg_stage(is_products: 0, waits: 0, first: 0, count: UInt32(operations.count))],
+      stages: [cg_stage(kind: CG_ELEMENTWISE.rawValue, waits: 0, first: 0, count: UInt32(operations.count))],
       operations: operations,
       slots: padded.map { Slot($0) }, rows: [1], width: width, tileRows: 1, tileColumns: width)
     return padded.map { Array($0.values.prefix(count)) }
@@ -144,8 +144,9 @@ import Testing
   }
 
   func sweep(
-    stages: [cg_stage], operations: [cg_operation], products: [Product] = [], slots: [Slot], rows: [Int],
-    width: Int, tileRows: Int, tileColumns: Int, backward: Bool = false, members: Int = 1
+    stages: [cg_stage], operations: [cg_operation], products: [Product] = [],
+    conversions: [cg_conversion] = [], slots: [Slot], rows: [Int], width: Int, tileRows: Int, tileColumns: Int,
+    backward: Bool = false, members: Int = 1
   ) {
     var factors: [cg_factor] = unsafe []
     var steps: [cg_step_product] = unsafe []
@@ -174,6 +175,9 @@ import Testing
         base: slots[index].memory.start, offset: offsets[index], layout: slots[index].layout.rawValue)
     }
     let most = products.map(\.factors.count).max() ?? 0
+    let conversionList = UnsafeMutableBufferPointer<cg_conversion>.allocate(capacity: conversions.count)
+    _ = unsafe conversionList.initialize(from: conversions)
+    defer { unsafe conversionList.deallocate() }
     unsafe stages.withUnsafeBufferPointer { stages in
       unsafe operations.withUnsafeBufferPointer { operations in
         unsafe steps.withUnsafeBufferPointer { steps in
@@ -181,7 +185,7 @@ import Testing
             let program = unsafe cg_program(
               stages: stages.baseAddress, stage_count: stages.count, products: steps.baseAddress,
               factors: factors.baseAddress, most_factors: most, operations: operations.baseAddress,
-              slot_count: slots.count, width: width, tile_rows: tileRows, tile_columns: tileColumns)
+              conversions: conversionList.baseAddress, slot_count: slots.count, width: width, tile_rows: tileRows, tile_columns: tileColumns)
             let active = rows.map(UInt32.init)
             nonisolated(unsafe) let places = unsafe places
             nonisolated(unsafe) let isa = unsafe isa

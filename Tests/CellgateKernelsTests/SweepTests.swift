@@ -96,8 +96,8 @@ struct SweepTests {
         start: CG_START_BIAS, bias: Guarded(bias))
       kernels.sweep(
         stages: [
-          cg_stage(is_products: 1, waits: 1, first: 0, count: 1),
-          cg_stage(is_products: 0, waits: 0, first: 1, count: 4),
+          cg_stage(kind: CG_PRODUCTS.rawValue, waits: 1, first: 0, count: 1),
+          cg_stage(kind: CG_ELEMENTWISE.rawValue, waits: 0, first: 1, count: 4),
         ], operations: operations, products: [product], slots: slots, rows: shape.rows, width: width,
         tileRows: shape.tileRows, tileColumns: shape.tileColumns, backward: backward,
         members: members)
@@ -133,21 +133,30 @@ struct SweepTests {
     }
   }
 
-  @Test("Several products and factors of one step, whose sums start differently", arguments: Kernels.all)
+  @Test(
+    "Several products and converted factors of one step, whose sums start differently",
+    arguments: Kernels.all + Kernels.bfloat16)
   func products(_ kernels: Kernels) {
     var numbers = Numbers(4)
     let (x, w, q) = (numbers.integers(3 * 16), numbers.integers(16 * 16), numbers.integers(16 * 16))
     let old = numbers.integers(3 * 16)
     let (input, first, second) = (Guarded(x), Guarded([Float](repeating: .nan, count: 3 * 16)), Guarded(old))
+    let units = kernels.units(16)
+    let factor = Guarded([Float](repeating: .nan, count: 3 * units))
     func packed(_ values: [Float]) -> Guarded { kernels.pack(values, k: 16, n: 16, width: 16) }
     kernels.sweep(
-      stages: [cg_stage(is_products: 1, waits: 0, first: 0, count: 2)], operations: [],
+      stages: [
+        cg_stage(kind: CG_CONVERSIONS.rawValue, waits: 0, first: 0, count: 1),
+        cg_stage(kind: CG_PRODUCTS.rawValue, waits: 0, first: 0, count: 2),
+      ], operations: [],
       products: [
-        .init(result: 1, factors: [(slot: 0, k: 16, ld: 16, packed(w))], start: CG_START_ZERO),
+        .init(result: 1, factors: [(slot: 3, k: 16, ld: units, packed(w))], start: CG_START_ZERO),
         .init(
-          result: 2, factors: [(slot: 0, k: 16, ld: 16, packed(q)), (slot: 0, k: 16, ld: 16, packed(w))],
+          result: 2,
+          factors: [(slot: 3, k: 16, ld: units, packed(q)), (slot: 3, k: 16, ld: units, packed(w))],
           start: CG_START_RESULT),
-      ], slots: [.init(input), .init(first), .init(second)], rows: [3], width: 16, tileRows: 1,
+      ], conversions: [cg_conversion(source: 0, result: 3, k: 16, ld: 16, ld_result: units)],
+      slots: [.init(input), .init(first), .init(second), .init(factor)], rows: [3], width: 16, tileRows: 1,
       tileColumns: 16)
     func expected(_ start: [Float], _ weights: [Float]) -> [Float] {
       (0..<3 * 16).map { index in

@@ -26,6 +26,8 @@ import CellgateTensor
   private let operandRows: [UnsafeMutablePointer<Float>]
   private let deltas: [UnsafeMutablePointer<Float>]
   private let arriving: [UnsafeMutablePointer<Float>]
+  /// Where factors of weight gradients are converted; nil where they are taken as they are.
+  private let pairs: PairedRows?
 
   init(
     execution: CellExecution, program: BoundProgram, forward: BoundProgram?, weights: PackedWeights,
@@ -73,7 +75,9 @@ import CellgateTensor
       [inputCount, inputGradient == nil ? 0 : inputCount, outputGradient == nil ? tile : chunk]
       + Array(repeating: chunk, count: members + plan.deltaCount)
       + Array(repeating: 2 * rows * width, count: stateCount)
-    var arena = Arena(fixed + counts, zeros: true)
+    // Factors of this step, and of the one before, which other members of the team may still read.
+    let factors = 2 * rows * width
+    var arena = Arena(fixed + counts + program.converted.map { _ in factors }, zeros: true)
     unsafe inputRows = arena.take(fixed[0])
     unsafe inputGradientRows = arena.take(fixed[1])
     unsafe outputRows = arena.take(fixed[2])
@@ -103,7 +107,11 @@ import CellgateTensor
       }
       places.append(place)
     }
+    for _ in program.converted {
+      places.append(unsafe SlotPlace(base: arena.take(factors), offset: tables.even))
+    }
     owner = arena.owner
+    pairs = execution.precision == .float32 ? nil : PairedRows(execution, rows: chunkRows)
     unsafe self.places = (0..<members).map {
       unsafe SlotPlace.slots(places, of: program, member: $0, tile: tile)
     }
@@ -149,13 +157,13 @@ import CellgateTensor
     let columns = execution.layout.columns(of: member)
     let real = columns.clamped(to: 0..<execution.hiddenSize)
     member.wait()
-    let x = unsafe execution.gather(saved.input, slice, chunk, into: inputRows, member: member)
+    let x = unsafe execution.gather(saved.input, slice, chunk, into: inputRows, isFactor: false, member: member)
     gatherOutputGradient(chunk, columns: real)
     member.wait()
     unsafe program.sweep(
       chunk, active: slice.active, places: places[member.index], backward: true, columns: columns,
       member: member)
-    unsafe addWeightGradients(chunk, x: x, units: real, operandRows: operandRows[member.index])
+    unsafe addWeightGradients(chunk, x: x, columns: real, member: member)
     if let inputGradient {
       member.wait()
       write(chunk, to: inputGradient, member: member)
@@ -174,77 +182,126 @@ import CellgateTensor
     }
   }
 
-  /// Adds what arrived at some hidden units, times the products' operands.
+  /// Adds what arrived at a member's hidden units, times the products' operands.
   private func addWeightGradients(
-    _ chunk: Range<Int>, x: UnsafePointer<Float>, units: Range<Int>, operandRows: UnsafeMutablePointer<Float>
+    _ chunk: Range<Int>, x: UnsafePointer<Float>, columns: Range<Int>, member: TeamMember
   ) {
-    if units.isEmpty { return }
     let layout = execution.layout, width = layout.width, hidden = execution.hiddenSize
-    let rows = slice.rowCount(chunk), first = units.lowerBound, count = units.count
-    let plan = execution.cell.plan
-    let isa = unsafe execution.instructions.handle
+    let rows = slice.rowCount(chunk), first = columns.lowerBound, count = columns.count
+    let size = execution.inputSize
+    if let pairs {
+      unsafe pair(chunk, x: x, columns: columns, in: pairs, member: member)
+      member.wait()
+    }
+    if columns.isEmpty { return }
     var ones: Float = 1
     for delta in sums.biasDeltas {
       unsafe cg_outer_with(
-        isa, rows, 1, count, &ones, 0, deltas[delta] + first, width, sums.bias(delta) + first, width)
+        execution.instructions.handle, rows, 1, count, &ones, 0, deltas[delta] + first, width,
+        sums.bias(delta) + first, width)
     }
+    let isa = unsafe execution.products.handle
     var ready: StepProgram.Slot?
-    var operand = unsafe operandRows
-    for gradient in plan.weightGradients {
+    var operand = unsafe x
+    for gradient in execution.cell.plan.weightGradients {
       let (target, ld) = unsafe sums.matrix(gradient.block)
-      let delta = unsafe deltas[gradient.delta] + first
-      if gradient.operand == .input {
-        let size = execution.inputSize
-        if layout.transposesInputGradient {
-          unsafe cg_outer_with(isa, rows, size, count, x, size, delta, width, target + first, ld)
-        } else {
-          unsafe cg_outer_with(isa, rows, count, size, delta, width, x, size, target + first * ld, ld)
-        }
-        continue
-      }
+      let delta = unsafe (pairs?.deltas[gradient.delta] ?? deltas[gradient.delta]) + first
       if ready != gradient.operand {
-        unsafe operand = rowsOfOperand(gradient.operand, chunk, copy: operandRows)
+        if let pairs {
+          unsafe operand = UnsafePointer(pairs.operand(gradient.operand))
+        } else {
+          unsafe operand = rowsOfOperand(gradient.operand, chunk, x: x, copy: operandRows[member.index])
+        }
         ready = gradient.operand
       }
-      unsafe cg_outer_with(isa, rows, count, hidden, delta, width, operand, width, target + first * ld, ld)
+      if gradient.operand != .input {
+        unsafe cg_outer_with(isa, rows, count, hidden, delta, width, operand, width, target + first * ld, ld)
+      } else if layout.transposesInputGradient {
+        unsafe cg_outer_with(isa, rows, size, count, operand, size, delta, width, target + first, ld)
+      } else {
+        unsafe cg_outer_with(isa, rows, count, size, delta, width, operand, size, target + first * ld, ld)
+      }
     }
   }
 
-  /// A product's operand over a chunk of steps, `[rows, width]`.
+  /// Converts the factors of weight gradients: a member its hidden units, and some rows of x.
+  private func pair(
+    _ chunk: Range<Int>, x: UnsafePointer<Float>, columns: Range<Int>, in pairs: PairedRows,
+    member: TeamMember
+  ) {
+    let isa = unsafe execution.products.handle
+    let width = execution.layout.width, size = execution.inputSize, rows = slice.rowCount(chunk)
+    let first = columns.lowerBound
+    for index in unsafe deltas.indices {
+      unsafe cg_interleave_with(
+        isa, rows, columns.count, deltas[index] + first, width, pairs.deltas[index] + first, width)
+    }
+    for slot in pairs.operands {
+      let target = unsafe pairs.operand(slot)
+      if slot == .input {
+        let own = member.share(of: execution.precision.units(rows))
+        let firstRow = 2 * own.lowerBound, count = min(rows, 2 * own.upperBound) - firstRow
+        if count > 0 {
+          unsafe cg_interleave_with(
+            isa, count, size, x + firstRow * size, size, target + own.lowerBound * size, size)
+        }
+      } else {
+        let source = unsafe rowsOfOperand(slot, chunk, x: x, copy: operandRows[member.index])
+        unsafe cg_interleave_with(isa, rows, columns.count, source + first, width, target + first, width)
+      }
+    }
+  }
+
+  /// A product's operand over a chunk of steps, `[rows, width]` or `[rows, I]`.
   private func rowsOfOperand(
-    _ slot: StepProgram.Slot, _ chunk: Range<Int>, copy: UnsafeMutablePointer<Float>
-  ) -> UnsafeMutablePointer<Float> {
+    _ slot: StepProgram.Slot, _ chunk: Range<Int>, x: UnsafePointer<Float>,
+    copy: UnsafeMutablePointer<Float>
+  ) -> UnsafePointer<Float> {
     let width = execution.layout.width
     switch slot {
-    case .stateAfter(let state): return unsafe frames.states[state] + tables.after[chunk.lowerBound]
-    case .saved(let index): return unsafe frames.saved[index] + tables.frames[chunk.lowerBound]
+    case .input: return unsafe x
+    case .stateAfter(let state):
+      return unsafe UnsafePointer(frames.states[state] + tables.after[chunk.lowerBound])
+    case .saved(let index):
+      return unsafe UnsafePointer(frames.saved[index] + tables.frames[chunk.lowerBound])
     case .stateBefore(let state):
       // Rows that all go on into the next step lie side by side already.
       let goesOn = chunk.allSatisfy { Int(slice.active[$0]) == slice.rows.count }
-      if goesOn { return unsafe frames.states[state] + tables.before[chunk.lowerBound] }
+      if goesOn { return unsafe UnsafePointer(frames.states[state] + tables.before[chunk.lowerBound]) }
       for step in chunk {
         unsafe (copy + tables.chunk[step]).update(
           from: frames.states[state] + tables.before[step], count: Int(slice.active[step]) * width)
       }
-      return unsafe copy
+      return unsafe UnsafePointer(copy)
     default: preconditionFailure("\(slot) is no operand")
     }
   }
 
   /// The input's gradient over a chunk of steps, of which a member computes some rows.
   private func write(_ chunk: Range<Int>, to inputGradient: Tensor, member: TeamMember) {
-    let width = execution.layout.width, size = execution.inputSize
+    let layout = execution.layout, width = layout.width, size = execution.inputSize
     let batch = saved.sequences.batch
     let own = member.share(of: slice.rowCount(chunk))
     if own.isEmpty { return }
+    let isa = unsafe execution.products.handle
+    var ready: Set<Int> = []
     let terms = unsafe execution.cell.plan.inputFactors.compactMap { factor -> cg_term? in
       guard case .delta(let index) = factor.operand else { return nil }
+      var rows = unsafe deltas[index] + own.lowerBound * width
+      let ld = layout.factorWidth
+      if let pairs {
+        // The pairs of rows are no longer needed.
+        let target = unsafe pairs.deltas[index] + own.lowerBound * ld
+        if ready.insert(index).inserted {
+          unsafe cg_convert_with(isa, own.count, layout.hiddenSize, rows, width, target, ld)
+        }
+        unsafe rows = target
+      }
       return unsafe cg_term(
-        a: UnsafePointer(deltas[index] + own.lowerBound * width), lda: width, k: execution.hiddenSize,
-        packed: UnsafePointer(weights.matrix(factor)))
+        a: UnsafePointer(rows), lda: ld, k: layout.hiddenSize, packed: UnsafePointer(weights.matrix(factor)))
     }
     unsafe cg_product_with(
-      execution.instructions.handle, own.count, size, terms, terms.count, CG_START_ZERO, nil,
+      isa, own.count, size, terms, terms.count, CG_START_ZERO, nil,
       inputGradientRows + own.lowerBound * size, size)
     for step in chunk {
       let start = slice.rowCount(chunk.lowerBound..<step)

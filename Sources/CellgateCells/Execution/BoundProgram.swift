@@ -14,17 +14,21 @@ import CellgateTensor
 
   let slots: [StepProgram.Slot]
   let hoisted: [Hoisted]
+  /// Slots whose rows are converted at each step; what they become lies in slots behind `slots`.
+  let converted: [StepProgram.Slot]
   private let weights: PackedWeights
   private let program: UnsafeMutablePointer<cg_program>
   private let stages: UnsafeMutableBufferPointer<cg_stage>
   private let products: UnsafeMutableBufferPointer<cg_step_product>
   private let factors: UnsafeMutableBufferPointer<cg_factor>
   private let operations: UnsafeMutableBufferPointer<cg_operation>
+  private let conversions: UnsafeMutableBufferPointer<cg_conversion>
   private let mostFactors: Int
 
   init(_ source: StepProgram, layout: Layout, weights: PackedWeights) {
     self.weights = weights
-    slots = source.slots
+    let slots = source.slots
+    self.slots = slots
     let width = layout.width
     let indices = Dictionary(uniqueKeysWithValues: slots.enumerated().map { ($1, $0) })
     func index(_ slot: StepProgram.Slot) -> Int {
@@ -35,6 +39,19 @@ import CellgateTensor
     var products: [cg_step_product] = unsafe []
     var factors: [cg_factor] = unsafe []
     var operations: [cg_operation] = []
+    var conversions: [cg_conversion] = []
+    var converted: [StepProgram.Slot] = []
+    /// Where products find an operand: x is converted before the sweep, others by the sweep when first they are read.
+    func factorIndex(_ slot: StepProgram.Slot) -> Int {
+      if slot == .input || layout.precision == .float32 { return index(slot) }
+      if let place = converted.firstIndex(of: slot) { return slots.count + place }
+      conversions.append(
+        cg_conversion(
+          source: UInt32(index(slot)), result: UInt32(slots.count + converted.count), k: layout.hiddenSize,
+          ld: width, ld_result: layout.factorWidth))
+      converted.append(slot)
+      return slots.count + converted.count - 1
+    }
     var hoisted: [Hoisted] = []
     var mostFactors = 1
     // Values of one step alone that products read: the next step overwrites them.
@@ -49,7 +66,7 @@ import CellgateTensor
     for (place, stage) in source.stages.enumerated() {
       switch stage {
       case .products(let list):
-        let first = unsafe products.count
+        let first = unsafe products.count, firstConversion = conversions.count
         for product in list {
           var own = product.factors
           var start =
@@ -78,23 +95,31 @@ import CellgateTensor
             let k = isInput ? layout.inputSize : layout.hiddenSize
             unsafe factors.append(
               cg_factor(
-                slot: UInt32(index(factor.operand)), k: UInt32(k), ld: isInput ? layout.inputSize : width,
+                slot: UInt32(factorIndex(factor.operand)), k: UInt32(k),
+                ld: isInput ? layout.inputUnits : layout.factorWidth,
                 packed: UnsafePointer(weights.matrix(factor))))
           }
           mostFactors = max(mostFactors, own.count)
+        }
+        if conversions.count > firstConversion {
+          stages.append(
+            cg_stage(
+              kind: CG_CONVERSIONS.rawValue, waits: 0, first: UInt32(firstConversion),
+              count: UInt32(conversions.count - firstConversion)))
         }
         let count = unsafe products.count - first
         if count > 0 {
           let waits = list.contains { $0.factors.contains { $0.operand != .input } }
           stages.append(
-            cg_stage(is_products: 1, waits: waits ? 1 : 0, first: UInt32(first), count: UInt32(count)))
+            cg_stage(
+              kind: CG_PRODUCTS.rawValue, waits: waits ? 1 : 0, first: UInt32(first), count: UInt32(count)))
         }
       case .elementwise(let elements):
         // Behind a wait of the step before, unless no products stand before it.
         let waits = place == 0 && elements.contains { operands.contains($0.result) }
         stages.append(
           cg_stage(
-            is_products: 0, waits: waits ? 1 : 0, first: UInt32(operations.count),
+            kind: CG_ELEMENTWISE.rawValue, waits: waits ? 1 : 0, first: UInt32(operations.count),
             count: UInt32(elements.count)))
         for element in elements {
           let result = UInt16(index(element.result))
@@ -108,18 +133,20 @@ import CellgateTensor
       }
     }
     self.hoisted = hoisted
+    self.converted = converted
     self.mostFactors = mostFactors
     unsafe self.stages = Self.copy(stages)
     unsafe self.products = Self.copy(products)
     unsafe self.factors = Self.copy(factors)
     unsafe self.operations = Self.copy(operations)
+    unsafe self.conversions = Self.copy(conversions)
     unsafe program = .allocate(capacity: 1)
     unsafe program.initialize(
       to: cg_program(
         stages: self.stages.baseAddress, stage_count: stages.count, products: self.products.baseAddress,
         factors: self.factors.baseAddress, most_factors: mostFactors,
-        operations: self.operations.baseAddress, slot_count: slots.count, width: width,
-        tile_rows: layout.tileRows, tile_columns: layout.tileColumns))
+        operations: self.operations.baseAddress, conversions: self.conversions.baseAddress,
+        slot_count: slots.count + converted.count, width: width, tile_rows: layout.tileRows, tile_columns: layout.tileColumns))
   }
 
   deinit {
@@ -127,6 +154,7 @@ import CellgateTensor
     unsafe products.deallocate()
     unsafe factors.deallocate()
     unsafe operations.deallocate()
+    unsafe conversions.deallocate()
     unsafe program.deallocate()
   }
 
@@ -145,7 +173,7 @@ import CellgateTensor
     if steps.isEmpty { return }
     var share = unsafe cg_share(
       barrier: member.barrierPointer, first_column: columns.lowerBound, columns: columns.count)
-    unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>?.self, capacity: 2 * slots.count) {
+    unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>?.self, capacity: 2 * places.count) {
       scratch in
       unsafe withUnsafeTemporaryAllocation(of: cg_term.self, capacity: mostFactors) { terms in
         unsafe places.withUnsafeBufferPointer { places in
@@ -163,7 +191,7 @@ import CellgateTensor
   /// A vector parameter's place.
   func vector(_ block: Block) -> UnsafeMutablePointer<Float> { unsafe weights.vector(block) }
 
-  /// Computes the hoisted products of `rows` rows of x, `[rows, I]`, into the slots' places at a step: some columns
+  /// Computes the hoisted products of `rows` rows of x, `[rows, I]` in units, into the slots' places at a step: some columns
   /// of them.
   func hoist(
     rows: Int, x: UnsafePointer<Float>, layout: Layout, columns: Range<Int>, places: [cg_slot], step: Int
@@ -173,7 +201,9 @@ import CellgateTensor
       for product in hoisted {
         for index in unsafe product.matrices.indices {
           unsafe terms[index] = cg_term(
-            a: x, lda: inputSize, k: inputSize, packed: product.matrices[index] + first * inputSize)
+            a: x, lda: layout.inputUnits, k: inputSize,
+            packed: product.matrices[index]
+              + cg_packed_count_with(weights.instructions.handle, inputSize, first))
         }
         let place = unsafe places[product.result]
         let result = unsafe place.base + (place.offset?[step] ?? 0) + first

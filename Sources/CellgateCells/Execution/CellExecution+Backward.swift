@@ -28,7 +28,7 @@ extension CellExecution {
       return false
     }
     let weights = PackedWeights(
-      cell: cell, layout: layout, instructions: instructions, parameters: saved.parameters,
+      cell: cell, layout: layout, instructions: products, parameters: saved.parameters,
       programs: [plan.backward] + (recomputes ? [plan.forward] : []),
       extra: needsInputGradient ? plan.inputFactors : [])
     let program = BoundProgram(plan.backward, layout: layout, weights: weights)

@@ -40,7 +40,7 @@ extension CellExecution {
     let layout = layout
     let step = saving.isNothing ? cell.plan.inference : cell.plan.forward
     let weights = PackedWeights(
-      cell: cell, layout: layout, instructions: instructions, parameters: parameters, programs: [step])
+      cell: cell, layout: layout, instructions: products, parameters: parameters, programs: [step])
     let program = BoundProgram(step, layout: layout, weights: weights)
     let slices = Slice.cut(sequences, layout: layout, checkpointEvery: saving.checkpointEvery)
     let finalStates = states.map { Tensor.uninitialized($0.shape) }

@@ -16,7 +16,9 @@ public struct CellExecution: Sendable {
   /// What the factors of its products are rounded to.
   public let precision: Precision
 
-  var layout: Layout { Layout(inputSize: inputSize, hiddenSize: hiddenSize) }
+  var layout: Layout { Layout(inputSize: inputSize, hiddenSize: hiddenSize, precision: precision) }
+  /// What computes the products.
+  var products: InstructionSet { instructions.products(precision) }
 
   /// An execution for given sizes, both positive, in a precision that the instructions support.
   public init(
@@ -140,14 +142,16 @@ public struct CellExecution: Sendable {
   }
 
   /// x's rows of a chunk of steps, `[rows, I]`: the input's own memory where they lie side by side, else `rows`, to
-  /// which the members of a team copy them.
+  /// which the members of a team copy them. With `isFactor` they are rows of units, to be multiplied.
   func gather(
     _ input: Tensor, _ slice: Slice, _ chunk: Range<Int>, into rows: UnsafeMutablePointer<Float>,
-    member: TeamMember
+    isFactor: Bool, member: TeamMember
   ) -> UnsafeMutablePointer<Float> {
     let batch = input.shape[1], size = inputSize
     let source = unsafe input.pointer
-    if slice.isContiguous && slice.rows.count == batch && layout.hoistsInput {
+    let instructions = isFactor ? products : instructions
+    let units = isFactor ? layout.inputUnits : size
+    if slice.isContiguous && slice.rows.count == batch && layout.hoistsInput && units == size {
       return unsafe source + chunk.lowerBound * batch * size
     }
     var to = unsafe rows
@@ -155,15 +159,16 @@ public struct CellExecution: Sendable {
       let count = Int(slice.active[step])
       if step % member.count == member.index {
         if slice.isContiguous {
-          unsafe to.update(from: source + (step * batch + slice.rows[0]) * size, count: count * size)
+          let from = unsafe source + (step * batch + slice.rows[0]) * size
+          unsafe cg_convert_with(instructions.handle, count, size, from, size, to, units)
         } else {
           for row in 0..<count {
-            let place = slice.time(row: row, step: step) * batch + slice.rows[row]
-            unsafe (to + row * size).update(from: source + place * size, count: size)
+            let from = unsafe source + (slice.time(row: row, step: step) * batch + slice.rows[row]) * size
+            unsafe cg_convert_with(instructions.handle, 1, size, from, size, to + row * units, units)
           }
         }
       }
-      unsafe to += count * size
+      unsafe to += count * units
     }
     return unsafe rows
   }

@@ -1,3 +1,4 @@
+import CellgateKernels
 import CellgateTensor
 
 /// A cell with its weights packed once, for inference as the steps come.
@@ -20,7 +21,7 @@ import CellgateTensor
     layout = execution.layout
     let step = execution.cell.plan.inference
     let weights = PackedWeights(
-      cell: execution.cell, layout: layout, instructions: execution.instructions, parameters: parameters,
+      cell: execution.cell, layout: layout, instructions: execution.products, parameters: parameters,
       programs: [step])
     program = BoundProgram(step, layout: layout, weights: weights)
   }
@@ -92,8 +93,10 @@ import CellgateTensor
     private func take(_ steps: Int, _ input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
       let hidden = stream.execution.hiddenSize, rows = steps * batch
       var x = unsafe input
-      if !stream.layout.hoistsInput {
-        unsafe run.inputRows.update(from: input, count: rows * stream.execution.inputSize)
+      if !stream.layout.hoistsInput || stream.execution.precision != .float32 {
+        let size = stream.execution.inputSize
+        unsafe cg_convert_with(
+          stream.execution.products.handle, rows, size, input, size, run.inputRows, stream.layout.inputUnits)
         unsafe x = UnsafePointer(run.inputRows)
       }
       unsafe run.advance(0..<steps, x: x, member: .alone)

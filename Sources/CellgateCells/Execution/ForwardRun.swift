@@ -65,7 +65,10 @@ import CellgateTensor
       }
     }
     let counts = program.slots.map(size)
-    var arena = Arena(counts + [slice.mostChunkRows * execution.inputSize], zeros: true)
+    let inputCount = slice.mostChunkRows * layout.inputUnits
+    // Factors of this step, and of the one before, which other members of the team may still read.
+    let factors = 2 * slice.rows.count * width
+    var arena = Arena(counts + [inputCount] + program.converted.map { _ in factors }, zeros: true)
     var places: [SlotPlace] = []
     var input: UnsafeMutablePointer<Float>?
     for (index, slot) in program.slots.enumerated() {
@@ -77,7 +80,7 @@ import CellgateTensor
         place = shared
       } else if slot == .input {
         place = unsafe SlotPlace(
-          base: arena.take(slice.mostChunkRows * execution.inputSize), offset: tables.input)
+          base: arena.take(inputCount), offset: tables.input)
         unsafe input = place.base
       } else if case .accumulator = slot {
         place = unsafe SlotPlace(
@@ -87,7 +90,10 @@ import CellgateTensor
       }
       places.append(place)
     }
-    unsafe inputRows = input ?? arena.take(slice.mostChunkRows * execution.inputSize)
+    unsafe inputRows = input ?? arena.take(inputCount)
+    for _ in program.converted {
+      places.append(unsafe SlotPlace(base: arena.take(factors), offset: tables.even))
+    }
     scratch = arena.owner
     unsafe self.places = (0..<members).map {
       unsafe SlotPlace.slots(places, of: program, member: $0, tile: tile)
@@ -146,12 +152,12 @@ import CellgateTensor
   /// Runs the steps of one chunk.
   func advance(_ chunk: Range<Int>, input: Tensor, member: TeamMember) {
     member.wait()
-    let x = unsafe execution.gather(input, slice, chunk, into: inputRows, member: member)
+    let x = unsafe execution.gather(input, slice, chunk, into: inputRows, isFactor: true, member: member)
     member.wait()
     unsafe advance(chunk, x: x, member: member)
   }
 
-  /// Runs some steps of one chunk whose inputs, `[rows, I]`, are given.
+  /// Runs some steps of one chunk whose inputs, `[rows, I]` in units, are given.
   func advance(_ steps: Range<Int>, x: UnsafePointer<Float>, member: TeamMember) {
     let columns = layout.columns(of: member)
     let places = unsafe places[member.index]

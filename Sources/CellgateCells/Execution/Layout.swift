@@ -5,9 +5,14 @@ import CellgateTensor
 struct Layout: Sendable {
   let inputSize: Int
   let hiddenSize: Int
+  let precision: Precision
 
   /// Floats from one row of hidden units to the next: whole vectors on every instruction set.
   var width: Int { (hiddenSize + 15) / 16 * 16 }
+
+  /// Units of four bytes from one row of factors to the next: of hidden units, and of x.
+  var factorWidth: Int { precision.units(width) }
+  var inputUnits: Int { precision.units(inputSize) }
 
   /// Products on x are computed for a whole chunk of steps at once; small inputs join the recurrent product.
   var hoistsInput: Bool { inputSize >= 16 }

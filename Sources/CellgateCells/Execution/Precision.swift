@@ -11,6 +11,9 @@ public enum Precision: String, Codable, Sendable, CaseIterable {
   /// bfloat16, on processors with AVX512-BF16.
   case bfloat16 = "bf16"
 
+  /// Units of four bytes that so many factors take side by side.
+  func units(_ count: Int) -> Int { self == .float32 ? count : (count + 1) / 2 }
+
   /// A factor of a product as it is multiplied.
   func factor(_ x: Double) -> Double {
     if self == .float32 || !x.isFinite { return x }

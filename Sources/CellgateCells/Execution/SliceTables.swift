@@ -4,7 +4,7 @@
   let frames: UnsafeMutablePointer<Int>
   /// State frames: the initial rows first, then the steps; before and after each step.
   let before: UnsafeMutablePointer<Int>, after: UnsafeMutablePointer<Int>
-  /// Rows of the steps of a chunk, of `width` and of `inputSize` floats.
+  /// Rows of the steps of a chunk, of `width` floats and of `inputUnits` units of x.
   let chunk: UnsafeMutablePointer<Int>, input: UnsafeMutablePointer<Int>
   /// Two buffers in turn: the one of this step and the one of the step before.
   let even: UnsafeMutablePointer<Int>, odd: UnsafeMutablePointer<Int>
@@ -29,7 +29,7 @@
       let start = slice.rowsBefore[range.lowerBound]
       for step in range {
         unsafe chunk[step] = (slice.rowsBefore[step] - start) * width
-        unsafe input[step] = (slice.rowsBefore[step] - start) * layout.inputSize
+        unsafe input[step] = (slice.rowsBefore[step] - start) * layout.inputUnits
         unsafe even[step] = (step & 1) * head * width
         unsafe odd[step] = (1 - step & 1) * head * width
       }

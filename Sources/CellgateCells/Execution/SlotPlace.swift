@@ -14,11 +14,12 @@ import CellgateTensor
     return unsafe cg_slot(base: base, offset: offset, layout: layout.rawValue)
   }
 
-  /// The places as a team's member has them: its scratch tiles, of `tile` floats, are its own.
+  /// The places as a team's member has them: its scratch tiles, of `tile` floats, are its own. Behind the program's
+  /// slots stand those of its conversions.
   static func slots(_ places: [SlotPlace], of program: BoundProgram, member: Int, tile: Int) -> [cg_slot] {
-    unsafe zip(places, program.slots).map { place, slot in
+    unsafe places.enumerated().map { index, place in
       var own = place
-      if case .tile = slot { unsafe own.base += member * tile }
+      if index < program.slots.count, case .tile = program.slots[index] { unsafe own.base += member * tile }
       return unsafe own.slot
     }
   }

@@ -169,7 +169,7 @@ typedef struct {
   uint32_t layout;
 } cg_slot;
 
-/// One factor of a product: the rows of a slot, `ld` floats apart, times a packed [k, width].
+/// One factor of a product: the rows of a slot, which holds units `ld` apart, times a packed [k, width].
 typedef struct {
   uint32_t slot;
   uint32_t k;
@@ -186,10 +186,22 @@ typedef struct {
   const float *bias;
 } cg_step_product;
 
-/// A run of products, in any order, or of elementwise operations in theirs. `waits` says that it reads columns which other threads of
-/// the team have written, or overwrites some that they may still read.
+/// The units of the rows [rows, k] of a slot, as left operands of products, into another slot.
 typedef struct {
-  uint32_t is_products;
+  uint32_t source, result;
+  size_t k, ld, ld_result;
+} cg_conversion;
+
+typedef enum {
+  CG_ELEMENTWISE = 0,  // operations, in their order
+  CG_PRODUCTS = 1,     // in any order
+  CG_CONVERSIONS = 2   // in any order; each thread of a team converts its own columns
+} cg_stage_kind;
+
+/// A run of operations, products or conversions. `waits` says that it reads columns which other threads of the team
+/// have written, or overwrites some that they may still read.
+typedef struct {
+  uint32_t kind;  // cg_stage_kind
   uint32_t waits;
   uint32_t first, count;
 } cg_stage;
@@ -204,6 +216,7 @@ typedef struct {
   const cg_factor *factors;
   size_t most_factors;  // of one product
   const cg_operation *operations;
+  const cg_conversion *conversions;
   size_t slot_count;
   size_t width, tile_rows, tile_columns;
 } cg_program;

@@ -1,0 +1,37 @@
+import CellgateTensor
+
+/// The factors of a chunk's weight gradients as units, pairs of rows: what arrived at products, and their operands.
+@safe final class PairedRows {
+  /// By number of the delta, `[rows / 2, width]`.
+  let deltas: [UnsafeMutablePointer<Float>]
+  /// The distinct operands, in the order of the plan.
+  let operands: [StepProgram.Slot]
+  private let places: [StepProgram.Slot: UnsafeMutablePointer<Float>]
+  private let owner: Storage
+
+  init(_ execution: CellExecution, rows: Int) {
+    let plan = execution.cell.plan, layout = execution.layout
+    var operands: [StepProgram.Slot] = []
+    for gradient in plan.weightGradients where !operands.contains(gradient.operand) {
+      operands.append(gradient.operand)
+    }
+    self.operands = operands
+    let units = execution.precision.units(rows)
+    func size(_ slot: StepProgram.Slot) -> Int {
+      units * (slot == .input ? layout.inputSize : layout.width)
+    }
+    var arena = Arena(
+      Array(repeating: units * layout.width, count: plan.deltaCount) + operands.map(size), zeros: false)
+    unsafe deltas = (0..<plan.deltaCount).map { _ in unsafe arena.take(units * layout.width) }
+    var places: [StepProgram.Slot: UnsafeMutablePointer<Float>] = unsafe [:]
+    for slot in operands { unsafe places[slot] = arena.take(size(slot)) }
+    unsafe self.places = places
+    owner = arena.owner
+  }
+
+  /// An operand's pairs, `[rows / 2, width]`, or `[rows / 2, I]` of x.
+  func operand(_ slot: StepProgram.Slot) -> UnsafeMutablePointer<Float> {
+    guard let place = unsafe places[slot] else { preconditionFailure("\(slot) is no operand") }
+    return unsafe place
+  }
+}
