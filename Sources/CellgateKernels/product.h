@@ -27,12 +27,22 @@ static void pack(size_t k, size_t n, size_t result_width, const float *source, s
         for (size_t j = columns; j < width; j++) packed[u * width + j] = 0;
       }
     } else {
-      for (size_t first = 0; first < count; first += 16) {  // 16 × width at a time: both sides stay cached
-        size_t last = first + 16 < count ? first + 16 : count;
+      for (size_t first = 0; first < count; first += LANES) {
+        size_t last = first + LANES < count ? first + LANES : count;
         size_t i = first * PER_UNIT, take = last * PER_UNIT < k ? last * PER_UNIT - i : k - i;
-        for (size_t j = 0; j < columns; j++)
+        size_t j = 0;
+        if (k_stride == 1 && take == LANES * PER_UNIT)
+          for (; j + LANES <= columns; j += LANES) {
+            vf tile[LANES];
+            UNROLL
+            for (size_t c = 0; c < LANES; c++) tile[c] = load_units(from + i + (j + c) * n_stride);
+            transpose(tile);
+            UNROLL
+            for (size_t u = 0; u < LANES; u++) store(packed + (first + u) * width + j, tile[u]);
+          }
+        for (; j < columns; j++)
           units_of_column(take, from + i * k_stride + j * n_stride, k_stride, packed + first * width + j, width);
-        for (size_t j = columns; j < width; j++)
+        for (; j < width; j++)
           for (size_t u = first; u < last; u++) packed[u * width + j] = 0;
       }
     }

@@ -26,6 +26,11 @@ INLINE vf repeat(const float *unit) {
   return (vf)_mm512_set1_epi32(bits);
 }
 
+// LANES units.
+INLINE vf load_units(const float *source) {
+  return (vf)rounded(_mm512_loadu_ps(source), _mm512_loadu_ps(source + LANES));
+}
+
 // The units [n] of a row and the one below it, which counts as zeros where `rows` is 1.
 INLINE void units_of_rows(size_t rows, size_t n, const float *source, size_t ld, float *units) {
   const __m512i order = _mm512_loadu_si512(in_turn);
@@ -64,6 +69,7 @@ INLINE void units_of_column(size_t k, const float *source, size_t stride, float 
 
 INLINE vf multiply_add(vf x, vf y, vf sum) { return fma_(x, y, sum); }
 INLINE vf repeat(const float *unit) { return splat(*unit); }
+INLINE vf load_units(const float *source) { return load(source); }
 
 INLINE void units_of_rows(size_t rows, size_t n, const float *source, size_t ld, float *units) {
   (void)rows, (void)ld;

@@ -15,6 +15,35 @@ INLINE vf load(const float *p) { return *(const vf_unaligned *)p; }
 INLINE void store(float *p, vf v) { *(vf_unaligned *)p = v; }
 INLINE vf splat(float x) { return x - (vf){0}; }
 
+// Lanes of the first and of the second halves of two vectors in turn.
+#if LANES == 16
+#define FIRST_HALVES(a, b) \
+  __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define SECOND_HALVES(a, b) \
+  __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#elif LANES == 8
+#define FIRST_HALVES(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define SECOND_HALVES(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#else
+#define FIRST_HALVES(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define SECOND_HALVES(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#endif
+
+// LANES rows become columns: each round moves the highest bit of a lane's number to the lowest of its row's.
+INLINE void transpose(vf rows[LANES]) {
+#pragma clang loop unroll(full)
+  for (size_t round = 1; round < LANES; round *= 2) {
+    vf next[LANES];
+#pragma clang loop unroll(full)
+    for (size_t i = 0; i < LANES / 2; i++) {
+      next[2 * i] = FIRST_HALVES(rows[i], rows[i + LANES / 2]);
+      next[2 * i + 1] = SECOND_HALVES(rows[i], rows[i + LANES / 2]);
+    }
+#pragma clang loop unroll(full)
+    for (size_t i = 0; i < LANES; i++) rows[i] = next[i];
+  }
+}
+
 // a b + c, rounded once. Without the instruction it goes through double, which is the same but for rare
 // ties: all instruction sets then agree as closely as the order of sums allows.
 INLINE vf fma_(vf a, vf b, vf c) {

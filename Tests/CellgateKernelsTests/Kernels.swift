@@ -145,7 +145,8 @@ import Testing
 
   func sweep(
     stages: [cg_stage], operations: [cg_operation], products: [Product] = [],
-    conversions: [cg_conversion] = [], slots: [Slot], rows: [Int], width: Int, tileRows: Int, tileColumns: Int,
+    conversions: [cg_conversion] = [], slots: [Slot], rows: [Int], width: Int, tileRows: Int,
+    tileColumns: Int,
     backward: Bool = false, members: Int = 1
   ) {
     var factors: [cg_factor] = unsafe []
@@ -185,7 +186,8 @@ import Testing
             let program = unsafe cg_program(
               stages: stages.baseAddress, stage_count: stages.count, products: steps.baseAddress,
               factors: factors.baseAddress, most_factors: most, operations: operations.baseAddress,
-              conversions: conversionList.baseAddress, slot_count: slots.count, width: width, tile_rows: tileRows, tile_columns: tileColumns)
+              conversions: conversionList.baseAddress, slot_count: slots.count, width: width,
+              tile_rows: tileRows, tile_columns: tileColumns)
             let active = rows.map(UInt32.init)
             nonisolated(unsafe) let places = unsafe places
             nonisolated(unsafe) let isa = unsafe isa

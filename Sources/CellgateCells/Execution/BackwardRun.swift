@@ -157,7 +157,8 @@ import CellgateTensor
     let columns = execution.layout.columns(of: member)
     let real = columns.clamped(to: 0..<execution.hiddenSize)
     member.wait()
-    let x = unsafe execution.gather(saved.input, slice, chunk, into: inputRows, isFactor: false, member: member)
+    let x = unsafe execution.gather(
+      saved.input, slice, chunk, into: inputRows, isFactor: false, member: member)
     gatherOutputGradient(chunk, columns: real)
     member.wait()
     unsafe program.sweep(

@@ -146,7 +146,8 @@ import CellgateTensor
         stages: self.stages.baseAddress, stage_count: stages.count, products: self.products.baseAddress,
         factors: self.factors.baseAddress, most_factors: mostFactors,
         operations: self.operations.baseAddress, conversions: self.conversions.baseAddress,
-        slot_count: slots.count + converted.count, width: width, tile_rows: layout.tileRows, tile_columns: layout.tileColumns))
+        slot_count: slots.count + converted.count, width: width, tile_rows: layout.tileRows,
+        tile_columns: layout.tileColumns))
   }
 
   deinit {
