@@ -7,6 +7,7 @@
 #include "vector.h"
 #include "product.h"
 #include "operations.h"
+#include "peak.h"
 
 #define CG_JOIN_(a, b) a##b
 #define CG_JOIN(a, b) CG_JOIN_(a, b)
@@ -23,4 +24,5 @@ const cg_isa CG_JOIN(cg_isa_, CG_ISA) = {
     .product = product,
     .outer = outer,
     .operate = operate,
+    .peak = peak,
 };
