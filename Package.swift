@@ -63,7 +63,7 @@ let package = Package(
     .target(
       name: "CellgateTestSupport", dependencies: ["CellgateTensor"], path: "Tests/CellgateTestSupport",
       swiftSettings: swiftSettings),
-    tests("CellgateKernels", ["CellgateKernels"]),
+    tests("CellgateKernels", ["CellgateKernels", "CellgateTensor"]),
     tests("CellgateTensor", ["CellgateTensor", "CellgateKernels", "CellgateTestSupport"]),
     tests(
       "CellgateNN",

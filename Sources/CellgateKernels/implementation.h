@@ -9,6 +9,8 @@
 #include "operations.h"
 #include "peak.h"
 
+_Static_assert(CG_SHARE_COLUMNS % PANEL == 0, "a share of a sweep is whole panels");
+
 #define CG_JOIN_(a, b) a##b
 #define CG_JOIN(a, b) CG_JOIN_(a, b)
 #define CG_STRING_(a) #a

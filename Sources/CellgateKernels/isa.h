@@ -12,7 +12,7 @@ struct cg_isa {
   void (*pack)(size_t k, size_t n, size_t width, const float *source, size_t k_stride, size_t n_stride,
                float *packed);
   void (*product)(size_t m, size_t n, const cg_term *terms, size_t term_count, cg_start start,
-                  const float *bias, float *c, size_t ldc);
+                  const float *bias, float *c, size_t ldc, int descending);
   void (*outer)(size_t rows, size_t m, size_t n, const float *a, size_t lda, const float *b, size_t ldb,
                 float *c, size_t ldc);
   void (*operate)(const cg_operation *operations, size_t count, float *const *slots, size_t n);

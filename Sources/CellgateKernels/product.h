@@ -137,43 +137,60 @@ INLINE void product_rows(const size_t vectors, size_t row, size_t rows, const cg
 #define PRODUCT_SIDE(ROWS, PANELS)                                                                       \
   product_tile(ROWS, PANEL_VECTORS, PANELS, terms, term_count, row, panel, start, from, to, ldc, columns)
 
+// The panels from `panel` on that are taken side by side: of a few rows several, or else one sum would wait for
+// itself.
+INLINE size_t panels_at_once(size_t rows, size_t n, size_t panel) {
+  size_t left = n / PANEL - (panel < n / PANEL ? panel : n / PANEL);  // whole ones
+  if (TILE_ROWS >= 8 && rows <= 2 && left >= 4) return 4;
+  if (TILE_ROWS >= 8 && rows <= 4 && left >= 2) return 2;
+  return 1;
+}
+
+static void product_panels(size_t row, size_t rows, size_t n, const cg_term *terms, size_t term_count,
+                           size_t panel, size_t panels, cg_start start, const float *bias, float *c,
+                           size_t ldc) {
+  size_t column = panel * PANEL, columns = n - column;
+  const float *from = start == CG_START_BIAS ? bias + column : bias;
+  float *to = c + row * ldc + column;
+  switch (panels) {
+    case 4:
+      if (rows == 1)
+        PRODUCT_SIDE(1, 4);
+      else
+        PRODUCT_SIDE(2, 4);
+      return;
+    case 2:
+      switch (rows) {
+        case 1: PRODUCT_SIDE(1, 2); return;
+        case 2: PRODUCT_SIDE(2, 2); return;
+        case 3: PRODUCT_SIDE(3, 2); return;
+        default: PRODUCT_SIDE(4, 2); return;
+      }
+  }
+  switch (panel_vectors(n, panel)) {
+    case 1: product_rows(1, row, rows, terms, term_count, panel, start, from, to, ldc, columns); break;
+#if PANEL_VECTORS > 2
+    case 2: product_rows(2, row, rows, terms, term_count, panel, start, from, to, ldc, columns); break;
+    case 3: product_rows(3, row, rows, terms, term_count, panel, start, from, to, ldc, columns); break;
+#endif
+    default: product_rows(PANEL_VECTORS, row, rows, terms, term_count, panel, start, from, to, ldc, columns);
+  }
+}
+
 static void product(size_t m, size_t n, const cg_term *terms, size_t term_count, cg_start start,
-                    const float *bias, float *c, size_t ldc) {
+                    const float *bias, float *c, size_t ldc, int descending) {
   const size_t block = 10 * TILE_ROWS;  // rows whose operands stay in the second-level cache
   for (size_t row = 0; row < m; row += block) {
     size_t rows = m - row < block ? m - row : block;
-    for (size_t panel = 0; panel * PANEL < n;) {
-      size_t column = panel * PANEL, columns = n - column;
-      const float *from = start == CG_START_BIAS ? bias + column : bias;
-      float *to = c + row * ldc + column;
-      // Of a few rows several panels are taken side by side, or else one sum would wait for itself.
-      if (TILE_ROWS >= 8 && rows <= 2 && columns >= 4 * PANEL) {
-        if (rows == 1)
-          PRODUCT_SIDE(1, 4);
-        else
-          PRODUCT_SIDE(2, 4);
-        panel += 4;
-        continue;
+    // Panels are taken four, two and one at a time from the first to the last, or in groups of four backwards.
+    size_t groups = (n + 4 * PANEL - 1) / (4 * PANEL);
+    for (size_t group = 0; group < groups; group++) {
+      size_t panel = 4 * (descending ? groups - 1 - group : group), end = panel + 4;
+      while (panel < end && panel * PANEL < n) {
+        size_t panels = panels_at_once(rows, n, panel);
+        product_panels(row, rows, n, terms, term_count, panel, panels, start, bias, c, ldc);
+        panel += panels;
       }
-      if (TILE_ROWS >= 8 && rows <= 4 && columns >= 2 * PANEL) {
-        switch (rows) {
-          case 1: PRODUCT_SIDE(1, 2); break;
-          case 2: PRODUCT_SIDE(2, 2); break;
-          case 3: PRODUCT_SIDE(3, 2); break;
-          default: PRODUCT_SIDE(4, 2);
-        }
-        panel += 2;
-        continue;
-      }
-      switch (panel_vectors(n, panel)) {
-        case 1: product_rows(1, row, rows, terms, term_count, panel, start, from, to, ldc, columns); break;
-#if PANEL_VECTORS > 2
-        case 2: product_rows(2, row, rows, terms, term_count, panel, start, from, to, ldc, columns); break;
-        case 3: product_rows(3, row, rows, terms, term_count, panel, start, from, to, ldc, columns); break;
-#endif
-        default: product_rows(PANEL_VECTORS, row, rows, terms, term_count, panel, start, from, to, ldc, columns);
-      }
-      panel++;
     }
   }
 }

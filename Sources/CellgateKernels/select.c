@@ -70,7 +70,7 @@ void cg_pack(size_t k, size_t n, const float *source, size_t k_stride, size_t n_
 
 void cg_product_with(const cg_isa *isa, size_t m, size_t n, const cg_term *terms, size_t term_count,
                      cg_start start, const float *bias, float *c, size_t ldc) {
-  isa->product(m, n, terms, term_count, start, bias, c, ldc);
+  isa->product(m, n, terms, term_count, start, bias, c, ldc, 0);
 }
 
 void cg_product(size_t m, size_t n, const cg_term *terms, size_t term_count, cg_start start,

@@ -2,26 +2,41 @@
 
 #include "isa.h"
 
-static void operate_on_rows(const cg_isa *isa, const cg_program *program, const cg_stage *stage,
-                            const cg_slot *slots, size_t rows, float *const *at, float **tile) {
+// Tiles of several rows, which lie side by side when the share is all columns.
+static void operate_on_tiles(const cg_isa *isa, const cg_program *program, const cg_stage *stage,
+                             const cg_slot *slots, size_t rows, float *const *at, float **tile) {
   const size_t width = program->width;
-  const cg_operation *operations = program->operations + stage->first;
   for (size_t row = 0; row < rows; row += program->tile_rows) {
     size_t take = rows - row < program->tile_rows ? rows - row : program->tile_rows;
-    for (size_t column = 0; column < width; column += program->tile_columns) {
-      size_t columns = width - column < program->tile_columns ? width - column : program->tile_columns;
+    for (size_t s = 0; s < program->slot_count; s++)
+      tile[s] = at[s] + (slots[s].layout == CG_ROWS ? row * width : 0);
+    isa->operate(program->operations + stage->first, stage->count, tile, take * width);
+  }
+}
+
+// Pieces of one row. A row finds its values per column where it would in a tile of several rows.
+static void operate_on_pieces(const cg_isa *isa, const cg_program *program, const cg_stage *stage,
+                              const cg_slot *slots, size_t rows, const cg_share *share, float *const *at,
+                              float **tile) {
+  const size_t width = program->width, end = share->first_column + share->columns;
+  for (size_t row = 0; row < rows; row++) {
+    for (size_t column = share->first_column; column < end; column += program->tile_columns) {
+      size_t columns = end - column < program->tile_columns ? end - column : program->tile_columns;
       for (size_t s = 0; s < program->slot_count; s++)
         tile[s] = at[s] + (slots[s].layout == CG_ROWS      ? row * width + column
-                           : slots[s].layout == CG_COLUMNS ? column
+                           : slots[s].layout == CG_COLUMNS ? row % program->tile_rows * width + column
                                                            : 0);
-      isa->operate(operations, stage->count, tile, take * columns);
+      isa->operate(program->operations + stage->first, stage->count, tile, columns);
     }
   }
 }
 
 void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_slot *slots, const uint32_t *rows,
-              size_t first, size_t count, int backward, float **scratch, cg_term *terms) {
+              size_t first, size_t count, int backward, float **scratch, cg_term *terms,
+              const cg_share *share) {
   float **at = scratch, **tile = scratch + program->slot_count;
+  const size_t column = share->first_column;
+  const int whole_rows = share->columns == program->width && program->tile_columns == program->width;
   for (size_t done = 0; done < count; done++) {
     const size_t step = backward ? first - done : first + done;
     if (rows[step] == 0) continue;
@@ -31,18 +46,26 @@ void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_slot *slots
     }
     for (size_t i = 0; i < program->stage_count; i++) {
       const cg_stage *stage = program->stages + i;
+      if (stage->waits) cg_barrier_wait(share->barrier);
       if (!stage->is_products) {
-        operate_on_rows(isa, program, stage, slots, rows[step], at, tile);
+        if (whole_rows)
+          operate_on_tiles(isa, program, stage, slots, rows[step], at, tile);
+        else
+          operate_on_pieces(isa, program, stage, slots, rows[step], share, at, tile);
         continue;
       }
-      for (size_t p = stage->first; p < stage->first + stage->count; p++) {
-        const cg_step_product *product = program->products + p;
+      for (size_t p = 0; p < stage->count; p++) {
+        // Every other step goes through the weights from the last to the first: what doesn't fit in the cache as
+        // a whole is still there in part.
+        const cg_step_product *product =
+            program->products + stage->first + (step & 1 ? stage->count - 1 - p : p);
         for (size_t f = 0; f < product->factor_count; f++) {
           const cg_factor *factor = program->factors + product->first_factor + f;
-          terms[f] = (cg_term){at[factor->slot], factor->ld, factor->k, factor->packed};
+          terms[f] = (cg_term){at[factor->slot], factor->ld, factor->k, factor->packed + column * factor->k};
         }
-        isa->product(rows[step], product->n, terms, product->factor_count, product->start, product->bias,
-                     at[product->result], product->ld);
+        isa->product(rows[step], share->columns, terms, product->factor_count, product->start,
+                     product->bias ? product->bias + column : NULL, at[product->result] + column, product->ld,
+                     step & 1);
       }
     }
   }

@@ -25,6 +25,8 @@ import Synchronization
   private let busy = Atomic<Bool>(false)
   private let sleepers = Atomic<Int>(0)
   private let activeWorkers: Atomic<Int>
+  /// Workers that may take part in the job that is set up.
+  private let jobWorkers = Atomic<Int>(0)
   private var body: ((Int) -> Void)?
   private var taskCount = 0
 
@@ -51,7 +53,8 @@ import Synchronization
     unsafe pthread_cond_init(done, nil)
   }
 
-  /// Threads that take part, the caller's included; at least 1. Results do not depend on it.
+  /// Threads that take part, the caller's included; at least 1. A change concerns the calls of `run` that begin
+  /// after it. Results do not depend on it.
   public var threads: Int {
     get { activeWorkers.load(ordering: .relaxed) + 1 }
     set {
@@ -72,13 +75,39 @@ import Synchronization
       for task in 0..<tasks { body(task) }
       return
     }
+    work(on: tasks, workers: workers, body)
+  }
+
+  /// Runs `body` once for each of 0 ..< tasks and each member of the team that shares the task, and returns when
+  /// all are done. A team's members run at the same time and may wait for each other. There are as many as the
+  /// threads allow, at most `mostMembers`; a call from inside a task, or while another caller has the threads, has
+  /// teams of one.
+  public func run(_ tasks: Int, mostMembers: Int, _ body: (_ task: Int, _ member: TeamMember) -> Void) {
+    precondition(tasks >= 0 && mostMembers > 0, "ThreadPool: \(tasks) tasks of teams of \(mostMembers)")
+    let workers = activeWorkers.load(ordering: .relaxed)
+    let members = tasks == 0 ? 1 : min(mostMembers, (workers + 1) / tasks)
+    guard members > 1 else { return run(tasks) { body($0, .alone) } }
+    guard busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
+      for task in 0..<tasks { body(task, .alone) }
+      return
+    }
+    let barriers = (0..<tasks).map { _ in Barrier(members: members) }
+    work(on: tasks * members, workers: workers) { index in
+      let task = index / members
+      body(task, TeamMember(index: index % members, count: members, barrier: barriers[task]))
+    }
+  }
+
+  /// Shares out the tasks; the caller owns `busy`.
+  private func work(on tasks: Int, workers: Int, _ body: (Int) -> Void) {
     start(workers)
+    jobWorkers.store(workers, ordering: .relaxed)
     withoutActuallyEscaping(body) { body in
       self.body = body
       taskCount = tasks
       unfinished.store(tasks, ordering: .relaxed)
       unclaimed.store(tasks, ordering: .sequentiallyConsistent)
-      if sleepers.load(ordering: .sequentiallyConsistent) > 0 { wakeUp(tasks - 1) }
+      if sleepers.load(ordering: .sequentiallyConsistent) > 0 { wakeUp(tasks - 1, of: workers) }
       while takeTask() {}
       waitUntilDone()
       self.body = nil
@@ -138,11 +167,9 @@ import Synchronization
     unsafe pthread_mutex_unlock(lock)
   }
 
-  private func wakeUp(_ wanted: Int) {
+  private func wakeUp(_ wanted: Int, of workers: Int) {
     unsafe pthread_mutex_lock(lock)
-    if wanted < sleepers.load(ordering: .relaxed)
-      && startedWorkers <= activeWorkers.load(ordering: .relaxed)
-    {
+    if wanted < sleepers.load(ordering: .relaxed) && startedWorkers <= workers {
       for _ in 0..<wanted { unsafe pthread_cond_signal(wake) }
     } else {
       unsafe pthread_cond_broadcast(wake)
@@ -182,6 +209,6 @@ import Synchronization
 
   private func mayWork(_ index: Int) -> Bool {
     unclaimed.load(ordering: .sequentiallyConsistent) > 0
-      && index < activeWorkers.load(ordering: .relaxed)
+      && index < jobWorkers.load(ordering: .relaxed)
   }
 }

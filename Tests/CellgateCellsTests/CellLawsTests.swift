@@ -99,7 +99,7 @@ struct CellLawsTests {
       let output = Tensor.zeros([range.count, 3, 6])
       let forward = execution.forward(
         input: input, states: states, parameters: whole.parameterTensors,
-        sequences: .init(steps: range.count, batch: 3), output: .init(output), saving: false)
+        sequences: .init(steps: range.count, batch: 3), output: .init(output), saving: .nothing)
       return (output.scalars, forward.finalStates)
     }
     let all = run(0..<9, whole.stateTensors)
@@ -142,10 +142,46 @@ struct CellLawsTests {
         output += session.step(x).map { Double($0) }
       }
       let expected = problem.fast()
-      // Sums start from the input's product in one case and from the bias in the other.
+      // A plan that keeps values rounds others than one that keeps none.
       #expect(relativeError(output, expected.output) < 1e-6)
       for (state, final) in zip(session.states, expected.finalStates) {
         #expect(relativeError(state.scalars.map { Double($0) }, final) < 1e-6)
+      }
+    }
+  }
+
+  @Test("Many steps in one call are the same bits as single steps", arguments: Cell.allAndOdd)
+  func manySteps(_ cell: Cell) {
+    // More steps than a session takes at once; small inputs join the recurrent product, large ones don't.
+    for (batch, inputSize, steps) in [(1, 3, 100), (1, 20, 100), (20, 20, 5)] {
+      let problem = Problem(cell, T: steps, B: batch, I: inputSize, H: 18, seed: 14)
+      let execution = CellExecution(cell: cell, inputSize: inputSize, hiddenSize: 18)
+      let stream = CellStream(execution, parameters: problem.parameterTensors)
+      let (one, many) = (stream.session(batch: batch), stream.session(batch: batch))
+      let x = problem.input.map { Float($0) }
+      let size = batch * inputSize
+      for session in [one, many] { session.states = problem.stateTensors }
+      let expected = (0..<steps).flatMap { one.step(Array(x[$0 * size..<($0 + 1) * size])) }
+      // In calls of 2 steps, of none, and of the rest.
+      var found: [Float] = []
+      for part in [0..<2, 2..<2, 2..<steps] {
+        found += many.run(Array(x[part.lowerBound * size..<part.upperBound * size]))
+      }
+      #expect(found == expected)
+      #expect(one.states.map(\.scalars) == many.states.map(\.scalars))
+    }
+  }
+
+  @Test("Checkpoints in time change no bit", arguments: Cell.allAndOdd)
+  func checkpoints(_ cell: Cell) {
+    let long = Problem(cell, T: 40, B: 9, I: 3, H: 5, seed: 19)
+    for problem in [long, .uneven(cell), .uneven(cell, reversed: true)] {
+      let expected = problem.fast().parts(cell)
+      for steps in [1, 7, 1000] {
+        let found = problem.fast(saving: .checkpoints(every: steps)).parts(cell)
+        for (part, other) in zip(found, expected) {
+          #expect(part.1 == other.1, "\(cell.name): \(part.0), every \(steps) steps")
+        }
       }
     }
   }
@@ -199,16 +235,26 @@ struct CellLawsTests {
 /// Apart from the others: the number of threads is a property of the process.
 @Suite("Threads", .serialized)
 struct ThreadLawTests {
-  @Test("One thread equals two and five, bit for bit", arguments: Cell.allAndOdd)
+  @Test("One thread equals two, three and five, bit for bit", arguments: Cell.allAndOdd)
   func threads(_ cell: Cell) {
     let threads = ThreadPool.shared.threads
     defer { ThreadPool.shared.threads = threads }
-    let problem = Problem(cell, T: 6, B: 70, I: 4, H: 20, seed: 17)
-    ThreadPool.shared.threads = 1
-    let one = problem.fast().parts(cell)
-    for count in [2, 5] {
-      ThreadPool.shared.threads = count
-      for (part, other) in zip(one, problem.fast().parts(cell)) { #expect(part.1 == other.1, "\(part.0)") }
+    // Many slices; a slice that two or three threads share, with and without products on x of their own.
+    let problems = [
+      Problem(cell, T: 6, B: 70, I: 4, H: 20, seed: 17),
+      Problem(cell, T: 5, B: 3, I: 20, H: 72, lengths: [2, 5, 4], seed: 18),
+      Problem(cell, T: 4, B: 4, I: 2, H: 96, reversed: true, seed: 19),
+    ]
+    for problem in problems {
+      ThreadPool.shared.threads = 1
+      let one = problem.fast().parts(cell)
+      for count in [2, 3, 5] {
+        ThreadPool.shared.threads = count
+        for saving in [CellExecution.Saving.everything, .checkpoints(every: 2)] {
+          let found = problem.fast(saving: saving).parts(cell)
+          for (part, other) in zip(one, found) { #expect(part.1 == other.1, "\(part.0), \(count) threads") }
+        }
+      }
     }
   }
 }

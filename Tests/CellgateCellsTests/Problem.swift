@@ -80,13 +80,13 @@ struct Problem {
   }
   var stateTensors: [Tensor] { states.map { tensor($0, [B, H]) } }
 
-  func fast(_ instructions: InstructionSet = .active) -> Outcome {
+  func fast(_ instructions: InstructionSet = .active, saving: CellExecution.Saving = .everything) -> Outcome {
     let execution = CellExecution(cell: cell, inputSize: I, hiddenSize: H, instructions: instructions)
     let output = Tensor.full([T, B, H], .nan)
     let forward = execution.forward(
       input: tensor(input, [T, B, I]), states: stateTensors, parameters: parameterTensors,
       sequences: .init(steps: T, batch: B, lengths: lengths, reversed: reversed), output: .init(output),
-      saving: true)
+      saving: saving)
     guard let saved = forward.saved else { preconditionFailure("nothing was saved") }
     let gradients = execution.backward(
       saved, outputGradient: .init(tensor(outputGradient, [T, B, H])),

@@ -1,4 +1,5 @@
 import CellgateKernels
+import CellgateTensor
 import Foundation
 import Testing
 
@@ -71,7 +72,8 @@ import Testing
     let width = (count + 15) / 16 * 16
     let padded = slots.map { Guarded($0 + [Float](repeating: 0, count: width - count)) }
     sweep(
-      stages: [cg_stage(is_products: 0, first: 0, count: UInt32(operations.count))], operations: operations,
+      stages: [cg_stage(is_products: 0, waits: 0, first: 0, count: UInt32(operations.count))],
+      operations: operations,
       slots: padded.map { Slot($0) }, rows: [1], width: width, tileRows: 1, tileColumns: width)
     return padded.map { Array($0.values.prefix(count)) }
   }
@@ -98,13 +100,12 @@ import Testing
     var result: Int
     var factors: [(slot: Int, k: Int, ld: Int, packed: Guarded)]
     var start: cg_start
-    var n: Int
     var bias: Guarded?
   }
 
   func sweep(
     stages: [cg_stage], operations: [cg_operation], products: [Product] = [], slots: [Slot], rows: [Int],
-    width: Int, tileRows: Int, tileColumns: Int, backward: Bool = false
+    width: Int, tileRows: Int, tileColumns: Int, backward: Bool = false, members: Int = 1
   ) {
     var factors: [cg_factor] = unsafe []
     var steps: [cg_step_product] = unsafe []
@@ -118,7 +119,7 @@ import Testing
       unsafe steps.append(
         cg_step_product(
           result: UInt32(product.result), first_factor: UInt32(first),
-          factor_count: UInt32(product.factors.count), start: UInt32(product.start.rawValue), n: product.n,
+          factor_count: UInt32(product.factors.count), start: UInt32(product.start.rawValue),
           ld: width, bias: product.bias?.start))
     }
     let offsets = unsafe slots.map { slot in
@@ -133,20 +134,36 @@ import Testing
         base: slots[index].memory.start, offset: offsets[index], layout: slots[index].layout.rawValue)
     }
     let most = products.map(\.factors.count).max() ?? 0
-    var scratch = unsafe [UnsafeMutablePointer<Float>?](repeating: nil, count: 2 * slots.count)
-    var terms = unsafe [cg_term](repeating: cg_term(), count: max(1, most))
     unsafe stages.withUnsafeBufferPointer { stages in
       unsafe operations.withUnsafeBufferPointer { operations in
         unsafe steps.withUnsafeBufferPointer { steps in
           unsafe factors.withUnsafeBufferPointer { factors in
-            var program = unsafe cg_program(
+            let program = unsafe cg_program(
               stages: stages.baseAddress, stage_count: stages.count, products: steps.baseAddress,
               factors: factors.baseAddress, most_factors: most, operations: operations.baseAddress,
               slot_count: slots.count, width: width, tile_rows: tileRows, tile_columns: tileColumns)
             let active = rows.map(UInt32.init)
-            unsafe cg_sweep(
-              isa, &program, places, active, backward ? rows.count - 1 : 0, rows.count, backward ? 1 : 0,
-              &scratch, &terms)
+            nonisolated(unsafe) let places = unsafe places
+            nonisolated(unsafe) let isa = unsafe isa
+            nonisolated(unsafe) let shared = unsafe program
+            ThreadPool.shared.run(1, mostMembers: members) { _, member in
+              var program = unsafe shared
+              // A tile that is large enough for all members is scratch, each member's own.
+              var places = unsafe places
+              for index in slots.indices where slots[index].memory.count == members * tileRows * tileColumns {
+                if slots[index].layout == CG_TILE {
+                  unsafe places[index].base += member.index * tileRows * tileColumns
+                }
+              }
+              let columns = member.share(of: width, block: Int(CG_SHARE_COLUMNS))
+              var share = unsafe cg_share(
+                barrier: member.barrierPointer, first_column: columns.lowerBound, columns: columns.count)
+              var scratch = unsafe [UnsafeMutablePointer<Float>?](repeating: nil, count: 2 * places.count)
+              var terms = unsafe [cg_term](repeating: cg_term(), count: max(1, most))
+              unsafe cg_sweep(
+                isa, &program, places, active, backward ? active.count - 1 : 0, active.count,
+                backward ? 1 : 0, &scratch, &terms, &share)
+            }
           }
         }
       }

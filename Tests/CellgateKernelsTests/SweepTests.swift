@@ -1,4 +1,5 @@
 import CellgateKernels
+import CellgateTensor
 import Testing
 
 /// A small recurrence through `cg_sweep`, against plain loops.
@@ -68,7 +69,7 @@ struct SweepTests {
       return (h, u)
     }
 
-    func run(_ kernels: Kernels) -> (h: [Float], u: [Float]) {
+    func run(_ kernels: Kernels, members: Int = 1) -> (h: [Float], u: [Float]) {
       let (h, u) = (Guarded(h), Guarded(u))
       let (width, steps) = (shape.width, shape.rows.count)
       let tile = shape.tileRows * shape.tileColumns
@@ -77,7 +78,7 @@ struct SweepTests {
       let slots: [Kernels.Slot] = [
         .init(h, offsets: (0..<steps).map(source)),
         .init(u, offsets: (0..<steps).map { $0 * frame }),
-        .init(Guarded([Float](repeating: .nan, count: tile)), layout: CG_TILE),
+        .init(Guarded([Float](repeating: .nan, count: members * tile)), layout: CG_TILE),
         .init(columns, layout: CG_COLUMNS),
         .init(Guarded([Float](repeating: constant, count: tile)), layout: CG_TILE),
         .init(h, offsets: (0..<steps).map(target)),
@@ -92,12 +93,14 @@ struct SweepTests {
       let product = Kernels.Product(
         result: 1,
         factors: [(slot: 0, k: width, ld: width, kernels.pack(weights, k: width, n: width, width: width))],
-        start: CG_START_BIAS, n: width, bias: Guarded(bias))
+        start: CG_START_BIAS, bias: Guarded(bias))
       kernels.sweep(
         stages: [
-          cg_stage(is_products: 1, first: 0, count: 1), cg_stage(is_products: 0, first: 1, count: 4),
+          cg_stage(is_products: 1, waits: 1, first: 0, count: 1),
+          cg_stage(is_products: 0, waits: 0, first: 1, count: 4),
         ], operations: operations, products: [product], slots: slots, rows: shape.rows, width: width,
-        tileRows: shape.tileRows, tileColumns: shape.tileColumns, backward: backward)
+        tileRows: shape.tileRows, tileColumns: shape.tileColumns, backward: backward,
+        members: members)
       return (h.values, u.values)
     }
   }
@@ -115,27 +118,45 @@ struct SweepTests {
     }
   }
 
-  @Test("Several products and factors of one step run in order", arguments: Kernels.all)
+  @Test("Threads that share the columns compute the same bits", arguments: shapes, [false, true])
+  func teams(_ shape: Shape, _ backward: Bool) {
+    let recurrence = Recurrence(shape, backward: backward)
+    let threads = ThreadPool.shared.threads
+    defer { ThreadPool.shared.threads = threads }
+    for kernels in Kernels.all {
+      let alone = recurrence.run(kernels)
+      for members in 2...3 where shape.width > (members - 1) * Int(CG_SHARE_COLUMNS) {
+        ThreadPool.shared.threads = members
+        let found = recurrence.run(kernels, members: members)
+        #expect(found.u == alone.u && found.h == alone.h, "\(kernels.name), \(members) threads")
+      }
+    }
+  }
+
+  @Test("Several products and factors of one step, whose sums start differently", arguments: Kernels.all)
   func products(_ kernels: Kernels) {
     var numbers = Numbers(4)
     let (x, w, q) = (numbers.integers(3 * 16), numbers.integers(16 * 16), numbers.integers(16 * 16))
-    let (input, result) = (Guarded(x), Guarded([Float](repeating: .nan, count: 3 * 16)))
+    let old = numbers.integers(3 * 16)
+    let (input, first, second) = (Guarded(x), Guarded([Float](repeating: .nan, count: 3 * 16)), Guarded(old))
     func packed(_ values: [Float]) -> Guarded { kernels.pack(values, k: 16, n: 16, width: 16) }
     kernels.sweep(
-      stages: [cg_stage(is_products: 1, first: 0, count: 2)], operations: [],
+      stages: [cg_stage(is_products: 1, waits: 0, first: 0, count: 2)], operations: [],
       products: [
-        .init(result: 1, factors: [(slot: 0, k: 16, ld: 16, packed(w))], start: CG_START_ZERO, n: 16),
+        .init(result: 1, factors: [(slot: 0, k: 16, ld: 16, packed(w))], start: CG_START_ZERO),
         .init(
-          result: 1, factors: [(slot: 0, k: 16, ld: 16, packed(q)), (slot: 0, k: 16, ld: 16, packed(w))],
-          start: CG_START_RESULT, n: 16),
-      ], slots: [.init(input), .init(result)], rows: [3], width: 16, tileRows: 1, tileColumns: 16)
-    let expected = (0..<3 * 16).map { index -> Float in
-      let (row, column) = (index / 16, index % 16)
-      return (0..<16).reduce(0) { sum, k in
-        sum + x[row * 16 + k] * (2 * w[k * 16 + column] + q[k * 16 + column])
+          result: 2, factors: [(slot: 0, k: 16, ld: 16, packed(q)), (slot: 0, k: 16, ld: 16, packed(w))],
+          start: CG_START_RESULT),
+      ], slots: [.init(input), .init(first), .init(second)], rows: [3], width: 16, tileRows: 1,
+      tileColumns: 16)
+    func expected(_ start: [Float], _ weights: [Float]) -> [Float] {
+      (0..<3 * 16).map { index in
+        let (row, column) = (index / 16, index % 16)
+        return (0..<16).reduce(start[index]) { $0 + x[row * 16 + $1] * weights[$1 * 16 + column] }
       }
     }
-    #expect(result.values == expected)
+    #expect(first.values == expected([Float](repeating: 0, count: 3 * 16), w))
+    #expect(second.values == expected(old, zip(w, q).map(+)))
     withExtendedLifetime(input) {}
   }
 }

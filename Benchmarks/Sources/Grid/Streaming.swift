@@ -43,8 +43,10 @@ final class Streaming {
       unsafe output.withUnsafeMutableBufferPointer { output in
         guard let input = input.baseAddress, let output = output.baseAddress else { return }
         for _ in 0..<calls {
-          for step in 0..<options.steps {
-            unsafe session.step(input + step * options.input, output: output + step * options.hidden)
+          if options.steps == 1 {
+            unsafe session.step(input, output: output)
+          } else {
+            unsafe session.run(input, steps: options.steps, output: output)
           }
         }
       }

@@ -5,10 +5,11 @@ import CellgateTensor
 /// the only thing that slices have of their own.
 @safe final class BoundProgram {
   /// A product on x, computed for a chunk of steps before the sweep goes through them.
-  struct Hoisted {
-    var result: StepProgram.Slot
-    var factors: [StepProgram.Factor]
-    var biases: [Block]
+  @safe struct Hoisted {
+    /// The place of its result among the slots.
+    var result: Int
+    var matrices: [UnsafePointer<Float>]
+    var bias: UnsafePointer<Float>?
   }
 
   let slots: [StepProgram.Slot]
@@ -36,7 +37,16 @@ import CellgateTensor
     var operations: [cg_operation] = []
     var hoisted: [Hoisted] = []
     var mostFactors = 1
-    for stage in source.stages {
+    // Values of one step alone that products read: the next step overwrites them.
+    let operands = Set(
+      source.stages.flatMap { stage -> [StepProgram.Slot] in
+        guard case .products(let products) = stage else { return [] }
+        return products.flatMap { $0.factors.map(\.operand) }.filter { slot in
+          if case .step = slot { return true }
+          return false
+        }
+      })
+    for (place, stage) in source.stages.enumerated() {
       switch stage {
       case .products(let list):
         let first = unsafe products.count
@@ -47,7 +57,12 @@ import CellgateTensor
           if layout.hoistsInput {
             let onInput = own.filter { $0.operand == .input }
             if !onInput.isEmpty {
-              hoisted.append(.init(result: product.result, factors: onInput, biases: product.biases))
+              unsafe hoisted.append(
+                .init(
+                  result: index(product.result),
+                  matrices: onInput.map { unsafe UnsafePointer(weights.matrix($0)) },
+                  bias: UnsafePointer(weights.bias(product.biases))))
+              mostFactors = max(mostFactors, onInput.count)
               own.removeAll { $0.operand == .input }
               start = CG_START_RESULT
             }
@@ -57,7 +72,7 @@ import CellgateTensor
           unsafe products.append(
             cg_step_product(
               result: UInt32(index(product.result)), first_factor: UInt32(factors.count),
-              factor_count: UInt32(own.count), start: start.rawValue, n: width, ld: width, bias: bias))
+              factor_count: UInt32(own.count), start: start.rawValue, ld: width, bias: bias))
           for factor in own {
             let isInput = factor.operand == .input
             let k = isInput ? layout.inputSize : layout.hiddenSize
@@ -70,11 +85,17 @@ import CellgateTensor
         }
         let count = unsafe products.count - first
         if count > 0 {
-          stages.append(cg_stage(is_products: 1, first: UInt32(first), count: UInt32(count)))
+          let waits = list.contains { $0.factors.contains { $0.operand != .input } }
+          stages.append(
+            cg_stage(is_products: 1, waits: waits ? 1 : 0, first: UInt32(first), count: UInt32(count)))
         }
       case .elementwise(let elements):
+        // Behind a wait of the step before, unless no products stand before it.
+        let waits = place == 0 && elements.contains { operands.contains($0.result) }
         stages.append(
-          cg_stage(is_products: 0, first: UInt32(operations.count), count: UInt32(elements.count)))
+          cg_stage(
+            is_products: 0, waits: waits ? 1 : 0, first: UInt32(operations.count),
+            count: UInt32(elements.count)))
         for element in elements {
           let result = UInt16(index(element.result))
           let operands = element.operands.map { UInt16(index($0)) }
@@ -115,9 +136,15 @@ import CellgateTensor
     return unsafe buffer
   }
 
-  /// Runs `steps` of one slice, whose slots lie at `places` (in the order of `slots`).
-  func sweep(_ steps: Range<Int>, active: [UInt32], places: [cg_slot], backward: Bool) {
+  /// Runs `steps` of one slice, whose slots lie at `places` (in the order of `slots`): the columns that are the
+  /// member's share.
+  func sweep(
+    _ steps: Range<Int>, active: [UInt32], places: [cg_slot], backward: Bool, columns: Range<Int>,
+    member: TeamMember
+  ) {
     if steps.isEmpty { return }
+    var share = unsafe cg_share(
+      barrier: member.barrierPointer, first_column: columns.lowerBound, columns: columns.count)
     unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>?.self, capacity: 2 * slots.count) {
       scratch in
       unsafe withUnsafeTemporaryAllocation(of: cg_term.self, capacity: mostFactors) { terms in
@@ -126,7 +153,7 @@ import CellgateTensor
             unsafe cg_sweep(
               weights.instructions.handle, program, places.baseAddress, active.baseAddress,
               backward ? steps.upperBound - 1 : steps.lowerBound,
-              steps.count, backward ? 1 : 0, scratch.baseAddress, terms.baseAddress)
+              steps.count, backward ? 1 : 0, scratch.baseAddress, terms.baseAddress, &share)
           }
         }
       }
@@ -136,20 +163,25 @@ import CellgateTensor
   /// A vector parameter's place.
   func vector(_ block: Block) -> UnsafeMutablePointer<Float> { unsafe weights.vector(block) }
 
-  /// Computes the hoisted products of `rows` rows of x, `[rows, I]`, into the slots' places.
+  /// Computes the hoisted products of `rows` rows of x, `[rows, I]`, into the slots' places at a step: some columns
+  /// of them.
   func hoist(
-    rows: Int, x: UnsafePointer<Float>, inputSize: Int, width: Int,
-    place: (StepProgram.Slot) -> UnsafeMutablePointer<Float>
+    rows: Int, x: UnsafePointer<Float>, layout: Layout, columns: Range<Int>, places: [cg_slot], step: Int
   ) {
-    for product in hoisted {
-      let terms = unsafe product.factors.map { factor in
-        unsafe cg_term(a: x, lda: inputSize, k: inputSize, packed: UnsafePointer(weights.matrix(factor)))
+    let inputSize = layout.inputSize, first = columns.lowerBound
+    unsafe withUnsafeTemporaryAllocation(of: cg_term.self, capacity: mostFactors) { terms in
+      for product in hoisted {
+        for index in unsafe product.matrices.indices {
+          unsafe terms[index] = cg_term(
+            a: x, lda: inputSize, k: inputSize, packed: product.matrices[index] + first * inputSize)
+        }
+        let place = unsafe places[product.result]
+        let result = unsafe place.base + (place.offset?[step] ?? 0) + first
+        unsafe cg_product_with(
+          weights.instructions.handle, rows, columns.count, terms.baseAddress, product.matrices.count,
+          product.bias == nil ? CG_START_ZERO : CG_START_BIAS, product.bias.map { unsafe $0 + first }, result,
+          layout.width)
       }
-      let bias = unsafe weights.bias(product.biases)
-      unsafe cg_product_with(
-        weights.instructions.handle, rows, width, terms, terms.count,
-        bias == nil ? CG_START_ZERO : CG_START_BIAS, bias, place(product.result),
-        width)
     }
   }
 }

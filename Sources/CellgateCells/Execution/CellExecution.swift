@@ -77,23 +77,36 @@ public struct CellExecution: Sendable {
     let input: Tensor
     let parameters: [Tensor]
     let slices: [Slice]
-    let tables: [SliceTables]
-    /// Per slice: each state's frames (initial rows first), then each saved value's.
-    var frames: [Frames]
+    /// Per slice: the frames of all steps, or the states before each segment if there is more than one.
+    let kept: [Kept?]
 
-    @safe struct Frames {
-      var owner: Storage
-      var states: [UnsafeMutablePointer<Float>]
-      var saved: [UnsafeMutablePointer<Float>]
+    enum Kept {
+      case frames(Frames)
+      case checkpoints(Frames)
     }
 
-    init(sequences: Sequences, input: Tensor, parameters: [Tensor], slices: [Slice], tables: [SliceTables]) {
+    init(sequences: Sequences, input: Tensor, parameters: [Tensor], slices: [Slice], kept: [Kept?]) {
       self.sequences = sequences
       self.input = input
       self.parameters = parameters
       self.slices = slices
-      self.tables = tables
-      frames = []
+      self.kept = kept
+    }
+  }
+
+  /// Memory for values of a slice: each state's (initial rows first), then each saved value's.
+  @safe struct Frames {
+    let owner: Storage
+    let states: [UnsafeMutablePointer<Float>]
+    let saved: [UnsafeMutablePointer<Float>]
+
+    init(states: Int, rows: Int, saved: Int, savedRows: Int, width: Int) {
+      let counts =
+        Array(repeating: rows * width, count: states) + Array(repeating: savedRows * width, count: saved)
+      var arena = Arena(counts, zeros: false)
+      unsafe self.states = (0..<states).map { _ in unsafe arena.take(rows * width) }
+      unsafe self.saved = (0..<saved).map { _ in unsafe arena.take(savedRows * width) }
+      owner = arena.owner
     }
   }
 
@@ -120,24 +133,32 @@ public struct CellExecution: Sendable {
     }
   }
 
-  /// x's rows of a chunk of steps, `[rows, I]`.
+  /// x's rows of a chunk of steps, `[rows, I]`: the input's own memory where they lie side by side, else `rows`, to
+  /// which the members of a team copy them.
   func gather(
-    _ input: Tensor, _ slice: Slice, _ chunk: Range<Int>, into rows: UnsafeMutablePointer<Float>
-  ) {
+    _ input: Tensor, _ slice: Slice, _ chunk: Range<Int>, into rows: UnsafeMutablePointer<Float>,
+    member: TeamMember
+  ) -> UnsafeMutablePointer<Float> {
     let batch = input.shape[1], size = inputSize
     let source = unsafe input.pointer
+    if slice.isContiguous && slice.rows.count == batch && layout.hoistsInput {
+      return unsafe source + chunk.lowerBound * batch * size
+    }
     var to = unsafe rows
     for step in chunk {
       let count = Int(slice.active[step])
-      if slice.isContiguous {
-        unsafe to.update(from: source + (step * batch + slice.rows[0]) * size, count: count * size)
-      } else {
-        for row in 0..<count {
-          let place = slice.time(row: row, step: step) * batch + slice.rows[row]
-          unsafe (to + row * size).update(from: source + place * size, count: size)
+      if step % member.count == member.index {
+        if slice.isContiguous {
+          unsafe to.update(from: source + (step * batch + slice.rows[0]) * size, count: count * size)
+        } else {
+          for row in 0..<count {
+            let place = slice.time(row: row, step: step) * batch + slice.rows[row]
+            unsafe (to + row * size).update(from: source + place * size, count: size)
+          }
         }
       }
       unsafe to += count * size
     }
+    return unsafe rows
   }
 }

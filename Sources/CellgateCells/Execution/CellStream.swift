@@ -1,6 +1,6 @@
 import CellgateTensor
 
-/// A cell with its weights packed once, for inference one step at a time.
+/// A cell with its weights packed once, for inference as the steps come.
 ///
 /// Immutable: any number of ``Session``s, on any threads, share one. A step allocates nothing.
 @safe public final class CellStream: @unchecked Sendable {
@@ -17,7 +17,7 @@ import CellgateTensor
       } && parameters.count == execution.cell.parameters.count,
       "\(execution.cell.name): expected parameters \(execution.cell.parameters.map(\.name)) of their shapes")
     self.execution = execution
-    layout = Layout(inputSize: execution.inputSize, hiddenSize: execution.hiddenSize, singleSteps: true)
+    layout = execution.layout
     let step = execution.cell.plan.inference
     let weights = PackedWeights(
       cell: execution.cell, layout: layout, instructions: execution.instructions, parameters: parameters,
@@ -28,23 +28,32 @@ import CellgateTensor
   /// A session of `batch` sequences whose states are zeros.
   public func session(batch: Int = 1) -> Session { Session(self, batch: batch) }
 
+  /// Rows that one go through the weights of x serves, when there are many steps at once.
+  private static let rowsAtOnce = 48
+
   /// The states of some sequences that go on step by step. For one thread at a time.
   @safe public final class Session {
     /// B.
     public let batch: Int
     private let stream: CellStream
-    private let run: ForwardRun
+    /// Of one step, until many are taken at once.
+    private var run: ForwardRun
 
     fileprivate init(_ stream: CellStream, batch: Int) {
       precondition(batch > 0, "a session needs at least one sequence, found \(batch)")
       self.stream = stream
       self.batch = batch
-      let slice = Slice(
-        rows: Array(0..<batch), lengths: Array(repeating: 1, count: batch), reversed: false, chunkRows: batch)
-      run = ForwardRun(
-        execution: stream.execution, layout: stream.layout, program: stream.program, slice: slice,
-        tables: SliceTables(slice, layout: stream.layout, keepsFrames: false), saving: false)
+      run = Self.run(stream, batch: batch, steps: 1)
       reset()
+    }
+
+    private static func run(_ stream: CellStream, batch: Int, steps: Int) -> ForwardRun {
+      let slice = Slice(
+        rows: Array(0..<batch), lengths: Array(repeating: steps, count: batch), reversed: false,
+        chunkRows: batch * steps)
+      return ForwardRun(
+        execution: stream.execution, layout: stream.layout, program: stream.program, slice: slice,
+        windows: slice.chunks, saves: false, members: 1)
     }
 
     private var width: Int { stream.layout.width }
@@ -52,21 +61,49 @@ import CellgateTensor
     /// Sets all states to zeros.
     public func reset() {
       for state in stream.execution.cell.states.indices {
-        unsafe run.frames.states[state].update(repeating: 0, count: 2 * batch * width)
+        unsafe run.frames.states[state].update(repeating: 0, count: batch * width)
       }
     }
 
     /// Takes one step: `input` holds `[B, I]`, and `[B, H]` is written to `output`.
     public func step(_ input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
-      let hidden = stream.execution.hiddenSize
-      unsafe run.inputRows.update(from: input, count: batch * stream.execution.inputSize)
-      unsafe stream.program.sweep(0..<1, active: run.slice.active, places: run.places, backward: false)
+      unsafe take(1, input, output: output)
+    }
+
+    /// Takes many steps: `input` holds `[T, B, I]`, and `[T, B, H]` is written to `output`. The same bits as step by
+    /// step, in less time: the products on x are computed for many steps at once. Only a session's first call
+    /// allocates memory.
+    public func run(_ input: UnsafePointer<Float>, steps: Int, output: UnsafeMutablePointer<Float>) {
+      precondition(steps >= 0, "a session cannot take \(steps) steps")
+      let most = max(1, CellStream.rowsAtOnce / batch)
+      if steps > run.slice.steps && run.slice.steps < most {
+        let longer = Self.run(stream, batch: batch, steps: most)
+        longer.setFirstStates(from: run.frames, row: 0, columns: 0..<width)
+        run = longer
+      }
+      let inputSize = stream.execution.inputSize, hidden = stream.execution.hiddenSize
+      for done in stride(from: 0, to: steps, by: run.slice.steps) {
+        unsafe take(
+          min(run.slice.steps, steps - done), input + done * batch * inputSize,
+          output: output + done * batch * hidden)
+      }
+    }
+
+    private func take(_ steps: Int, _ input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
+      let hidden = stream.execution.hiddenSize, rows = steps * batch
+      var x = unsafe input
+      if !stream.layout.hoistsInput {
+        unsafe run.inputRows.update(from: input, count: rows * stream.execution.inputSize)
+        unsafe x = UnsafePointer(run.inputRows)
+      }
+      unsafe run.advance(0..<steps, x: x, member: .alone)
+      let outputs = unsafe run.frames.states[0] + batch * width
+      for row in 0..<rows {
+        unsafe (output + row * hidden).update(from: outputs + row * width, count: hidden)
+      }
       for state in stream.execution.cell.states.indices {
         let frames = unsafe run.frames.states[state]
-        unsafe frames.update(from: frames + batch * width, count: batch * width)
-      }
-      for row in 0..<batch {
-        unsafe (output + row * hidden).update(from: run.frames.states[0] + row * width, count: hidden)
+        unsafe frames.update(from: frames + rows * width, count: batch * width)
       }
     }
 
@@ -75,12 +112,22 @@ import CellgateTensor
       precondition(
         input.count == batch * stream.execution.inputSize,
         "step: expected [\(batch), \(stream.execution.inputSize)], found \(input.count) numbers")
-      return unsafe Array(unsafeUninitializedCapacity: batch * stream.execution.hiddenSize) { buffer, count in
+      return run(input)
+    }
+
+    /// Takes as many steps as the input has: `[T, B, I]` gives `[T, B, H]`.
+    public func run(_ input: [Float]) -> [Float] {
+      let (steps, rest) = input.count.quotientAndRemainder(dividingBy: batch * stream.execution.inputSize)
+      precondition(
+        rest == 0,
+        "run: expected [T, \(batch), \(stream.execution.inputSize)], found \(input.count) numbers")
+      let size = steps * batch * stream.execution.hiddenSize
+      return unsafe Array(unsafeUninitializedCapacity: size) { buffer, count in
         unsafe input.withUnsafeBufferPointer { input in
           guard let input = input.baseAddress, let output = buffer.baseAddress else { return }
-          unsafe step(input, output: output)
+          unsafe run(input, steps: steps, output: output)
         }
-        count = batch * stream.execution.hiddenSize
+        count = size
       }
     }
 

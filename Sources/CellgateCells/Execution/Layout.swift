@@ -1,3 +1,6 @@
+import CellgateKernels
+import CellgateTensor
+
 /// The sizes that a cell's plan is bound to.
 struct Layout: Sendable {
   let inputSize: Int
@@ -6,22 +9,22 @@ struct Layout: Sendable {
   /// Floats from one row of hidden units to the next: whole vectors on every instruction set.
   var width: Int { (hiddenSize + 15) / 16 * 16 }
 
-  /// Products on x are computed for a whole chunk of steps at once; small inputs, and single steps, join the
-  /// recurrent product.
-  let hoistsInput: Bool
-
-  init(inputSize: Int, hiddenSize: Int, singleSteps: Bool = false) {
-    self.inputSize = inputSize
-    self.hiddenSize = hiddenSize
-    hoistsInput = !singleSteps && inputSize >= 16
-  }
+  /// Products on x are computed for a whole chunk of steps at once; small inputs join the recurrent product.
+  var hoistsInput: Bool { inputSize >= 16 }
 
   /// Rows of a chunk of steps.
   var chunkRows: Int { hiddenSize >= 256 ? 256 : 128 }
 
+  /// The most rows of a slice, and the least of a batch that is cut at all.
+  var sliceRows: Int { 32 }
+  var leastCutRows: Int { 8 }
+
   /// Elementwise operations run over tiles of about 512 floats.
   var tileRows: Int { max(1, 512 / width) }
   var tileColumns: Int { min(width, 512) }
+
+  /// Sums of weight gradients that slices may have for themselves: at least 2, at most about 256 MiB.
+  func mostGradientSums(parameters: Int) -> Int { max(2, (1 << 26) / parameters) }
 
   /// Whether x's weight gradients are summed transposed, with x as the shorter side.
   var transposesInputGradient: Bool { inputSize <= 12 }
@@ -29,4 +32,19 @@ struct Layout: Sendable {
   func columns(_ definition: ParameterDefinition) -> Int {
     definition.columns == .input ? inputSize : hiddenSize
   }
+
+  /// A team member's hidden units.
+  func columns(of member: TeamMember) -> Range<Int> {
+    member.share(of: width, block: Int(CG_SHARE_COLUMNS))
+  }
+
+  /// Threads that may share a slice of so many rows: none has less than a share's columns, or so little to do at
+  /// a step that waiting costs more.
+  func mostMembers(rows: Int) -> Int {
+    let shares = (width + Int(CG_SHARE_COLUMNS) - 1) / Int(CG_SHARE_COLUMNS)
+    return max(1, min(shares, rows * hiddenSize * hiddenSize / Layout.leastWork))
+  }
+
+  /// Multiply-adds of one product at a step that are worth a thread.
+  private static let leastWork = 1 << 13
 }

@@ -14,17 +14,28 @@ struct Slice: Sendable {
   let rowsBefore: [Int]
   /// Ranges of steps of some hundred rows each, whose intermediate values stay in the cache.
   let chunks: [Range<Int>]
+  /// Whole chunks whose values for the backward pass are there at the same time: all, or those from one checkpoint
+  /// to the next.
+  let segments: [Range<Int>]
   let reversed: Bool
   /// Whether neighbours in the slice are neighbours in the batch at the same time of the sequence.
   let isContiguous: Bool
 
   var totalRows: Int { rowsBefore[steps] }
-  var mostChunkRows: Int { chunks.map { rowsBefore[$0.upperBound] - rowsBefore[$0.lowerBound] }.max() ?? 0 }
+  var mostChunkRows: Int { mostRows(of: chunks) }
+
+  /// Rows of the largest of some ranges of steps.
+  func mostRows(of ranges: [Range<Int>]) -> Int { ranges.map(rowCount).max() ?? 0 }
+
+  /// Rows of some steps.
+  func rowCount(_ steps: Range<Int>) -> Int { rowsBefore[steps.upperBound] - rowsBefore[steps.lowerBound] }
 
   /// The time of the sequence that a row sees at a step.
   func time(row: Int, step: Int) -> Int { reversed ? lengths[row] - 1 - step : step }
 
-  init(rows: [Int], lengths: [Int], reversed: Bool, chunkRows: Int) {
+  /// Segments end with the chunk in which `checkpointEvery` steps are full, so that sums over chunks are the same
+  /// with and without checkpoints.
+  init(rows: [Int], lengths: [Int], reversed: Bool, chunkRows: Int, checkpointEvery: Int? = nil) {
     self.rows = rows
     self.lengths = lengths
     self.reversed = reversed
@@ -48,23 +59,37 @@ struct Slice: Sendable {
       start = end
     }
     self.chunks = chunks
+    var segments: [Range<Int>] = []
+    for chunk in chunks {
+      if let last = segments.last, last.count < checkpointEvery ?? .max {
+        segments[segments.count - 1] = last.lowerBound..<chunk.upperBound
+      } else {
+        segments.append(chunk)
+      }
+    }
+    self.segments = segments
     isContiguous =
       !reversed && rows.last.map { $0 - rows[0] == rows.count - 1 } ?? true
       && lengths.allSatisfy { $0 == lengths[0] }
   }
 
-  /// Cuts a batch: at most 32 rows a slice, and an even number of slices from 8 rows on.
-  static func cut(batch: Int, steps: Int, lengths: [Int]?, reversed: Bool, chunkRows: Int) -> [Slice] {
-    let lengths = lengths ?? Array(repeating: steps, count: batch)
+  /// Cuts a batch: at most `layout.sliceRows` rows a slice, and an even number of slices from 8 rows on.
+  static func cut(_ sequences: CellExecution.Sequences, layout: Layout, checkpointEvery: Int? = nil)
+    -> [Slice]
+  {
+    let batch = sequences.batch, most = layout.sliceRows
+    let lengths = sequences.lengths ?? Array(repeating: sequences.steps, count: batch)
     let isUniform = lengths.allSatisfy { $0 == lengths[0] }
     let order = isUniform ? Array(0..<batch) : (0..<batch).sorted { (lengths[$0], $1) > (lengths[$1], $0) }
-    let count = batch < 8 ? 1 : 2 * ((batch + 63) / 64)
+    let count = batch < layout.leastCutRows ? 1 : 2 * ((batch + 2 * most - 1) / (2 * most))
     return (0..<count).map { index in
       let rows =
         isUniform
         ? Array(order[index * batch / count..<(index + 1) * batch / count])
         : stride(from: index, to: batch, by: count).map { order[$0] }
-      return Slice(rows: rows, lengths: rows.map { lengths[$0] }, reversed: reversed, chunkRows: chunkRows)
+      return Slice(
+        rows: rows, lengths: rows.map { lengths[$0] }, reversed: sequences.reversed,
+        chunkRows: layout.chunkRows, checkpointEvery: checkpointEvery)
     }
   }
 }

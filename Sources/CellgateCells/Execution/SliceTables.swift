@@ -1,6 +1,6 @@
 /// Where the rows of each step lie, in floats, for the different kinds of slots of one slice.
 @safe final class SliceTables {
-  /// Rows of all steps, one step after the other.
+  /// Rows of a window's steps, one step after the other.
   let frames: UnsafeMutablePointer<Int>
   /// State frames: the initial rows first, then the steps; before and after each step.
   let before: UnsafeMutablePointer<Int>, after: UnsafeMutablePointer<Int>
@@ -9,8 +9,8 @@
   /// Two buffers in turn: the one of this step and the one of the step before.
   let even: UnsafeMutablePointer<Int>, odd: UnsafeMutablePointer<Int>
 
-  /// `keepsFrames` for state frames of all steps, else of one chunk at a time.
-  init(_ slice: Slice, layout: Layout, keepsFrames: Bool) {
+  /// For frames that hold the steps of one of `windows` at a time: a window is some whole chunks.
+  init(_ slice: Slice, layout: Layout, windows: [Range<Int>]) {
     let count = max(slice.steps, 1)
     func table() -> UnsafeMutablePointer<Int> {
       let table = UnsafeMutablePointer<Int>.allocate(capacity: count)
@@ -27,17 +27,21 @@
     let head = slice.rows.count, width = layout.width
     for range in slice.chunks {
       let start = slice.rowsBefore[range.lowerBound]
-      let base = keepsFrames ? 0 : start
       for step in range {
-        let rows = slice.rowsBefore[step]
-        let isFirst = step == (keepsFrames ? 0 : range.lowerBound)
-        unsafe frames[step] = rows * width
-        unsafe before[step] = isFirst ? 0 : (head + slice.rowsBefore[step - 1] - base) * width
-        unsafe after[step] = (head + rows - base) * width
-        unsafe chunk[step] = (rows - start) * width
-        unsafe input[step] = (rows - start) * layout.inputSize
+        unsafe chunk[step] = (slice.rowsBefore[step] - start) * width
+        unsafe input[step] = (slice.rowsBefore[step] - start) * layout.inputSize
         unsafe even[step] = (step & 1) * head * width
         unsafe odd[step] = (1 - step & 1) * head * width
+      }
+    }
+    for window in windows {
+      let start = slice.rowsBefore[window.lowerBound]
+      for step in window {
+        let rows = slice.rowsBefore[step] - start
+        let isFirst = step == window.lowerBound
+        unsafe frames[step] = rows * width
+        unsafe before[step] = isFirst ? 0 : (head + slice.rowsBefore[step - 1] - start) * width
+        unsafe after[step] = (head + rows) * width
       }
     }
   }

@@ -14,10 +14,19 @@ import CellgateTensor
     return unsafe cg_slot(base: base, offset: offset, layout: layout.rawValue)
   }
 
+  /// The places as a team's member has them: its scratch tiles, of `tile` floats, are its own.
+  static func slots(_ places: [SlotPlace], of program: BoundProgram, member: Int, tile: Int) -> [cg_slot] {
+    unsafe zip(places, program.slots).map { place, slot in
+      var own = place
+      if case .tile = slot { unsafe own.base += member * tile }
+      return unsafe own.slot
+    }
+  }
+
   /// The place of a state, a kept value, a vector parameter, or scratch that `take` hands out; nil for slots that one
   /// of the passes has for itself.
   static func shared(
-    _ slot: StepProgram.Slot, frames: CellExecution.Saved.Frames, tables: SliceTables, program: BoundProgram,
+    _ slot: StepProgram.Slot, frames: CellExecution.Frames, tables: SliceTables, program: BoundProgram,
     take: () -> UnsafeMutablePointer<Float>
   ) -> SlotPlace? {
     switch slot {

@@ -87,6 +87,20 @@ void cg_outer_with(const cg_isa *isa, size_t rows, size_t m, size_t n, const flo
 /// many floating-point operations that took (2 per multiply-add). `sum` gets the total of all lanes.
 size_t cg_peak_with(const cg_isa *isa, size_t rounds, float factor, float *sum);
 
+// MARK: Barriers
+
+/// Where the threads of a team wait for each other; aligned to 64 bytes, all zeros but `members`.
+typedef struct {
+  uint32_t members;
+  uint32_t arrived;
+  uint32_t padding[14];
+  uint32_t phase;
+  uint32_t more_padding[15];
+} cg_barrier;
+
+/// Returns when all members have called it. They spin, and give their processor away when it takes long.
+void cg_barrier_wait(cg_barrier *barrier);
+
 // MARK: Elementwise functions of n floats; y may be x
 
 void cg_exp(size_t n, const float *x, float *y);
@@ -142,7 +156,7 @@ typedef struct {
   uint32_t layout;
 } cg_slot;
 
-/// One factor of a product: the rows of a slot, `ld` floats apart, times a packed [k, n].
+/// One factor of a product: the rows of a slot, `ld` floats apart, times a packed [k, width].
 typedef struct {
   uint32_t slot;
   uint32_t k;
@@ -150,18 +164,20 @@ typedef struct {
   const float *packed;
 } cg_factor;
 
-/// result[rows, n] = start + Σ over factors.
+/// result[rows, width] = start + Σ over factors.
 typedef struct {
   uint32_t result;
   uint32_t first_factor, factor_count;
   uint32_t start;  // cg_start
-  size_t n, ld;
+  size_t ld;
   const float *bias;
 } cg_step_product;
 
-/// A run of products, or of elementwise operations.
+/// A run of products, in any order, or of elementwise operations in theirs. `waits` says that it reads columns which other threads of
+/// the team have written, or overwrites some that they may still read.
 typedef struct {
   uint32_t is_products;
+  uint32_t waits;
   uint32_t first, count;
 } cg_stage;
 
@@ -179,12 +195,22 @@ typedef struct {
   size_t width, tile_rows, tile_columns;
 } cg_program;
 
+/// A thread's share of a sweep that a team runs together: `columns` columns from the first on. The first is a
+/// multiple of CG_SHARE_COLUMNS, and so is their number unless they are the last ones.
+typedef struct {
+  cg_barrier *barrier;
+  size_t first_column, columns;
+} cg_share;
+
+enum { CG_SHARE_COLUMNS = 32 };
+
 /// Runs the program over the steps first, first ± 1, … (count of them; forward unless `backward`).
 /// rows[step] is the number of active rows. `scratch` holds 2 · slot_count pointers and `terms`
-/// most_factors terms, both used by this call alone.
+/// most_factors terms, both used by this call alone. Every thread of a team makes the same call with its own
+/// share; the shares cover the columns, and results don't depend on how. Scratch tiles are a thread's own.
 void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_slot *slots,
               const uint32_t *rows, size_t first, size_t count, int backward, float **scratch,
-              cg_term *terms);
+              cg_term *terms, const cg_share *share);
 
 #ifdef __cplusplus
 }

@@ -52,7 +52,7 @@ struct RecurrentPass {
         let result = execution.forward(
           input: input, states: states.map { Self.row($0, place) }, parameters: parameters[place],
           sequences: sequences, output: output.map { .init($0, first: direction * hiddenSize) },
-          saving: saving)
+          saving: saving ? .everything : .nothing)
         for (final, state) in zip(finals, result.finalStates) {
           unsafe Self.row(final, place).pointer.update(from: state.pointer, count: state.count)
         }

@@ -1,0 +1,258 @@
+import CellgateKernels
+import CellgateTensor
+
+/// One slice's way back, which the members of a team go together.
+@safe final class BackwardRun {
+  private let execution: CellExecution
+  private let program: BoundProgram
+  private let weights: PackedWeights
+  private let saved: CellExecution.Saved
+  private let slice: Slice
+  private let tables: SliceTables
+  private let frames: CellExecution.Frames
+  private let sums: GradientSums
+  private let outputGradient: CellExecution.Columns?
+  private let inputGradient: Tensor?
+  /// What computes a segment again from its checkpoint.
+  private let forward: (run: ForwardRun, checkpoints: CellExecution.Frames)?
+
+  private let owner: Storage
+  /// The slots' places for each member.
+  private let places: [[cg_slot]]
+  private let inputRows: UnsafeMutablePointer<Float>
+  private let inputGradientRows: UnsafeMutablePointer<Float>
+  private let outputRows: UnsafeMutablePointer<Float>
+  /// Each member's own.
+  private let operandRows: [UnsafeMutablePointer<Float>]
+  private let deltas: [UnsafeMutablePointer<Float>]
+  private let arriving: [UnsafeMutablePointer<Float>]
+
+  init(
+    execution: CellExecution, program: BoundProgram, forward: BoundProgram?, weights: PackedWeights,
+    saved: CellExecution.Saved, index: Int, sums: GradientSums, outputGradient: CellExecution.Columns?,
+    inputGradient: Tensor?, members: Int
+  ) {
+    self.execution = execution
+    self.program = program
+    self.weights = weights
+    self.saved = saved
+    self.sums = sums
+    self.outputGradient = outputGradient
+    self.inputGradient = inputGradient
+    slice = saved.slices[index]
+    let layout = execution.layout, width = layout.width, plan = execution.cell.plan
+    switch (saved.kept[index], forward) {
+    case (.frames(let kept), _):
+      frames = kept
+      tables = SliceTables(slice, layout: layout, windows: slice.segments)
+      self.forward = nil
+    case (.checkpoints(let kept), let program?):
+      let run = ForwardRun(
+        execution: execution, layout: layout, program: program, slice: slice, windows: slice.segments,
+        saves: true, members: members)
+      frames = run.frames
+      tables = run.tables
+      self.forward = (run, kept)
+    default: preconditionFailure("\(execution.cell.name): nothing was kept of slice \(index)")
+    }
+
+    let chunkRows = slice.mostChunkRows, rows = slice.rows.count
+    let tile = layout.tileRows * layout.tileColumns
+    let inputCount = chunkRows * execution.inputSize
+    let stateCount = execution.cell.states.count
+    func size(_ slot: StepProgram.Slot) -> Int {
+      switch slot {
+      case .step, .accumulator: rows * width
+      case .tile: tile * members
+      default: 0
+      }
+    }
+    let counts = program.slots.map(size)
+    let chunk = chunkRows * width
+    let fixed =
+      [inputCount, inputGradient == nil ? 0 : inputCount, outputGradient == nil ? tile : chunk]
+      + Array(repeating: chunk, count: members + plan.deltaCount)
+      + Array(repeating: 2 * rows * width, count: stateCount)
+    var arena = Arena(fixed + counts, zeros: true)
+    unsafe inputRows = arena.take(fixed[0])
+    unsafe inputGradientRows = arena.take(fixed[1])
+    unsafe outputRows = arena.take(fixed[2])
+    unsafe operandRows = (0..<members).map { _ in unsafe arena.take(chunk) }
+    unsafe deltas = (0..<plan.deltaCount).map { _ in unsafe arena.take(chunk) }
+    unsafe arriving = (0..<stateCount).map { _ in unsafe arena.take(2 * rows * width) }
+
+    var places: [SlotPlace] = []
+    for (index, slot) in program.slots.enumerated() {
+      let shared = unsafe SlotPlace.shared(slot, frames: frames, tables: tables, program: program) {
+        unsafe arena.take(counts[index])
+      }
+      let place: SlotPlace
+      switch slot {
+      case .delta(let index): place = unsafe SlotPlace(base: deltas[index], offset: tables.chunk)
+      case .arriving(let state): place = unsafe SlotPlace(base: arriving[state], offset: tables.even)
+      case .departing(let state): place = unsafe SlotPlace(base: arriving[state], offset: tables.odd)
+      case .vectorGradient(let block): place = unsafe SlotPlace(base: sums.vector(block), layout: CG_COLUMNS)
+      case .outputGradient:
+        place =
+          unsafe outputGradient == nil
+          ? SlotPlace(base: outputRows, layout: CG_TILE)
+          : SlotPlace(base: outputRows, offset: tables.chunk)
+      default:
+        guard let shared else { preconditionFailure("\(slot) in a backward program") }
+        place = shared
+      }
+      places.append(place)
+    }
+    owner = arena.owner
+    unsafe self.places = (0..<members).map {
+      unsafe SlotPlace.slots(places, of: program, member: $0, tile: tile)
+    }
+  }
+
+  func go(finalStateGradients: [Tensor?], stateGradients: [Tensor], member: TeamMember) {
+    let layout = execution.layout, width = layout.width, hidden = execution.hiddenSize
+    let rows = slice.rows.count
+    let columns = layout.columns(of: member), real = columns.clamped(to: 0..<hidden)
+    for (state, gradient) in finalStateGradients.enumerated() {
+      guard let gradient else { continue }
+      for (row, sequence) in slice.rows.enumerated() {
+        for buffer in 0..<2 {
+          unsafe (arriving[state] + (buffer * rows + row) * width + real.lowerBound).update(
+            from: gradient.pointer + sequence * hidden + real.lowerBound, count: real.count)
+        }
+      }
+    }
+    var last = slice.chunks.count
+    for (index, segment) in slice.segments.enumerated().reversed() {
+      let first = slice.chunks.firstIndex { $0.lowerBound == segment.lowerBound } ?? 0
+      if let forward {
+        // Others may still read the frames of the segment behind.
+        member.wait()
+        forward.run.setFirstStates(from: forward.checkpoints, row: index * rows, columns: columns)
+        for chunk in slice.chunks[first..<last] {
+          forward.run.advance(chunk, input: saved.input, member: member)
+        }
+      }
+      for chunk in slice.chunks[first..<last].reversed() { retreat(chunk, member: member) }
+      last = first
+    }
+    // Step 0 sends its gradients to the odd buffer, where sequences without steps have theirs too.
+    for (state, tensor) in stateGradients.enumerated() {
+      for (row, sequence) in slice.rows.enumerated() {
+        unsafe (tensor.pointer + sequence * hidden + real.lowerBound).update(
+          from: arriving[state] + (rows + row) * width + real.lowerBound, count: real.count)
+      }
+    }
+  }
+
+  private func retreat(_ chunk: Range<Int>, member: TeamMember) {
+    let columns = execution.layout.columns(of: member)
+    let real = columns.clamped(to: 0..<execution.hiddenSize)
+    member.wait()
+    let x = unsafe execution.gather(saved.input, slice, chunk, into: inputRows, member: member)
+    gatherOutputGradient(chunk, columns: real)
+    member.wait()
+    unsafe program.sweep(
+      chunk, active: slice.active, places: places[member.index], backward: true, columns: columns,
+      member: member)
+    unsafe addWeightGradients(chunk, x: x, units: real, operandRows: operandRows[member.index])
+    if let inputGradient {
+      member.wait()
+      write(chunk, to: inputGradient, member: member)
+    }
+  }
+
+  private func gatherOutputGradient(_ chunk: Range<Int>, columns: Range<Int>) {
+    guard let outputGradient else { return }
+    let width = execution.layout.width
+    for step in chunk {
+      let to = unsafe outputRows + tables.chunk[step] + columns.lowerBound
+      for row in 0..<Int(slice.active[step]) {
+        let from = unsafe outputGradient.row(slice.time(row: row, step: step), slice.rows[row])
+        unsafe (to + row * width).update(from: from + columns.lowerBound, count: columns.count)
+      }
+    }
+  }
+
+  /// Adds what arrived at some hidden units, times the products' operands.
+  private func addWeightGradients(
+    _ chunk: Range<Int>, x: UnsafePointer<Float>, units: Range<Int>, operandRows: UnsafeMutablePointer<Float>
+  ) {
+    if units.isEmpty { return }
+    let layout = execution.layout, width = layout.width, hidden = execution.hiddenSize
+    let rows = slice.rowCount(chunk), first = units.lowerBound, count = units.count
+    let plan = execution.cell.plan
+    let isa = unsafe execution.instructions.handle
+    var ones: Float = 1
+    for delta in sums.biasDeltas {
+      unsafe cg_outer_with(
+        isa, rows, 1, count, &ones, 0, deltas[delta] + first, width, sums.bias(delta) + first, width)
+    }
+    var ready: StepProgram.Slot?
+    var operand = unsafe operandRows
+    for gradient in plan.weightGradients {
+      let (target, ld) = unsafe sums.matrix(gradient.block)
+      let delta = unsafe deltas[gradient.delta] + first
+      if gradient.operand == .input {
+        let size = execution.inputSize
+        if layout.transposesInputGradient {
+          unsafe cg_outer_with(isa, rows, size, count, x, size, delta, width, target + first, ld)
+        } else {
+          unsafe cg_outer_with(isa, rows, count, size, delta, width, x, size, target + first * ld, ld)
+        }
+        continue
+      }
+      if ready != gradient.operand {
+        unsafe operand = rowsOfOperand(gradient.operand, chunk, copy: operandRows)
+        ready = gradient.operand
+      }
+      unsafe cg_outer_with(isa, rows, count, hidden, delta, width, operand, width, target + first * ld, ld)
+    }
+  }
+
+  /// A product's operand over a chunk of steps, `[rows, width]`.
+  private func rowsOfOperand(
+    _ slot: StepProgram.Slot, _ chunk: Range<Int>, copy: UnsafeMutablePointer<Float>
+  ) -> UnsafeMutablePointer<Float> {
+    let width = execution.layout.width
+    switch slot {
+    case .stateAfter(let state): return unsafe frames.states[state] + tables.after[chunk.lowerBound]
+    case .saved(let index): return unsafe frames.saved[index] + tables.frames[chunk.lowerBound]
+    case .stateBefore(let state):
+      // Rows that all go on into the next step lie side by side already.
+      let goesOn = chunk.allSatisfy { Int(slice.active[$0]) == slice.rows.count }
+      if goesOn { return unsafe frames.states[state] + tables.before[chunk.lowerBound] }
+      for step in chunk {
+        unsafe (copy + tables.chunk[step]).update(
+          from: frames.states[state] + tables.before[step], count: Int(slice.active[step]) * width)
+      }
+      return unsafe copy
+    default: preconditionFailure("\(slot) is no operand")
+    }
+  }
+
+  /// The input's gradient over a chunk of steps, of which a member computes some rows.
+  private func write(_ chunk: Range<Int>, to inputGradient: Tensor, member: TeamMember) {
+    let width = execution.layout.width, size = execution.inputSize
+    let batch = saved.sequences.batch
+    let own = member.share(of: slice.rowCount(chunk))
+    if own.isEmpty { return }
+    let terms = unsafe execution.cell.plan.inputFactors.compactMap { factor -> cg_term? in
+      guard case .delta(let index) = factor.operand else { return nil }
+      return unsafe cg_term(
+        a: UnsafePointer(deltas[index] + own.lowerBound * width), lda: width, k: execution.hiddenSize,
+        packed: UnsafePointer(weights.matrix(factor)))
+    }
+    unsafe cg_product_with(
+      execution.instructions.handle, own.count, size, terms, terms.count, CG_START_ZERO, nil,
+      inputGradientRows + own.lowerBound * size, size)
+    for step in chunk {
+      let start = slice.rowCount(chunk.lowerBound..<step)
+      for row in 0..<Int(slice.active[step]) where own.contains(start + row) {
+        let place = slice.time(row: row, step: step) * batch + slice.rows[row]
+        unsafe (inputGradient.pointer + place * size).update(
+          from: inputGradientRows + (start + row) * size, count: size)
+      }
+    }
+  }
+}
