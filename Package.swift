@@ -21,6 +21,11 @@ let documentation: [Package.Dependency] =
   Context.environment["CELLGATE_DOCS"] == nil
   ? [] : [.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0")]
 
+// What the umbrella re-exports. Executables name all of it: an incremental build would miss changes behind the umbrella.
+let umbrella: [Target.Dependency] = [
+  "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateFormats", "CellgateTraining", "CellgateTasks",
+]
+
 let package = Package(
   name: "Cellgate",
   platforms: [.macOS(.v15)],
@@ -44,21 +49,17 @@ let package = Package(
     library(
       "CellgateTasks",
       ["CellgateTensor", "CellgateCells", "CellgateNN", "CellgateFormats", "CellgateTraining"]),
-    library(
-      "Cellgate",
-      [
-        "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateFormats", "CellgateTraining",
-        "CellgateTasks",
-      ]),
+    library("Cellgate", umbrella),
     .executableTarget(
       name: "CellgateCommand",
-      dependencies: [
+      dependencies: umbrella + [
         "Cellgate", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
 
     .executableTarget(
-      name: "OwnCell", dependencies: ["Cellgate"], path: "Examples/OwnCell", swiftSettings: swiftSettings),
+      name: "OwnCell", dependencies: umbrella + ["Cellgate"], path: "Examples/OwnCell",
+      swiftSettings: swiftSettings),
 
     .target(
       name: "CellgateTestSupport", dependencies: ["CellgateTensor"], path: "Tests/CellgateTestSupport",

@@ -3,11 +3,14 @@
 
 #include <stdint.h>
 #include <string.h>
+#if LANES == 16
+#include <immintrin.h>
+#endif
 
-typedef float vf __attribute__((vector_size(LANES * 4)));
-typedef double vd __attribute__((vector_size(LANES * 8)));
-typedef int32_t vi __attribute__((vector_size(LANES * 4)));
-typedef float vf_unaligned __attribute__((vector_size(LANES * 4), aligned(4)));
+typedef float vf __attribute__((ext_vector_type(LANES)));
+typedef double vd __attribute__((ext_vector_type(LANES)));
+typedef int32_t vi __attribute__((ext_vector_type(LANES)));
+typedef float vf_unaligned __attribute__((ext_vector_type(LANES), aligned(4)));
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -26,20 +29,34 @@ INLINE vf fma_(vf a, vf b, vf c) {
 #endif
 }
 
-INLINE vf choose(vi mask, vf yes, vf no) { return (vf)((mask & (vi)yes) | (~mask & (vi)no)); }
+INLINE vf choose(vi mask, vf yes, vf no) { return mask ? yes : no; }
 INLINE vf magnitude(vf x) { return (vf)((vi)x & 0x7fffffff); }
 
-// 2^n for -126 <= n <= 127, and exp's pieces: x = n ln 2 + r, |r| <= ln 2 / 2.
-INLINE vf power_of_two(vi n) { return (vf)((n + 127) << 23); }
+// x, but at least `least`; NaN stays NaN.
+INLINE vf at_least(vf x, float least) { return x < least ? splat(least) : x; }
 
-INLINE void reduce(vf x, vi *n, vf *r) {
+// exp's pieces: x = n ln 2 + r, |r| <= ln 2 / 2. n comes as a number and, in the low bits of `bits`, as an integer.
+INLINE void reduce(vf x, vi *bits, vf *n, vf *r) {
   const float magic = 12582912.0f;  // 1.5 · 2^23: adding it rounds to the nearest integer
   vf t = fma_(x, splat(1.44269504088896341f), splat(magic));
-  vf whole = t - magic;
-  *n = (vi)t - (vi)splat(magic);
+  *bits = (vi)t;
+  *n = t - magic;
   // ln 2 in two parts, the first with few enough bits that its multiples are exact
-  *r = fma_(whole, splat(-0.693359375f), x);
-  *r = fma_(whole, splat(2.12194440e-4f), *r);
+  *r = fma_(*n, splat(-0.693359375f), x);
+  *r = fma_(*n, splat(2.12194440e-4f), *r);
+}
+
+// 2^n for -126 <= n <= 127 from the bits above: those of the magic number leave at the left.
+INLINE vf power_of_two(vi bits) { return (vf)((bits << 23) + 0x3f800000); }
+
+// x 2^n, rounded once.
+INLINE vf scale(vf x, vi bits, vf n) {
+#if LANES == 16
+  return (vf)_mm512_scalef_ps((__m512)x, (__m512)n);
+#else
+  vi whole = bits - (vi)splat(12582912.0f), half = whole >> 1;
+  return x * (vf)((half + 127) << 23) * (vf)((whole - half + 127) << 23);
+#endif
 }
 
 // e^r - 1 for |r| <= ln 2 / 2, relative error below 1 ULP (the polynomial is Cephes' expf).
@@ -55,34 +72,31 @@ INLINE vf expm1_reduced(vf r) {
 
 // e^x; overflows to infinity, underflows gradually to 0, NaN stays NaN.
 INLINE vf exp_(vf x) {
-  x = choose(x > 89.0f, splat(89.0f), x);
-  x = choose(x < -104.0f, splat(-104.0f), x);
-  vi n;
-  vf r;
-  reduce(x, &n, &r);
-  vi half = n >> 1;
-  return (expm1_reduced(r) + 1.0f) * power_of_two(half) * power_of_two(n - half);
+  x = at_least(x > 89.0f ? splat(89.0f) : x, -104.0f);
+  vi bits;
+  vf n, r;
+  reduce(x, &bits, &n, &r);
+  return scale(expm1_reduced(r) + 1.0f, bits, n);
 }
 
-// From e = e^(-2|x|): (1 - e) / (1 + e), which loses no digits near 0 when e - 1 is computed at once, and
-// 1 - 2e / (1 + e) further out, where the errors of the quotient no longer count.
+// From E = e^(-2|x|) - 1, which loses no digits near 0: -E / (2 + E).
 INLINE vf tanh_(vf x) {
-  vf y = magnitude(x) * -2.0f;
-  y = choose(y < -30.0f, splat(-30.0f), y);
-  vi n;
-  vf r;
-  reduce(y, &n, &r);
-  vf s = power_of_two(n), p = expm1_reduced(r);  // e = s + s p
-  vi far = y < -1.1f;                            // |tanh x| > 1/2
-  vf twice = s + s;
-  vf q = fma_(choose(far, twice, -s), p, choose(far, twice, 1.0f - s)) / fma_(s, p, s + 1.0f);
-  vf m = choose(far, 1.0f - q, q);
-  return (vf)(((vi)m & 0x7fffffff) | ((vi)x & (int32_t)0x80000000));
+  vf y = at_least((vf)((vi)x | (int32_t)0x80000000) * 2.0f, -30.0f);
+  vi bits;
+  vf n, r;
+  reduce(y, &bits, &n, &r);
+  vf s = power_of_two(bits), E = fma_(s, expm1_reduced(r), s - 1.0f);
+  vf q = E / (E + 2.0f);
+  return (vf)(((vi)q & 0x7fffffff) | ((vi)x & (int32_t)0x80000000));
 }
 
 // e / (1 + e) from e = e^-|x|, which never overflows, or what it leaves of 1.
 INLINE vf sigmoid_(vf x) {
-  vf e = exp_(-magnitude(x));
+  vf y = at_least((vf)((vi)x | (int32_t)0x80000000), -104.0f);
+  vi bits;
+  vf n, r;
+  reduce(y, &bits, &n, &r);
+  vf e = scale(expm1_reduced(r) + 1.0f, bits, n);
   vf q = e / (e + 1.0f);
-  return choose(x < 0.0f, q, 1.0f - q);
+  return x < 0.0f ? q : 1.0f - q;
 }

@@ -16,7 +16,7 @@ struct FunctionTests {
 
   static let functions = [
     Function(name: "exp", code: CG_EXP, budget: 1.1) { exp($0) },
-    Function(name: "tanh", code: CG_TANH, budget: 2) { tanh($0) },
+    Function(name: "tanh", code: CG_TANH, budget: 2.5) { tanh($0) },
     Function(name: "sigmoid", code: CG_SIGMOID, budget: 2.5) { 1 / (1 + exp(-$0)) },
   ]
 

@@ -69,6 +69,24 @@ struct RecurrentTests {
     }
   }
 
+  @Test("Checkpoints in time change no gradient, through layers and directions", arguments: [false, true])
+  func checkpoints(_ bidirectional: Bool) throws {
+    func gradients(_ checkpointEvery: Int?) throws -> [[Float]] {
+      let recurrent = Recurrent(
+        cell: .lstmWM, inputSize: 3, hiddenSize: 5, layers: 2, bidirectional: bidirectional,
+        checkpointEvery: checkpointEvery, stream: stream)
+      let parameters = ParameterSet(recurrent)
+      let x = random([30, 9, 3])
+      try #require(
+        recurrent(x, lengths: [30, 1, 7, 0, 30, 28, 3, 30, 12], context: .training(seed: 1, step: 1)).output
+      )
+      .backward(gradient: random([30, 9, recurrent.directions * 5]))
+      return [parameters.gradients.scalars]
+    }
+    let expected = try gradients(nil)
+    for steps in [1, 6, 30] { #expect(try gradients(steps) == expected) }
+  }
+
   @Test("Without an output the states are the same", arguments: Cell.all)
   func withoutOutput(_ cell: Cell) {
     let recurrent = Recurrent(

@@ -24,11 +24,13 @@ struct TrainingSettingsTests {
     settings.clipNorm = nil
     settings.chronoSteps = 100
     settings.patience = 4
+    settings.checkpointEvery = 28
     settings.schedule = ScheduleSettings(name: "cosine", warmUpSteps: 7)
     settings.optimizerSettings.learningRate = 0.1
     #expect(try TrainingSettings(decoding: settings.encoded(), file: "f") == settings)
     let text = String(decoding: settings.encoded(), as: UTF8.self)
     #expect(text.contains("\"chrono_steps\" : 100"))
+    #expect(text.contains("\"checkpoint_every\" : 28"))
     #expect(text.contains("\"learning_rate\" : 0.1,"))
   }
 

@@ -59,6 +59,13 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
+    help: ArgumentHelp(
+      "Keep the states of every n-th step alone and compute the rest again: less memory, more time, same result.",
+      valueName: "n"))
+  var checkpointEvery: WholeNumber?
+
+  @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Updates between two evaluations on the validation data.", valueName: "n"))
   var evaluationInterval: WholeNumber?
 
@@ -145,6 +152,7 @@ struct TrainingOptions: ParsableArguments {
       real("--clip", clip) { settings.clipNorm = $0 }
     }
     whole("--chrono-steps", chronoSteps) { settings.chronoSteps = $0 }
+    whole("--checkpoint-every", checkpointEvery) { settings.checkpointEvery = $0 }
     whole("--evaluation-interval", evaluationInterval) { settings.evaluationInterval = $0 }
     whole("--patience", patience) { settings.patience = $0 }
     if let seed {

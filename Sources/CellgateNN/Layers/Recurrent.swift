@@ -22,6 +22,9 @@ public final class Recurrent: Module {
   public let layers: Int, directions: Int
   /// The share of a layer's outputs that is dropped before the next layer reads them, while training.
   public let dropout: Float
+  /// Steps between the states that are kept for the backward pass, which computes the rest again; nil keeps all that
+  /// it reads.
+  public let checkpointEvery: Int?
   /// What names this layer's dropout noise.
   public let name: String
 
@@ -40,13 +43,18 @@ public final class Recurrent: Module {
 
   /// Layers for inputs `[T, B, inputSize]`. With `learnsFirstStates` the first states, `h0` `[L·D, H]` and
   /// so on, are parameters that start at 0 and are the same for every sequence.
+  ///
+  /// With `checkpointEvery` K steps (K ≈ √T keeps the least) a training step takes less memory and up to a half more
+  /// time, and gives the same bits.
   public init(
     cell: Cell, inputSize: Int, hiddenSize: Int, layers: Int = 1, bidirectional: Bool = false,
-    dropout: Float = 0, learnsFirstStates: Bool = false, initialization: Initialization = Initialization(),
+    dropout: Float = 0, learnsFirstStates: Bool = false, checkpointEvery: Int? = nil,
+    initialization: Initialization = Initialization(),
     name: String = "recurrent", instructions: InstructionSet = .active, stream: RandomStream
   ) {
     precondition(layers > 0, "Recurrent: \(layers) layers")
     precondition(dropout >= 0 && dropout < 1, "Recurrent: dropout \(dropout) is not in [0, 1)")
+    precondition(checkpointEvery ?? 1 > 0, "Recurrent: a checkpoint every \(checkpointEvery ?? 0) steps")
     self.cell = cell
     self.inputSize = inputSize
     self.hiddenSize = hiddenSize
@@ -54,6 +62,7 @@ public final class Recurrent: Module {
     let directions = bidirectional ? 2 : 1
     self.directions = directions
     self.dropout = dropout
+    self.checkpointEvery = checkpointEvery
     self.name = name
     let executions = (0..<layers).map { layer in
       CellExecution(
@@ -160,7 +169,8 @@ public final class Recurrent: Module {
     }
 
     let inputs = [x] + given + parameters.flatMap { $0.map(\.tensor) }
-    let saving = Operation.records(inputs)
+    let saving: CellExecution.Saving =
+      Operation.records(inputs) ? checkpointEvery.map { .checkpoints(every: $0) } ?? .everything : .nothing
     var pass = RecurrentPass(
       executions: executions, directions: directions, wantsOutput: wantsOutput,
       needsInputGradient: x.needsGradient)

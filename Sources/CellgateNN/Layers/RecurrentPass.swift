@@ -27,7 +27,7 @@ struct RecurrentPass {
   /// The output `[T, B, D·H]` if wanted, then each final state `[L·D, B, H]`.
   mutating func forward(
     _ x: Tensor, states: [Tensor], parameters: [[Tensor]], steps: Int, batch: Int, lengths: [Int]?,
-    saving: Bool, mask: (([Int]) -> Tensor)?
+    saving: CellExecution.Saving, mask: (([Int]) -> Tensor)?
   ) -> [Tensor] {
     self.steps = steps
     self.batch = batch
@@ -52,7 +52,7 @@ struct RecurrentPass {
         let result = execution.forward(
           input: input, states: states.map { Self.row($0, place) }, parameters: parameters[place],
           sequences: sequences, output: output.map { .init($0, first: direction * hiddenSize) },
-          saving: saving ? .everything : .nothing)
+          saving: saving)
         for (final, state) in zip(finals, result.finalStates) {
           unsafe Self.row(final, place).pointer.update(from: state.pointer, count: state.count)
         }

@@ -48,8 +48,12 @@ public struct MemoryEstimate {
     parameters = 5 * 4 * (stack + head)
     // Per step and sequence each gate and state is saved, and has a gradient in the weight products behind the
     // sweep; between layers and at the head there are outputs and their gradients.
+    // With checkpoints the saved values are those of one segment, beside the states between segments.
     let places = Double(shape.steps) * Double(settings.batch)
-    let units = directions * hidden * layers * (rows + 2 * Double(cell.states.count) + 2)
+    let segment = min(1, Double(settings.checkpointEvery ?? shape.steps) / Double(shape.steps))
+    let states = 2 * Double(cell.states.count)
+    let kept = segment * (rows + states) + (segment < 1 ? states / Double(settings.checkpointEvery ?? 1) : 0)
+    let units = directions * hidden * layers * (kept + 2)
     let ends = Double(shape.inputSize) + (shape.readsEveryStep ? 4 * Double(shape.outputSize) : 0)
     batch = 4 * places * (units + ends)
   }

@@ -100,6 +100,7 @@ extension TrainingSettings {
           option: "dropout", expected: "0 with a single layer (it acts between layers)", found: "\(dropout)"))
     }
     require("chrono-steps", chronoSteps, in: 3...1 << 40)
+    require("checkpoint-every", checkpointEvery, in: 1...Int.max)
     require("batch", batch, in: 1...Int.max)
     require("steps", steps, in: 1...1 << 40)
     require("epochs", epochs, in: 1...1 << 20)

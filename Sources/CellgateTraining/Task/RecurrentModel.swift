@@ -19,7 +19,8 @@ public final class RecurrentModel: Module {
     recurrent = Recurrent(
       cell: cell, inputSize: shape.inputSize, hiddenSize: settings.hidden, layers: settings.layers,
       bidirectional: settings.bidirectional, dropout: settings.dropout,
-      initialization: settings.initialization, stream: stream.child("recurrent"))
+      checkpointEvery: settings.checkpointEvery, initialization: settings.initialization,
+      stream: stream.child("recurrent"))
     head = Linear(
       inputSize: (settings.bidirectional ? 2 : 1) * settings.hidden, outputSize: shape.outputSize,
       stream: stream.child("head"))
