@@ -64,6 +64,7 @@ PEERS = {
     "training": ["torch", "jax", "torchrecurrent"], "forward": ["torch", "jax", "onnxruntime"],
     "streaming": ["onnxruntime"], "scaling": ["torch"], "shapes": ["torch"], "lengths": ["torch"],
     "stacks": ["torch"], "precision": [], "memory": ["torch", "jax"],
+    "recompute": [],
 }
 
 
@@ -327,5 +328,43 @@ def memory(options):
     return session, report
 
 
+def recompute(options):
+    """What is kept recomputed instead, over T, with a checkpoint every √T steps."""
+    session = Session(options, "recompute")
+    report = session.report(
+        "Checkpoints every √T steps: a training step's time in ms, and the peak resident size of a fresh process "
+        "less what it has before the step, MB",
+        [("cell", 8), ("T, B, I, H", 19), ("K", 4), ("all kept", 9), ("recomputed", 10), ("time", 7),
+         ("goal", 14), ("all kept MB", 11), ("recomputed MB", 13), ("memory", 7)])
+    # Both of memory in the same run of T: four times the steps are to take twice the memory.
+    shapes = options.shapes or session.rows()[:1] + [(T, 32, 1, 128) for T in (256, 1024, 4096, 16384)]
+    plain = Cellgate(session.threads)
+    for cell in options.cells or ["lstm", "lstm-wm"]:
+        for shape in shapes:
+            every = round(shape[0] ** 0.5)
+            case = Case("training", cell, *shape)
+            again = Case(**{**case.__dict__, "extra": ("--checkpoint-every", every)})
+            results = take_turns({"all kept": (plain, case), "recomputed": (session.cellgate, again)},
+                                 options.rounds, options.budget)
+            sizes = []
+            for one in (case, again):
+                side = Cellgate(session.threads)
+                before, peak = side.memory(one)
+                side.close()
+                sizes.append(peak - before)
+            a, b = results["all kept"], results["recomputed"]
+            ratio = b.seconds / a.seconds
+            met = "met" if ratio < goals.RECOMPUTATION else "missed"
+            report.row(
+                [cell, case.shape, str(every), number(a.ms), number(b.ms), times(ratio),
+                 f"{met} (< {goals.RECOMPUTATION} ×)", *(number(size / 1e6, 0) for size in sizes),
+                 f"{100 * sizes[1] / sizes[0]:.0f} %"],
+                session.kept(case, results, checkpoint_every=every, time_ratio=ratio,
+                             added_bytes=dict(zip(results, sizes))))
+    plain.close()
+    return session, report
+
+
 MODES = {"training": training, "forward": forward, "streaming": streaming, "scaling": scaling, "shapes": shapes,
-         "lengths": lengths, "stacks": stacks, "precision": precision, "memory": memory}
+         "lengths": lengths, "stacks": stacks, "precision": precision, "memory": memory,
+         "recompute": recompute}

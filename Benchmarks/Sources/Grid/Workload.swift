@@ -9,6 +9,7 @@ final class Workload {
     let bidirectional: Bool
     /// The sum of the sequences' lengths.
     let validSteps: Int
+    let checkpointEvery: Int?
     let threads: Int
     let precision, isa: String
     let parameters: Int
@@ -31,7 +32,8 @@ final class Workload {
     let stream = RandomStream(seed: 1, name: "grid")
     recurrent = Recurrent(
       cell: cell, inputSize: options.input, hiddenSize: options.hidden, layers: options.layers,
-      bidirectional: options.bidirectional, stream: stream.child("parameters"))
+      bidirectional: options.bidirectional, checkpointEvery: options.checkpointEvery,
+      stream: stream.child("parameters"))
     parameters = ParameterSet(recurrent)
     var numbers = stream.child("data")
     x = numbers.uniform([options.steps, options.batch, options.input], in: -1..<1)
@@ -56,7 +58,8 @@ final class Workload {
     return Record(
       command: command, cell: cell.name, steps: options.steps, batch: options.batch, input: options.input,
       hidden: options.hidden, layers: options.layers, bidirectional: options.bidirectional,
-      validSteps: validSteps, threads: options.threads, precision: options.precision,
+      validSteps: validSteps, checkpointEvery: options.checkpointEvery, threads: options.threads,
+      precision: options.precision,
       isa: "\(InstructionSet.active)", parameters: parameters.count, operations: operations,
       timesMs: times.map { $0 * 1e3 }, medianMs: median * 1e3, gflops: operations / median * 1e-9)
   }
