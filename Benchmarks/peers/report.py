@@ -1,6 +1,6 @@
 """Tables for people, and the record that keeps the numbers."""
 
-import json, subprocess, sys
+import json, shlex, subprocess, sys
 from datetime import date
 
 from .environment import ROOT
@@ -66,7 +66,7 @@ class Report:
             return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
 
         return {
-            "command": "Benchmarks/compare " + " ".join(sys.argv[1:]), "mode": mode, "date": str(date.today()),
+            "command": shlex.join(["Benchmarks/compare", *sys.argv[1:]]), "mode": mode, "date": str(date.today()),
             "commit": git("rev-parse", "HEAD"), "has_changes": bool(git("status", "--porcelain", "-uno")),
             "machine": self.machine, "threads": self.threads,
             "peers": {side.name: side.version for side in self.sides if side.version},
