@@ -7,6 +7,7 @@
 #include "vector.h"
 #include "product.h"
 #include "operations.h"
+#include "peak.h"
 
 _Static_assert(CG_SHARE_COLUMNS % PANEL == 0, "a share of a sweep is whole panels");
 
@@ -25,4 +26,5 @@ const cg_isa CG_JOIN(cg_isa_, CG_ISA) = {
     .product = product,
     .outer = outer,
     .operate = operate,
+    .peak = peak,
 };

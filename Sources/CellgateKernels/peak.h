@@ -1,0 +1,21 @@
+// The fastest that fused multiply-adds can go: as many sums in registers as a product's tile has, and
+// nothing to load or store.
+
+#define PEAK_SUMS (TILE_ROWS * PANEL_VECTORS)
+
+static size_t peak(size_t rounds, float factor, float *sum) {
+  const vf x = splat(factor);
+  vf sums[PEAK_SUMS];
+  UNROLL
+  for (size_t i = 0; i < PEAK_SUMS; i++) sums[i] = splat((float)i);  // different, or one would do for all
+  for (size_t r = 0; r < rounds; r++) {
+    UNROLL
+    for (size_t i = 0; i < PEAK_SUMS; i++) sums[i] = fma_(x, x, sums[i]);
+  }
+  vf all = splat(0);
+  UNROLL
+  for (size_t i = 0; i < PEAK_SUMS; i++) all += sums[i];
+  *sum = 0;
+  for (size_t lane = 0; lane < LANES; lane++) *sum += all[lane];
+  return rounds * PEAK_SUMS * LANES * 2;
+}
