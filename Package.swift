@@ -31,6 +31,8 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "Cellgate", targets: ["Cellgate"]),
+    // For Benchmarks, which times the kernels alone; not meant for others.
+    .library(name: "CellgateKernels", targets: ["CellgateKernels"]),
     .executable(name: "cellgate", targets: ["CellgateCommand"]),
   ],
   dependencies: [

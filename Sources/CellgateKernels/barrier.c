@@ -3,7 +3,8 @@
 #include "cellgate_kernels.h"
 #include <sched.h>
 
-enum { SPINS = 20000 };
+// A few microseconds: waiting longer than that means that the other one has no processor, and may want this one.
+enum { SPINS = 500 };
 
 static void pause(void) {
 #if defined(__x86_64__)

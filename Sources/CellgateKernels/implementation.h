@@ -16,6 +16,7 @@
 #include "units.h"
 #include "product.h"
 #include "operations.h"
+#include "peak.h"
 
 _Static_assert(CG_SHARE_COLUMNS % PANEL == 0, "a share of a sweep is whole panels");
 
@@ -38,4 +39,5 @@ const cg_isa CG_JOIN(cg_isa_, CG_ISA) = {
     .product = product,
     .outer = outer,
     .operate = operate,
+    .peak = peak,
 };

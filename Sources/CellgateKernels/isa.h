@@ -20,6 +20,7 @@ struct cg_isa {
   void (*outer)(size_t rows, size_t m, size_t n, const float *a, size_t lda, const float *b, size_t ldb,
                 float *c, size_t ldc);
   void (*operate)(const cg_operation *operations, size_t count, float *const *slots, size_t n);
+  size_t (*peak)(size_t rounds, float factor, float *sum);
 };
 
 extern const cg_isa cg_isa_portable;

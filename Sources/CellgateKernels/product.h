@@ -191,9 +191,10 @@ static void product_panels(size_t row, size_t rows, size_t n, const cg_term *ter
 
 static void product(size_t m, size_t n, const cg_term *terms, size_t term_count, cg_start start,
                     const float *bias, float *c, size_t ldc, int descending) {
-  const size_t block = 10 * TILE_ROWS;  // rows whose operands stay in the second-level cache
-  for (size_t row = 0; row < m; row += block) {
-    size_t rows = m - row < block ? m - row : block;
+  // Blocks of rows whose operands stay in the second-level cache, all of about the same size.
+  size_t blocks = (m + 12 * TILE_ROWS - 1) / (12 * TILE_ROWS);
+  for (size_t block = 0; block < blocks; block++) {
+    size_t row = m * block / blocks, rows = m * (block + 1) / blocks - row;
     // Panels are taken four, two and one at a time from the first to the last, or in groups of four backwards.
     size_t groups = (n + 4 * PANEL - 1) / (4 * PANEL);
     for (size_t group = 0; group < groups; group++) {

@@ -102,6 +102,10 @@ void cg_outer(size_t rows, size_t m, size_t n, const float *a, size_t lda, const
   cg_outer_with(cg_isa_active(), rows, m, n, a, lda, b, ldb, c, ldc);
 }
 
+size_t cg_peak_with(const cg_isa *isa, size_t rounds, float factor, float *sum) {
+  return isa->peak(rounds, factor, sum);
+}
+
 // The functions of n floats are programs of one operation; the last few floats take a padded detour.
 static void apply(cg_code code, size_t n, const float *x, float *y) {
   const cg_isa *isa = cg_isa_active();

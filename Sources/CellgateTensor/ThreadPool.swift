@@ -29,6 +29,7 @@ import Synchronization
   private let jobWorkers = Atomic<Int>(0)
   private var body: ((Int) -> Void)?
   private var taskCount = 0
+  private var contention = Contention()
 
   // Under `lock`: how many workers were ever started, and both conditions.
   private var startedWorkers = 0
@@ -80,8 +81,8 @@ import Synchronization
 
   /// Runs `body` once for each of 0 ..< tasks and each member of the team that shares the task, and returns when
   /// all are done. A team's members run at the same time and may wait for each other. There are as many as the
-  /// threads allow, at most `mostMembers`; a call from inside a task, or while another caller has the threads, has
-  /// teams of one.
+  /// threads allow, at most `mostMembers`; a call from inside a task, or while another caller has the threads, or
+  /// while other programs take the processors away, has teams of one.
   public func run(_ tasks: Int, mostMembers: Int, _ body: (_ task: Int, _ member: TeamMember) -> Void) {
     precondition(tasks >= 0 && mostMembers > 0, "ThreadPool: \(tasks) tasks of teams of \(mostMembers)")
     let workers = activeWorkers.load(ordering: .relaxed)
@@ -91,6 +92,12 @@ import Synchronization
       for task in 0..<tasks { body(task, .alone) }
       return
     }
+    if contention.advisesAgainstTeams() {
+      work(on: tasks, workers: workers) { body($0, .alone) }
+      return
+    }
+    contention.begin()
+    defer { contention.end() }
     let barriers = (0..<tasks).map { _ in Barrier(members: members) }
     work(on: tasks * members, workers: workers) { index in
       let task = index / members

@@ -19,10 +19,30 @@ struct BenchCommandTests {
     #expect(record["precision"] as? String == "f32")
     #expect(record["isa"] is String)
     #expect(record["parameters"] as? Int == 3 * (4 * 2 + 4 * 4 + 8) + 3 * (4 * 4 + 4 * 4 + 8))
-    for key in ["training_ms", "inference_ms", "training_gflops", "inference_gflops"] {
+    for key in ["training_ms", "inference_ms", "training_gflops", "inference_gflops", "peak_gflops"] {
       let value = try #require(record[key] as? Double, "\(key)")
       #expect(value > 0)
     }
+    let peak = try #require(record["peak_gflops"] as? Double)
+    for step in ["training", "inference"] {
+      let rate = try #require(record["\(step)_gflops"] as? Double)
+      let share = try #require(record["\(step)_peak_share"] as? Double)
+      #expect(abs(share - rate / peak) <= 1e-12 * share)
+    }
+    // 72 + 96 multiply-adds forward; backward two for each, but none for the gradient of the first's 2 inputs.
+    func operations(_ step: String) throws -> Double {
+      try #require(record["\(step)_ms"] as? Double) * #require(record["\(step)_gflops"] as? Double)
+    }
+    #expect(abs(try operations("training") / operations("inference") - (3 * 168 - 24) / 168) < 1e-9)
+  }
+
+  @Test("Both directions have parameters of their own, and the next layer reads both")
+  func bidirectional() throws {
+    let run = try Workplace().run(line: Self.tiny + " --cell rnn-tanh --layers 2 --bidirectional --json")
+    let record = try #require(try run.records().first)
+    #expect(record["bidirectional"] as? Bool == true)
+    // Per direction, input 2 or 8, 4 units: W, U and one bias.
+    #expect(record["parameters"] as? Int == 2 * (4 * 2 + 4 * 4 + 4) + 2 * (4 * 8 + 4 * 4 + 4))
   }
 
   @Test("The environment chooses the instruction set that is reported")
@@ -37,6 +57,7 @@ struct BenchCommandTests {
     #expect(run.status == 0)
     #expect(run.output.contains("training step"))
     #expect(run.output.contains("inference"))
+    #expect(run.output.contains("of peak"))
   }
 
   @Test("Sizes that need more memory than there is are refused with what they need")

@@ -10,11 +10,13 @@ struct BenchCommand: ParsableCommand {
     discussion: """
       Runs a batch of random sequences through layers of a cell and prints the median time of two things: a \
       training step (forward and backward pass with the gradients of all parameters) and an inference step \
-      (forward pass only). For comparable numbers let nothing else run on the machine.
+      (forward pass only), and what share of the machine's peak they reach: of the multiply-adds that the \
+      threads do when they need no memory, measured beforehand. For comparable numbers let nothing else run \
+      on the machine.
 
       EXAMPLES:
         cellgate bench
-        cellgate bench --cell gru --steps 100 --batch 50 --hidden 256
+        cellgate bench --cell gru --steps 100 --batch 50 --hidden 256 --bidirectional
         cellgate bench --cell lstm --threads 1 --json
         cellgate bench --hidden 512 --input 512 --precision bf16
       """)
@@ -36,6 +38,9 @@ struct BenchCommand: ParsableCommand {
 
   @Option(parsing: .unconditional, help: ArgumentHelp("Layers on top of one another.", valueName: "n"))
   var layers = WholeNumber(1)
+
+  @Flag(help: "Read the sequences in both directions.")
+  var bidirectional = false
 
   @Option(
     parsing: .unconditional, help: ArgumentHelp("Threads; all cores if you leave it out.", valueName: "n"))
@@ -60,7 +65,8 @@ struct BenchCommand: ParsableCommand {
     }
     display.finish(0, verdict: "done")
     display.close()
-    let report = BenchReport(bench: bench, training: times.training, inference: times.inference)
+    let report = BenchReport(
+      bench: bench, training: times.training, inference: times.inference, peak: times.peak)
     if json { report.record.print() } else { report.print() }
   }
 
@@ -80,50 +86,66 @@ struct BenchCommand: ParsableCommand {
     try problems.check()
     guard let found, let precision else { throw CommandFailure(problems: problems.lines) }
     let memory = Memory(
-      cell: found, steps: steps, batch: batch, input: input, hidden: hidden, layers: layers)
+      cell: found, steps: steps, batch: batch, input: input, hidden: hidden, layers: layers,
+      directions: bidirectional ? 2 : 1)
     if let problem = memory.problem(
-      "--steps \(steps) --batch \(batch) --input \(input) --hidden \(hidden) --layers \(layers)")
+      "--steps \(steps) --batch \(batch) --input \(input) --hidden \(hidden) --layers \(layers)"
+        + (bidirectional ? " --bidirectional" : ""))
     {
       throw CommandFailure(.usage, problem)
     }
     return Bench(
       cell: found, steps: steps, batch: batch, input: input, hidden: hidden, layers: layers,
-      threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, repeats: repeats,
-      precision: precision)
+      directions: bidirectional ? 2 : 1, threads: threads ?? ProcessInfo.processInfo.activeProcessorCount,
+      repeats: repeats, precision: precision)
   }
 }
 
 /// What is timed.
 struct Bench {
   let cell: Cell
-  let steps, batch, input, hidden, layers, threads, repeats: Int
+  let steps, batch, input, hidden, layers, directions, threads, repeats: Int
   let precision: Precision
 
-  /// Multiply-adds of a forward pass.
-  var multiplyAdds: Double {
+  /// Floating-point operations of a forward pass's products, 2 for a multiply-add.
+  var inferenceOperations: Double {
     let first = Double(cell.multiplyAdds(inputSize: input, hiddenSize: hidden))
-    let other = Double(cell.multiplyAdds(inputSize: hidden, hiddenSize: hidden))
-    return Double(steps) * Double(batch) * (first + Double(layers - 1) * other)
+    let other = Double(cell.multiplyAdds(inputSize: directions * hidden, hiddenSize: hidden))
+    return 2 * rows * (first + Double(layers - 1) * other)
   }
+
+  /// Those of a training step. To each product of the forward pass the backward pass has one for the weights'
+  /// gradient and one for the operand's, but for the first layer's input, whose gradient nobody asks for.
+  var trainingOperations: Double {
+    let read = cell.multiplyAdds(inputSize: input, hiddenSize: hidden)
+    let unread = cell.multiplyAdds(inputSize: 0, hiddenSize: hidden)
+    return 3 * inferenceOperations - 2 * rows * Double(read - unread)
+  }
+
+  // Of all directions.
+  private var rows: Double { Double(steps) * Double(batch) * Double(directions) }
 
   /// Parameters of all layers.
   var parameters: Int {
     (0..<layers).reduce(0) { sum, layer in
-      sum + cell.parameterCount(inputSize: layer == 0 ? input : hidden, hiddenSize: hidden)
+      let size = layer == 0 ? input : directions * hidden
+      return sum + directions * cell.parameterCount(inputSize: size, hiddenSize: hidden)
     }
   }
 
-  /// Median milliseconds of a training and of an inference step; `progress` gets runs done and all runs.
-  func measure(_ progress: (Int, Int) -> Void) -> (training: Double, inference: Double) {
+  /// Median milliseconds of a training and of an inference step, and the peak in operations per second;
+  /// `progress` gets runs done and all runs.
+  func measure(_ progress: (Int, Int) -> Void) -> (training: Double, inference: Double, peak: Double) {
     ThreadPool.shared.threads = threads
+    let peak = InstructionSet.active.measurePeak(threads: threads, precision: precision)
     let stream = RandomStream(seed: 1, name: "bench")
     let recurrent = Recurrent(
-      cell: cell, inputSize: input, hiddenSize: hidden, layers: layers, precision: precision,
-      stream: stream.child("parameters"))
+      cell: cell, inputSize: input, hiddenSize: hidden, layers: layers, bidirectional: directions == 2,
+      precision: precision, stream: stream.child("parameters"))
     let parameters = ParameterSet(recurrent)
     var numbers = stream.child("data")
     let x = numbers.uniform([steps, batch, input])
-    let cotangent = numbers.uniform([steps, batch, hidden], in: -1..<1)
+    let cotangent = numbers.uniform([steps, batch, directions * hidden], in: -1..<1)
 
     let total = 2 * (repeats + 1)
     var done = 0
@@ -147,7 +169,7 @@ struct Bench {
       result.output?.backward(gradient: cotangent)
     }
     let inference = median { _ in withoutGradient { _ = recurrent(x) } }
-    return (training, inference)
+    return (training, inference, peak)
   }
 }
 
@@ -156,21 +178,25 @@ struct BenchReport {
   let bench: Bench
   let training: Double
   let inference: Double
+  /// Operations per second.
+  let peak: Double
 
-  // A backward pass has a product for the operand's and one for the weights' gradient.
-  private var trainingRate: Double { 3 * 2 * bench.multiplyAdds / training * 1e-6 }
-  private var inferenceRate: Double { 2 * bench.multiplyAdds / inference * 1e-6 }
+  private var trainingRate: Double { bench.trainingOperations / training * 1e-6 }
+  private var inferenceRate: Double { bench.inferenceOperations / inference * 1e-6 }
+  private var peakRate: Double { peak * 1e-9 }
 
   /// The promised record.
   var record: JSONValue {
     [
       "cell": .string(bench.cell.name), "steps": .integer(bench.steps), "batch": .integer(bench.batch),
       "input": .integer(bench.input), "hidden": .integer(bench.hidden), "layers": .integer(bench.layers),
-      "threads": .integer(bench.threads), "precision": .string(bench.precision.rawValue),
-      "isa": .string("\(InstructionSet.active)"),
+      "bidirectional": .bool(bench.directions == 2), "threads": .integer(bench.threads),
+      "precision": .string(bench.precision.rawValue), "isa": .string("\(InstructionSet.active)"),
       "parameters": .integer(bench.parameters), "training_ms": .number(training),
       "inference_ms": .number(inference), "training_gflops": .number(trainingRate),
-      "inference_gflops": .number(inferenceRate), "repeats": .integer(bench.repeats),
+      "inference_gflops": .number(inferenceRate), "peak_gflops": .number(peakRate),
+      "training_peak_share": .number(trainingRate / peakRate),
+      "inference_peak_share": .number(inferenceRate / peakRate), "repeats": .integer(bench.repeats),
     ]
   }
 
@@ -178,21 +204,23 @@ struct BenchReport {
   func print() {
     let sizes = [
       Text.plural(bench.steps, "step"), "batch \(Text.count(bench.batch))", Text.plural(bench.input, "input"),
-      "\(Text.count(bench.hidden)) hidden units", Text.plural(bench.layers, "layer"),
+      "\(Text.count(bench.hidden)) hidden units",
+      Text.plural(bench.layers, "layer") + (bench.directions == 2 ? " in both directions" : ""),
       Text.plural(bench.threads, "thread"), "\(bench.precision.rawValue), \(InstructionSet.active)",
     ]
     Console.print("\n  \(Terminal.output.styled(bench.cell.name, .bold))  \(sizes.joined(separator: ", "))")
     Console.print("  \(Text.count(bench.parameters)) parameters\n")
-    var table = Table([.left(""), .right("ms"), .right("GFLOP/s"), .right("sequences/s")])
+    var table = Table([.left(""), .right("ms"), .right("GFLOP/s"), .right("of peak"), .right("sequences/s")])
     for (name, time, rate) in [
       ("training step", training, trainingRate), ("inference", inference, inferenceRate),
     ] {
       table.add([
-        name, Text.number(time), Text.number(rate, digits: 3),
+        name, Text.number(time), Text.number(rate, digits: 3), Text.fixed(100 * rate / peakRate, 1) + " %",
         Text.number(Double(bench.batch) / time * 1000, digits: 3),
       ])
     }
     table.print()
-    Console.print("\n  Medians of \(Text.plural(bench.repeats, "run")) after a warm-up.\n")
+    Console.print("\n  Medians of \(Text.plural(bench.repeats, "run")) after a warm-up.")
+    Console.print("  Peak: \(Text.number(peakRate, digits: 3)) GFLOP/s, as measured just before.\n")
   }
 }

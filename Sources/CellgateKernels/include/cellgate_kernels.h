@@ -100,6 +100,12 @@ void cg_outer(size_t rows, size_t m, size_t n, const float *a, size_t lda, const
 void cg_outer_with(const cg_isa *isa, size_t rows, size_t m, size_t n, const float *a, size_t lda,
                    const float *b, size_t ldb, float *c, size_t ldc);
 
+// MARK: The speed of light
+
+/// Adds factor², of a pair of factors twice, to every lane of a product tile's sums `rounds` times, in registers
+/// alone, and returns how many floating-point operations that took (2 per multiply-add). `sum` gets the total of all lanes.
+size_t cg_peak_with(const cg_isa *isa, size_t rounds, float factor, float *sum);
+
 // MARK: Barriers
 
 /// Where the threads of a team wait for each other; aligned to 64 bytes, all zeros but `members`.

@@ -1,0 +1,52 @@
+"""What is timed."""
+
+from dataclasses import asdict, dataclass
+from typing import Optional
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run over sequences: `kind` is training (forward, backward, gradients of all parameters), forward, or
+    stream (calls of T steps each with the states carried on, batch B)."""
+
+    kind: str
+    cell: str
+    T: int
+    B: int
+    I: int
+    H: int
+    layers: int = 1
+    bidirectional: bool = False
+    lengths: Optional[tuple] = None
+    precision: str = "f32"
+    extra: tuple = ()  # further words for Cellgate
+
+    @property
+    def shape(self):
+        return f"{self.T}, {self.B}, {self.I}, {self.H}"
+
+    @property
+    def valid_steps(self):
+        return sum(self.lengths) if self.lengths else self.T * self.B
+
+    def record(self):
+        record = {k: v for k, v in asdict(self).items() if v not in (None, (), False)}
+        if self.lengths:
+            record["lengths"] = list(self.lengths)
+        return record
+
+    @staticmethod
+    def of(record):
+        record = dict(record)
+        if "lengths" in record:
+            record["lengths"] = tuple(record["lengths"])
+        record["extra"] = tuple(record.get("extra", ()))
+        return Case(**record)
+
+
+class NoSuchCase(Exception):
+    """A side has not run a case; says why. Nothing is amiss where it isn't made for it."""
+
+    def __init__(self, reason, expected=False):
+        super().__init__(reason)
+        self.expected = expected

@@ -1,0 +1,370 @@
+"""What `compare` compares: each mode is a function of the options that gives its session and report."""
+
+import random
+
+from . import goals
+from .case import Case, NoSuchCase
+from .report import Report, number, times, verdict
+from .rounds import best_peer, ratio_of, take_turns
+from .side import Cellgate, Peer
+
+
+class Session:
+    """The sides of one mode, and the options."""
+
+    def __init__(self, options, mode, threads=None):
+        self.options, self.threads = options, threads or options.threads
+        self.cellgate = Cellgate(self.threads)
+        self.peers = [self.peer(name) for name in peers_of(mode, options)]
+        self.machine = self.cellgate.ask("machine")
+        self.machine["peak_gflops"] = self.cellgate.peak()
+
+    def peer(self, name):
+        words = ["--compile-limit", str(self.options.compile_limit)]
+        if not self.options.compile:
+            words.append("--no-compile")
+        if name == "torchrecurrent":
+            words += ["--step-limit", "20"]
+        return Peer(name, self.threads, words)
+
+    def report(self, title, columns):
+        return Report(title, columns, [self.cellgate, *self.peers], self.machine, self.threads,
+                      self.options.markdown)
+
+    def measure(self, case, peers=None, budget=None):
+        """Every side's result on a case."""
+        turns = {"cellgate": (self.cellgate, case)}
+        turns |= {peer.name: (peer, case) for peer in (self.peers if peers is None else peers)}
+        return take_turns(turns, self.options.rounds, budget or self.options.budget)
+
+    def kept(self, case, results, **more):
+        return {**case.record(), **{name: r.kept() for name, r in results.items()}, **more}
+
+    def rows(self):
+        if self.options.shapes:
+            return self.options.shapes
+        grid = [(r["steps"], r["batch"], r["input"], r["hidden"]) for r in self.cellgate.ask("rows")]
+        return [grid[i] for i in self.options.rows] if self.options.rows else grid
+
+    def notes(self, report, case, results):
+        for name, result in results.items():
+            if result.note and result.seconds is not None and name == "torch" and result.note != "torch.nn":
+                report.note(f"torch, {case.cell} at {case.shape}: {result.note}")
+            if result.is_amiss:
+                report.note(f"{name}, {case.cell} at {case.shape}: {result.note}")
+
+    def close(self):
+        for side in (self.cellgate, *self.peers):
+            side.close()
+
+
+CELLS = ["lstm", "lstm-wm", "gru", "rnn-tanh"]
+
+PEERS = {
+    "training": ["torch", "jax", "torchrecurrent"], "forward": ["torch", "jax", "onnxruntime"],
+    "streaming": ["onnxruntime"], "scaling": ["torch"], "shapes": ["torch"], "lengths": ["torch"],
+    "stacks": ["torch"], "precision": [], "memory": ["torch", "jax"],
+    "recompute": [],
+}
+
+
+def peers_of(mode, options):
+    return PEERS[mode] if options.peers is None else [p for p in PEERS[mode] if p in options.peers]
+
+
+def grid(session, kind):
+    """The grid's shapes, training or forward."""
+    report = session.report(
+        f"{'A training step' if kind == 'training' else 'A forward pass'}, fp32, ms, medians of "
+        f"{session.options.rounds} interleaved rounds",
+        [("cell", 9), ("T, B, I, H", 19), ("cellgate", 8), ("of peak", 7), *((p.name, 8) for p in session.peers),
+         ("ratio", 7), ("goal", 14)])
+    for shape in session.rows():
+        for cell in session.options.cells or CELLS:
+            case = Case(kind, cell, *shape)
+            results = session.measure(case)
+            own, ratio = results["cellgate"], ratio_of(results)
+            if own.seconds is None:
+                raise NoSuchCase(own.note)
+            rate = own.record["operations"] / own.seconds * 1e-9
+            share = rate / session.machine["peak_gflops"]
+            goal = goals.training(case) if kind == "training" else None
+            part = goals.peak_share(case) if kind == "training" else None
+            star = "" if part is None or share >= part else "*"
+            if star:
+                report.note("*: below its share of the peak: 75 % at H >= 256 and B >= 64, 55 % at H = 128")
+            report.row(
+                [cell, case.shape, number(own.ms), f"{100 * share:.0f} %{star}",
+                 *(number(results[p.name].ms) for p in session.peers), times(ratio), verdict(ratio, goal)],
+                session.kept(case, results, ratio=ratio, goal=goal, best_peer=best_peer(results)[0], gflops=rate,
+                             peak_share=share, peak_share_goal=part))
+            session.notes(report, case, results)
+    return report
+
+
+def training(options):
+    session = Session(options, "training")
+    return session, grid(session, "training")
+
+
+def forward(options):
+    session = Session(options, "forward")
+    return session, grid(session, "forward")
+
+
+def streaming(options):
+    session = Session(options, "streaming", threads=1)
+    report = session.report(
+        "Streaming, batch 1, µs per step",
+        [("cell", 6), ("I = H", 5), ("a call", 9), ("cellgate", 8), *((p.name, 11) for p in session.peers),
+         ("ratio", 7), ("goal", 14)])
+    for cell in options.cells or ["lstm"]:
+        for H in [s[3] for s in options.shapes or []] or [128, 256, 512]:
+            for index, steps in enumerate([100, 1]):
+                case = Case("stream", cell, steps, 1, H, H)
+                results = session.measure(case)
+                ratio = ratio_of(results)
+                goal = goals.STREAMING.get(H, (None, None))[index] if cell == "lstm" else None
+
+                def step(result):
+                    return None if result.seconds is None else result.seconds / steps * 1e6
+
+                report.row(
+                    [cell, str(H), f"{steps} step{'s' if steps > 1 else ''}", number(step(results["cellgate"])),
+                     *(number(step(results[p.name])) for p in session.peers), times(ratio), verdict(ratio, goal)],
+                    session.kept(case, results, ratio=ratio, goal=goal,
+                                 us_per_step={n: step(r) for n, r in results.items()}))
+                for name, result in results.items():
+                    if result.note:
+                        report.note(f"{name}, {cell} {H}, {steps} a call: {result.note}")
+    return session, report
+
+
+def scaling(options):
+    """Time per step over T and over B at a fixed H: flat where it is linear."""
+    session = Session(options, "scaling")
+    report = session.report(
+        "A training step over T and B at H = 128, ns per step and sequence",
+        [("cell", 8), ("T", 6), ("B", 5), ("cellgate ms", 11), ("ns", 7), ("to the first", 12),
+         *((f"{p.name} ms", 9) for p in session.peers), ("ratio", 7)])
+    sweeps = [[(T, 8) for T in (64, 256, 1024, 4096, 16384)], [(128, B) for B in (1, 4, 16, 64, 256, 1024)]]
+    for cell in options.cells or ["lstm", "lstm-wm"]:
+        for sweep in sweeps:
+            first = None
+            for T, B in sweep:
+                case = Case("training", cell, T, B, 32, 128)
+                # A loop in Python over thousands of steps shows nothing new.
+                peers = session.peers if cell in ("lstm", "gru", "rnn-tanh") else []
+                results = session.measure(case, peers)
+                own = results["cellgate"]
+                each = own.seconds / (T * B) * 1e9
+                first = first or each
+                report.row(
+                    [cell, str(T), str(B), number(own.ms), number(each, 1), times(each / first),
+                     *(number(results[p.name].ms) if p.name in results else "–" for p in session.peers),
+                     times(ratio_of(results))],
+                    session.kept(case, results, ns_per_step=each, to_first=each / first, ratio=ratio_of(results)))
+    return session, report
+
+
+def shapes(options):
+    """No shape may be slower than PyTorch's layer: a sweep over B and H."""
+    session = Session(options, "shapes")
+    report = session.report(
+        "A sweep over B and H, ms",
+        [("cell", 8), ("T, B, I, H", 19), ("training", 9), ("torch", 9), ("ratio", 7), ("forward", 9),
+         ("torch", 9), ("ratio", 7), ("slower", 6)])
+    few = ([1, 4, 16, 64, 256, 1024], [1, 8, 32, 64, 128, 256, 512, 1024, 2048])
+    many = ([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 100, 128, 256, 512, 1024],
+            [1, 2, 4, 8, 10, 16, 20, 32, 48, 64, 96, 100, 128, 200, 256, 384, 512, 650, 1000, 1024, 1500, 2048])
+    slower = []
+    for cell in options.cells or ["lstm"]:
+        for B in (many if options.all else few)[0]:
+            for H in (many if options.all else few)[1]:
+                I = min(H, 256)
+                # A tenth of a second of the machine's time, and half a gigabyte of saved states.
+                per_step = 24 * B * H * (I + H) / (session.machine["peak_gflops"] * 1e9)
+                T = int(max(8, min(256, 0.1 / per_step, 5e8 / (32 * B * H))))
+                texts, record = [], {}
+                for kind in ("training", "forward"):
+                    case = Case(kind, cell, T, B, I, H)
+                    results = session.measure(case, budget=options.budget / 2)
+                    ratio = ratio_of(results)
+                    texts += [number(results["cellgate"].ms), number(results["torch"].ms if "torch" in results else None),
+                              times(ratio)]
+                    record[kind] = session.kept(case, results, ratio=ratio)
+                    if ratio is not None and ratio < 1:
+                        slower.append(f"{kind} {cell} {case.shape}: {ratio:.2f} ×")
+                behind = any(r["ratio"] is not None and r["ratio"] < 1 for r in record.values())
+                report.row([cell, case.shape, *texts, "slower" if behind else ""], record)
+    report.note(f"slower than torch in {len(slower)} of {2 * len(report.rows)} measurements"
+                + "".join("\n  " + line for line in slower))
+    return session, report
+
+
+def lengths(options):
+    """Unequal lengths: the time against the sum of the steps, beside packed sequences."""
+    session = Session(options, "lengths")
+    report = session.report(
+        "A training step of sequences of unequal lengths, ms",
+        [("cell", 8), ("T, B, I, H", 18), ("lengths", 16), ("steps", 6), ("cellgate", 9), ("of full", 7),
+         ("torch", 9), ("of full", 7), ("ratio", 7)])
+    for shape in options.shapes or [(200, 100, 2, 128), (128, 64, 256, 256)]:
+        for cell in options.cells or ["lstm", "lstm-wm"]:
+            T, B = shape[:2]
+            rng = random.Random(1)
+            kinds = {
+                "all full": None,
+                "even, 1 to T": [rng.randint(1, T) for _ in range(B)],
+                "one full, T/8": [T] + [T // 8] * (B - 1),
+                "half full, T/4": [T if i % 2 else T // 4 for i in range(B)],
+            }
+            full = {}
+            for name, values in kinds.items():
+                case = Case("training", cell, *shape, lengths=tuple(values) if values else None)
+                results = session.measure(case)
+                for side, result in results.items():
+                    full.setdefault(side, result.seconds)
+
+                def part(side):
+                    result = results.get(side)
+                    if result is None or result.seconds is None or not full[side]:
+                        return "–"
+                    return f"{100 * result.seconds / full[side]:.0f} %"
+
+                share = case.valid_steps / (T * B)
+                torch = results.get("torch")
+                report.row(
+                    [cell, case.shape, name, f"{100 * share:.0f} %", number(results["cellgate"].ms),
+                     part("cellgate"), number(torch.ms if torch else None), part("torch"), times(ratio_of(results))],
+                    session.kept(case, results, step_share=share, ratio=ratio_of(results)))
+    return session, report
+
+
+def stacks(options):
+    """Two layers, two directions, both."""
+    session = Session(options, "stacks")
+    report = session.report(
+        "A training step of layers and directions, ms",
+        [("cell", 8), ("T, B, I, H", 18), ("layers", 6), ("directions", 10), ("cellgate", 9), ("of peak", 7),
+         ("torch", 9), ("ratio", 7)])
+    for shape in options.shapes or [(200, 100, 2, 128), (128, 16, 128, 128), (128, 64, 256, 256),
+                                    (100, 1, 128, 256)]:
+        for cell in options.cells or ["lstm", "gru"]:
+            for layers, both in [(1, False), (2, False), (1, True), (2, True)]:
+                case = Case("training", cell, *shape, layers=layers, bidirectional=both)
+                results = session.measure(case)
+                own = results["cellgate"]
+                share = own.record["operations"] / own.seconds * 1e-9 / session.machine["peak_gflops"]
+                torch = results.get("torch")
+                report.row(
+                    [cell, case.shape, str(layers), "2" if both else "1", number(own.ms), f"{100 * share:.0f} %",
+                     number(torch.ms if torch else None), times(ratio_of(results))],
+                    session.kept(case, results, peak_share=share, ratio=ratio_of(results)))
+    return session, report
+
+
+def precision(options):
+    """bfloat16 against the same in float32."""
+    session = Session(options, "precision")
+    wide = Cellgate(session.threads)  # a process each, so that both stay warm
+    report = session.report(
+        "bf16 against f32, ms; streams µs per step on one thread",
+        [("what", 8), ("cell", 8), ("T, B, I, H", 19), ("f32", 9), ("bf16", 9), ("ratio", 7), ("goal", 14)])
+    rows = options.shapes or [r for r in session.rows() if r[3] >= 256]
+    cases = [Case(kind, cell, *row) for row in rows for cell in options.cells or ["lstm", "lstm-wm"]
+             for kind in ("training", "forward")]
+    cases += [Case("stream", "lstm", steps, 1, H, H) for H in (128, 256, 512, 1024) for steps in (100, 1)]
+    cache = session.machine["caches"].get("L2", 1 << 20)
+    for case in cases:
+        half = Case(**{**case.__dict__, "precision": "bf16"})
+        results = take_turns({"f32": (wide, case), "bf16": (session.cellgate, half)}, options.rounds, options.budget)
+        if results["bf16"].seconds is None:
+            report.note(f"bf16: {results['bf16'].note}")
+        a, b = results["f32"].seconds, results["bf16"].seconds
+        ratio = a / b if a and b else None
+        goal = goals.PRECISION if case.kind == "training" and case.H >= 512 else None
+        if case.kind == "stream":
+            goal = goals.PRECISION_STREAMING if 4 * 4 * case.H * (case.I + case.H) > cache else None
+        scale = 1e6 / case.T if case.kind == "stream" else 1e3
+        report.row(
+            [case.kind, case.cell, case.shape, number(a * scale if a else None), number(b * scale if b else None),
+             times(ratio), verdict(ratio, goal)],
+            session.kept(case, results, ratio=ratio, goal=goal))
+    wide.close()
+    return session, report
+
+
+def memory(options):
+    """The peak resident size of three training steps in fresh processes; nothing is subtracted."""
+    session = Session(options, "memory")
+    names = [peer.name for peer in session.peers]
+    report = session.report(
+        "Peak resident size of a training step in a fresh process, and before the step, MB",
+        [("cell", 8), ("T, B, I, H", 18), ("cellgate", 8), ("before", 6),
+         *((text, 8) for name in names for text in (name, "before")), ("of torch", 8), ("goal", 14)])
+    for shape in options.shapes or session.rows()[:1]:
+        for cell in options.cells or ["lstm", "lstm-wm"]:
+            case, sizes = Case("training", cell, *shape), {}
+            for name in ["cellgate", *names]:
+                side = Cellgate(options.threads) if name == "cellgate" else Peer(name, options.threads, ["--no-compile"])
+                try:
+                    sizes[name] = side.memory(case)
+                except NoSuchCase as reason:
+                    report.note(f"{name}, {cell}: {reason}")
+                side.close()
+
+            def megabytes(name):
+                return [f"{size / 1e6:,.0f}" for size in reversed(sizes[name])] if name in sizes else ["–", "–"]
+
+            share = sizes["cellgate"][1] / sizes["torch"][1] if {"cellgate", "torch"} <= sizes.keys() else None
+            goal = goals.MEMORY if cell == "lstm-wm" else None
+            met = "" if goal is None or share is None else f"{'met' if share <= goal else 'missed'} ({goal:.0%})"
+            report.row(
+                [cell, case.shape, *megabytes("cellgate"), *(t for n in names for t in megabytes(n)),
+                 f"{share:.0%}" if share else "–", met],
+                {**case.record(), **{n: dict(zip(("before_bytes", "peak_bytes"), s)) for n, s in sizes.items()},
+                 "of_torch": share, "goal": goal})
+    return session, report
+
+
+def recompute(options):
+    """What is kept recomputed instead, over T, with a checkpoint every √T steps."""
+    session = Session(options, "recompute")
+    report = session.report(
+        "Checkpoints every √T steps: a training step's time in ms, and the peak resident size of a fresh process "
+        "less what it has before the step, MB",
+        [("cell", 8), ("T, B, I, H", 19), ("K", 4), ("all kept", 9), ("recomputed", 10), ("time", 7),
+         ("goal", 14), ("all kept MB", 11), ("recomputed MB", 13), ("memory", 7)])
+    # Both of memory in the same run of T: four times the steps are to take twice the memory.
+    shapes = options.shapes or session.rows()[:1] + [(T, 32, 1, 128) for T in (256, 1024, 4096, 16384)]
+    plain = Cellgate(session.threads)
+    for cell in options.cells or ["lstm", "lstm-wm"]:
+        for shape in shapes:
+            every = round(shape[0] ** 0.5)
+            case = Case("training", cell, *shape)
+            again = Case(**{**case.__dict__, "extra": ("--checkpoint-every", every)})
+            results = take_turns({"all kept": (plain, case), "recomputed": (session.cellgate, again)},
+                                 options.rounds, options.budget)
+            sizes = []
+            for one in (case, again):
+                side = Cellgate(session.threads)
+                before, peak = side.memory(one)
+                side.close()
+                sizes.append(peak - before)
+            a, b = results["all kept"], results["recomputed"]
+            ratio = b.seconds / a.seconds
+            met = "met" if ratio < goals.RECOMPUTATION else "missed"
+            report.row(
+                [cell, case.shape, str(every), number(a.ms), number(b.ms), times(ratio),
+                 f"{met} (< {goals.RECOMPUTATION} ×)", *(number(size / 1e6, 0) for size in sizes),
+                 f"{100 * sizes[1] / sizes[0]:.0f} %"],
+                session.kept(case, results, checkpoint_every=every, time_ratio=ratio,
+                             added_bytes=dict(zip(results, sizes))))
+    plain.close()
+    return session, report
+
+
+MODES = {"training": training, "forward": forward, "streaming": streaming, "scaling": scaling, "shapes": shapes,
+         "lengths": lengths, "stacks": stacks, "precision": precision, "memory": memory,
+         "recompute": recompute}
