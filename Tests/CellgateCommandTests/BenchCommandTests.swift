@@ -45,6 +45,15 @@ struct BenchCommandTests {
     #expect(record["parameters"] as? Int == 2 * (4 * 2 + 4 * 4 + 4) + 2 * (4 * 8 + 4 * 4 + 4))
   }
 
+  @Test("Checkpoints are told, and must be a positive number of steps")
+  func checkpoints() throws {
+    let run = try Workplace().run(line: Self.tiny + " --checkpoint-every 2 --json")
+    #expect(try run.records().first?["checkpoint_every"] as? Int == 2)
+    let bad = try Workplace().run(line: Self.tiny + " --checkpoint-every 0")
+    #expect(bad.status == 64)
+    #expect(bad.error.contains("--checkpoint-every: expected a whole number from 1"))
+  }
+
   @Test("The environment chooses the instruction set that is reported")
   func instructionSet() throws {
     let run = try Workplace().run(line: Self.tiny + " --json", environment: ["CELLGATE_ISA": "portable"])

@@ -46,6 +46,12 @@ struct BenchCommand: ParsableCommand {
     parsing: .unconditional, help: ArgumentHelp("Threads; all cores if you leave it out.", valueName: "n"))
   var threads: WholeNumber?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Keep the states of about every n-th step alone and compute the rest again.", valueName: "n"))
+  var checkpointEvery: WholeNumber?
+
   @Option(help: ArgumentHelp(OptionProblems.precisionHelp, valueName: "name"))
   var precision = Precision.float32.rawValue
 
@@ -81,13 +87,14 @@ struct BenchCommand: ParsableCommand {
     let layers = problems.whole("--layers", layers, in: 1...ModelOptions.mostLayers)
     let threads = problems.whole("--threads", threads, in: 1...ModelOptions.mostThreads)
     let repeats = problems.whole("--repeats", repeats, in: 1...100_000)
+    let checkpointEvery: Int? = problems.whole("--checkpoint-every", checkpointEvery, in: sizes)
     let precision = problems.precision(precision)
     if let problem = precision?.problem(on: .active) { problems.add("--precision: \(problem)") }
     try problems.check()
     guard let found, let precision else { throw CommandFailure(problems: problems.lines) }
     let memory = Memory(
       cell: found, steps: steps, batch: batch, input: input, hidden: hidden, layers: layers,
-      directions: bidirectional ? 2 : 1)
+      directions: bidirectional ? 2 : 1, checkpointEvery: checkpointEvery)
     if let problem = memory.problem(
       "--steps \(steps) --batch \(batch) --input \(input) --hidden \(hidden) --layers \(layers)"
         + (bidirectional ? " --bidirectional" : ""))
@@ -97,7 +104,7 @@ struct BenchCommand: ParsableCommand {
     return Bench(
       cell: found, steps: steps, batch: batch, input: input, hidden: hidden, layers: layers,
       directions: bidirectional ? 2 : 1, threads: threads ?? ProcessInfo.processInfo.activeProcessorCount,
-      repeats: repeats, precision: precision)
+      repeats: repeats, checkpointEvery: checkpointEvery, precision: precision)
   }
 }
 
@@ -105,6 +112,7 @@ struct BenchCommand: ParsableCommand {
 struct Bench {
   let cell: Cell
   let steps, batch, input, hidden, layers, directions, threads, repeats: Int
+  let checkpointEvery: Int?
   let precision: Precision
 
   /// Floating-point operations of a forward pass's products, 2 for a multiply-add.
@@ -141,7 +149,7 @@ struct Bench {
     let stream = RandomStream(seed: 1, name: "bench")
     let recurrent = Recurrent(
       cell: cell, inputSize: input, hiddenSize: hidden, layers: layers, bidirectional: directions == 2,
-      precision: precision, stream: stream.child("parameters"))
+      checkpointEvery: checkpointEvery, precision: precision, stream: stream.child("parameters"))
     let parameters = ParameterSet(recurrent)
     var numbers = stream.child("data")
     let x = numbers.uniform([steps, batch, input])
@@ -197,6 +205,7 @@ struct BenchReport {
       "inference_gflops": .number(inferenceRate), "peak_gflops": .number(peakRate),
       "training_peak_share": .number(trainingRate / peakRate),
       "inference_peak_share": .number(inferenceRate / peakRate), "repeats": .integer(bench.repeats),
+      "checkpoint_every": bench.checkpointEvery.map { .integer($0) } ?? .null,
     ]
   }
 

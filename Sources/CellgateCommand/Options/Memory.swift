@@ -8,11 +8,15 @@ struct Memory {
 
   /// An estimate for layers of a cell over a batch of sequences.
   init(
-    cell: Cell, steps: Int, batch: Int, input: Int, hidden: Int, layers: Int, directions: Int = 1
+    cell: Cell, steps: Int, batch: Int, input: Int, hidden: Int, layers: Int, directions: Int = 1,
+    checkpointEvery: Int? = nil
   ) {
     let (h, d) = (Double(hidden), Double(directions))
     let cells = Double(steps) * Double(batch)
-    let kept = Double(cell.planDescription.saved.count) * h
+    // With checkpoints the values of one segment are kept, and the states between segments.
+    let segment = min(1, Double(checkpointEvery ?? steps) / Double(steps))
+    let between = segment < 1 ? Double(cell.states.count) / Double(checkpointEvery ?? 1) : 0
+    let kept = (segment * Double(cell.planDescription.saved.count) + between) * h
     let activations = cells * (Double(input) + Double(layers) * d * (kept + 2 * h))
     var parameters = 0.0
     for layer in 0..<min(layers, 2) {
