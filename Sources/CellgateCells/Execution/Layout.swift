@@ -18,11 +18,15 @@ struct Layout: Sendable {
   var hoistsInput: Bool { inputSize >= 16 }
 
   /// Rows of a chunk of steps.
-  var chunkRows: Int { hiddenSize >= 256 ? 256 : 128 }
+  var chunkRows: Int { isWide ? 512 : hiddenSize >= 256 ? 256 : 128 }
+
+  /// Whether weights outgrow the second-level cache of a core, so that they should be read for many rows at once, by
+  /// each thread of a team a part of them.
+  private var isWide: Bool { hiddenSize >= 512 }
 
   /// The most rows of a slice, and the least of a batch that is cut at all.
-  var sliceRows: Int { 32 }
-  var leastCutRows: Int { 8 }
+  var sliceRows: Int { isWide ? 128 : 32 }
+  var leastCutRows: Int { isWide ? sliceRows + 1 : 8 }
 
   /// Elementwise operations run over tiles of about 512 floats.
   var tileRows: Int { max(1, 512 / width) }
