@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from .case import NoSuchCase
 
-PAUSE = 0.02  # until the threads of the side before have gone to sleep
+PAUSE = 0.5  # until the threads of the side before have gone to sleep: JAX's spin for a while
 
 
 @dataclass

@@ -4,34 +4,39 @@
 
 // Tiles of several rows, which lie side by side when the share is all columns.
 static void operate_on_tiles(const cg_isa *isa, const cg_program *program, const cg_stage *stage,
-                             const cg_slot *slots, size_t rows, float *const *at, float **tile) {
-  const size_t width = program->width;
+                             const cg_slot *slots, size_t rows, float *const *at, float **tile, size_t *stride) {
+  const size_t width = program->width, count = program->slot_count;
+  for (size_t s = 0; s < count; s++) {
+    tile[s] = at[s];
+    stride[s] = slots[s].layout == CG_ROWS ? program->tile_rows * width : 0;
+  }
   for (size_t row = 0; row < rows; row += program->tile_rows) {
     size_t take = rows - row < program->tile_rows ? rows - row : program->tile_rows;
-    for (size_t s = 0; s < program->slot_count; s++)
-      tile[s] = at[s] + (slots[s].layout == CG_ROWS ? row * width : 0);
     isa->operate(program->operations + stage->first, stage->count, tile, take * width);
+    for (size_t s = 0; s < count; s++) tile[s] += stride[s];
   }
 }
 
 // Pieces of one row. A row finds its values per column where it would in a tile of several rows.
 static void operate_on_pieces(const cg_isa *isa, const cg_program *program, const cg_stage *stage,
                               const cg_slot *slots, size_t rows, const cg_share *share, float *const *at,
-                              float **tile) {
-  const size_t width = program->width, end = share->first_column + share->columns;
+                              float **tile, size_t *stride) {
+  const size_t width = program->width, count = program->slot_count;
+  const size_t first = share->first_column, end = first + share->columns;
+  for (size_t s = 0; s < count; s++) stride[s] = slots[s].layout == CG_TILE ? 0 : program->tile_columns;
   for (size_t row = 0; row < rows; row++) {
-    for (size_t column = share->first_column; column < end; column += program->tile_columns) {
+    for (size_t s = 0; s < count; s++)
+      tile[s] = at[s] + (slots[s].layout == CG_ROWS      ? row * width + first
+                         : slots[s].layout == CG_COLUMNS ? row % program->tile_rows * width + first
+                                                         : 0);
+    for (size_t column = first; column < end; column += program->tile_columns) {
       size_t columns = end - column < program->tile_columns ? end - column : program->tile_columns;
-      for (size_t s = 0; s < program->slot_count; s++)
-        tile[s] = at[s] + (slots[s].layout == CG_ROWS      ? row * width + column
-                           : slots[s].layout == CG_COLUMNS ? row % program->tile_rows * width + column
-                                                           : 0);
       isa->operate(program->operations + stage->first, stage->count, tile, columns);
+      for (size_t s = 0; s < count; s++) tile[s] += stride[s];
     }
   }
 }
 
-// The share's columns; a row ends with the k-th.
 static void convert(const cg_isa *isa, const cg_conversion *conversion, size_t rows, const cg_share *share,
                     float *const *at) {
   size_t column = share->first_column, end = column + share->columns;
@@ -44,7 +49,8 @@ static void convert(const cg_isa *isa, const cg_conversion *conversion, size_t r
 void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_slot *slots, const uint32_t *rows,
               size_t first, size_t count, int backward, float **scratch, cg_term *terms,
               const cg_share *share) {
-  float **at = scratch, **tile = scratch + program->slot_count;
+  float **at = scratch, **tile = at + program->slot_count;
+  size_t *stride = (size_t *)(tile + program->slot_count);
   const size_t column = share->first_column;
   const int whole_rows = share->columns == program->width && program->tile_columns == program->width;
   for (size_t done = 0; done < count; done++) {
@@ -64,9 +70,9 @@ void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_slot *slots
       }
       if (stage->kind == CG_ELEMENTWISE) {
         if (whole_rows)
-          operate_on_tiles(isa, program, stage, slots, rows[step], at, tile);
+          operate_on_tiles(isa, program, stage, slots, rows[step], at, tile, stride);
         else
-          operate_on_pieces(isa, program, stage, slots, rows[step], share, at, tile);
+          operate_on_pieces(isa, program, stage, slots, rows[step], share, at, tile, stride);
         continue;
       }
       for (size_t p = 0; p < stage->count; p++) {

@@ -204,7 +204,7 @@ import Testing
               let columns = member.share(of: width, block: Int(CG_SHARE_COLUMNS))
               var share = unsafe cg_share(
                 barrier: member.barrierPointer, first_column: columns.lowerBound, columns: columns.count)
-              var scratch = unsafe [UnsafeMutablePointer<Float>?](repeating: nil, count: 2 * places.count)
+              var scratch = unsafe [UnsafeMutablePointer<Float>?](repeating: nil, count: 3 * places.count)
               var terms = unsafe [cg_term](repeating: cg_term(), count: max(1, most))
               unsafe cg_sweep(
                 isa, &program, places, active, backward ? active.count - 1 : 0, active.count,

@@ -174,7 +174,7 @@ import CellgateTensor
     if steps.isEmpty { return }
     var share = unsafe cg_share(
       barrier: member.barrierPointer, first_column: columns.lowerBound, columns: columns.count)
-    unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>?.self, capacity: 2 * places.count) {
+    unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>?.self, capacity: 3 * places.count) {
       scratch in
       unsafe withUnsafeTemporaryAllocation(of: cg_term.self, capacity: mostFactors) { terms in
         unsafe places.withUnsafeBufferPointer { places in

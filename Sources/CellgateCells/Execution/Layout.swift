@@ -28,9 +28,9 @@ struct Layout: Sendable {
   var sliceRows: Int { isWide ? 128 : 32 }
   var leastCutRows: Int { isWide ? sliceRows + 1 : 8 }
 
-  /// Elementwise operations run over tiles of about 512 floats.
-  var tileRows: Int { max(1, 512 / width) }
-  var tileColumns: Int { min(width, 512) }
+  /// Elementwise operations run over tiles of about 128 floats: two dozen of them fit in the first-level cache.
+  var tileRows: Int { max(1, 128 / width) }
+  var tileColumns: Int { min(width, 128) }
 
   /// Sums of weight gradients that slices may have for themselves: at least 2, at most about 256 MiB.
   func mostGradientSums(parameters: Int) -> Int { max(2, (1 << 26) / parameters) }

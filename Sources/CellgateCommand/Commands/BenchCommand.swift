@@ -161,8 +161,9 @@ struct Bench {
       let clock = ContinuousClock()
       var times: [Double] = []
       for run in 0...repeats {
-        let time = clock.measure { step(run) }
-        // The first run warms up: memory is touched, threads start.
+        var time = clock.measure { step(run) }
+        // Until memory has been touched and the threads have found their processors.
+        if run == 0 { while time < .milliseconds(300) { time += clock.measure { step(run) } } }
         if run > 0 { times.append(time / .milliseconds(1)) }
         done += 1
         progress(done, total)

@@ -237,7 +237,7 @@ typedef struct {
 enum { CG_SHARE_COLUMNS = 32 };
 
 /// Runs the program over the steps first, first ± 1, … (count of them; forward unless `backward`).
-/// rows[step] is the number of active rows. `scratch` holds 2 · slot_count pointers and `terms`
+/// rows[step] is the number of active rows. `scratch` holds 3 · slot_count pointers and `terms`
 /// most_factors terms, both used by this call alone. Every thread of a team makes the same call with its own
 /// share; the shares cover the columns, and results don't depend on how. Scratch tiles are a thread's own.
 void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_slot *slots,
