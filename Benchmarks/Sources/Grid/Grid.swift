@@ -5,8 +5,7 @@ import Foundation
 @main
 struct Grid {
   static let names = [
-    "serve", "training", "forward", "stream", "table", "rows", "machine", "peak", "limits",
-    "parts", "memory",
+    "serve", "training", "forward", "stream", "table", "rows", "machine", "peak", "limits", "memory",
   ]
 
   static func main() {
@@ -57,12 +56,6 @@ struct Grid {
     case "limits":
       let limits = Limits(threads: options.threads)
       Output.line(options.markdown ? limits.markdown : try Output.json(limits))
-    case "parts":
-      guard options.precision == .float32 else {
-        throw GridError("parts: expected --precision f32, found \(options.precision.rawValue)")
-      }
-      let parts = try Parts(options)
-      Output.line(options.markdown ? parts.markdown : try Output.json(parts))
     case "memory": try memory(options)
     case "forget":
       workload = nil
