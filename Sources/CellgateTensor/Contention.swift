@@ -9,13 +9,13 @@
 /// Whether other programs want the processors that a team needs at the same time.
 ///
 /// Threads that meet at barriers are fast while each has a processor, and slower than a single one when they wait for
-/// a member that has none. So the thread that calls counts how often it lost its processor; after a job in which that
-/// happened often, teams are not tried for some jobs, for more and more as long as it goes on.
+/// a member that has none. So members count how often they lost their processor; after jobs in which that happened
+/// often, teams are not tried for some jobs, for more and more as long as it goes on.
 struct Contention {
   private var paused = 0
   private var pause = 1
-  private var switchesBefore = 0
-  private var start = ContinuousClock.now
+  /// Since the last judgement.
+  private var seen = (switches: 0, milliseconds: 0.0)
 
   private static let longestPause = 64
 
@@ -26,30 +26,26 @@ struct Contention {
     return true
   }
 
-  /// A job with teams begins.
-  mutating func begin() {
-    switchesBefore = Self.involuntarySwitches()
-    start = .now
-  }
-
-  /// It has ended.
-  mutating func end() {
-    let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
-    note(switches: Self.involuntarySwitches() - switchesBefore, milliseconds: milliseconds)
-  }
-
-  /// Draws the conclusion from how often the thread lost its processor in how long a job.
+  /// Draws the conclusion from how often a job's threads lost their processors, and how long it took. In a short job
+  /// that happens once or twice at most, so that jobs are judged together; one that tries teams again after a pause
+  /// is judged by itself.
   mutating func note(switches: Int, milliseconds: Double) {
-    if Double(switches) > 4 + milliseconds / 8 {
+    seen.switches += switches
+    seen.milliseconds += milliseconds
+    let allowance = pause > 1 ? 0.0 : 8.0
+    if Double(seen.switches) > allowance + seen.milliseconds / 8 {
       paused = pause
       pause = min(2 * pause, Self.longestPause)
-    } else {
+    } else if pause > 1 || seen.milliseconds > 100 {
       pause = 1
+    } else {
+      return
     }
+    seen = (0, 0)
   }
 
   /// How often this thread has lost its processor so far; 0 where the system doesn't tell.
-  private static func involuntarySwitches() -> Int {
+  static func involuntarySwitches() -> Int {
     #if os(Linux)
       let thisThread: Int32 = 1  // RUSAGE_THREAD, which glibc shows to GNU sources alone
       var usage = rusage()

@@ -29,6 +29,7 @@ import Synchronization
   private let jobWorkers = Atomic<Int>(0)
   private var body: ((Int) -> Void)?
   private var taskCount = 0
+  /// The owner of `busy` alone touches it.
   private var contention = Contention()
 
   // Under `lock`: how many workers were ever started, and both conditions.
@@ -76,6 +77,7 @@ import Synchronization
       for task in 0..<tasks { body(task) }
       return
     }
+    defer { busy.store(false, ordering: .releasing) }
     work(on: tasks, workers: workers, body)
   }
 
@@ -92,17 +94,22 @@ import Synchronization
       for task in 0..<tasks { body(task, .alone) }
       return
     }
+    defer { busy.store(false, ordering: .releasing) }
     if contention.advisesAgainstTeams() {
       work(on: tasks, workers: workers) { body($0, .alone) }
       return
     }
-    contention.begin()
-    defer { contention.end() }
     let barriers = (0..<tasks).map { _ in Barrier(members: members) }
-    work(on: tasks * members, workers: workers) { index in
-      let task = index / members
-      body(task, TeamMember(index: index % members, count: members, barrier: barriers[task]))
+    let switches = Atomic<Int>(0)
+    let time = ContinuousClock().measure {
+      work(on: tasks * members, workers: workers) { index in
+        let task = index / members
+        let before = Contention.involuntarySwitches()
+        body(task, TeamMember(index: index % members, count: members, barrier: barriers[task]))
+        switches.add(Contention.involuntarySwitches() - before, ordering: .relaxed)
+      }
     }
+    contention.note(switches: switches.load(ordering: .relaxed), milliseconds: time / .milliseconds(1))
   }
 
   /// Shares out the tasks; the caller owns `busy`.
@@ -119,7 +126,6 @@ import Synchronization
       waitUntilDone()
       self.body = nil
     }
-    busy.store(false, ordering: .releasing)
   }
 
   /// Runs `body` once for each of the disjoint ranges of `grain` numbers (the last may be shorter) that

@@ -50,7 +50,7 @@ import CellgateTensor
       self.forward = nil
     case (.checkpoints(let kept), let program?):
       let run = ForwardRun(
-        execution: execution, layout: layout, program: program, slice: slice, windows: slice.segments,
+        execution: execution, program: program, slice: slice, windows: slice.segments,
         saves: true, members: members)
       frames = run.frames
       tables = run.tables

@@ -3,7 +3,7 @@ import CellgateTensor
 
 /// The fast execution of a cell: one layer, one direction, whole sequences.
 ///
-/// The batch is cut into slices; a thread takes the rows of a slice through the whole sequence. Shapes:
+/// The batch is cut into slices; a thread, or a team of them, takes the rows of a slice through the whole sequence. Shapes:
 /// input `[T, B, I]`, states `[B, H]`, output `[T, B, D·H]` of which this direction fills H columns.
 /// Past a sequence's length the output is 0 and the states stay; such steps are never computed.
 public struct CellExecution: Sendable {

@@ -53,7 +53,7 @@ import CellgateTensor
         rows: Array(0..<batch), lengths: Array(repeating: steps, count: batch), reversed: false,
         chunkRows: batch * steps)
       return ForwardRun(
-        execution: stream.execution, layout: stream.layout, program: stream.program, slice: slice,
+        execution: stream.execution, program: stream.program, slice: slice,
         windows: slice.chunks, saves: false, members: 1)
     }
 
@@ -72,8 +72,8 @@ import CellgateTensor
     }
 
     /// Takes many steps: `input` holds `[T, B, I]`, and `[T, B, H]` is written to `output`. The same bits as step by
-    /// step, in less time: the products on x are computed for many steps at once. Only a session's first call
-    /// allocates memory.
+    /// step, in less time: the products on x are computed for many steps at once. The first call with so many
+    /// steps allocates memory, later ones don't.
     public func run(_ input: UnsafePointer<Float>, steps: Int, output: UnsafeMutablePointer<Float>) {
       precondition(steps >= 0, "a session cannot take \(steps) steps")
       let most = max(1, CellStream.rowsAtOnce / batch)

@@ -31,17 +31,17 @@ import CellgateTensor
         savedRows: 0, width: execution.layout.width)
     }
     self.init(
-      execution: execution, layout: execution.layout, program: program, slice: slice,
+      execution: execution, program: program, slice: slice,
       windows: keepsAll ? slice.segments : slice.chunks, saves: !saving.isNothing, checkpoints: checkpoints,
       members: members)
   }
 
   init(
-    execution: CellExecution, layout: Layout, program: BoundProgram, slice: Slice, windows: [Range<Int>],
+    execution: CellExecution, program: BoundProgram, slice: Slice, windows: [Range<Int>],
     saves: Bool, checkpoints: CellExecution.Frames? = nil, members: Int
   ) {
     self.execution = execution
-    self.layout = layout
+    layout = execution.layout
     self.program = program
     self.slice = slice
     self.windows = windows

@@ -1,6 +1,6 @@
 /// Some rows of a batch that go through the whole sequence together, longest first.
 ///
-/// The cut depends on the batch and the lengths alone, never on the number of threads, so that sums over
+/// The cut depends on the batch, the lengths and the sizes alone, never on the number of threads, so that sums over
 /// slices are always taken in the same order.
 struct Slice: Sendable {
   /// The sequences' places in the batch.
@@ -21,7 +21,6 @@ struct Slice: Sendable {
   /// Whether neighbours in the slice are neighbours in the batch at the same time of the sequence.
   let isContiguous: Bool
 
-  var totalRows: Int { rowsBefore[steps] }
   var mostChunkRows: Int { mostRows(of: chunks) }
 
   /// Rows of the largest of some ranges of steps.
@@ -73,7 +72,8 @@ struct Slice: Sendable {
       && lengths.allSatisfy { $0 == lengths[0] }
   }
 
-  /// Cuts a batch: at most `layout.sliceRows` rows a slice, and an even number of slices from 8 rows on.
+  /// Cuts a batch: one slice of less than `layout.leastCutRows` rows, else an even number, of at most
+  /// `layout.sliceRows` each.
   static func cut(_ sequences: CellExecution.Sequences, layout: Layout, checkpointEvery: Int? = nil)
     -> [Slice]
   {

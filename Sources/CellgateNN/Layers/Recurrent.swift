@@ -47,7 +47,7 @@ public final class Recurrent: Module {
   /// `learnsFirstStates` the first states, `h0` `[L·D, H]` and so on, are parameters that start at 0 and are the same
   /// for every sequence.
   ///
-  /// With `checkpointEvery` K steps (K ≈ √T keeps the least) a training step takes less memory and up to a half more
+  /// With `checkpointEvery` K steps (K ≈ √T keeps the least) a training step takes less memory and up to a third more
   /// time, and gives the same bits.
   public init(
     cell: Cell, inputSize: Int, hiddenSize: Int, layers: Int = 1, bidirectional: Bool = false,
