@@ -13,6 +13,7 @@ public final class OutputFile {
   /// The name used in errors: the file that the user asked for.
   public let path: String
   private var descriptor: Int32
+  private var isLocked = false
 
   /// Takes over an open descriptor; closed by `close()` or at the latest with the object.
   package init(descriptor: Int32, path: String) {
@@ -28,6 +29,7 @@ public final class OutputFile {
   }
 
   deinit {
+    unlock()
     if descriptor >= 0 { _ = Self.closeDescriptor(descriptor) }
   }
 
@@ -81,11 +83,22 @@ public final class OutputFile {
   }
 
   /// True when no other process holds this file's lock; kept until the file is closed.
-  package func lock() -> Bool { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }
+  package func lock() -> Bool {
+    isLocked = flock(descriptor, LOCK_EX | LOCK_NB) == 0
+    return isLocked
+  }
+
+  /// Gives the lock back. Closing alone would leave it with a child process that another thread has just started,
+  /// until that has become its own program.
+  private func unlock() {
+    if isLocked { _ = flock(descriptor, LOCK_UN) }
+    isLocked = false
+  }
 
   /// Closes the file; throws `cannotWrite` when the system reports a late failure.
   package func close() throws(FileError) {
     guard descriptor >= 0 else { return }
+    unlock()
     let code = Self.closeDescriptor(descriptor)
     descriptor = -1
     if code != 0 { throw .cannotWrite(file: path, reason: systemReason(code)) }

@@ -2,6 +2,7 @@ import CellgateCells
 import CellgateFormats
 import CellgateTensor
 import Foundation
+import Synchronization
 import Testing
 
 @testable import CellgateTraining
@@ -118,6 +119,28 @@ struct RunDirectoryTests {
     #expect(throws: RunError.inUse(folder: path)) { try RunDirectory(resuming: path) }
     holder = nil
     _ = try RunDirectory(resuming: path)
+  }
+
+  @Test("A folder is free at once when its holder is gone, also while other programs are being started")
+  func freeAtOnce() throws {
+    _ = try RunDirectory(creating: path, settings: settings)
+    let isDone = Atomic(false)
+    let ended = DispatchSemaphore(value: 0)
+    Thread.detachNewThread {
+      while !isDone.load(ordering: .relaxed) {
+        // A new process has its parent's files until it has become another program.
+        guard let child = try? Process.run(URL(fileURLWithPath: "/bin/sh"), arguments: ["-c", ":"]) else {
+          break
+        }
+        child.waitUntilExit()
+      }
+      ended.signal()
+    }
+    defer {
+      isDone.store(true, ordering: .relaxed)
+      ended.wait()
+    }
+    for _ in 0..<3000 { _ = try RunDirectory(resuming: path) }
   }
 
   @Test("A run that was made with other settings names the first that differs")

@@ -87,3 +87,8 @@ public struct Cell: Sendable {
     }
   }
 }
+
+extension Cell: CustomStringConvertible {
+  /// The name.
+  public var description: String { name }
+}
