@@ -1,0 +1,34 @@
+import CZlib
+
+/// Small pictures as PNG (RFC 2083).
+package enum PNG {
+  /// Grey values 0 (black) to 255 in rows from the top, as the bytes of a file; equal pictures give equal bytes.
+  package static func grey(_ pixels: [UInt8], width: Int) -> [UInt8] {
+    precondition(width > 0 && !pixels.isEmpty && pixels.count % width == 0, "PNG: whole rows of pixels")
+    let height = pixels.count / width
+    // Each row begins with its filter: 0, none.
+    let rows = (0..<height).flatMap { [0] + pixels[$0 * width..<($0 + 1) * width] }
+    return [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
+      + chunk("IHDR", bytes(width) + bytes(height) + [8, 0, 0, 0, 0])
+      + chunk("IDAT", deflated(rows)) + chunk("IEND", [])
+  }
+
+  /// A chunk: length, type, data, and the CRC of the latter two.
+  private static func chunk(_ type: String, _ data: [UInt8]) -> [UInt8] {
+    let body = Array(type.utf8) + data
+    let check = unsafe crc32(0, body, uInt(body.count))
+    return bytes(data.count) + body + bytes(Int(check))
+  }
+
+  private static func bytes(_ value: Int) -> [UInt8] {
+    [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> $0) }
+  }
+
+  private static func deflated(_ input: [UInt8]) -> [UInt8] {
+    var size = compressBound(uLong(input.count))
+    var output = [UInt8](repeating: 0, count: Int(size))
+    let status = unsafe compress2(&output, &size, input, uLong(input.count), Z_BEST_COMPRESSION)
+    precondition(status == Z_OK, "compressBound gives room for everything")
+    return Array(output[..<Int(size)])
+  }
+}
