@@ -100,4 +100,23 @@ public final class AddingTask: SequenceTask {
     }
     return Evaluation(sum / Double(count))
   }
+  /// The first of the test sequences, eight at most.
+  public func samples(_ model: RecurrentModel, count: Int) -> [PredictionSample] {
+    let count = min(count, 8)
+    guard count > 0 else { return [] }
+    var stream = RandomStream(seed: 0, name: "adding/\(Split.test.rawValue)")
+    // Drawn as in the evaluation, whose first batch begins with them.
+    let (x, target) = samples(count, from: &stream)
+    let (values, targets, found) = (x.scalars, target.scalars, model(x).scalars)
+    return (0..<count).map { sample in
+      let marks = (0..<shape.steps).compactMap { step -> PredictionSample.Number.Mark? in
+        let place = 2 * (step * count + sample)
+        return values[place + 1] == 1 ? .init(step: step + 1, value: Double(values[place])) : nil
+      }
+      return .number(
+        .init(
+          steps: shape.steps, marks: marks, target: Double(targets[sample]),
+          prediction: Double(found[sample])))
+    }
+  }
 }

@@ -116,6 +116,34 @@ public final class CopyingTask: SequenceTask {
     }
     return Evaluation(sum / Double(count), extras: [Double(right) / Double(Self.copied * count)])
   }
+
+  /// The first of the test sequences, six at most: the symbols as digits, and the answers in the last ten steps.
+  public func samples(_ model: RecurrentModel, count: Int) -> [PredictionSample] {
+    let count = min(count, 6)
+    guard count > 0 else { return [] }
+    var stream = RandomStream(seed: 0, name: "copying/\(Split.test.rawValue)")
+    let (x, classes) = samples(count, from: &stream)
+    let answers = likeliestClasses(model(x)[(shape.steps - Self.copied)..<shape.steps])
+    func text(_ category: Int) -> String { category == Self.blank ? "–" : "\(category)" }
+    return (0..<count).map { sample in
+      let expected = (0..<Self.copied).map { place in
+        text(Int(classes[(shape.steps - Self.copied + place) * count + sample]))
+      }
+      let found = (0..<Self.copied).map { text(answers[$0 * count + sample].category) }
+      return .symbols(.init(shown: expected, expected: expected, found: found))
+    }
+  }
+}
+
+/// The likeliest class of each row of logits [.., C], the first of equal ones, and its probability.
+func likeliestClasses(_ logits: Tensor) -> [(category: Int, probability: Double)] {
+  let (width, values) = (logits.shape.last ?? 1, logits.scalars)
+  return stride(from: 0, to: values.count, by: width).map { start in
+    let row = values[start..<start + width]
+    let most = row.max() ?? 0
+    let sum = row.reduce(0) { $0 + exp(Double($1 - most)) }
+    return ((row.firstIndex(of: most) ?? start) - start, 1 / sum)
+  }
 }
 
 /// In how many rows of logits [.., C] the largest is that of the row's class; the first of equal ones counts.

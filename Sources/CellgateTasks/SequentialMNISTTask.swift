@@ -117,4 +117,17 @@ public final class SequentialMNISTTask: SequenceTask {
     let count = Double(images.count)
     return Evaluation(Double(right) / count, extras: [sum / count])
   }
+  /// The first test images.
+  public func samples(_ model: RecurrentModel, count: Int) -> [PredictionSample] {
+    let count = min(count, data.test.count)
+    guard count > 0 else { return [] }
+    let (x, classes) = data.test.sequences(Array(0..<count))
+    return zip(likeliestClasses(model(x)), classes).enumerated().map { image, pair in
+      let pixels = data.test.pixels[image * MNIST.pixels..<(image + 1) * MNIST.pixels]
+      return .picture(
+        .init(
+          width: 28, pixels: pixels.map { Float($0) / 255 }, label: "\(pair.1)",
+          prediction: "\(pair.0.category)", probability: pair.0.probability))
+    }
+  }
 }

@@ -8,6 +8,7 @@ struct BoundTask {
   let loss: (_ step: Int, _ context: ForwardContext, _ probe: TensorProbe?) -> Tensor
   let evaluate: (Split) -> Evaluation
   let isSolved: (Evaluation) -> Bool
+  let samples: (_ count: Int) -> [PredictionSample]
 }
 
 extension SequenceTask {
@@ -18,6 +19,7 @@ extension SequenceTask {
       model: model,
       loss: { loss(model, step: $0, context: $1, probe: $2) },
       evaluate: { split in withoutGradient { evaluate(model, on: split) } },
-      isSolved: { Self.solved.isMet(by: $0, of: Self.self) })
+      isSolved: { Self.solved.isMet(by: $0, of: Self.self) },
+      samples: { count in withoutGradient { samples(model, count: count) } })
   }
 }

@@ -48,6 +48,10 @@ public protocol SequenceTask {
 
   /// What the model reaches on fixed data, the same for every seed and cell.
   func evaluate(_ model: Model, on split: Split) -> Evaluation
+
+  /// What the model makes of at most `count` fixed test examples, the same for every seed and cell; a task whose
+  /// examples take much room gives fewer.
+  func samples(_ model: Model, count: Int) -> [PredictionSample]
 }
 
 extension SequenceTask {
@@ -59,6 +63,9 @@ extension SequenceTask {
   public static var hasEpochs: Bool { false }
   /// Fresh data for every update.
   public var stepsPerEpoch: Int? { nil }
+
+  /// None.
+  public func samples(_ model: Model, count: Int) -> [PredictionSample] { [] }
 
   /// Updates of a whole run under `settings`, which must be valid.
   public func totalSteps(_ settings: TrainingSettings) -> Int {

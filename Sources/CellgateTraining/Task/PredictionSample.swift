@@ -1,0 +1,113 @@
+/// One test example and what a model made of it, to be shown to people.
+public enum PredictionSample: Sendable, Equatable {
+  /// A picture and its class.
+  case picture(Picture)
+  /// Some numbers of a sequence, and the number to be found from them.
+  case number(Number)
+  /// Symbols to be answered one by one.
+  case symbols(Symbols)
+  /// Text that a model wrote.
+  case text(Text)
+
+  /// A grey picture, the class that it is and the one that was found.
+  public struct Picture: Sendable, Equatable {
+    /// Pixels of a row.
+    public var width: Int
+    /// Values in [0, 1], 0 black, in rows from the top.
+    public var pixels: [Float]
+    /// The class.
+    public var label: String
+    /// The class that the model finds likeliest.
+    public var prediction: String
+    /// The model's probability of `prediction`.
+    public var probability: Double
+
+    /// Whether the class was found.
+    public var isRight: Bool { prediction == label }
+
+    /// A picture and what was found in it.
+    public init(width: Int, pixels: [Float], label: String, prediction: String, probability: Double) {
+      precondition(width > 0 && !pixels.isEmpty && pixels.count % width == 0, "Picture: whole rows of pixels")
+      self.width = width
+      self.pixels = pixels
+      self.label = label
+      self.prediction = prediction
+      self.probability = probability
+    }
+  }
+
+  /// A sequence whose marked values make up a number.
+  public struct Number: Sendable, Equatable {
+    /// A value and the step, counted from 1, at which it stands.
+    public struct Mark: Sendable, Equatable {
+      /// The step.
+      public var step: Int
+      /// The value.
+      public var value: Double
+
+      /// `value` at `step`.
+      public init(step: Int, value: Double) {
+        self.step = step
+        self.value = value
+      }
+    }
+
+    /// T.
+    public var steps: Int
+    /// The marked values.
+    public var marks: [Mark]
+    /// The number to be found.
+    public var target: Double
+    /// The number found.
+    public var prediction: Double
+
+    /// By how much the number found is too large.
+    public var error: Double { prediction - target }
+
+    /// A sequence of `steps` steps and what was found.
+    public init(steps: Int, marks: [Mark], target: Double, prediction: Double) {
+      self.steps = steps
+      self.marks = marks
+      self.target = target
+      self.prediction = prediction
+    }
+  }
+
+  /// Symbols to be answered.
+  public struct Symbols: Sendable, Equatable {
+    /// What was shown.
+    public var shown: [String]
+    /// The right answers.
+    public var expected: [String]
+    /// The answers, as many as expected.
+    public var found: [String]
+
+    /// How many answers are right.
+    public var rightCount: Int { zip(expected, found).count { $0 == $1 } }
+
+    /// Symbols and answers.
+    public init(shown: [String], expected: [String], found: [String]) {
+      precondition(expected.count == found.count, "Symbols: an answer for each one expected")
+      self.shown = shown
+      self.expected = expected
+      self.found = found
+    }
+  }
+
+  /// A text that goes on from another.
+  public struct Text: Sendable, Equatable {
+    /// What the model was given.
+    public var prompt: String
+    /// What it wrote.
+    public var continuation: String
+    /// How it was drawn: "temperature 0.8"; empty for nothing to say.
+    public var note: String
+
+    /// A text.
+    public init(prompt: String, continuation: String, note: String = "") {
+      self.prompt = prompt
+      self.continuation = continuation
+      self.note = note
+    }
+  }
+}
