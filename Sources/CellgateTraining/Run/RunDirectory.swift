@@ -9,6 +9,7 @@ import Foundation
 ///     model.safetensors        the best model, with what is needed to build it in its metadata
 ///     checkpoint.safetensors   what is needed to continue
 ///     result.json              what came out, once the run is complete
+///     diverged.json            where a number became NaN or infinite, if one did
 ///
 /// Each file is replaced whole or not at all.
 public final class RunDirectory {
@@ -64,8 +65,14 @@ public final class RunDirectory {
 
   /// The result, when the run is complete; throws `badConfig` or `file`.
   public func result() throws(RunError) -> TrainingResult? {
-    guard Self.exists(resultFile) else { return nil }
-    return try TrainingResult(decoding: Self.read(resultFile), file: resultFile)
+    try Self.result(of: path)
+  }
+
+  /// The result of the run in a folder, without opening it, when the run is complete; throws `badConfig` or `file`.
+  static func result(of path: String) throws(RunError) -> TrainingResult? {
+    let file = path + "/result.json"
+    guard exists(file) else { return nil }
+    return try TrainingResult(decoding: read(file), file: file)
   }
 
   /// Writes `result.json`.
@@ -75,6 +82,23 @@ public final class RunDirectory {
     }
   }
 
+  /// Where the run in a folder diverged, when it did; throws `badConfig` or `file`.
+  static func divergence(of path: String) throws(RunError) -> Divergence? {
+    let file = divergenceFile(path)
+    guard exists(file) else { return nil }
+    return try ConfigFile.decode(Divergence.self, read(file), file: file)
+  }
+
+  /// Writes `diverged.json`. The divergence itself ends the run; that its file can't be written must not hide it.
+  func note(_ divergence: Divergence) {
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    guard let data = try? encoder.encode(divergence) else { return }
+    try? AtomicFile.write(data + Data("\n".utf8), to: Self.divergenceFile(path))
+  }
+
+  static func divergenceFile(_ path: String) -> String { path + "/diverged.json" }
   static func configFile(_ path: String) -> String { path + "/config.json" }
   static func modelFile(_ path: String) -> String { path + "/model.safetensors" }
   static func exists(_ file: String) -> Bool { FileManager.default.fileExists(atPath: file) }

@@ -103,7 +103,8 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
     return nil
   }
 
-  private func flattened() -> [String: String] {
+  /// The settings as texts, by dotted name in `config.json`; those without a value are left out.
+  func flattened() -> [String: String] {
     guard let object = try? JSONSerialization.jsonObject(with: encoded()) else { return [:] }
     var result: [String: String] = [:]
     func collect(_ value: Any, _ name: String) {

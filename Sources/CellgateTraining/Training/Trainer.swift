@@ -264,8 +264,10 @@ public final class Trainer {
   }
 
   private func divergence(step: Int, _ place: DivergenceSearch.Place) -> Divergence {
-    Divergence(
+    let divergence = Divergence(
       step: step, layer: place.layer, tensor: place.tensor, found: place.found, savedStep: savedStep)
+    directory?.note(divergence)
+    return divergence
   }
 }
 

@@ -21,7 +21,7 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 /// Where a number first became NaN or infinite.
-public struct Divergence: Equatable, Sendable, CustomStringConvertible {
+public struct Divergence: Codable, Equatable, Sendable, CustomStringConvertible {
   /// The update, counted from 1, in whose course it happened.
   public var step: Int
   /// The layer by its dotted name, `input`, or `loss`.

@@ -1,0 +1,180 @@
+import CellgateCells
+import CellgateFormats
+import CellgateNN
+import CellgateTensor
+
+/// A run as a report shows it: what its folder holds, complete or not.
+public struct ReportedRun {
+  /// How far a run came.
+  public enum State: Sendable, Equatable {
+    /// To its end, with this result.
+    case complete(TrainingResult)
+    /// Not to its end: it is still going on, or was stopped.
+    case incomplete
+    /// Until a number became NaN or infinite.
+    case diverged(Divergence)
+
+    /// "complete", "incomplete" or "diverged".
+    public var name: String {
+      switch self {
+      case .complete: "complete"
+      case .incomplete: "incomplete"
+      case .diverged: "diverged"
+      }
+    }
+  }
+
+  /// The folder, as it was named.
+  public let folder: String
+  /// What the run was made with.
+  public let settings: TrainingSettings
+  /// How far it came.
+  public let state: State
+  /// The evaluations so far.
+  public let records: [MetricsRecord]
+  /// What the best model makes of some test examples.
+  public internal(set) var samples: [PredictionSample] = []
+  /// Numbers that are learned; nil when the model can't be built.
+  public internal(set) var parameters: Int?
+  /// What is missing, a sentence each.
+  public internal(set) var notes: [String] = []
+
+  let taskType: any SequenceTask.Type
+  /// Nil for a cell that is none of those known.
+  let cell: Cell?
+  let diagnostics: RunDiagnostics
+  /// Nil without the task's data.
+  var baseline: Baseline?
+  /// Updates of the whole run; nil without the task's data.
+  var steps: Int?
+
+  /// The result, when the run is complete.
+  public var result: TrainingResult? {
+    if case .complete(let result) = state { return result }
+    return nil
+  }
+
+  /// The best evaluation on the validation data so far; nil before the first.
+  public var best: MetricsRecord? {
+    records.filter { !$0.validation.value.isNaN }.reduce(nil) { best, record in
+      best.map { taskType.metric.isBetter(record.validation.value, than: $0.validation.value) ? record : $0 }
+        ?? record
+    }
+  }
+
+  /// The first evaluation at which the task was solved, complete or not.
+  public var solvedAtStep: Int? {
+    if let result { return result.solvedAtStep }
+    return records.first { taskType.isSolved($0.validation) }?.step
+  }
+
+  /// Reads a run's folder, without its model; throws what is wrong with a file that is there.
+  init(folder: String, tasks: [any SequenceTask.Type], cells: [Cell]) throws(RunError) {
+    self.folder = folder
+    let settings = try RunDirectory.settings(of: folder)
+    self.settings = settings
+    let config = RunDirectory.configFile(folder)
+    guard let taskType = tasks.first(where: { $0.name == settings.task }) else {
+      let error = SettingsError.unknownName(option: "task", found: settings.task, known: tasks.map { $0.name })
+      throw .badConfig(file: config, reason: error.description)
+    }
+    self.taskType = taskType
+    cell = cells.first { $0.name == settings.cell }
+    if let problem = Self.problems(settings, tasks: tasks, cells: cells) {
+      throw .badConfig(file: config, reason: problem)
+    }
+    records = try Self.records(folder, taskType)
+    diagnostics = try RunDiagnostics(folder: folder)
+    if let result = try RunDirectory.result(of: folder) {
+      state = .complete(result)
+      parameters = result.parameters
+      baseline = Baseline(result.baseline, "")
+      steps = result.steps
+    } else {
+      state = try RunDirectory.divergence(of: folder).map { .diverged($0) } ?? .incomplete
+      steps = settings.steps
+    }
+    if cell == nil {
+      notes.append(
+        "'\(quotedName(settings.cell))' is none of the cells that this program knows: its equations and samples "
+          + "can't be shown.")
+    }
+    if records.isEmpty { notes.append("There is no evaluation yet, and so there are no curves.") }
+  }
+
+  /// What is wrong with settings of which no run can have been made. That this machine could not make it is no
+  /// problem, nor is a cell of someone's own.
+  private static func problems(
+    _ settings: TrainingSettings, tasks: [any SequenceTask.Type], cells: [Cell]
+  ) -> String? {
+    let problems = settings.problems(tasks: tasks, cells: cells, available: .infinity).filter { problem in
+      switch problem {
+      case .unsupported: false
+      case .unknownName(let option, _, _, _): option != "cell"
+      default: true
+      }
+    }
+    return problems.isEmpty ? nil : SettingsErrors(problems).description
+  }
+
+  /// The rows of `metrics.csv`, if it is there; throws `metrics`.
+  private static func records(
+    _ folder: String, _ task: any SequenceTask.Type
+  ) throws(RunError) -> [MetricsRecord] {
+    let file = folder + "/metrics.csv"
+    guard RunDirectory.exists(file) else { return [] }
+    do throws(CSVError) {
+      let table = try CSVTable(file, header: MetricsLog.header(metrics: task.metricNames))
+      var records: [MetricsRecord] = []
+      for row in table.rows.indices {
+        var numbers: [Double] = []
+        for column in 1..<table.rows[row].count { numbers.append(try table.number(row, column)) }
+        let last = numbers.count - 1
+        records.append(
+          MetricsRecord(
+            step: try table.count(row, 0), trainingLoss: numbers[0],
+            validation: Evaluation(numbers[1], extras: Array(numbers[2..<(last - 1)])),
+            learningRate: numbers[last - 1], gradientNorm: numbers[last]))
+      }
+      return records
+    } catch { throw .metrics(error) }
+  }
+
+  /// Builds the model for what follows from it: parameters, and samples from the best one. Throws when the model's
+  /// file is damaged; that it is missing is noted.
+  mutating func addModel(of task: any SequenceTask) throws(RunError) {
+    baseline = task.baseline
+    if result == nil { steps = task.totalSteps(settings) }
+    guard let cell else { return }
+    if let problem = settings.precision.problem(on: .active) {
+      notes.append("There are no samples: \(problem).")
+      return
+    }
+    let isTooLarge = settings.problems(tasks: [taskType], cells: [cell]).contains {
+      if case .tooLarge = $0 { true } else { false }
+    }
+    if isTooLarge {
+      notes.append("There are no samples: the model needs more memory than this machine has.")
+      return
+    }
+    let file = RunDirectory.modelFile(folder)
+    let bound = task.bound(cell: cell)
+    if parameters == nil {
+      parameters = bound.model.namedParameters().reduce(0) { $0 + $1.1.shape.reduce(1, *) }
+    }
+    guard RunDirectory.exists(file) else {
+      notes.append("There are no samples: no best model is kept in the folder.")
+      return
+    }
+    _ = try ModelFile.read(file, into: bound.model)
+    samples = bound.samples(Self.sampleCount)
+  }
+
+  /// The most samples of a run.
+  static let sampleCount = 24
+}
+
+extension SequenceTask {
+  /// Whether an evaluation meets the task's criterion.
+  static func isSolved(_ evaluation: Evaluation) -> Bool { solved.isMet(by: evaluation, of: Self.self) }
+}
