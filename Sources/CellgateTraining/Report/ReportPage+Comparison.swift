@@ -33,7 +33,9 @@ extension ReportPage {
     let (runs, families) = (group.runs, RunFamilies(group.runs))
     let metric = group.task.metric
     let baseline = runs.lazy.compactMap(\.baseline).first
-    var facts = ["Test \(ReportFigures.words(metric.name)) of the best model, \(ReportFigures.better(metric))"]
+    var facts = [
+      "Test \(ReportFigures.words(metric.name)) of the best model, \(ReportFigures.better(metric))"
+    ]
     if let baseline {
       let label = baseline.label.isEmpty ? "" : " (\(baseline.label))"
       facts.append("without learning \(NumberText.number(baseline.value))\(label)")

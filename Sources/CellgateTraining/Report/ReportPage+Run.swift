@@ -40,7 +40,8 @@ extension ReportPage {
   private func part(_ title: String, _ content: HTML, style: String? = nil) -> HTML {
     content.isEmpty
       ? .empty
-      : .tag("section", ["class": "part"], .tag("h4", [:], HTML(title)), .tag("div", ["class": style], content))
+      : .tag(
+        "section", ["class": "part"], .tag("h4", [:], HTML(title)), .tag("div", ["class": style], content))
   }
 
   // MARK: What came out
@@ -59,7 +60,8 @@ extension ReportPage {
     case .diverged(let divergence): text = "This run \(divergence)."
     }
     return .tag(
-      "p", ["class": "state"], .tag("strong", [:], run.state.name == "diverged" ? "Diverged. " : "Incomplete. "),
+      "p", ["class": "state"],
+      .tag("strong", [:], run.state.name == "diverged" ? "Diverged. " : "Incomplete. "),
       HTML([text, place ?? ""].filter { !$0.isEmpty }.joined(separator: " ")))
   }
 
@@ -137,7 +139,8 @@ extension ReportPage {
   private func source(_ cell: Cell) -> HTML {
     guard !cell.source.isEmpty else { return .empty }
     guard let start = cell.source.firstRange(of: "https://") else { return HTML(" " + cell.source + ".") }
-    let address = String(cell.source[start.lowerBound...].prefix { !$0.isWhitespace && $0 != "," && $0 != ")" })
+    let address = String(
+      cell.source[start.lowerBound...].prefix { !$0.isWhitespace && $0 != "," && $0 != ")" })
     let before = cell.source[..<start.lowerBound]
     let after = cell.source[start.lowerBound...].dropFirst(address.count)
     return HTML([

@@ -27,7 +27,8 @@ extension ReportPage {
   /// "✓" or "✗", said in words to who can't see it.
   private func mark(_ isRight: Bool) -> HTML {
     .tag(
-      "span", ["class": isRight ? "right" : "wrong", "role": "img", "aria-label": isRight ? "right" : "wrong"],
+      "span",
+      ["class": isRight ? "right" : "wrong", "role": "img", "aria-label": isRight ? "right" : "wrong"],
       HTML(isRight ? "✓" : "✗"))
   }
 
@@ -46,10 +47,12 @@ extension ReportPage {
           "alt": "A picture of class \(picture.label)",
         ])
       let percent = "\(Int((100 * picture.probability).rounded())) %"
-      let verdict = picture.isRight ? HTML(picture.label) : HTML("\(picture.label) read as \(picture.prediction)")
+      let verdict =
+        picture.isRight ? HTML(picture.label) : HTML("\(picture.label) read as \(picture.prediction)")
       return .tag(
         "li", ["class": picture.isRight ? nil : "miss"], image,
-        .tag("span", [:], mark(picture.isRight), " ", verdict), .tag("span", ["class": "faint"], HTML(percent)))
+        .tag("span", [:], mark(picture.isRight), " ", verdict),
+        .tag("span", ["class": "faint"], HTML(percent)))
     }
     return HTML([
       caption(
@@ -99,7 +102,9 @@ extension ReportPage {
     guard !samples.isEmpty else { return .empty }
     let repeats = samples.allSatisfy { $0.shown == $0.expected }
     func line(_ name: String, _ cells: [HTML], _ last: HTML = .empty) -> HTML {
-      .tag("tr", [:], .tag("th", ["scope": "row"], HTML(name)), HTML(cells), .tag("td", ["class": "count"], last))
+      .tag(
+        "tr", [:], .tag("th", ["scope": "row"], HTML(name)), HTML(cells), .tag("td", ["class": "count"], last)
+      )
     }
     func plain(_ texts: [String]) -> [HTML] { texts.map { .tag("td", [:], HTML(quotedName($0))) } }
     let tables = samples.map { sample -> HTML in
@@ -121,7 +126,8 @@ extension ReportPage {
     }
     return HTML([
       caption(
-        "Test sequences: the symbols expected and those found; wrong ones are bold and underlined, – is a blank."),
+        "Test sequences: the symbols expected and those found; wrong ones are bold and underlined, – is a blank."
+      ),
       .tag(
         "div", ["class": "symbols", "role": "region", "aria-label": "Sample sequences"],
         HTML(tables.map { .tag("div", ["class": "scroll", "tabindex": "0"], $0) })),

@@ -75,7 +75,8 @@ public struct ReportedRun {
     self.settings = settings
     let config = RunDirectory.configFile(folder)
     guard let taskType = tasks.first(where: { $0.name == settings.task }) else {
-      let error = SettingsError.unknownName(option: "task", found: settings.task, known: tasks.map { $0.name })
+      let error = SettingsError.unknownName(
+        option: "task", found: settings.task, known: tasks.map { $0.name })
       throw .badConfig(file: config, reason: error.description)
     }
     self.taskType = taskType

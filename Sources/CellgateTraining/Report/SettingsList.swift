@@ -26,7 +26,9 @@ struct SettingsList {
         let other = ["steps": "epochs", "epochs": "steps"][key]
         if own[key] == nil, other != nil { continue }
         var instead = Self.value(usual[key])
-        if usual[key] == nil, let other, let count = usual[other] { instead = "\(Self.value(count)) \(other)" }
+        if usual[key] == nil, let other, let count = usual[other] {
+          instead = "\(Self.value(count)) \(other)"
+        }
         changed.append(Entry(name: Self.name(key), value: Self.value(own[key]), usual: instead))
       } else if Self.matters(key, settings) {
         unchanged.append(Entry(name: Self.name(key), value: Self.value(own[key])))
