@@ -65,8 +65,11 @@ extension SVGChart {
       let points = one.points.filter { Axis.hasPlace($0.x, .linear) && Axis.hasPlace($0.y, yScale) }
       guard let first = points.first, let last = points.last else { return nil }
       func text(_ value: Double) -> String { NumberText.number(value, digits: 3) }
+      func place(_ x: Double) -> String {
+        x == x.rounded() && abs(x) < 1e15 ? NumberText.count(Int(x)) : text(x)
+      }
       let (low, high) = (points.map(\.y).min() ?? 0, points.map(\.y).max() ?? 0)
-      return "\(one.name): \(text(first.y)) at \(text(first.x)), \(text(last.y)) at \(text(last.x)), "
+      return "\(one.name): \(text(first.y)) at \(place(first.x)), \(text(last.y)) at \(place(last.x)), "
         + "from \(text(low)) to \(text(high))."
     }
     let lines = references.map { "\($0.label): \(NumberText.number($0.value, digits: 3))." }

@@ -101,6 +101,7 @@ public final class AddingTask: SequenceTask {
     }
     return Evaluation(sum / Double(count))
   }
+
   /// The first of the test sequences, eight at most.
   public func samples(_ model: RecurrentModel, count: Int) -> [PredictionSample] {
     let count = min(count, 8)

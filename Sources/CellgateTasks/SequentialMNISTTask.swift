@@ -122,11 +122,12 @@ public class SequentialMNISTTask: SequenceTask {
     let count = Double(images.count)
     return Evaluation(Double(right) / count, extras: [sum / count])
   }
-  /// The first test images.
+
+  /// The first test images, shown with their pixels in their places.
   public func samples(_ model: RecurrentModel, count: Int) -> [PredictionSample] {
     let count = min(count, data.test.count)
     guard count > 0 else { return [] }
-    let (x, classes) = data.test.sequences(Array(0..<count))
+    let (x, classes) = data.test.sequences(Array(0..<count), order: Self.order)
     return zip(likeliestClasses(model(x)), classes).enumerated().map { image, pair in
       let pixels = data.test.pixels[image * MNIST.pixels..<(image + 1) * MNIST.pixels]
       return .picture(

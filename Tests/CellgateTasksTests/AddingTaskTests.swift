@@ -121,4 +121,36 @@ struct AddingTaskTests {
     #expect(whole.parameters.values.scalars == last.parameters.values.scalars)
     #expect(whole.records == last.records)
   }
+
+  @Test("Samples are the first test sequences, the same for every seed, with what the model makes of them")
+  func predictionSamples() throws {
+    var settings = Self.small()
+    let samples = [UInt64(1), 2].map { seed -> [PredictionSample] in
+      settings.seed = seed
+      let task = AddingTask(settings: settings)
+      let model = task.makeModel(cell: .lstm)
+      // Whatever it reads, this model says 1.
+      for (_, parameter) in model.namedParameters() { parameter.assign(.zeros(parameter.shape)) }
+      model.head.bias?.assign(Tensor([1], shape: [1]))
+      return task.samples(model, count: 5)
+    }
+    #expect(samples[0].count == 5 && samples[0] == samples[1])
+    var stream = RandomStream(seed: 0, name: "adding/test")
+    let target = AddingTask(settings: settings).samples(250, from: &stream).target.scalars
+    for (index, sample) in samples[0].enumerated() {
+      guard case .number(let number) = sample else {
+        Issue.record("\(sample)")
+        continue
+      }
+      #expect(number.steps == 10 && number.prediction == 1 && number.target == Double(target[index]))
+      #expect(number.marks.count == 2)
+      #expect((1...5).contains(number.marks[0].step) && (6...10).contains(number.marks[1].step))
+      // Both are sums of the same two numbers, one in Float.
+      #expect(abs(number.marks[0].value + number.marks[1].value - number.target) < 1e-6)
+      #expect(number.error == 1 - number.target)
+    }
+    let task = AddingTask(settings: settings)
+    #expect(task.samples(task.makeModel(cell: .gru), count: 100).count == 8)
+    #expect(task.samples(task.makeModel(cell: .gru), count: 0).isEmpty)
+  }
 }

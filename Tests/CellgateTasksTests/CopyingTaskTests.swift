@@ -78,4 +78,40 @@ struct CopyingTaskTests {
     let loss = task.loss(model, step: 0, carried: &carried, context: .inference(), probe: nil)
     #expect(loss.item.isFinite && carried.isEmpty)
   }
+
+  @Test("Samples are the first test sequences with the answers of the last ten steps")
+  func predictionSamples() throws {
+    let task = self.task()
+    let model = task.makeModel(cell: .lstm)
+    // Whatever it reads, this model says 3.
+    for (_, parameter) in model.namedParameters() { parameter.assign(.zeros(parameter.shape)) }
+    model.head.bias?.assign(Tensor((0..<9).map { $0 == 3 ? 1 : 0 }, shape: [9]))
+    let samples = task.samples(model, count: 4)
+    #expect(samples.count == 4)
+    var stream = RandomStream(seed: 0, name: "copying/test")
+    let classes = task.samples(4, from: &stream).classes
+    for (index, sample) in samples.enumerated() {
+      guard case .symbols(let symbols) = sample else {
+        Issue.record("\(sample)")
+        continue
+      }
+      #expect(symbols.found == [String](repeating: "3", count: 10))
+      #expect(symbols.expected == (15..<25).map { "\(classes[$0 * 4 + index])" })
+      #expect(symbols.shown == symbols.expected)
+      #expect(symbols.rightCount == symbols.expected.count { $0 == "3" })
+    }
+    // A blank where a symbol is to be is shown as one.
+    model.head.bias?.assign(Tensor((0..<9).map { $0 == 8 ? 1 : 0 }, shape: [9]))
+    guard case .symbols(let blanks) = try #require(task.samples(model, count: 1).first) else { return }
+    #expect(blanks.found == [String](repeating: "–", count: 10) && blanks.rightCount == 0)
+    #expect(task.samples(model, count: 100).count == 6)
+  }
+
+  @Test("The likeliest class is the first of equal ones, with its softmax")
+  func likeliest() {
+    let found = likeliestClasses(Tensor([0, 2, 2, -1, -1, -1, 100, 0, 0], shape: [3, 3]))
+    #expect(found.map(\.category) == [1, 0, 0])
+    #expect(abs(found[0].probability - 1 / (2 + exp(-2))) < 1e-12)
+    #expect(abs(found[1].probability - 1.0 / 3) < 1e-12 && found[2].probability == 1)
+  }
 }

@@ -53,6 +53,30 @@ struct SequentialMNISTTaskTests {
     #expect(Set((0..<3).flatMap { self.task(seed: 2).batch(step: $0) }) == Set(epochs[0]))
   }
 
+  @Test("Samples are the first test images with the class found and its probability")
+  func predictionSamples() throws {
+    let task = task()
+    let model = task.makeModel(cell: .lstm)
+    // Whatever it reads, this model says 2, with a share of 9 / (9 + 9).
+    for (_, parameter) in model.namedParameters() { parameter.assign(.zeros(parameter.shape)) }
+    model.head.bias?.assign(Tensor((0..<10).map { $0 == 2 ? log(Float(9)) : 0 }, shape: [10]))
+    let samples = task.samples(model, count: 4)
+    #expect(samples.count == 4)
+    for (index, sample) in samples.enumerated() {
+      guard case .picture(let picture) = sample else {
+        Issue.record("\(sample)")
+        continue
+      }
+      #expect(picture.label == "\(index)" && picture.prediction == "2" && picture.isRight == (index == 2))
+      // log and exp of 9 in Float.
+      #expect(abs(picture.probability - 0.5) < 1e-6)
+      #expect(picture.width == 28)
+      let pixels = Self.data.test.pixels[index * 784..<(index + 1) * 784]
+      #expect(picture.pixels == pixels.map { Float($0) / 255 })
+    }
+    #expect(task.samples(model, count: 100).count == 25)
+  }
+
   @Test("A batch is the same whichever came before")
   func order() {
     let task = task()

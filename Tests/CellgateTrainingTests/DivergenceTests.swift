@@ -22,6 +22,7 @@ struct DivergenceTests {
       expected.description == "diverged at step 2: loss: found infinity; the checkpoint of step 0 stays")
     #expect(scratch.read("run/checkpoint.safetensors") == before)
     #expect(scratch.names("run").contains("result.json") == false)
+    #expect(try RunDirectory.divergence(of: directory.path) == expected)
   }
 
   /// The place found when one number of `parameter` is `value` in a model of two layers.

@@ -59,4 +59,16 @@ struct MeanTask: SequenceTask {
     let value = error(model, RandomStream(seed: 0, name: "mean/\(split)"), .inference(), nil).item
     return Evaluation(Double(value), extras: [Double(value).squareRoot()])
   }
+
+  /// One of each kind.
+  func samples(_ model: RecurrentModel, count: Int) -> [PredictionSample] {
+    let kinds: [PredictionSample] = [
+      .picture(.init(width: 2, pixels: [0, 1, 0.5, .nan], label: "3", prediction: "5", probability: 0.614)),
+      .picture(.init(width: 2, pixels: [0, 1, 0.5, 2], label: "4", prediction: "4", probability: 0.98)),
+      .number(.init(steps: 5, marks: [.init(step: 2, value: 0.25)], target: 0.25, prediction: 0.5)),
+      .symbols(.init(shown: ["a", "b"], expected: ["a", "b"], found: ["a", "<"])),
+      .text(.init(prompt: "once <upon>", continuation: " a & time\n\u{1B}[31m", note: "temperature 0.8")),
+    ]
+    return Array(kinds.prefix(count))
+  }
 }
