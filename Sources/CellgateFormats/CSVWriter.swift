@@ -16,8 +16,6 @@ public enum CSVError: Error, Equatable, Sendable, CustomStringConvertible {
   case wrongHeader(file: String, expected: String, found: String)
   /// The file has fewer whole rows than shall be kept.
   case missingRows(file: String, expected: Int, found: Int)
-  /// A row, counted from 1, does not hold what the columns ask for.
-  case badRow(file: String, row: Int, expected: String, found: String)
 
   /// One line naming the file, what was expected and what was found.
   public var description: String {
@@ -27,8 +25,6 @@ public enum CSVError: Error, Equatable, Sendable, CustomStringConvertible {
       "\(file): expected the header \(quotedName(expected)), found \(quotedName(found))"
     case .missingRows(let file, let expected, let found):
       "\(file): expected at least \(expected) rows, found \(found)"
-    case .badRow(let file, let row, let expected, let found):
-      "\(file): row \(row): expected \(expected), found \(quotedName(found))"
     }
   }
 }

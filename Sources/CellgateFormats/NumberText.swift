@@ -1,6 +1,6 @@
 import Foundation
 
-/// Numbers and times as people read them, independent of any locale.
+/// Numbers and times as people read them.
 package enum NumberText {
   /// "67,072".
   package static func count(_ value: Int) -> String {
@@ -24,11 +24,6 @@ package enum NumberText {
     return String(format: "%.\(min(places, 7))f", value)
   }
 
-  /// In the decimal places given: "12.30".
-  package static func fixed(_ value: Double, _ places: Int) -> String {
-    value.isFinite ? String(format: "%.\(places)f", value) : number(value)
-  }
-
   /// "0:42", "12:05" or "1:02:05".
   package static func duration(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds >= 0, seconds < 3.6e7 else { return "–" }
@@ -36,16 +31,5 @@ package enum NumberText {
     let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60)
     return hours > 0
       ? String(format: "%d:%02d:%02d", hours, minutes, rest) : String(format: "%d:%02d", minutes, rest)
-  }
-
-  /// "1 seed", "3 seeds".
-  package static func plural(_ value: Int, _ word: String) -> String {
-    "\(count(value)) \(word)" + (value == 1 ? "" : "s")
-  }
-
-  /// "a, b and c".
-  package static func list(_ words: [String], _ last: String = "and") -> String {
-    guard words.count > 1, let end = words.last else { return words.first ?? "" }
-    return words.dropLast().joined(separator: ", ") + " \(last) " + end
   }
 }

@@ -13,33 +13,39 @@ extension SVGChart {
   package static let figurePoints = 1000
 
   /// The chart as a figure of an HTML page, without a colour, font or size of its own: these come from the page's
-  /// style sheet, by class. It fills the width that there is, and its texts keep their size.
+  /// style sheet, by class. It fills the width that there is, and its texts keep their size. `families` are the
+  /// legend's entries for the series; those of one entry share a colour. Nil is each series by its own name.
   ///
   /// Curves of more than `points` points are thinned out: of each of `points / 5` equal stretches the first, lowest,
   /// highest and last point stay, and the first that has no place on the axes.
-  package func figure(colours: Colours = .distinct, points limit: Int = Self.figurePoints) -> HTML {
+  package func figure(
+    colours: Colours = .distinct, families: [String]? = nil, points limit: Int = Self.figurePoints
+  ) -> HTML {
     let heading = HTML.tag(
       "figcaption", [:], .tag("strong", [:], HTML(title)),
       subtitle.isEmpty ? .empty : HTML([" ", .tag("span", [:], HTML(subtitle))]))
-    guard let axes else {
+    guard let plot = Plot(self, top: 0) else {
       return .tag("figure", ["class": "chart"], heading, .tag("p", ["class": "none"], "No values to draw."))
     }
-    let entries = legendEntries
-    let classes = entries.names.indices.map { index in
+    let axes = (x: plot.x, y: plot.y)
+    let owners = families ?? series.map(\.name)
+    let entries = owners.reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
+    let classes = entries.indices.map { index in
       switch colours {
       case .distinct: "c\(index % Self.palette.count) d\(index / Self.palette.count % Self.dashes.count)"
-      case .graded: "g\(entries.names.count < 2 ? 5 : index * 5 / (entries.names.count - 1))"
+      case .graded: "g\(entries.count < 2 ? 5 : index * 5 / (entries.count - 1))"
       }
     }
-    let keys = zip(entries.names, classes).map { name, style in
+    let keys = zip(entries, classes).map { name, style in
       HTML.tag(
         "li", [:],
         .tag(
           "svg", ["class": "key \(style)", "width": "24", "height": "10", "aria-hidden": "true"],
           .tag("path", ["d": "M1 5H23"])), HTML(name))
     }
-    let curves = zip(entries.places, series).flatMap { place, one in
-      [band(one, axes, classes[place]), curve(one, axes, classes[place], limit)]
+    let curves = zip(owners, series).flatMap { owner, one in
+      let style = classes[entries.firstIndex(of: owner) ?? 0]
+      return [band(one, axes, style), curve(one, axes, style, limit)]
     }
     let drawing = HTML.tag(
       "svg",

@@ -13,13 +13,13 @@ extension SVGChart {
       var entries: [(name: String, x: Double, y: Double)] = []
       var x = margin
       var y = chart.subtitle.isEmpty ? 62.0 : 80.0
-      for name in chart.legendEntries.names {
-        let width = 29 + Layout.textWidth(name, size: 12.5) + 18
+      for series in chart.series {
+        let width = 29 + Layout.textWidth(series.name, size: 12.5) + 18
         if x > margin, x + width - 18 > right {
           x = margin
           y += 21
         }
-        entries.append((name, x, y))
+        entries.append((series.name, x, y))
         x += width
       }
       legend = entries
@@ -41,8 +41,13 @@ extension SVGChart {
 
     /// Nil when no point of `chart` has a place on its axes.
     init?(_ chart: SVGChart, top: Double) {
-      guard let axes = chart.axes else { return nil }
-      (x, y) = axes
+      func hasPlace(_ y: Double) -> Bool { Axis.hasPlace(y, chart.yScale) }
+      let points = chart.series.flatMap(\.points).filter { Axis.hasPlace($0.x, .linear) && hasPlace($0.y) }
+      guard !points.isEmpty else { return nil }
+      let spreads = chart.series.flatMap(\.band).filter { Axis.hasPlace($0.x, .linear) }
+      let ys = points.map(\.y) + spreads.flatMap { [$0.lower, $0.upper] } + chart.references.map(\.value)
+      x = Axis(points.map(\.x) + spreads.map(\.x), scale: .linear, padding: 0, fromZero: true)
+      y = Axis(ys.filter(hasPlace), scale: chart.yScale, padding: 0.05, fromZero: true)
       let widest = y.ticks.map { Layout.textWidth(Axis.label($0), size: 12) }.max() ?? 0
       left = 24 + max(widest, 24) + 8
       let labels = chart.references.map { Layout.textWidth($0.label, size: 12) }.max() ?? 0
@@ -75,18 +80,5 @@ extension SVGChart {
       }
       return runs.filter { !$0.isEmpty }
     }
-  }
-
-  /// The axes that hold everything drawn; nil when no point has a place on them.
-  var axes: (x: Axis, y: Axis)? {
-    func hasPlace(_ y: Double) -> Bool { Axis.hasPlace(y, yScale) }
-    let points = series.flatMap(\.points).filter { Axis.hasPlace($0.x, .linear) && hasPlace($0.y) }
-    guard !points.isEmpty else { return nil }
-    let spreads = series.flatMap(\.band).filter { Axis.hasPlace($0.x, .linear) }
-    let ys = points.map(\.y) + spreads.flatMap { [$0.lower, $0.upper] } + references.map(\.value)
-    return (
-      Axis(points.map(\.x) + spreads.map(\.x), scale: .linear, padding: 0, fromZero: true),
-      Axis(ys.filter(hasPlace), scale: yScale, padding: 0.05, fromZero: true)
-    )
   }
 }

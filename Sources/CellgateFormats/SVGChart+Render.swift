@@ -77,7 +77,7 @@ extension SVGChart {
   }
 
   private func bands(_ plot: Plot) -> [String] {
-    zip(legendEntries.places, series).flatMap { index, series in
+    series.enumerated().flatMap { index, series in
       plot.runs(series.band.map { ($0.x, [plot.floor($0.lower), $0.upper]) }).filter { $0.count > 1 }.map {
         run in
         let upper = run.map { "\(number($0.x)) \(number($0.ys[1]))" }
@@ -89,7 +89,7 @@ extension SVGChart {
   }
 
   private func curves(_ plot: Plot) -> [String] {
-    zip(legendEntries.places, series).flatMap { index, series -> [String] in
+    series.enumerated().flatMap { index, series -> [String] in
       let colour = Self.colour(index)
       let runs = plot.runs(series.points.map { ($0.x, [$0.y]) })
       let lines = runs.filter { $0.count > 1 }.map { run in

@@ -46,7 +46,7 @@ public struct SVGChart: Sendable, Equatable {
     }
   }
 
-  /// A named curve; its colour follows from its place, or its family's, in `series`.
+  /// A named curve; its colour follows from its place in `series`.
   public struct Series: Sendable, Equatable {
     /// The text in the legend.
     public var name: String
@@ -54,15 +54,12 @@ public struct SVGChart: Sendable, Equatable {
     public var points: [Point]
     /// A shaded spread behind the curve; empty for none.
     public var band: [Interval]
-    /// What the legend says instead of the name: curves of one family share an entry and a colour.
-    public var family: String?
 
     /// A curve with an optional spread.
-    public init(name: String, points: [Point], band: [Interval] = [], family: String? = nil) {
+    public init(name: String, points: [Point], band: [Interval] = []) {
       self.name = name
       self.points = points
       self.band = band
-      self.family = family
     }
   }
 
@@ -109,21 +106,6 @@ public struct SVGChart: Sendable, Equatable {
   /// The colours of the series in order, told apart with any colour vision (Okabe and Ito 2008, without the
   /// yellow that is too pale for a line); series beyond these repeat them with dashes.
   public static let palette = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#404040"]
-
-  /// The entries of the legend, and the place of each series among them.
-  var legendEntries: (names: [String], places: [Int]) {
-    var (names, families, places): ([String], [String: Int], [Int]) = ([], [:], [])
-    for one in series {
-      if let family = one.family, let place = families[family] {
-        places.append(place)
-        continue
-      }
-      if let family = one.family { families[family] = names.count }
-      places.append(names.count)
-      names.append(one.family ?? one.name)
-    }
-    return (names, places)
-  }
 
   static let dashes = ["", "7 4", "2 4", "10 4 2 4"]
 

@@ -51,12 +51,11 @@ struct ReportFigures {
     chart.series = zip(runs, families).map { run, family in
       let seeds = zip(runs, families).count { $1 == family }
       let name = seeds > 1 ? "\(family), seed \(run.settings.seed)" : family
-      return .init(
-        name: name, points: run.records.map { .init(Double($0.step), $0.validation.value) }, family: family)
+      return .init(name: name, points: run.records.map { .init(Double($0.step), $0.validation.value) })
     }
     chart.references = references(first, metric)
     if metric.direction == .lower { Self.chooseScale(&chart) }
-    return chart.figure(points: points)
+    return chart.figure(families: families, points: points)
   }
 
   /// A figure for each quantity of the diagnostics.

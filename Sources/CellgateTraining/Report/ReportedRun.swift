@@ -42,7 +42,7 @@ public struct ReportedRun {
   let taskType: any SequenceTask.Type
   /// Nil for a cell that is none of those known.
   let cell: Cell?
-  let diagnostics: RunDiagnostics
+  let diagnostics: DiagnosticCurves
   /// Nil without the task's data.
   var baseline: Baseline?
   /// Updates of the whole run; nil without the task's data.
@@ -85,7 +85,7 @@ public struct ReportedRun {
       throw .badConfig(file: config, reason: problem)
     }
     records = try Self.records(folder, taskType)
-    diagnostics = try RunDiagnostics(folder: folder)
+    diagnostics = try DiagnosticCurves(folder: folder)
     if let result = try RunDirectory.result(of: folder) {
       state = .complete(result)
       parameters = result.parameters
@@ -118,27 +118,25 @@ public struct ReportedRun {
     return problems.isEmpty ? nil : SettingsErrors(problems).description
   }
 
-  /// The rows of `metrics.csv`, if it is there; throws `metrics`.
+  /// The rows of `metrics.csv`, if it is there; throws what is wrong with it.
   private static func records(
     _ folder: String, _ task: any SequenceTask.Type
   ) throws(RunError) -> [MetricsRecord] {
     let file = folder + "/metrics.csv"
     guard RunDirectory.exists(file) else { return [] }
-    do throws(CSVError) {
-      let table = try CSVTable(file, header: MetricsLog.header(metrics: task.metricNames))
-      var records: [MetricsRecord] = []
-      for row in table.rows.indices {
-        var numbers: [Double] = []
-        for column in 1..<table.rows[row].count { numbers.append(try table.number(row, column)) }
-        let last = numbers.count - 1
-        records.append(
-          MetricsRecord(
-            step: try table.count(row, 0), trainingLoss: numbers[0],
-            validation: Evaluation(numbers[1], extras: Array(numbers[2..<(last - 1)])),
-            learningRate: numbers[last - 1], gradientNorm: numbers[last]))
-      }
-      return records
-    } catch { throw .metrics(error) }
+    let table = try RunTable(file, header: MetricsLog.header(metrics: task.metricNames))
+    var records: [MetricsRecord] = []
+    for row in table.rows.indices {
+      var numbers: [Double] = []
+      for column in 1..<table.rows[row].count { numbers.append(try table.number(row, column)) }
+      let last = numbers.count - 1
+      records.append(
+        MetricsRecord(
+          step: try table.count(row, 0), trainingLoss: numbers[0],
+          validation: Evaluation(numbers[1], extras: Array(numbers[2..<(last - 1)])),
+          learningRate: numbers[last - 1], gradientNorm: numbers[last]))
+    }
+    return records
   }
 
   /// Builds the model for what follows from it: parameters, and samples from the best one. Throws when the model's

@@ -103,7 +103,7 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
     return nil
   }
 
-  /// The settings as texts, by dotted name in `config.json`; those without a value are left out.
+  /// Every setting as text, by name in `config.json`.
   func flattened() -> [String: String] {
     guard let object = try? JSONSerialization.jsonObject(with: encoded()) else { return [:] }
     var result: [String: String] = [:]

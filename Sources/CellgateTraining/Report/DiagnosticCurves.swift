@@ -1,7 +1,7 @@
 import CellgateFormats
 
 /// What a run's diagnostics hold: the files `diagnostics.csv` and `gradients.csv`, each of which may be missing.
-struct RunDiagnostics {
+struct DiagnosticCurves {
   /// A curve over the updates of a run.
   struct Curve: Equatable {
     /// What is measured: `saturated_gate`.
@@ -34,13 +34,11 @@ struct RunDiagnostics {
   /// In the order in which the file first names them.
   var flows: [GradientFlow] = []
 
-  /// Reads the files of a run's folder that are there; throws `metrics`.
+  /// Reads the files of a run's folder that are there; throws `file`, `metrics` or `badState`.
   init(folder: String) throws(RunError) {
     let (diagnostics, gradients) = (folder + "/diagnostics.csv", folder + "/gradients.csv")
-    do throws(CSVError) {
-      if RunDirectory.exists(diagnostics) { try readCurves(CSVTable(diagnostics, header: Self.header)) }
-      if RunDirectory.exists(gradients) { try readFlows(CSVTable(gradients, header: Self.gradientHeader)) }
-    } catch { throw .metrics(error) }
+    if RunDirectory.exists(diagnostics) { try readCurves(RunTable(diagnostics, header: Self.header)) }
+    if RunDirectory.exists(gradients) { try readFlows(RunTable(gradients, header: Self.gradientHeader)) }
   }
 
   /// The quantities, each with its curves.
@@ -50,7 +48,7 @@ struct RunDiagnostics {
     return names.map { name in (name, curves.filter { $0.quantity == name }) }
   }
 
-  private mutating func readCurves(_ table: CSVTable) throws(CSVError) {
+  private mutating func readCurves(_ table: RunTable) throws(RunError) {
     var places: [[String]: Int] = [:]
     for (row, fields) in table.rows.enumerated() {
       let key = [fields[2], fields[1], fields[3]]
@@ -63,7 +61,7 @@ struct RunDiagnostics {
     }
   }
 
-  private mutating func readFlows(_ table: CSVTable) throws(CSVError) {
+  private mutating func readFlows(_ table: RunTable) throws(RunError) {
     var places: [[String]: Int] = [:]
     for (row, fields) in table.rows.enumerated() {
       let key = [fields[1], fields[2]]
