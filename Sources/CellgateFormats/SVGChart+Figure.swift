@@ -86,13 +86,20 @@ extension SVGChart {
 
   private func percent(_ position: Double) -> String { Self.text(100 * position, 3) + "%" }
 
+  /// So many that their labels have room on a narrow screen.
+  private func placeTicks(_ x: Axis) -> [Double] {
+    let ticks = Axis.linearTicks(x.range, count: 6)
+    let isLong = ticks.contains { Axis.label($0).count > 5 }
+    return isLong ? Axis.linearTicks(x.range, count: 4) : ticks
+  }
+
   private func grid(_ axes: (x: Axis, y: Axis)) -> [HTML] {
     func line(_ style: String, _ value: Double) -> HTML {
       guard let position = axes.y.position(value) else { return .empty }
       let y = percent(1 - position)
       return .tag("line", ["class": style, "x1": "0", "x2": "100%", "y1": y, "y2": y])
     }
-    let ticks = Axis.linearTicks(axes.x.range, count: 4).compactMap { axes.x.position($0) }.map { position in
+    let ticks = placeTicks(axes.x).compactMap { axes.x.position($0) }.map { position in
       let x = percent(position)
       return HTML.tag("line", ["class": "axis", "x1": x, "x2": x, "y1": "100%", "y2": "100%"])
     }
@@ -110,7 +117,7 @@ extension SVGChart {
           "text", ["x": "-8", "y": percent(1 - position), "dy": "4", "class": "end"], HTML(Axis.label(tick)))
       }
     }
-    let places = Axis.linearTicks(axes.x.range, count: 4).compactMap { tick in
+    let places = placeTicks(axes.x).compactMap { tick in
       axes.x.position(tick).map { position in
         HTML.tag(
           "text", ["x": percent(position), "y": "100%", "dy": "20", "class": "middle"],

@@ -82,11 +82,11 @@ extension ReportPage {
     } else if let best = run.best {
       entries.append(("Validation \(metric)", NumberText.number(best.validation.value), baseline ?? ""))
     }
-    let solved = run.solvedAtStep.map { "update \(NumberText.count($0))" } ?? "not solved"
-    entries.append(("Solved at", solved, "when \(ReportFigures.words(task.solved.description))"))
+    let solved = run.solvedAtStep.map { NumberText.count($0) } ?? "not solved"
+    entries.append(("Solved at update", solved, "when \(ReportFigures.words(task.solved.description))"))
     if let best = run.best {
       let value = NumberText.number(best.validation.value)
-      entries.append(("Best model", "update \(NumberText.count(best.step))", "validation \(metric) \(value)"))
+      entries.append(("Best model at update", NumberText.count(best.step), "validation \(metric) \(value)"))
     }
     if let parameters = run.parameters {
       let layers = run.settings.layers > 1 ? "\(NumberText.plural(run.settings.layers, "layer")) of " : ""

@@ -121,13 +121,13 @@ extension ReportPage {
         "table", [:],
         .tag(
           "tbody", [:], repeats ? .empty : line("shown", plain(sample.shown)),
-          line(repeats ? "shown, expected" : "expected", plain(sample.expected)),
+          line("expected", plain(sample.expected)),
           line("found", answers, count)))
     }
     return HTML([
       caption(
-        "Test sequences: the symbols expected and those found; wrong ones are bold and underlined, – is a blank."
-      ),
+        "Test sequences: the symbols expected\(repeats ? ", which are those shown before," : "") and those found; wrong "
+          + "ones are bold and underlined, – is a blank."),
       .tag(
         "div", ["class": "symbols", "role": "region", "aria-label": "Sample sequences"],
         HTML(tables.map { .tag("div", ["class": "scroll", "tabindex": "0"], $0) })),

@@ -54,7 +54,7 @@ enum ReportStyle {
     summary::before { content: "›"; color: var(--faint); font-size: 20px; line-height: 1; width: 12px; transition: transform 0.12s; }
     details[open] > summary::before { transform: rotate(90deg); }
 
-    .numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 24px; }
+    .numbers { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 24px; }
     .numbers dt { color: var(--faint); font-size: 13px; }
     .numbers .value { font-size: 22px; line-height: 1.35; font-weight: 600; letter-spacing: -0.01em; }
     .numbers .note { margin-top: 2px; }
@@ -150,6 +150,7 @@ enum ReportStyle {
       .area { padding-left: 48px; }
       .wide .plot { height: 260px; }
       th, td { padding-left: 18px; }
+      .symbols th { padding-right: 12px; } .symbols td { min-width: 21px; } .symbols .count { padding-left: 12px; }
       .pictures { grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); }
     }
     @media print { .scroll { overflow: visible; } }
