@@ -79,23 +79,22 @@ extension ReportPage {
   /// The mean over the seeds of one family.
   private func familyRow(_ runs: [ReportedRun], _ families: RunFamilies, _ place: Int) -> HTML {
     let results = runs.compactMap(\.result)
-    let row = ComparisonRow(
-      settings: runs[0].settings, parameters: runs[0].parameters ?? 0, metric: "", results: results,
-      diverged: runs.count - results.count)
-    var value = row.mean.map { NumberText.number($0) } ?? "–"
-    if let spread = row.spread {
+    var value = Statistics.mean(results.map(\.value)).map { NumberText.number($0) } ?? "–"
+    if let spread = Statistics.spread(results.map(\.value)) {
       // With the decimals of the mean, where it has some.
       let decimals = value.contains("e") ? nil : value.split(separator: ".").dropFirst().first?.count
       value += " ± " + (decimals.map { NumberText.fixed(spread, $0) } ?? NumberText.number(spread, digits: 2))
     }
     let solved = runs.count { $0.solvedAtStep != nil }
-    let median = row.stepsToSolve.map { NumberText.count(Int($0)) + " " } ?? ""
+    // A run that did not solve the task counts as later than any other.
+    let steps = Statistics.median(runs.map { $0.solvedAtStep.map(Double.init) ?? .infinity }) ?? .infinity
+    let median = steps.isFinite ? NumberText.count(Int(steps)) + " " : ""
     let cells =
       families.varying.values[place].map { HTML.tag("td", ["class": "number"], HTML($0)) }
       + [
         NumberText.count(runs[0].settings.hidden), runs[0].parameters.map { NumberText.count($0) } ?? "–",
         value, median + "(\(solved) of \(runs.count))",
-        row.msPerStep.map { NumberText.fixed($0, 1) } ?? "–",
+        Statistics.mean(results.map(\.msPerStep)).map { NumberText.fixed($0, 1) } ?? "–",
       ].map { .tag("td", ["class": "number"], HTML($0)) }
     return .tag(
       "tr", ["class": "family"],
