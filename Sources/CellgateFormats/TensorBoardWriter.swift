@@ -26,7 +26,8 @@ public final class TensorBoardWriter {
   private var size = 0
 
   /// Starts a file for the steps behind `step`; throws `cannotCreate` or `cannotWrite`.
-  public init(folder: String, behind step: Int, time: Double = Date().timeIntervalSince1970) throws(FileError) {
+  public init(folder: String, behind step: Int, time: Double = Date().timeIntervalSince1970) throws(FileError)
+  {
     // TensorBoard reads a folder's files by name, so a new one must come last, whatever the clock says.
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     let last = names.compactMap(Self.seconds).max() ?? 0

@@ -88,7 +88,8 @@ struct TensorBoardWriterTests {
     #expect(version.map(\.number) == [1, 3])
     #expect(version.map(\.field) == [time(1_700_000_000.25), .bytes(Array("brain.Event:2".utf8))])
     // As TensorFlow's own files begin: 24 bytes, and their checksum.
-    #expect(try InputFile(writer.path).readAll().prefix(12) == [24, 0, 0, 0, 0, 0, 0, 0, 0xA3, 0x7F, 0x4B, 0x22])
+    #expect(
+      try InputFile(writer.path).readAll().prefix(12) == [24, 0, 0, 0, 0, 0, 0, 0, 0xA3, 0x7F, 0x4B, 0x22])
 
     let start = try fields(records[1])
     #expect(start.map(\.number) == [1, 2, 7])

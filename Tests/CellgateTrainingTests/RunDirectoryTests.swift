@@ -47,7 +47,8 @@ struct RunDirectoryTests {
     try train()
     #expect(
       scratch.names("run") == [
-        ".lock", "checkpoint-000000.safetensors", "checkpoint-000012.safetensors", "config.json", "metrics.csv",
+        ".lock", "checkpoint-000000.safetensors", "checkpoint-000012.safetensors", "config.json",
+        "metrics.csv",
         "model.safetensors", "result.json",
       ])
     let lines = String(decoding: try #require(scratch.read("run/metrics.csv")), as: UTF8.self).split(

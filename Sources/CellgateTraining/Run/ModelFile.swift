@@ -12,8 +12,8 @@ public enum ModelFile {
   /// Writes the values of the parameters, the settings that the model is built from, and the step and validation
   /// result.
   static func write(
-    to path: String, parameters: ParameterSet, values: Tensor, settings: TrainingSettings, best: Checkpoint.Best,
-    metric: String
+    to path: String, parameters: ParameterSet, values: Tensor, settings: TrainingSettings,
+    best: Checkpoint.Best, metric: String
   ) throws(RunError) {
     let metadata = [
       "format": format, "format_version": "\(version)", "task": settings.task, "cell": settings.cell,
