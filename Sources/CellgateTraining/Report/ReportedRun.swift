@@ -1,7 +1,6 @@
 import CellgateCells
 import CellgateFormats
 import CellgateNN
-import CellgateTensor
 
 /// A run as a report shows it: what its folder holds, complete or not.
 public struct ReportedRun {
@@ -158,14 +157,13 @@ public struct ReportedRun {
     }
     let file = RunDirectory.modelFile(folder)
     let bound = task.bound(cell: cell)
-    if parameters == nil {
-      parameters = bound.model.namedParameters().reduce(0) { $0 + $1.1.shape.reduce(1, *) }
-    }
+    let values = ParameterSet(bound.model)
+    if parameters == nil { parameters = values.count }
     guard RunDirectory.exists(file) else {
       notes.append("There are no samples: no best model is kept in the folder.")
       return
     }
-    _ = try ModelFile.read(file, into: bound.model)
+    values.assign(try ModelFile.read(file, of: values).values)
     samples = bound.samples(Self.sampleCount)
   }
 
