@@ -208,7 +208,7 @@ public final class Trainer {
     if let directory {
       try ModelFile.write(
         to: directory.modelFile, parameters: parameters, settings: settings, best: best,
-        metric: type(of: task).metric.name)
+        metric: type(of: task).metric.name, adding: task.modelMetadata)
     }
     state.best = best
     state.sinceBest = 0
