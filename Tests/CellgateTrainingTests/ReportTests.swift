@@ -91,7 +91,8 @@ struct ReportTests {
   }
 
   private func report(_ folders: String..., cells: [Cell] = Cell.all) throws -> Report {
-    try Report(of: folders, tasks: [MeanTask.self, AbsentTask.self], cells: cells, dataDirectory: "")
+    try Report(
+      of: folders, tasks: [MeanTask.self, AbsentTask.self], cells: cells, dataDirectory: { _ in "" })
   }
 
   private func write(_ text: String, _ file: String) throws { try scratch.write(Array(text.utf8), as: file) }

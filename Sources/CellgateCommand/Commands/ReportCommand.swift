@@ -37,7 +37,7 @@ struct ReportCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let report = try Report(of: folders, tasks: Tasks.all, dataDirectory: DataDirectory(option: data).path)
+    let report = try Report(of: folders, data: DataDirectory(option: data))
     let file = out ?? (folders.count == 1 ? folders[0] + "/report.html" : "report.html")
     let size = try report.write(to: file)
     for warning in report.warnings { Console.printError("cellgate: " + warning) }

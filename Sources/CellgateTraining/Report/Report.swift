@@ -5,14 +5,14 @@ import Foundation
 /// A report of runs as one HTML page that needs nothing else: no network, no other file, and no script to be read.
 ///
 /// ```swift
-/// let report = try Report(of: ["runs/adding-lstm"], tasks: Tasks.all, dataDirectory: "")
+/// let report = try Report(of: ["runs/adding-lstm"])
 /// try report.write(to: "report.html")
 /// ```
 ///
 /// Equal folders give equal pages. Curves are thinned out to 1,000 points each, fewer where there are more than twenty
 /// runs; their extremes stay.
 public struct Report {
-  /// Runs that can be compared: of one task with the same options.
+  /// Runs that can be compared: of one task with the same options and data.
   public struct Group {
     /// The runs, in the order in which they were found.
     public internal(set) var runs: [ReportedRun]
@@ -32,10 +32,11 @@ public struct Report {
   public var runs: [ReportedRun] { groups.flatMap(\.runs) }
 
   /// Reads the runs in these folders; a folder that holds run folders, at any depth, counts as all of them. `cells`
-  /// are the cells known, `dataDirectory` is where samples come from. Throws what is wrong with a file that is there,
+  /// are the cells known, `dataDirectory` is what a task gets to take its samples from. Throws what is wrong with a file that is there,
   /// `notARun` for a folder without runs.
   public init(
-    of folders: [String], tasks: [any SequenceTask.Type], cells: [Cell] = Cell.all, dataDirectory: String
+    of folders: [String], tasks: [any SequenceTask.Type], cells: [Cell] = Cell.all,
+    dataDirectory: (any SequenceTask.Type) -> String
   ) throws(RunError) {
     var loaded: [Data: Result<any SequenceTask, TaskDataError>] = [:]
     for var run in try Self.read(folders, tasks, cells) {
@@ -43,7 +44,7 @@ public struct Report {
       var common = run.settings
       (common.cell, common.seed) = ("", 0)
       let key = common.encoded()
-      let task = loaded[key] ?? Self.task(run.taskType, run.settings, dataDirectory)
+      let task = loaded[key] ?? Self.task(run.taskType, run.settings, dataDirectory(run.taskType))
       loaded[key] = task
       switch task {
       case .success(let task): try run.addModel(of: task)
@@ -83,6 +84,7 @@ public struct Report {
   private mutating func add(_ run: ReportedRun) {
     let place = groups.firstIndex {
       $0.task.name == run.settings.task && $0.options == run.settings.taskOptions
+        && $0.runs[0].settings.text == run.settings.text
     }
     if let place { groups[place].runs.append(run) } else { groups.append(Group(runs: [run])) }
   }

@@ -23,6 +23,10 @@ struct ReportFigures {
     var charts: [SVGChart] = []
     let metrics = [task.metric] + task.extraMetrics
     for (index, metric) in metrics.enumerated() {
+      // An extra metric that never changes has its value among the results.
+      if index > 0, records.count > 1, Set(records.map { $0.validation.extras[index - 1] }).count == 1 {
+        continue
+      }
       var one = chart(
         "Validation " + Self.words(metric.name), Self.better(metric), nil,
         { index == 0 ? $0.validation.value : $0.validation.extras[index - 1] })

@@ -58,7 +58,7 @@ struct SettingsList {
   }
 
   /// What a page says in other places.
-  private static let elsewhere = ["format_version", "task", "cell"]
+  private static let elsewhere = ["format_version", "task", "cell", "text.sha256"]
 
   private static let first = [
     "hidden", "layers", "bidirectional", "dropout", "batch", "steps", "epochs", "optimizer",
