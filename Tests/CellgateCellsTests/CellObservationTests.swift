@@ -90,7 +90,7 @@ struct CellObservationTests {
   func ownNames() throws {
     let observation = try #require(Problem(Self.own, T: 3, B: 2, I: 2, H: 3).observed().0)
     #expect(Set(observation[.meanAbsState].keys) == ["out", "slow", "fast"])
-    #expect(Set(observation[.saturatedGate].keys) == ["write", "erase", "gate1", "show"])
+    #expect(Set(observation[.saturatedGate].keys) == ["write", "erase", "gate3", "show"])
     #expect(
       Set(observation[.meanAbsMemory].keys)
         == ["from_slow.write", "from_fast", "erase", "from_slow.new", "show"])

@@ -9,6 +9,9 @@ import Foundation
 ///     model.safetensors        the best model, with what is needed to build it in its metadata
 ///     checkpoint.safetensors   what is needed to continue
 ///     result.json              what came out, once the run is complete
+///     diagnostics.csv          with diagnostics: memory and saturation of the layers at some updates
+///     gradients.csv            with diagnostics: the gradients of their states by time
+///     diagnostics-….svg        with diagnostics: figures of both
 ///
 /// Each file is replaced whole or not at all.
 public final class RunDirectory {
@@ -75,6 +78,13 @@ public final class RunDirectory {
     }
   }
 
+  /// The path of `diagnostics.csv`.
+  var diagnosticsFile: String { Self.diagnosticsFile(path) }
+  /// The path of `gradients.csv`.
+  var gradientsFile: String { Self.gradientsFile(path) }
+
+  static func diagnosticsFile(_ path: String) -> String { path + "/diagnostics.csv" }
+  static func gradientsFile(_ path: String) -> String { path + "/gradients.csv" }
   static func configFile(_ path: String) -> String { path + "/config.json" }
   static func modelFile(_ path: String) -> String { path + "/model.safetensors" }
   static func exists(_ file: String) -> Bool { FileManager.default.fileExists(atPath: file) }

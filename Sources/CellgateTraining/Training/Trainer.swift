@@ -41,16 +41,23 @@ public final class Trainer {
   private var schedule: any Schedule
   private var state = Checkpoint()
   private var log: MetricsLog
+  private let diagnostics: DiagnosticsLog?
   private var bestValues: Tensor?
   private var savedStep: Int?
   private var lastSave = ContinuousClock.now
   private var lastNorm = 0.0
 
   /// A run of `task`, new or, when `directory` holds a checkpoint, continued. `cell` is looked up by the settings
-  /// unless given. Throws `settings` or `run`.
+  /// unless given. With `diagnosticsEvery` N the recurrent layers are observed at every N-th update, from the first
+  /// on, and what is seen is written to the directory, which is then needed; a continued run goes on with its own
+  /// N unless one is given. That changes no result. Throws `settings` or `run`.
   public init(
-    task: any SequenceTask, settings: TrainingSettings, cell: Cell? = nil, directory: RunDirectory? = nil
+    task: any SequenceTask, settings: TrainingSettings, cell: Cell? = nil, directory: RunDirectory? = nil,
+    diagnosticsEvery: Int? = nil
   ) throws(TrainingError) {
+    precondition(
+      diagnosticsEvery.map { $0 > 0 && directory != nil } ?? true,
+      "Trainer: diagnostics need a folder and a positive number of updates")
     let taskType = type(of: task)
     let cells = cell.map { [$0] } ?? Cell.all
     do throws(SettingsErrors) {
@@ -80,9 +87,11 @@ public final class Trainer {
           from: directory.checkpointFile, parameters: parameters, optimizer: optimizer, schedule: &schedule)
         log = try MetricsLog(continuing: directory.metricsFile, metrics: metrics, rows: state.rows)
         savedStep = state.step
+        diagnostics = try DiagnosticsLog(directory, every: diagnosticsEvery, at: state.diagnostics)
         if state.best != nil { try readBest(directory.modelFile, cell: cell) }
       } else {
         log = try MetricsLog(creating: directory?.metricsFile, metrics: metrics)
+        diagnostics = try DiagnosticsLog(directory, every: diagnosticsEvery, at: nil)
         try save()
       }
     } catch { throw .run(error) }
@@ -114,6 +123,7 @@ public final class Trainer {
       if shouldStop() {
         state.totalSeconds = began.total + began.clock.secondsSince
         try saveNow(onEvent)
+        try drawDiagnostics()
         return .interrupted(step: state.step)
       }
       let (loss, rate) = try update()
@@ -123,6 +133,7 @@ public final class Trainer {
       if isSaveDue { try saveNow(onEvent) }
     }
     try saveNow(onEvent)
+    try drawDiagnostics()
     return .completed(try finish(seconds: began.total + began.clock.secondsSince))
   }
 
@@ -138,7 +149,8 @@ public final class Trainer {
   private func update() throws(TrainingError) -> (loss: Double, rate: Double) {
     let start = ContinuousClock.now
     parameters.zeroGradients()
-    let loss = bound.loss(state.step, context(), nil)
+    let observations = diagnostics?.observations(at: state.step)
+    let loss = bound.loss(state.step, context(observations), nil)
     let value = Double(loss.item)
     guard value.isFinite else { throw diverged("loss", loss.item) }
     loss.backward()
@@ -147,6 +159,7 @@ public final class Trainer {
     guard lastNorm.isFinite else { throw diverged("gradient norm", Float(lastNorm)) }
     optimizer.learningRate = Float(Double(firstRate) * schedule.factor(at: state.step))
     optimizer.step(parameters)
+    if let observations { try write(observations) }
     state.step += 1
     state.lossSum += value
     state.lossCount += 1
@@ -158,8 +171,10 @@ public final class Trainer {
 
   private static let smoothing = 0.98
 
-  private func context() -> ForwardContext {
-    .training(seed: settings.seed, step: UInt64(state.step))
+  private func context(_ observations: LayerObservations? = nil) -> ForwardContext {
+    .training(
+      seed: settings.seed, step: UInt64(state.step),
+      observer: observations.map { observations in { observations.add($0, $1) } })
   }
 
   private func progress(
@@ -234,6 +249,20 @@ public final class Trainer {
     return result
   }
 
+  // MARK: Diagnostics
+
+  private func write(_ observations: LayerObservations) throws(TrainingError) {
+    do throws(RunError) { try diagnostics?.append(observations) } catch { throw .run(error) }
+  }
+
+  /// Draws what was observed so far into the run's folder.
+  private func drawDiagnostics() throws(TrainingError) {
+    guard let directory, diagnostics != nil else { return }
+    do throws(RunError) {
+      try DiagnosticsCharts.write([RunDiagnostics(of: directory.path)], to: directory.path)
+    } catch { throw .run(error) }
+  }
+
   // MARK: Saving
 
   private func saveNow(_ onEvent: (TrainingEvent) -> Void) throws(TrainingError) {
@@ -247,6 +276,7 @@ public final class Trainer {
 
   private func save() throws(RunError) {
     guard let directory else { return }
+    state.diagnostics = try diagnostics?.synced()
     try state.write(
       to: directory.checkpointFile, parameters: parameters, optimizer: optimizer, schedule: schedule)
     savedStep = state.step
