@@ -45,7 +45,7 @@ struct CompareCommand: ParsableCommand {
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
-    let settings = try settings()
+    let (settings, diagnosticsEvery) = try settings()
     let type = try Tasks.named(settings.training.task)
     Interruption.install()
     let data = options.dataDirectory
@@ -54,12 +54,15 @@ struct CompareCommand: ParsableCommand {
     let folder = try options.out ?? RunFolders.new("compare-\(type.name)")
     let comparison = try Comparison(
       settings, task: type, dataDirectory: data.path, directory: folder, resuming: options.resume)
+    comparison.diagnosticsEvery = diagnosticsEvery
     try ComparisonSession(comparison: comparison, task: type, folder: folder, json: options.json).run()
   }
 
-  private func settings() throws -> ComparisonSettings {
+  /// What is compared, and how often the runs are observed.
+  private func settings() throws -> (ComparisonSettings, Int?) {
     var problems = OptionProblems()
     options.checkThreads(&problems)
+    let diagnosticsEvery = options.diagnosticsInterval(&problems)
     let type = problems.task(task)
     let seeds = problems.whole("--seeds", seeds, in: 1...100_000)
     let equality = ComparisonSettings.Equality(rawValue: equal)
@@ -79,6 +82,6 @@ struct CompareCommand: ParsableCommand {
       training, cells: names, seeds: seeds, equal: equality ?? Defaults.equal)
     problems.add(settings.problems(tasks: Tasks.all))
     try problems.check()
-    return settings
+    return (settings, diagnosticsEvery)
   }
 }

@@ -31,7 +31,7 @@ struct TrainCommand: ParsableCommand {
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
-    let settings = try settings()
+    let (settings, diagnosticsEvery) = try settings()
     Interruption.install()
     let data = options.dataDirectory
     let task = try Tasks.make(settings, data: data)
@@ -42,13 +42,15 @@ struct TrainCommand: ParsableCommand {
       let folder = try options.out ?? RunFolders.new("\(settings.task)-\(settings.cell)")
       directory = try RunDirectory(creating: folder, settings: settings)
     }
-    let trainer = try Trainer(task: task, settings: settings, directory: directory)
+    let trainer = try Trainer(task: task, settings: settings, directory: directory, diagnosticsEvery: diagnosticsEvery)
     try TrainingSession(trainer: trainer, task: task, directory: directory, json: options.json).run()
   }
 
-  private func settings() throws -> TrainingSettings {
+  /// The run's settings, and how often it is observed.
+  private func settings() throws -> (TrainingSettings, Int?) {
     var problems = OptionProblems()
     options.checkThreads(&problems)
+    let diagnosticsEvery = options.diagnosticsInterval(&problems)
     let type = problems.task(task)
     if options.resume, options.out == nil {
       problems.add("--resume: expected --out DIR as well, the folder of the run to continue")
@@ -62,7 +64,7 @@ struct TrainCommand: ParsableCommand {
     settings = options.applied(to: settings, task: type, &problems)
     problems.add(settings.problems(tasks: Tasks.all))
     try problems.check()
-    return settings
+    return (settings, diagnosticsEvery)
   }
 }
 
@@ -123,6 +125,9 @@ private struct TrainingSession {
       "  The best model is that of step \(Text.count(result.bestStep)); "
         + "\(Text.fixed(result.msPerStep, 1)) ms per step, \(Text.duration(result.seconds)) in all")
     Console.print("\n  In \(directory.path): config.json, metrics.csv, model.safetensors, result.json")
+    if RunDiagnostics.exist(in: directory.path) {
+      Console.print("  What was observed: diagnostics.csv, gradients.csv, diagnostics-….svg")
+    }
     Console.print("  Score it again: \(TypedCommand.line(["evaluate", directory.path]))\n")
   }
 }

@@ -41,6 +41,12 @@ public struct RunDiagnostics: Sendable {
   /// The validation metric's name, and its values by updates made.
   let metric: String, curve: [(step: Int, value: Double)]
 
+  /// The values of the last observation.
+  public var last: [Value] {
+    guard let step = values.last?.step else { return [] }
+    return values.filter { $0.step == step }
+  }
+
   /// Whether there are diagnostics in a folder.
   public static func exist(in folder: String) -> Bool {
     RunDirectory.exists(RunDirectory.diagnosticsFile(folder))
