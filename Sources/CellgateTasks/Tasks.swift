@@ -9,6 +9,7 @@ public enum Tasks {
       AddingTask.self,
       CopyingTask.self,
       SequentialMNISTTask.self,
+      PermutedMNISTTask.self,
     ]
   }
 

@@ -42,9 +42,14 @@ public protocol SequenceTask {
   /// A model with its first values, which depend on the seed alone.
   func makeModel(cell: Cell) -> Model
 
-  /// The loss of the training batch of update `step`, of shape []. The batch depends on the seed and the step
-  /// alone. A `probe` is shown the input, each layer's output and the logits on the way.
-  func loss(_ model: Model, step: Int, context: ForwardContext, probe: TensorProbe?) -> Tensor
+  /// The loss of the training batch of update `step`, of shape []: a function of the parameters, the step and
+  /// `carried` alone. A `probe` is shown the input, each layer's output and the logits on the way.
+  ///
+  /// `carried` are the states that the last update left for this one, [] before the first, and this one leaves its
+  /// own, detached, for the next; tasks whose batches don't follow on one another leave it alone.
+  func loss(
+    _ model: Model, step: Int, carried: inout [Tensor], context: ForwardContext, probe: TensorProbe?
+  ) -> Tensor
 
   /// What the model reaches on fixed data, the same for every seed and cell.
   func evaluate(_ model: Model, on split: Split) -> Evaluation

@@ -150,7 +150,8 @@ public final class Trainer {
     let start = ContinuousClock.now
     parameters.zeroGradients()
     let observations = diagnostics?.observations(at: state.step)
-    let loss = bound.loss(state.step, context(observations), nil)
+    var carried = state.carried
+    let loss = bound.loss(state.step, &carried, context(observations), nil)
     let value = Double(loss.item)
     guard value.isFinite else { throw diverged("loss", loss.item) }
     loss.backward()
@@ -161,6 +162,7 @@ public final class Trainer {
     optimizer.step(parameters)
     if let observations { try write(observations) }
     state.step += 1
+    state.carried = carried
     state.lossSum += value
     state.lossCount += 1
     state.smoothed = Self.smoothing * state.smoothed + (1 - Self.smoothing) * value
@@ -288,7 +290,7 @@ public final class Trainer {
   /// The error of an update whose loss or gradient is not finite; `value` is what was seen.
   private func diverged(_ seen: String, _ value: Float) -> TrainingError {
     let search = DivergenceSearch(task: bound, parameters: parameters)
-    let place = search.first(step: state.step, context: context())
+    let place = search.first(step: state.step, carried: state.carried, context: context())
     return .diverged(
       divergence(step: state.step + 1, place ?? (seen, seen, value.isNaN ? "NaN" : "infinity")))
   }
