@@ -36,7 +36,7 @@ struct DiagnoseCommand: ParsableCommand {
     if out == nil, folders.count > 1 {
       throw CommandFailure(.usage, "--out: expected a folder for the figures of several runs, found none")
     }
-    let runs = try folders.flatMap(runFolders).map { try RunDiagnostics(of: $0) }
+    let runs = try folders.flatMap(runs)
     do {
       try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)
     } catch {
@@ -61,11 +61,8 @@ struct DiagnoseCommand: ParsableCommand {
     Console.print("\n  In \(target): \(files.joined(separator: ", "))\n")
   }
 
-  /// The folder itself, or the observed runs inside it.
-  private func runFolders(_ folder: String) throws -> [String] {
-    if RunDiagnostics.exist(in: folder) { return [folder] }
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    let runs = names.sorted().map { folder + "/" + $0 }.filter { RunDiagnostics.exist(in: $0) }
+  private func runs(in folder: String) throws -> [RunDiagnostics] {
+    let runs = try RunDiagnostics.all(in: folder)
     guard runs.isEmpty else { return runs }
     throw CommandFailure(
       .noInput,
