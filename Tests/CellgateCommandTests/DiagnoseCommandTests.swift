@@ -35,7 +35,9 @@ struct DiagnoseCommandTests {
     let workplace = try Workplace()
     let compare =
       "compare adding --cells lstm-wm,gru --length 6 --hidden 4 --batch 4 --threads 1 --steps 20 --diagnostics-every 8"
-    #expect(try workplace.run(line: compare + " --out both").status == 0)
+    let both = try workplace.run(line: compare + " --out both")
+    #expect(both.status == 0, "\(both.error)")
+    #expect(both.output.contains("diagnostics-….svg"))
     #expect(workplace.has("both/diagnostics-metric.svg"))
     let run = try workplace.run(line: "diagnose both --out figures")
     #expect(run.status == 0, "\(run.error)")

@@ -66,7 +66,8 @@ struct DiagnoseCommand: ParsableCommand {
     guard runs.isEmpty else { return runs }
     throw CommandFailure(
       .noInput,
-      "\(folder): expected diagnostics.csv, found none; train with --diagnostics to record what happens inside")
+      "\(folder): expected diagnostics.csv, found none; train with --diagnostics to record what happens inside"
+    )
   }
 
   /// A row for each state, gate and memory product at the last observation.

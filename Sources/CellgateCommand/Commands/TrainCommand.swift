@@ -42,7 +42,8 @@ struct TrainCommand: ParsableCommand {
       let folder = try options.out ?? RunFolders.new("\(settings.task)-\(settings.cell)")
       directory = try RunDirectory(creating: folder, settings: settings)
     }
-    let trainer = try Trainer(task: task, settings: settings, directory: directory, diagnosticsEvery: diagnosticsEvery)
+    let trainer = try Trainer(
+      task: task, settings: settings, directory: directory, diagnosticsEvery: diagnosticsEvery)
     try TrainingSession(trainer: trainer, task: task, directory: directory, json: options.json).run()
   }
 

@@ -101,7 +101,8 @@ struct TrainingOptions: ParsableArguments {
   @Flag(help: "Print JSON, one record a line, and nothing else.")
   var json = false
 
-  @Flag(help: "Observe gates, memory and gradients at every 100th update; figures at the end. Changes no result.")
+  @Flag(
+    help: "Observe gates, memory and gradients at every 100th update, and draw them. Changes no result.")
   var diagnostics = false
 
   @Option(
