@@ -53,7 +53,12 @@ final class Workplace {
 
   /// Starts the executable; its output goes to files in the folder.
   func start(_ arguments: [String], environment: [String: String] = [:]) throws -> StartedCommand {
-    try StartedCommand(arguments, in: path, environment: environment)
+    try StartedCommand(Self.executable, arguments, in: path, environment: environment)
+  }
+
+  /// Runs a line of bash to its end.
+  func run(shell line: String) throws -> CommandRun {
+    try StartedCommand("/bin/bash", ["-c", line], in: path, environment: [:]).wait()
   }
 
   /// Runs the executable to its end.
@@ -89,11 +94,11 @@ final class StartedCommand {
   private let ended = DispatchSemaphore(value: 0)
   private let files: (output: String, error: String)
 
-  init(_ arguments: [String], in folder: String, environment: [String: String]) throws {
+  init(_ executable: String, _ arguments: [String], in folder: String, environment: [String: String]) throws {
     let name = NSTemporaryDirectory() + "cellgate-output-" + UUID().uuidString
     files = (name + ".out", name + ".err")
     for file in [files.output, files.error] { try Data().write(to: URL(fileURLWithPath: file)) }
-    process.executableURL = URL(fileURLWithPath: Workplace.executable)
+    process.executableURL = URL(fileURLWithPath: executable)
     process.arguments = arguments
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     process.environment = ["HOME": folder, "COLUMNS": "100"].merging(environment) { $1 }
@@ -113,7 +118,10 @@ final class StartedCommand {
   var output: String { (try? String(contentsOfFile: files.output, encoding: .utf8)) ?? "" }
 
   /// Presses Ctrl-C.
-  func interrupt() { kill(process.processIdentifier, SIGINT) }
+  func interrupt() { _ = Foundation.kill(process.processIdentifier, SIGINT) }
+
+  /// Ends the process at once, wherever it is.
+  func kill() { _ = Foundation.kill(process.processIdentifier, SIGKILL) }
 
   /// Waits until the condition holds or the process has ended; false in the second case.
   func wait(until condition: () -> Bool) -> Bool {
@@ -127,7 +135,7 @@ final class StartedCommand {
   /// Waits for the end; a process that hangs is killed.
   func wait() throws -> CommandRun {
     if ended.wait(timeout: .now() + 120) == .timedOut {
-      kill(process.processIdentifier, SIGKILL)
+      kill()
       ended.wait()
     }
     let status = process.terminationStatus

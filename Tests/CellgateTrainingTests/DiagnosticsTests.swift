@@ -145,11 +145,23 @@ struct DiagnosticsTests {
     }
     try stop(trainer(path, settings(), every: nil), at: 3)
     #expect(!RunDiagnostics.exist(in: path))
-    try stop(resumed(path, every: 2), at: 7)
+    // Killed before its next checkpoint.
+    _ = try resumed(path, every: 2)
+    try stop(resumed(path), at: 7)
     try stop(resumed(path), at: 9)
     _ = try resumed(path, every: 5).run()
     let steps = Set(try RunDiagnostics(of: path).values.map(\.step)).sorted()
     #expect(steps == [4, 6, 8, 10])
+  }
+
+  @Test("A complete run that is resumed keeps its files, whatever is asked for", arguments: [nil, 3])
+  func complete(_ every: Int?) throws {
+    let scratch = try Scratch()
+    let path = scratch.file("run")
+    _ = try trainer(path, settings(), every: 2).run()
+    let before = scratch.names("run").map { scratch.read("run/\($0)") }
+    _ = try resumed(path, every: every).run()
+    #expect(scratch.names("run").map { scratch.read("run/\($0)") } == before)
   }
 
   @Test("A file that was shortened is named when the run is resumed")

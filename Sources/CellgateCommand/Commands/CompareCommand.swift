@@ -45,7 +45,7 @@ struct CompareCommand: ParsableCommand {
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
-    let (settings, diagnosticsEvery) = try settings()
+    let (settings, checkpointSteps, diagnosticsEvery) = try settings()
     let type = try Tasks.named(settings.training.task)
     Interruption.install()
     let data = options.dataDirectory
@@ -54,14 +54,17 @@ struct CompareCommand: ParsableCommand {
     let folder = try options.out ?? RunFolders.new("compare-\(type.name)")
     let comparison = try Comparison(
       settings, task: type, dataDirectory: data.path, directory: folder, resuming: options.resume)
+    comparison.checkpointSteps = checkpointSteps
+    comparison.writesTensorBoard = options.tensorBoard
     comparison.diagnosticsEvery = diagnosticsEvery
     try ComparisonSession(comparison: comparison, task: type, folder: folder, json: options.json).run()
   }
 
-  /// What is compared, and how often the runs are observed.
-  private func settings() throws -> (ComparisonSettings, Int?) {
+  /// What is compared, how often the runs are saved and how often observed.
+  private func settings() throws -> (ComparisonSettings, checkpointSteps: Int?, diagnosticsEvery: Int?) {
     var problems = OptionProblems()
     options.checkThreads(&problems)
+    let checkpointSteps = options.checkpointSteps(&problems)
     let diagnosticsEvery = options.diagnosticsInterval(&problems)
     let type = problems.task(task)
     let seeds = problems.whole("--seeds", seeds, in: 1...100_000)
@@ -82,6 +85,6 @@ struct CompareCommand: ParsableCommand {
       training, cells: names, seeds: seeds, equal: equality ?? Defaults.equal)
     problems.add(settings.problems(tasks: Tasks.all))
     try problems.check()
-    return (settings, diagnosticsEvery)
+    return (settings, checkpointSteps, diagnosticsEvery)
   }
 }

@@ -49,6 +49,10 @@ public final class Comparison {
   public let runs: [TrainingSettings]
   /// The longest time in seconds between two checkpoints of a run.
   public var checkpointSeconds = 60.0
+  /// The most updates between two checkpoints of a run; nil for no limit.
+  public var checkpointSteps: Int?
+  /// Whether scalars for TensorBoard are written into the runs' folders.
+  public var writesTensorBoard = false
   /// Updates between two observations of a run's layers, as for ``Trainer``; nil for none, but in a run that goes
   /// on. Needs a folder.
   public var diagnosticsEvery: Int?
@@ -146,6 +150,8 @@ public final class Comparison {
       task: task, settings: settings, cell: cells.first { $0.name == settings.cell },
       directory: try directory(settings), diagnosticsEvery: diagnosticsEvery)
     trainer.checkpointSeconds = checkpointSeconds
+    trainer.checkpointSteps = checkpointSteps
+    trainer.writesTensorBoard = writesTensorBoard
     parameters[settings.cell] = trainer.parameterCount
     do throws(TrainingError) {
       switch try trainer.run(onEvent: { onEvent(.training($0)) }, shouldStop: shouldStop) {

@@ -29,7 +29,8 @@ final class DiagnosticsLog {
   /// Of longer sequences each n-th time is written alone, counted so that the last one is among them.
   static let mostTimes = 128
 
-  private let every: Int
+  /// Updates between two observations.
+  let every: Int
   private let values: CSVWriter
   private let gradients: CSVWriter
 
