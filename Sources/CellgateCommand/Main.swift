@@ -19,8 +19,8 @@ struct CellgateCommand: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      CompareCommand.self, TrainCommand.self, EvaluateCommand.self, CellsCommand.self, BenchCommand.self,
-      DiagnoseCommand.self, DataCommand.self,
+      CompareCommand.self, TrainCommand.self, EvaluateCommand.self, GenerateCommand.self, CellsCommand.self,
+      DiagnoseCommand.self, BenchCommand.self, DataCommand.self,
     ])
 }
 

@@ -19,6 +19,7 @@ struct TrainCommand: ParsableCommand {
         cellgate train copying --cell gru --length 200 --steps 5000
         cellgate train smnist --cell lstm-wm --epochs 5 --out runs/digits
         cellgate train adding --schedule plateau --schedule-factor 0.5 --patience 20
+        cellgate train text --data my.txt --cell lstm-wm --parameters 500000
         cellgate train adding --out runs/adding-lstm --resume
 
       \(TaskArguments.help)
@@ -58,6 +59,7 @@ struct TrainCommand: ParsableCommand {
     let checkpointSteps = options.checkpointSteps(&problems)
     let diagnosticsEvery = options.diagnosticsInterval(&problems)
     let type = problems.task(task)
+    let budget = options.budget(&problems)
     if options.resume, options.out == nil {
       problems.add("--resume: expected --out DIR as well, the folder of the run to continue")
     }
@@ -70,6 +72,14 @@ struct TrainCommand: ParsableCommand {
     settings = options.applied(to: settings, task: type, &problems)
     problems.add(settings.problems(tasks: Tasks.all))
     try problems.check()
+    if !options.resume { settings = try Tasks.prepared(settings, data: options.dataDirectory) }
+    if let budget, let cell = Cell.named(settings.cell) {
+      do throws(SettingsError) {
+        settings = try settings.fitted(parameters: budget, task: type, cell: cell)
+      } catch { problems.add([error]) }
+      problems.add(settings.problems(tasks: Tasks.all))
+      try problems.check()
+    }
     return (settings, checkpointSteps, diagnosticsEvery)
   }
 }
@@ -135,6 +145,10 @@ private struct TrainingSession {
     if RunDiagnostics.exist(in: directory.path) {
       Console.print("  What was observed: diagnostics.csv, gradients.csv, diagnostics-….svg")
     }
-    Console.print("  Score it again: \(TypedCommand.line(["evaluate", directory.path]))\n")
+    Console.print("  Score it again: \(TypedCommand.line(["evaluate", directory.path]))")
+    if task is LanguageModelTask {
+      Console.print("  Write with it: \(TypedCommand.line(["generate", directory.path]))")
+    }
+    Console.print()
   }
 }

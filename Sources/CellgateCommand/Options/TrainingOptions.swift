@@ -87,7 +87,9 @@ struct TrainingOptions: ParsableArguments {
     help: ArgumentHelp("Threads; all cores if you leave it out. Changes no result.", valueName: "n"))
   var threads: WholeNumber?
 
-  @Option(help: ArgumentHelp("The data folder: see 'cellgate data --help'.", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp(
+      "The data folder, see 'cellgate data --help'; of the task text your text file.", valueName: "path"))
   var data: String?
 
   @Option(
@@ -136,6 +138,13 @@ struct TrainingOptions: ParsableArguments {
     help: "Write scalars for TensorBoard into the folder (tensorboard --logdir DIR). Changes no result.")
   var tensorBoard = false
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "As many hidden units as fit into so many parameters of the whole model, instead of --hidden.",
+      valueName: "n"))
+  var parameters: WholeNumber?
+
   @Flag(
     help: "Observe gates, memory and gradients at every 100th update, and draw them. Changes no result.")
   var diagnostics = false
@@ -171,6 +180,9 @@ struct TrainingOptions: ParsableArguments {
       }
     }
     whole("--hidden", hidden) { settings.hidden = $0 }
+    if hidden != nil, parameters != nil {
+      problems.add("--hidden and --parameters: expected only one of them")
+    }
     whole("--layers", layers) { settings.layers = $0 }
     if bidirectional { settings.bidirectional = true }
     real("--dropout", dropout) { settings.dropout = Float($0) }
@@ -243,6 +255,11 @@ struct TrainingOptions: ParsableArguments {
   /// The most updates between two checkpoints, nil for no limit, after noting a wrong one.
   func checkpointSteps(_ problems: inout OptionProblems) -> Int? {
     problems.whole("--save-every", saveEvery, in: 1...Int.max)
+  }
+
+  /// The number of `--parameters`, nil if none was given; a wrong one is noted.
+  func budget(_ problems: inout OptionProblems) -> Int? {
+    problems.whole("--parameters", parameters, in: 1...Int.max)
   }
 
   /// Sets the number of threads, after noting a wrong one.

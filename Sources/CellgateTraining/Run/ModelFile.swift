@@ -9,11 +9,11 @@ public enum ModelFile {
   /// 1 had no checksum.
   static let version = 2
 
-  /// Writes the values of the parameters, the settings that the model is built from, and the step and validation
-  /// result.
+  /// Writes the values of the parameters, the settings that the model is built from, the step and validation result,
+  /// and what the task adds.
   static func write(
     to path: String, parameters: ParameterSet, values: Tensor, settings: TrainingSettings,
-    best: Checkpoint.Best, metric: String
+    best: Checkpoint.Best, metric: String, adding own: [String: String]
   ) throws(RunError) {
     let metadata = [
       "format": format, "format_version": "\(version)", "task": settings.task, "cell": settings.cell,
@@ -21,7 +21,7 @@ public enum ModelFile {
       "bidirectional": "\(settings.bidirectional)", "step": "\(best.step)", "metric": metric,
       "validation_value": "\(best.value)", "settings": String(decoding: settings.encoded(), as: UTF8.self),
     ]
-    var writer = Safetensors.Writer(metadata: metadata, checksum: true)
+    var writer = Safetensors.Writer(metadata: metadata.merging(own) { known, _ in known }, checksum: true)
     for (entry, value) in parameters.windows(of: values) {
       writer.add(entry.name, shape: entry.shape, floats: value.scalars)
     }
@@ -38,11 +38,23 @@ public enum ModelFile {
     return (best, try reader.values(of: parameters))
   }
 
+  /// Reads the parameters of `model` from a file; throws `tensors`, `notFinite` or `badState`, and nothing changes
+  /// then.
+  public static func load(_ path: String, into model: any Module) throws(RunError) {
+    let parameters = ParameterSet(model)
+    parameters.assign(try read(path, of: parameters).values)
+  }
+
+  /// All that a model's file tells besides the parameters; throws `tensors`.
+  public static func metadata(of path: String) throws(RunError) -> [String: String] {
+    do throws(SafetensorsError) { return try Safetensors(path: path).metadata } catch {
+      throw .tensors(error)
+    }
+  }
+
   /// The settings that the model in a file is built from; throws `tensors`, `badState` or `badConfig`.
   public static func settings(of path: String) throws(RunError) -> TrainingSettings {
-    let file: Safetensors
-    do throws(SafetensorsError) { file = try Safetensors(path: path) } catch { throw .tensors(error) }
-    guard let text = file.metadata["settings"] else {
+    guard let text = try metadata(of: path)["settings"] else {
       throw .badState(file: path, name: "settings", expected: "a run's settings", found: "nothing")
     }
     return try TrainingSettings(decoding: Data(text.utf8), file: path)

@@ -21,6 +21,7 @@ final class RunStore {
   private let directory: RunDirectory?
   private let settings: TrainingSettings
   private let metric: String
+  private let modelMetadata: [String: String]
   /// The checkpoint that the run continues from, or the last one that it wrote.
   private var newest: String?
   /// What `model.safetensors` holds; it may be ahead of a run that was resumed, which then comes to it again.
@@ -29,12 +30,14 @@ final class RunStore {
   /// Brings `state`, parameters, optimiser and schedule to where the run in the folder can be continued: its newest
   /// whole checkpoint, or the end of a complete run. Nothing in the folder changes when it throws.
   init(
-    _ directory: RunDirectory?, settings: TrainingSettings, metrics: [String], state: inout Checkpoint,
-    parameters: ParameterSet, optimizer: any Optimizer, schedule: inout any Schedule
+    _ directory: RunDirectory?, settings: TrainingSettings, metrics: [String],
+    modelMetadata: [String: String],
+    state: inout Checkpoint, parameters: ParameterSet, optimizer: any Optimizer, schedule: inout any Schedule
   ) throws(RunError) {
     self.directory = directory
     self.settings = settings
     metric = metrics[0]
+    self.modelMetadata = modelMetadata
     guard let directory else {
       log = try MetricsLog(creating: nil, metrics: metrics)
       return
@@ -110,7 +113,7 @@ final class RunStore {
     try writing { () throws(RunError) in
       try ModelFile.write(
         to: directory.modelFile, parameters: parameters, values: values, settings: settings, best: best,
-        metric: metric)
+        metric: metric, adding: modelMetadata)
     }
     onDisk = best
   }

@@ -82,8 +82,8 @@ public final class Trainer {
     schedule = settings.schedule.make(steps: steps)
     do throws(RunError) {
       store = try RunStore(
-        directory, settings: settings, metrics: taskType.metricNames, state: &state, parameters: parameters,
-        optimizer: optimizer, schedule: &schedule)
+        directory, settings: settings, metrics: taskType.metricNames, modelMetadata: task.modelMetadata,
+        state: &state, parameters: parameters, optimizer: optimizer, schedule: &schedule)
       let isComplete = try directory?.result() != nil
       diagnostics =
         isComplete ? nil : try DiagnosticsLog(directory, every: diagnosticsEvery, at: state.diagnostics)
