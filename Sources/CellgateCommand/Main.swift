@@ -20,7 +20,7 @@ struct CellgateCommand: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       CompareCommand.self, TrainCommand.self, EvaluateCommand.self, ReportCommand.self, GenerateCommand.self,
-      CellsCommand.self, BenchCommand.self, DataCommand.self,
+      CellsCommand.self, DiagnoseCommand.self, BenchCommand.self, DataCommand.self,
     ])
 }
 

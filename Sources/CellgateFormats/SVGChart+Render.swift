@@ -82,7 +82,7 @@ extension SVGChart {
         run in
         let upper = run.map { "\(number($0.x)) \(number($0.ys[1]))" }
         let lower = run.reversed().map { "\(number($0.x)) \(number($0.ys[0]))" }
-        return "<path d=\"M\((upper + lower).joined(separator: "L"))Z\" fill=\"\(Self.colour(index))\" "
+        return "<path d=\"M\((upper + lower).joined(separator: "L"))Z\" fill=\"\(colour(index))\" "
           + "fill-opacity=\"0.14\"/>"
       }
     }
@@ -90,7 +90,7 @@ extension SVGChart {
 
   private func curves(_ plot: Plot) -> [String] {
     series.enumerated().flatMap { index, series -> [String] in
-      let colour = Self.colour(index)
+      let colour = colour(index)
       let runs = plot.runs(series.points.map { ($0.x, [$0.y]) })
       let lines = runs.filter { $0.count > 1 }.map { run in
         "M"
@@ -103,20 +103,20 @@ extension SVGChart {
       guard !lines.isEmpty else { return dots }
       return [
         "<path d=\"\(lines.joined())\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"2\" "
-          + "stroke-linejoin=\"round\"\(Self.dashAttribute(index))/>"
+          + "stroke-linejoin=\"round\"\(dashAttribute(index))/>"
       ] + dots
     }
   }
 
   private func legend(_ layout: Layout) -> [String] {
     layout.legend.enumerated().map { index, entry in
-      "<path d=\"M\(number(entry.x)) \(number(entry.y - 4))h22\" stroke=\"\(Self.colour(index))\" "
-        + "stroke-width=\"3\" fill=\"none\"\(Self.dashAttribute(index))/>"
+      "<path d=\"M\(number(entry.x)) \(number(entry.y - 4))h22\" stroke=\"\(colour(index))\" "
+        + "stroke-width=\"3\" fill=\"none\"\(dashAttribute(index))/>"
         + text(entry.name, entry.x + 29, entry.y, size: 12.5, colour: Self.ink)
     }
   }
 
-  private static func dashAttribute(_ index: Int) -> String {
+  private func dashAttribute(_ index: Int) -> String {
     dash(index).isEmpty ? "" : " stroke-dasharray=\"\(dash(index))\""
   }
 

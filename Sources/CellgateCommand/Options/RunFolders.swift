@@ -20,7 +20,8 @@ enum RunFolders {
     return path
   }
 
-  private static func reason(_ error: any Error) -> String {
+  /// Why the system refused.
+  static func reason(_ error: any Error) -> String {
     let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
     return underlying.map { Console.reason(Int32($0.code)) } ?? "not allowed"
   }

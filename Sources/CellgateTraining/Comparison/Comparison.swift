@@ -9,6 +9,7 @@ import Foundation
 ///     compare.json         the summary and the results
 ///     compare.csv          the summary
 ///     curves.svg           the learning curves
+///     diagnostics-….svg    with diagnostics: what was observed in the runs, side by side
 ///
 /// The runs follow one another, so that each has all threads and its time per update means something. A comparison
 /// that was interrupted continues where it was: complete runs are read, the others resumed. It may then have
@@ -52,6 +53,9 @@ public final class Comparison {
   public var checkpointSteps: Int?
   /// Whether scalars for TensorBoard are written into the runs' folders.
   public var writesTensorBoard = false
+  /// Updates between two observations of a run's layers, as for ``Trainer``; nil for none, but in a run that goes
+  /// on. Needs a folder.
+  public var diagnosticsEvery: Int?
 
   private let taskType: any SequenceTask.Type
   private let cells: [Cell]
@@ -134,6 +138,7 @@ public final class Comparison {
     }
     let result = summary()
     do throws(FileError) { try write(result) } catch { throw .run(.file(error)) }
+    do throws(RunError) { try drawDiagnostics() } catch { throw .run(error) }
     return .completed(result)
   }
 
@@ -148,7 +153,7 @@ public final class Comparison {
     baseline = task.baseline
     let trainer = try Trainer(
       task: task, settings: settings, cell: cells.first { $0.name == settings.cell },
-      directory: try directory(settings))
+      directory: try directory(settings), diagnosticsEvery: diagnosticsEvery)
     trainer.checkpointSeconds = checkpointSeconds
     trainer.checkpointSteps = checkpointSteps
     trainer.writesTensorBoard = writesTensorBoard
@@ -200,6 +205,16 @@ public final class Comparison {
     try AtomicFile.write(result.encoded(), to: path + "/compare.json")
     try AtomicFile.write(Data(result.csv().utf8), to: path + "/compare.csv")
     try AtomicFile.write(Data(chart(result).render().utf8), to: path + "/curves.svg")
+  }
+
+  /// Draws what was observed in the runs, if anything.
+  private func drawDiagnostics() throws(RunError) {
+    guard let path else { return }
+    var observed: [RunDiagnostics] = []
+    for run in runs.map({ path + "/" + Self.folder(of: $0) }) where RunDiagnostics.exist(in: run) {
+      observed.append(try RunDiagnostics(of: run))
+    }
+    if !observed.isEmpty { try DiagnosticsCharts.write(observed, to: path) }
   }
 
   /// The learning curves of the runs made so far.
