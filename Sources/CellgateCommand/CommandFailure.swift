@@ -115,7 +115,7 @@ struct CommandFailure: Error {
 
   private static func code(of error: RunError) -> Code {
     switch error {
-    case .exists, .parentMissing, .cannotCreate, .inUse: .cannotCreate
+    case .exists, .notAReproduction, .parentMissing, .cannotCreate, .inUse: .cannotCreate
     case .notARun: .noInput
     case .otherSettings: .usage
     case .file(let error), .tensors(.file(let error)), .metrics(.file(let error)): code(of: error)

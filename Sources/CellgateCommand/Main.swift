@@ -17,7 +17,7 @@ struct CellgateCommand: ParsableCommand {
         cellgate cells lstm-wm            the equations of a cell
         cellgate train adding --cell gru  train one cell into a folder below runs/
       """,
-    version: "0.1.0",
+    version: CellgateVersion.current,
     subcommands: [
       CompareCommand.self, TrainCommand.self, EvaluateCommand.self, CellsCommand.self, BenchCommand.self,
       DataCommand.self,

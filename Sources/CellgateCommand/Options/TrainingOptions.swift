@@ -101,6 +101,9 @@ struct TrainingOptions: ParsableArguments {
   @Flag(help: "Print JSON, one record a line, and nothing else.")
   var json = false
 
+  @Flag(help: "End the run once it has solved the task: its result is that of the best model until then.")
+  var stopWhenSolved = false
+
   @Option(name: .customLong(TaskArguments.carrier), parsing: .unconditionalSingleValue, help: .hidden)
   var taskOptions: [String] = []
 
@@ -159,6 +162,7 @@ struct TrainingOptions: ParsableArguments {
     whole("--checkpoint-every", checkpointEvery) { settings.checkpointEvery = $0 }
     whole("--evaluation-interval", evaluationInterval) { settings.evaluationInterval = $0 }
     whole("--patience", patience) { settings.patience = $0 }
+    if stopWhenSolved { settings.stopWhenSolved = true }
     if let seed {
       if let value = UInt64(seed.text) {
         settings.seed = value

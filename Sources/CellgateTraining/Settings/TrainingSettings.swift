@@ -57,6 +57,8 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
   public var evaluationInterval: Int?
   /// Evaluations without improvement after which training ends early; nil for never.
   public var patience: Int?
+  /// Whether training ends at the first evaluation that solves the task; nil is no.
+  public var stopWhenSolved: Bool?
 
   /// Settings with Adam at 1e-3 and no clipping.
   public init(
@@ -103,7 +105,8 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
     return nil
   }
 
-  private func flattened() -> [String: String] {
+  /// Every setting as text, by name in `config.json`.
+  func flattened() -> [String: String] {
     guard let object = try? JSONSerialization.jsonObject(with: encoded()) else { return [:] }
     var result: [String: String] = [:]
     func collect(_ value: Any, _ name: String) {

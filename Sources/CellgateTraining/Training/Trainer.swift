@@ -107,10 +107,10 @@ public final class Trainer {
       if let result = try directory?.result() { return .completed(result) }
     } catch { throw .run(error) }
     onEvent(.started(step: state.step, steps: steps, parameters: parameters.count))
-    let interval = settings.evaluationInterval ?? task.stepsPerEpoch ?? 100
+    let interval = settings.evaluationInterval ?? task.stepsPerEpoch ?? Self.usualEvaluationInterval
     let began = (clock: ContinuousClock.now, step: state.step, total: state.totalSeconds)
     defer { state.totalSeconds = began.total + began.clock.secondsSince }
-    while state.step < steps, !isOutOfPatience {
+    while state.step < steps, !isOutOfPatience, !isSolvedForGood {
       if shouldStop() {
         state.totalSeconds = began.total + began.clock.secondsSince
         try saveNow(onEvent)
@@ -127,6 +127,8 @@ public final class Trainer {
   }
 
   private var isOutOfPatience: Bool { settings.patience.map { state.sinceBest >= $0 } ?? false }
+
+  private var isSolvedForGood: Bool { settings.stopWhenSolved == true && state.solvedStep != nil }
 
   private var isSaveDue: Bool {
     guard directory != nil, let savedStep else { return false }
@@ -157,6 +159,9 @@ public final class Trainer {
   }
 
   private static let smoothing = 0.98
+
+  /// Updates between two evaluations where there are no epochs.
+  static let usualEvaluationInterval = 100
 
   private func context() -> ForwardContext {
     .training(seed: settings.seed, step: UInt64(state.step))

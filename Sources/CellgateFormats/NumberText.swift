@@ -1,0 +1,35 @@
+import Foundation
+
+/// Numbers and times as people read them.
+package enum NumberText {
+  /// "67,072".
+  package static func count(_ value: Int) -> String {
+    let digits = Array(String(value.magnitude))
+    var result = ""
+    for (index, digit) in digits.enumerated() {
+      if index > 0, (digits.count - index) % 3 == 0 { result += "," }
+      result.append(digit)
+    }
+    return (value < 0 ? "−" : "") + result
+  }
+
+  /// Four significant digits or so: "0.01234", "1,234", "2.1e-05".
+  package static func number(_ value: Double, digits: Int = 4) -> String {
+    guard value.isFinite else { return value.isNaN ? "NaN" : value < 0 ? "−∞" : "∞" }
+    guard value != 0 else { return "0" }
+    let magnitude = abs(value)
+    if magnitude < 1e-4 || magnitude >= 1e7 { return String(format: "%.\(max(0, digits - 2))e", value) }
+    if magnitude >= 1000 { return count(Int(value.rounded())) }
+    let places = max(0, digits - 1 - Int(floor(log10(magnitude))))
+    return String(format: "%.\(min(places, 7))f", value)
+  }
+
+  /// "0:42", "12:05" or "1:02:05".
+  package static func duration(_ seconds: Double) -> String {
+    guard seconds.isFinite, seconds >= 0, seconds < 3.6e7 else { return "–" }
+    let whole = Int(seconds.rounded())
+    let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60)
+    return hours > 0
+      ? String(format: "%d:%02d:%02d", hours, minutes, rest) : String(format: "%d:%02d", minutes, rest)
+  }
+}
