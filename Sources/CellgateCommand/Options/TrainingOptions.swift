@@ -184,9 +184,7 @@ struct TrainingOptions: ParsableArguments {
 
   /// Sets the number of threads, after noting a wrong one.
   func checkThreads(_ problems: inout OptionProblems) {
-    if let threads: Int = problems.whole("--threads", threads, in: 1...ModelOptions.mostThreads) {
-      ThreadPool.shared.threads = threads
-    }
+    problems.threads(threads)
   }
 
   /// The folder of the data sets.
@@ -194,6 +192,13 @@ struct TrainingOptions: ParsableArguments {
 }
 
 extension OptionProblems {
+  /// Sets the number of threads, after noting a wrong one.
+  mutating func threads(_ number: WholeNumber?) {
+    if let threads: Int = whole("--threads", number, in: 1...ModelOptions.mostThreads) {
+      ThreadPool.shared.threads = threads
+    }
+  }
+
   /// Notes what the library says about settings.
   mutating func add(_ errors: [SettingsError]) {
     for error in errors {

@@ -1,3 +1,4 @@
+import CellgateFormats
 import Foundation
 
 /// Numbers, sizes and times as people read them.

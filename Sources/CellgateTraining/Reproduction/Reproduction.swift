@@ -164,7 +164,7 @@ public final class Reproduction {
 
   // MARK: The runs
 
-  /// Makes the runs that are not complete yet, `jobs` at a time (nil for as many as `jobs(atMost:)` advises), and
+  /// Makes the runs that are not complete yet, `jobs` at a time (nil for as many as `jobCount()` says), and
   /// writes the results whenever one ends. Throws `settings` where memory is too small, `data` or `run`.
   public func run(
     jobs: Int? = nil, onEvent: (_ run: Run, _ job: Int, _ event: RunEvent) -> Void = { _, _, _ in },
@@ -237,6 +237,11 @@ public final class Reproduction {
   }
 
   // MARK: Jobs
+
+  /// How many runs `run(jobs:)` makes at a time. Throws `settings` where memory is too small, or `run`.
+  public func jobCount(asked: Int? = nil) throws(TrainingError) -> Int {
+    try jobs(asked: asked, for: readCompleted { _, _, _ in })
+  }
 
   /// As many jobs as there are threads, runs, and room in memory for: trainings side by side, each on its own threads,
   /// get more done than threads that share the steps of one.

@@ -1,0 +1,110 @@
+import CellgateTraining
+
+/// The paper's experiments: F. Landi, L. Baraldi, M. Cornia, R. Cucchiara, "Working Memory Connections for LSTM",
+/// https://arxiv.org/abs/2109.00020.
+///
+/// Everything that a reproduction is made with is in this file. What the paper leaves open is our choice, and the same
+/// for all cells; DocC's article "Reproducing the paper" says which is which.
+public enum Experiments {
+  /// The experiments by their tasks. A new one is a function below and a line here.
+  private static let all: [(task: String, make: @Sendable (Budget) -> Experiment)] = [
+    (AddingTask.name, adding),
+    (CopyingTask.name, copying),
+    (SequentialMNISTTask.name, smnist),
+  ]
+
+  /// The tasks' names.
+  public static var names: [String] { all.map(\.task) }
+
+  /// The experiment on the task of this name; throws `SettingsErrors` with the nearest names.
+  public static func named(_ task: String, _ budget: Budget) throws(SettingsErrors) -> Experiment {
+    guard let experiment = all.first(where: { $0.task == task }) else {
+      throw SettingsErrors([.unknownName(option: "task", found: task, known: names)])
+    }
+    return experiment.make(budget)
+  }
+
+  /// The cells of the smallest budget.
+  private static let smokeCells = ["lstm", "lstm-wm"]
+
+  // MARK: adding
+
+  @Sendable private static func adding(_ budget: Budget) -> Experiment {
+    func part(_ length: Int, steps: Int) -> Experiment.Part {
+      var settings = AddingTask.defaults
+      settings.taskOptions["length"] = length
+      settings.steps = steps
+      settings.stopWhenSolved = true
+      if budget == .smoke { (settings.hidden, settings.batch, settings.evaluationInterval) = (6, 4, 10) }
+      return Experiment.Part("T = \(length)", settings)
+    }
+    let parts =
+      switch budget {
+      case .smoke: [part(6, steps: 30), part(12, steps: 30)]
+      case .quick: [part(200, steps: 4000), part(400, steps: 3000)]
+      case .full: [part(100, steps: 20_000), part(200, steps: 20_000), part(400, steps: 20_000)]
+      }
+    let seeds = [.smoke: 1, .quick: 2, .full: 5][budget] ?? 1
+    return Experiment(
+      task: AddingTask.name, budget: budget, cells: budget == .smoke ? smokeCells : defaultCells,
+      seeds: seeds, measure: .stepsToSolve, parts: parts,
+      paperNote: """
+        no number is known here. In words: on long sequences, T up to 400, the LSTM stalls at the trivial solution, and \
+        LSTM-WM converges, and faster.
+        """)
+  }
+
+  // MARK: copying
+
+  @Sendable private static func copying(_ budget: Budget) -> Experiment {
+    func part(_ length: Int, steps: Int) -> Experiment.Part {
+      var settings = CopyingTask.defaults
+      settings.taskOptions["length"] = length
+      settings.steps = steps
+      settings.stopWhenSolved = true
+      if budget == .smoke { (settings.hidden, settings.batch, settings.evaluationInterval) = (6, 4, 10) }
+      return Experiment.Part("T = \(length)", settings)
+    }
+    let parts =
+      switch budget {
+      case .smoke: [part(4, steps: 30), part(8, steps: 30)]
+      case .quick: [part(100, steps: 2500), part(200, steps: 2000)]
+      case .full: [part(100, steps: 20_000), part(200, steps: 20_000)]
+      }
+    let seeds = [.smoke: 1, .quick: 2, .full: 5][budget] ?? 1
+    return Experiment(
+      task: CopyingTask.name, budget: budget, cells: budget == .smoke ? smokeCells : defaultCells,
+      seeds: seeds, measure: .stepsToHalfBaseline, parts: parts,
+      paperNote: "no number is known here. In words: LSTM-WM converges where the LSTM stalls, and faster.")
+  }
+
+  // MARK: smnist
+
+  @Sendable private static func smnist(_ budget: Budget) -> Experiment {
+    var settings = SequentialMNISTTask.defaults
+    switch budget {
+    case .smoke:
+      settings.hidden = 16
+      (settings.epochs, settings.steps) = (nil, 20)
+      settings.evaluationInterval = 20
+    case .quick: settings.epochs = 5
+    case .full:
+      settings.epochs = 100
+      settings.patience = 10
+    }
+    let paper =
+      budget == .smoke
+      ? []
+      : [Experiment.PaperValue("lstm", .units, 0.9816), Experiment.PaperValue("lstm-wm", .units, 0.9863)]
+    return Experiment(
+      task: SequentialMNISTTask.name, budget: budget, cells: budget == .smoke ? smokeCells : defaultCells,
+      seeds: budget == .full ? 3 : 1, measure: .value,
+      parts: [Experiment.Part("\(settings.hidden) units", settings, paper: paper)],
+      paperNote: """
+        98.16 % for the LSTM and 98.63 % for LSTM-WM. Of its peephole LSTM, and of cells with equal numbers of \
+        parameters, no number is known here.
+        """)
+  }
+
+  private static var defaultCells: [String] { ComparisonSettings.defaultCells }
+}
