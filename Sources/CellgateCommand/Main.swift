@@ -20,7 +20,8 @@ struct CellgateCommand: ParsableCommand {
       """,
     version: CellgateVersion.current,
     subcommands: [
-      CompareCommand.self, ReproduceCommand.self, TrainCommand.self, EvaluateCommand.self, CellsCommand.self, BenchCommand.self,
+      CompareCommand.self, ReproduceCommand.self, TrainCommand.self, EvaluateCommand.self, CellsCommand.self,
+      BenchCommand.self,
       DataCommand.self,
     ])
 }

@@ -143,7 +143,9 @@ extension SVGChart {
           + "stroke=\"\(colour)\" stroke-width=\"1.5\"/>"
       }
       let marks = series.points.compactMap { point -> String? in
-        guard let x = plot.place(of: point.x, series: index), let y = plot.height(of: point.y) else { return nil }
+        guard let x = plot.place(of: point.x, series: index), let y = plot.height(of: point.y) else {
+          return nil
+        }
         return "<circle cx=\"\(number(x))\" cy=\"\(number(y))\" r=\"4.5\" stroke=\"\(colour)\" "
           + "stroke-width=\"1.5\" fill=\"\(point.isOpen ? "#ffffff" : colour)\"/>"
       }

@@ -1,6 +1,14 @@
 import Foundation
 import Testing
 
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Glibc
+#endif
+
 /// A finished run of the executable in a folder of its own.
 struct CommandRun {
   /// The exit code, or 128 plus the signal that ended the process.
@@ -109,11 +117,24 @@ final class StartedCommand {
     try? FileManager.default.removeItem(atPath: files.error)
   }
 
+  /// Ends the process at once, which it can't notice.
+  func kill() { _ = signal(SIGKILL) }
+
+  private func signal(_ number: Int32) -> Int32 {
+    #if canImport(Darwin)
+      Darwin.kill(process.processIdentifier, number)
+    #elseif canImport(Musl)
+      Musl.kill(process.processIdentifier, number)
+    #else
+      Glibc.kill(process.processIdentifier, number)
+    #endif
+  }
+
   /// What standard output holds so far.
   var output: String { (try? String(contentsOfFile: files.output, encoding: .utf8)) ?? "" }
 
   /// Presses Ctrl-C.
-  func interrupt() { kill(process.processIdentifier, SIGINT) }
+  func interrupt() { _ = signal(SIGINT) }
 
   /// Waits until the condition holds or the process has ended; false in the second case.
   func wait(until condition: () -> Bool) -> Bool {
@@ -127,7 +148,7 @@ final class StartedCommand {
   /// Waits for the end; a process that hangs is killed.
   func wait() throws -> CommandRun {
     if ended.wait(timeout: .now() + 120) == .timedOut {
-      kill(process.processIdentifier, SIGKILL)
+      kill()
       ended.wait()
     }
     let status = process.terminationStatus

@@ -37,7 +37,8 @@ struct ReproduceCommand: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Runs of each cell, each with another seed; by default those of the budget.", valueName: "n"))
+    help: ArgumentHelp(
+      "Runs of each cell, each with another seed; by default those of the budget.", valueName: "n"))
   var seeds: WholeNumber?
 
   @Option(
@@ -49,7 +50,8 @@ struct ReproduceCommand: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Threads that the jobs share; all cores if you leave it out. Changes no result.", valueName: "n"))
+    help: ArgumentHelp(
+      "Threads that the jobs share; all cores if you leave it out. Changes no result.", valueName: "n"))
   var threads: WholeNumber?
 
   @Option(help: ArgumentHelp("The data folder: see 'cellgate data --help'.", valueName: "dir"))
@@ -76,21 +78,25 @@ struct ReproduceCommand: ParsableCommand {
     let dataPath = DataDirectory(option: data).path
     let folder = try out ?? defaultFolder(experiment, type, dataPath)
     let reproduction = try Reproduction(experiment, task: type, dataDirectory: dataPath, directory: folder)
-    try ReproductionSession(reproduction: reproduction, task: type, folder: folder, jobs: jobs, json: json).run()
+    try ReproductionSession(reproduction: reproduction, task: type, folder: folder, jobs: jobs, json: json)
+      .run()
   }
 
   private func experiment(_ problems: inout OptionProblems) -> Experiment? {
     let budgets = Budget.allCases.map(\.rawValue)
     let budget = Budget(rawValue: budget)
     if budget == nil { problems.add("--budget: " + Names.unknown("budget", self.budget, known: budgets)) }
-    if !Experiments.names.contains(task) { problems.add(Names.unknown("task", task, known: Experiments.names)) }
+    if !Experiments.names.contains(task) {
+      problems.add(Names.unknown("task", task, known: Experiments.names))
+    }
     let seeds: Int? = problems.whole("--seeds", seeds, in: 1...100_000)
     let names = cells?.split(separator: ",", omittingEmptySubsequences: false).map {
       $0.trimmingCharacters(in: .whitespaces)
     }
     // Without a task or budget the cells can still be judged, by any experiment.
-    guard var experiment = try? Experiments.named(
-      Experiments.names.contains(task) ? task : Experiments.names[0], budget ?? .smoke)
+    guard
+      var experiment = try? Experiments.named(
+        Experiments.names.contains(task) ? task : Experiments.names[0], budget ?? .smoke)
     else { return nil }
     experiment.cells = names ?? experiment.cells
     experiment.seeds = seeds ?? experiment.seeds

@@ -52,12 +52,17 @@ struct ReproductionReport {
     }
     table.print()
     Console.print(
-      "\n  Test \(metric) of the best model, \(results.better) is better; ± is the standard deviation over the seeds.")
-    Console.print("  Paper: \(results.experiment.paperNote)")
+      "\n  Test \(metric) of the best model, \(results.better) is better; ± is the standard deviation over the seeds."
+    )
+    let note = Text.wrapped(
+      "Paper: \(results.experiment.paperNote)", to: min(100, Terminal.output.width ?? 100) - 4)
+    for line in note { Console.print("  \(line)") }
     Console.print("\n  In \(folder), after \(Text.duration(results.wallSeconds)) in all:")
     let figures = reproduction.figures.map(\.name)
     let width = (figures + ["results.json"]).map(Text.width).max() ?? 0
-    func line(_ name: String, _ text: String) { Console.print("    \(Text.padded(name, to: width))  \(text)") }
+    func line(_ name: String, _ text: String) {
+      Console.print("    \(Text.padded(name, to: width))  \(text)")
+    }
     line("results.md", "these tables, with all settings")
     line("results.json", "all numbers")
     for (name, chart) in reproduction.figures {

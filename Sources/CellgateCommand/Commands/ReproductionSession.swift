@@ -22,7 +22,8 @@ struct ReproductionSession {
     progress.close()
     guard case .completed(let results) = outcome else {
       try RunFolders.reportInterruption(
-        at: nil, folder: folder, command: TypedCommand.line(Array(CommandLine.arguments.dropFirst())), json: json)
+        at: nil, folder: folder, command: TypedCommand.line(Array(CommandLine.arguments.dropFirst())),
+        json: json)
     }
     let report = ReproductionReport(results: results, reproduction: reproduction, folder: folder)
     if json { report.record.print() } else { report.print() }
@@ -36,15 +37,19 @@ struct ReproductionSession {
       var settings = part.training
       settings.cell = ""
       let length =
-        settings.steps.map { Text.plural($0, "step") } ?? settings.epochs.map { Text.plural($0, "epoch") } ?? ""
+        settings.steps.map { Text.plural($0, "step") } ?? settings.epochs.map { Text.plural($0, "epoch") }
+        ?? ""
       Console.print(
-        "  \(part.label): \(SettingsText.model(settings)); \(SettingsText.training(settings, seed: false)), \(length)")
+        "  \(part.label): \(SettingsText.model(settings)); \(SettingsText.training(settings, seed: false)), \(length)"
+      )
     }
     let cells = experiment.cells.joined(separator: ", ")
-    Console.print("  \(cells); \(Text.plural(experiment.seeds, "seed")), budget \(experiment.budget.rawValue)")
+    Console.print(
+      "  \(cells); \(Text.plural(experiment.seeds, "seed")), budget \(experiment.budget.rawValue)")
     let done = reproduction.endedRuns
     let rest = done > 0 ? ", of which \(Text.count(done)) are complete already" : ""
-    Console.print("  \(Text.plural(reproduction.runs.count, "run")) into \(folder)\(rest); \(jobs) at a time\n")
+    Console.print(
+      "  \(Text.plural(reproduction.runs.count, "run")) into \(folder)\(rest); \(jobs) at a time\n")
   }
 
   /// Says beforehand how long it will take, but for a budget that takes no time.
@@ -98,7 +103,8 @@ struct ReproductionProgress {
       // What was complete before is told in the heading.
       guard reporters[run.index] != nil else { return }
       let solved = result.solvedAtStep.map { "solved at step \(Text.count($0))" } ?? "not solved"
-      ended(run, job, "test \(metric) \(Text.number(result.value)), \(solved), \(Text.duration(result.seconds))")
+      ended(
+        run, job, "test \(metric) \(Text.number(result.value)), \(solved), \(Text.duration(result.seconds))")
     case .diverged(let divergence):
       divergences.append("\(run.name): \(divergence)")
       if json { RunRecord.divergence(divergence, run.settings).adding("run", .string(run.name)).print() }

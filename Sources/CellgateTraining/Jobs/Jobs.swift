@@ -11,9 +11,10 @@ struct Jobs {
   let count: Int
 
   /// What a piece of work does: it tells messages as it goes on, and ends early when it is asked to stop.
-  typealias Work<Message> = @Sendable (
-    _ piece: Int, _ job: Int, _ tell: (Message) -> Void, _ shouldStop: () -> Bool
-  ) throws(TrainingError) -> Void
+  typealias Work<Message> =
+    @Sendable (
+      _ piece: Int, _ job: Int, _ tell: (Message) -> Void, _ shouldStop: () -> Bool
+    ) throws(TrainingError) -> Void
 
   /// Does the pieces 0 ..< pieces; false when it was asked to stop before all were done. The first error, of `work` or
   /// of `receive`, stops the other jobs and is thrown when they have ended.

@@ -20,9 +20,9 @@ public struct Experiment: Codable, Equatable, Sendable {
     /// The task's metric on the test data.
     case value
     /// Updates until the task is solved by the validation data.
-    case stepsToSolve
+    case stepsToSolve = "steps_to_solve"
     /// Updates until the metric on the validation data is at most half of what is reached without learning.
-    case stepsToHalfBaseline
+    case stepsToHalfBaseline = "steps_to_half_baseline"
   }
 
   /// One size or length of the task, with its settings.
@@ -130,7 +130,8 @@ public struct Experiment: Codable, Equatable, Sendable {
   /// The first setting in which `other` differs, with both values. The cells and the number of seeds may differ: each
   /// run's folder says what it was made with.
   func firstDifference(from other: Experiment) -> (name: String, own: String, other: String)? {
-    func compare<Value: Equatable>(_ name: String, _ own: Value, _ other: Value) -> (String, String, String)? {
+    func compare<Value: Equatable>(_ name: String, _ own: Value, _ other: Value) -> (String, String, String)?
+    {
       own == other ? nil : (name, "\(own)", "\(other)")
     }
     if let difference = compare("task", task, other.task)

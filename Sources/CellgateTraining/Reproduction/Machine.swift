@@ -29,7 +29,9 @@ public struct Machine: Codable, Equatable, Sendable {
         return "unknown"
       }
       var bytes = [UInt8](repeating: 0, count: size)
-      guard unsafe sysctlbyname("machdep.cpu.brand_string", &bytes, &size, nil, 0) == 0 else { return "unknown" }
+      guard unsafe sysctlbyname("machdep.cpu.brand_string", &bytes, &size, nil, 0) == 0 else {
+        return "unknown"
+      }
       return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
     #else
       let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""

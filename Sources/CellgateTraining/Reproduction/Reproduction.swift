@@ -185,11 +185,11 @@ public final class Reproduction {
         case .ended(let end):
           ended[run.index] = end
           work.finish(run.index, cost: cost(run))
-          try writeResults()
+          _ = try writeResults()
           onEvent(run, job, end.event)
         }
       }, shouldStop: shouldStop)
-    try writeResults()
+    let results = try writeResults()
     return isComplete ? .completed(results) : .interrupted(results)
   }
 
@@ -360,9 +360,9 @@ public final class Reproduction {
     return figures + [ReproductionFigures.measure(results)]
   }
 
-  private func writeResults() throws(TrainingError) {
-    guard let path else { return }
+  private func writeResults() throws(TrainingError) -> ReproductionResults {
     let results = results
+    guard let path else { return results }
     do throws(FileError) {
       try AtomicFile.write(results.encoded(), to: path + "/results.json")
       for (name, chart) in figures {
@@ -370,6 +370,7 @@ public final class Reproduction {
       }
       try AtomicFile.write(Data(ReproductionTable(results).text.utf8), to: path + "/results.md")
     } catch { throw .run(.file(error)) }
+    return results
   }
 }
 

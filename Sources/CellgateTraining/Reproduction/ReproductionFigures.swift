@@ -35,7 +35,8 @@ enum ReproductionFigures {
       for (place, comparison) in results.comparisons.enumerated() {
         guard let row = comparison.rows.first(where: { $0.summary.cell == cell }) else { continue }
         let runs = results.runs.filter {
-          $0.part == comparison.part && $0.cell == cell && $0.hidden == row.summary.hidden && $0.state != .pending
+          $0.part == comparison.part && $0.cell == cell && $0.hidden == row.summary.hidden
+            && $0.state != .pending
         }
         guard !runs.isEmpty else { continue }
         for (index, run) in runs.enumerated() {
@@ -71,7 +72,9 @@ enum ReproductionFigures {
         let x = Double(row.parameters)
         guard let mean = row.mean, !series.points.contains(where: { $0.x == x }) else { continue }
         series.points.append(.init(x, mean))
-        if let spread = row.spread { series.band.append(.init(x, lower: mean - spread, upper: mean + spread)) }
+        if let spread = row.spread {
+          series.band.append(.init(x, lower: mean - spread, upper: mean + spread))
+        }
       }
       return series
     }

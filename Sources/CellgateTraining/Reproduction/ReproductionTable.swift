@@ -19,7 +19,9 @@ struct ReproductionTable {
       let ended = results.runs.count { $0.state != .pending }
       lines += ["", "**So far**: \(ended) of \(results.runs.count) runs have ended."]
     }
-    if diverged > 0 { lines += ["", "\(diverged) of \(results.runs.count) runs diverged: a number became NaN or infinite."] }
+    if diverged > 0 {
+      lines += ["", "\(diverged) of \(results.runs.count) runs diverged: a number became NaN or infinite."]
+    }
     if results.budget == .smoke {
       lines += ["", "This budget shows that everything runs; its numbers mean nothing."]
     }
@@ -50,9 +52,11 @@ struct ReproductionTable {
 
   private func row(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |" }
 
+  /// The best mean, which stands out where it is one of several seeds.
   private func best(_ rows: [ReproducedRow]) -> Double? {
     let means = rows.compactMap(\.summary.mean)
-    return rows.count > 1 ? (results.better == "lower" ? means.min() : means.max()) : nil
+    let isSure = rows.count > 1 && rows.allSatisfy { $0.summary.runs > 1 }
+    return isSure ? (results.better == "lower" ? means.min() : means.max()) : nil
   }
 
   private func cells(_ row: ReproducedRow, best: Double?) -> [String] {
@@ -63,10 +67,13 @@ struct ReproductionTable {
     }
     var cells = [
       "`\(summary.cell)`", NumberText.count(summary.hidden),
-      summary.parameters > 0 ? NumberText.count(summary.parameters) : "–", mean(summary, best: best), "\(all)",
+      summary.parameters > 0 ? NumberText.count(summary.parameters) : "–", mean(summary, best: best),
+      "\(all)",
       all > 0 ? "\(summary.solvedRuns) of \(all)" : "–", steps(summary.stepsToSolve),
     ]
-    if hasOwnGoal { cells.append(steps(row.stepsToReach) + (all > 0 ? " (\(row.reachedRuns) of \(all))" : "")) }
+    if hasOwnGoal {
+      cells.append(steps(row.stepsToReach) + (all > 0 ? " (\(row.reachedRuns) of \(all))" : ""))
+    }
     return cells + [
       summary.msPerStep.map { NumberText.number($0, digits: 3) } ?? "–", row.paper.map(value) ?? "no number",
     ]
@@ -101,7 +108,8 @@ struct ReproductionTable {
     ]
     if hasOwnGoal {
       lines.append(
-        "Half the baseline: the first evaluation with a validation \(metric) of at most half of that without learning.")
+        "Half the baseline: the first evaluation with a validation \(metric) of at most half of that without learning."
+      )
     }
     lines.append("Paper: \(results.experiment.paperNote)")
     return lines.joined(separator: "\n\n")
@@ -127,7 +135,8 @@ struct ReproductionTable {
 
   private var origin: String {
     let machine = results.machine
-    return "Cellgate \(results.version) on \(machine.processor), \(machine.cores) cores, \(machine.instructionSet), "
+    return
+      "Cellgate \(results.version) on \(machine.processor), \(machine.cores) cores, \(machine.instructionSet), "
       + "\(machine.system); \(results.jobs) runs at a time, \(results.threads) threads; "
       + "\(NumberText.duration(results.wallSeconds)) in all."
   }
