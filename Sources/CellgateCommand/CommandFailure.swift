@@ -84,6 +84,11 @@ struct CommandFailure: Error {
       case .diverged: .failed
       }
     case let error as RunError: code(of: error)
+    case let error as GenerationError:
+      switch error {
+      case .run(let error): code(of: error)
+      case .notALanguageModel, .unknownCharacter: .usage
+      }
     default: nil
     }
   }
@@ -109,7 +114,12 @@ struct CommandFailure: Error {
     switch error {
     case .missing, .idx(.missing): .noInput
     case .idx(.file(let error)): code(of: error)
-    case .idx, .wrongDimensions, .labelOutOfRange, .countMismatch: .data
+    case .file(let error): code(of: error)
+    case .noText: .usage
+    case .folder: .noInput
+    case .idx, .wrongDimensions, .labelOutOfRange, .countMismatch, .gzip, .notUTF8, .tooShort, .changed,
+      .unknownCharacter:
+      .data
     }
   }
 

@@ -20,9 +20,8 @@ struct CellgateCommand: ParsableCommand {
       """,
     version: CellgateVersion.current,
     subcommands: [
-      CompareCommand.self, ReproduceCommand.self, TrainCommand.self, EvaluateCommand.self, CellsCommand.self,
-      BenchCommand.self,
-      DataCommand.self,
+      CompareCommand.self, ReproduceCommand.self, TrainCommand.self, EvaluateCommand.self,
+      GenerateCommand.self, CellsCommand.self, BenchCommand.self, DataCommand.self,
     ])
 }
 

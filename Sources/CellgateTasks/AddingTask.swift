@@ -79,7 +79,8 @@ public final class AddingTask: SequenceTask {
 
   /// The mean squared error of `batch` fresh sequences.
   public func loss(
-    _ model: RecurrentModel, step: Int, context: ForwardContext, probe: TensorProbe?
+    _ model: RecurrentModel, step: Int, carried: inout [Tensor], context: ForwardContext,
+    probe: TensorProbe?
   ) -> Tensor {
     var stream = RandomStream(seed: settings.seed, name: "adding/train", step: UInt64(step))
     let (x, target) = samples(settings.batch, from: &stream)

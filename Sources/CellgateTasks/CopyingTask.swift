@@ -94,7 +94,8 @@ public final class CopyingTask: SequenceTask {
 
   /// The cross-entropy of `batch` fresh sequences.
   public func loss(
-    _ model: RecurrentModel, step: Int, context: ForwardContext, probe: TensorProbe?
+    _ model: RecurrentModel, step: Int, carried: inout [Tensor], context: ForwardContext,
+    probe: TensorProbe?
   ) -> Tensor {
     var stream = RandomStream(seed: settings.seed, name: "copying/train", step: UInt64(step))
     let (x, classes) = samples(settings.batch, from: &stream)

@@ -7,11 +7,13 @@ import CellgateTraining
 /// [0, 1], and the digit from the last state.
 ///
 /// Of the 60,000 training images 5,000, the same for every seed, are the validation data.
-public final class SequentialMNISTTask: SequenceTask {
+public class SequentialMNISTTask: SequenceTask {
   /// "smnist".
-  public static let name = "smnist"
+  public class var name: String { "smnist" }
   /// One line.
-  public static let summary = "tell MNIST digits from their 784 pixels, one per step"
+  public class var summary: String { "tell MNIST digits from their 784 pixels, one per step" }
+  /// The pixel that each step shows.
+  class var order: [Int] { Array(0..<MNIST.pixels) }
   /// The share of images whose digit is found.
   public static let metric = Metric("accuracy", better: .higher)
   /// The cross-entropy in nats.
@@ -50,7 +52,9 @@ public final class SequentialMNISTTask: SequenceTask {
   private var order: (epoch: Int, images: [Int])?
 
   /// The task, with the images in `dataDirectory/mnist`; throws what is wrong with them.
-  public convenience init(settings: TrainingSettings, dataDirectory: String) throws(TaskDataError) {
+  public required convenience init(
+    settings: TrainingSettings, dataDirectory: String
+  ) throws(TaskDataError) {
     self.init(settings: settings, data: try MNIST(dataDirectory: dataDirectory))
   }
 
@@ -95,9 +99,10 @@ public final class SequentialMNISTTask: SequenceTask {
 
   /// The cross-entropy of a batch.
   public func loss(
-    _ model: RecurrentModel, step: Int, context: ForwardContext, probe: TensorProbe?
+    _ model: RecurrentModel, step: Int, carried: inout [Tensor], context: ForwardContext,
+    probe: TensorProbe?
   ) -> Tensor {
-    let (x, classes) = data.training.sequences(batch(step: step))
+    let (x, classes) = data.training.sequences(batch(step: step), order: Self.order)
     return crossEntropy(model(x, context: context, probe: probe), classes: classes)
   }
 
@@ -108,7 +113,7 @@ public final class SequentialMNISTTask: SequenceTask {
     var (sum, right, place) = (0.0, 0, 0)
     while place < images.count {
       let chunk = images[place..<min(place + Self.chunk, images.count)]
-      let (x, classes) = set.sequences(Array(chunk))
+      let (x, classes) = set.sequences(Array(chunk), order: Self.order)
       let logits = model(x)
       sum += Double(crossEntropy(logits, classes: classes).item) * Double(chunk.count)
       right += correctCount(logits, classes: classes)

@@ -9,6 +9,9 @@ public enum Tasks {
       AddingTask.self,
       CopyingTask.self,
       SequentialMNISTTask.self,
+      PermutedMNISTTask.self,
+      PTBCharacterTask.self,
+      TextTask.self,
     ]
   }
 
@@ -23,6 +26,27 @@ public enum Tasks {
     return task
   }
 
+  /// What a task gets as its data directory: a task that reads a file of the user's own gets only what was given as
+  /// an option, and else nothing.
+  public static func path(of data: DataDirectory, for task: any SequenceTask.Type) -> String {
+    task.readsOwnFile && data.origin != .option ? "" : data.path
+  }
+
+  /// The settings of a new run with what its data decide filled in: of `text`, which text it is. Throws `settings`
+  /// or `data`.
+  public static func prepared(
+    _ settings: TrainingSettings, cells: [Cell] = Cell.all, data: DataDirectory = DataDirectory()
+  ) throws(TrainingError) -> TrainingSettings {
+    let type: any SequenceTask.Type
+    do throws(SettingsErrors) {
+      try settings.validate(tasks: all, cells: cells)
+      type = try named(settings.task)
+    } catch { throw .settings(error) }
+    do throws(TaskDataError) {
+      return try type.prepared(settings, dataDirectory: path(of: data, for: type))
+    } catch { throw .data(error) }
+  }
+
   /// The task that `settings` name, with its data. Throws `settings` or `data`.
   public static func make(
     _ settings: TrainingSettings, cells: [Cell] = Cell.all, data: DataDirectory = DataDirectory()
@@ -33,7 +57,7 @@ public enum Tasks {
       type = try named(settings.task)
     } catch { throw .settings(error) }
     do throws(TaskDataError) {
-      return try type.init(settings: settings, dataDirectory: data.path)
+      return try type.init(settings: settings, dataDirectory: path(of: data, for: type))
     } catch { throw .data(error) }
   }
 

@@ -56,7 +56,9 @@ struct AddingTaskTests {
       var own = settings
       own.seed = seed
       let model = AddingTask(settings: settings).makeModel(cell: .lstm)
-      return AddingTask(settings: own).loss(model, step: step, context: .inference(), probe: nil).item
+      var carried: [Tensor] = []
+      return AddingTask(settings: own)
+        .loss(model, step: step, carried: &carried, context: .inference(), probe: nil).item
     }
     #expect(loss(1, 5) == loss(1, 5))
     #expect(loss(1, 5) != loss(1, 6))

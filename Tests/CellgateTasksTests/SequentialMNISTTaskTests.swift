@@ -29,7 +29,7 @@ struct SequentialMNISTTaskTests {
 
   @Test("A pixel is one step, from 0 to 1, in rows from the top")
   func pixels() {
-    let (x, classes) = Self.data.training.sequences([3, 0])
+    let (x, classes) = Self.data.training.sequences([3, 0], order: SequentialMNISTTask.order)
     #expect(x.shape == [784, 2, 1])
     #expect(classes == [3, 0])
     let values = x.scalars
@@ -72,7 +72,7 @@ struct SequentialMNISTTaskTests {
     let task = task()
     let model = task.makeModel(cell: .gru)
     let found = task.evaluate(model, on: .test)
-    let (x, classes) = Self.data.test.sequences(Array(0..<25))
+    let (x, classes) = Self.data.test.sequences(Array(0..<25), order: SequentialMNISTTask.order)
     let logits = model(x)
     #expect(found.value == Double(correctCount(logits, classes: classes)) / 25)
     #expect(abs(found.extras[0] - Double(crossEntropy(logits, classes: classes).item)) < 1e-6)
@@ -187,7 +187,9 @@ struct MNISTTests {
     let optimizer = try Optimizers.make("adam", count: parameters.count)
     let losses = (0..<2).map { _ in
       parameters.zeroGradients()
-      let loss = task.loss(model, step: 0, context: .training(seed: 1, step: 0), probe: nil)
+      var carried: [Tensor] = []
+      let loss = task.loss(
+        model, step: 0, carried: &carried, context: .training(seed: 1, step: 0), probe: nil)
       loss.backward()
       optimizer.step(parameters)
       return Double(loss.item)

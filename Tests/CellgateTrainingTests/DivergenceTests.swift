@@ -35,7 +35,7 @@ struct DivergenceTests {
     values[0] = value
     target.assign(Tensor(values, shape: target.shape))
     return DivergenceSearch(task: bound, parameters: parameters)
-      .first(step: 0, context: .training(seed: 1, step: 0))
+      .first(step: 0, carried: [], context: .training(seed: 1, step: 0))
   }
 
   @Test("A parameter that is not finite is found before what it spoils")
@@ -47,6 +47,17 @@ struct DivergenceTests {
   func head() throws {
     #expect(try place("head.bias", 1) == nil)
     #expect(try #require(try place("head.bias", 1e30)) == ("loss", "loss", "infinity"))
+  }
+
+  @Test("The search begins with the states carried into the update, and leaves them as they are")
+  func carried() throws {
+    let bound = CarryingTask(settings: CarryingTask.defaults).bound(cell: .lstm)
+    let search = DivergenceSearch(task: bound, parameters: ParameterSet(bound.model))
+    let context = ForwardContext.training(seed: 1, step: 1)
+    let states = [Tensor.full([1, 3, 4], 0.5), .full([1, 3, 4], .nan)]
+    #expect(search.first(step: 1, carried: [], context: context) == nil)
+    #expect(try #require(search.first(step: 1, carried: states, context: context)) == ("loss", "loss", "NaN"))
+    #expect(states[0].scalars == [Float](repeating: 0.5, count: 12))
   }
 
   /// A task whose input, states or gradient become non-finite on request.
@@ -69,7 +80,10 @@ struct DivergenceTests {
     func makeModel(cell: Cell) -> RecurrentModel {
       RecurrentModel(settings: settings, shape: Self.shape(settings), cell: cell)
     }
-    func loss(_ model: RecurrentModel, step: Int, context: ForwardContext, probe: TensorProbe?) -> Tensor {
+    func loss(
+      _ model: RecurrentModel, step: Int, carried: inout [Tensor], context: ForwardContext,
+      probe: TensorProbe?
+    ) -> Tensor {
       let fault = Fault(rawValue: settings.taskOptions["fault"] ?? 0)
       let isBroken = step == 3
       let x = Tensor.full([3, 1, 1], isBroken && fault == .input ? .infinity : 0.5)

@@ -48,7 +48,9 @@ struct MeanTask: SequenceTask {
       model(x, context: context, probe: probe), target: Tensor(means, shape: [batch, 1]))
   }
 
-  func loss(_ model: RecurrentModel, step: Int, context: ForwardContext, probe: TensorProbe?) -> Tensor {
+  func loss(
+    _ model: RecurrentModel, step: Int, carried: inout [Tensor], context: ForwardContext, probe: TensorProbe?
+  ) -> Tensor {
     error(
       model, RandomStream(seed: settings.seed, name: "mean/train", step: UInt64(step)), context, probe)
   }

@@ -198,6 +198,35 @@ struct TrainerTests {
     #expect(result.validationValue == until.map(\.validation.value).min())
   }
 
+  @Test("Carried states are saved: a resumed run has the same bits", arguments: [1, 5, 11])
+  func carried(stop: Int) throws {
+    let scratch = try Scratch()
+    let settings = CarryingTask.defaults
+    func trainer(_ name: String, resuming: Bool = false) throws -> Trainer {
+      let path = scratch.file(name)
+      return try Trainer(
+        task: CarryingTask(settings: settings), settings: settings,
+        directory: resuming
+          ? RunDirectory(resuming: path) : RunDirectory(creating: path, settings: settings))
+    }
+    let whole = try trainer("whole")
+    _ = try whole.run()
+    do {
+      let part = try trainer("parts")
+      #expect(try part.run(shouldStop: { part.step == stop }) == .interrupted(step: stop))
+    }
+    let again = try trainer("parts", resuming: true)
+    #expect(again.step == stop)
+    _ = try again.run()
+    for name in ["metrics.csv", "model.safetensors"] {
+      #expect(scratch.read("parts/\(name)") == scratch.read("whole/\(name)"), "\(name)")
+    }
+    // It matters: without carrying the result is another one.
+    let other = try Trainer(task: CarryingTask(settings: settings, carries: false), settings: settings)
+    _ = try other.run()
+    #expect(other.parameters.values.scalars != again.parameters.values.scalars)
+  }
+
   @Test("A complete run that is resumed gives its result again and changes nothing")
   func complete() throws {
     let scratch = try Scratch()

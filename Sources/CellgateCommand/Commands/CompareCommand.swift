@@ -18,7 +18,7 @@ struct CompareCommand: ParsableCommand {
       Every cell gets the same data, settings and seeds. At the end there is a table, and a folder with the \
       numbers (compare.json, compare.csv) and the learning curves (curves.svg, for any browser). Cells are \
       compared with the same number of hidden units or, with --equal parameters, with as many units as fit \
-      into the first cell's number of parameters. Ctrl-C stops cleanly and prints the command that continues.
+      into the first cell's number of parameters; --parameters N gives each whole model N of them. Ctrl-C stops cleanly and prints the command that continues.
 
       EXAMPLES:
         cellgate compare adding
@@ -39,8 +39,11 @@ struct CompareCommand: ParsableCommand {
     parsing: .unconditional, help: ArgumentHelp("Runs of each cell, each with another seed.", valueName: "n"))
   var seeds = WholeNumber(Defaults.seeds)
 
-  @Option(help: ArgumentHelp("What the cells have in common: units or parameters.", valueName: "what"))
-  var equal = Defaults.equal.rawValue
+  @Option(
+    help: ArgumentHelp(
+      "What the cells have in common: units or parameters. (default: \(Defaults.equal.rawValue))",
+      valueName: "what"))
+  var equal: String?
 
   @OptionGroup var options: TrainingOptions
 
@@ -50,10 +53,11 @@ struct CompareCommand: ParsableCommand {
     Interruption.install()
     let data = options.dataDirectory
     // Missing data are told before a folder is made.
-    _ = try type.init(settings: settings.training, dataDirectory: data.path)
+    let path = Tasks.path(of: data, for: type)
+    _ = try type.init(settings: settings.training, dataDirectory: path)
     let folder = try options.out ?? RunFolders.new("compare-\(type.name)")
     let comparison = try Comparison(
-      settings, task: type, dataDirectory: data.path, directory: folder, resuming: options.resume)
+      settings, task: type, dataDirectory: path, directory: folder, resuming: options.resume)
     try ComparisonSession(comparison: comparison, task: type, folder: folder, json: options.json).run()
   }
 
@@ -62,8 +66,12 @@ struct CompareCommand: ParsableCommand {
     options.checkThreads(&problems)
     let type = problems.task(task)
     let seeds = problems.whole("--seeds", seeds, in: 1...100_000)
-    let equality = ComparisonSettings.Equality(rawValue: equal)
-    if equality == nil {
+    let budget = options.budget(&problems)
+    let equality = equal.map { ComparisonSettings.Equality(rawValue: $0) } ?? Defaults.equal
+    if equality == .units, equal != nil, budget != nil {
+      problems.add("--equal units and --parameters: expected only one of them")
+    }
+    if let equal, equality == nil {
       let known = ComparisonSettings.Equality.allCases.map(\.rawValue)
       problems.add("--equal: " + Names.unknown("word", equal, known: known))
     }
@@ -71,14 +79,21 @@ struct CompareCommand: ParsableCommand {
       problems.add("--resume: expected --out DIR as well, the folder of the comparison to continue")
     }
     guard let type else { throw CommandFailure(problems: problems.lines) }
-    let training = options.applied(to: type.defaults, task: type, &problems)
+    var training = options.applied(to: type.defaults, task: type, &problems)
     let names = cells.split(separator: ",", omittingEmptySubsequences: false).map {
       $0.trimmingCharacters(in: .whitespaces)
     }
-    let settings = ComparisonSettings(
-      training, cells: names, seeds: seeds, equal: equality ?? Defaults.equal)
-    problems.add(settings.problems(tasks: Tasks.all))
+    func settings(parameters: Int?) -> ComparisonSettings {
+      ComparisonSettings(
+        training, cells: names, seeds: seeds,
+        equal: budget == nil ? equality ?? Defaults.equal : .parameters, parameters: parameters)
+    }
+    problems.add(settings(parameters: nil).problems(tasks: Tasks.all))
     try problems.check()
-    return settings
+    // What fits is known when the data are.
+    training = try Tasks.prepared(training, data: options.dataDirectory)
+    problems.add(settings(parameters: budget).problems(tasks: Tasks.all))
+    try problems.check()
+    return settings(parameters: budget)
   }
 }

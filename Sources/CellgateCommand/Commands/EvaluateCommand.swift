@@ -35,7 +35,10 @@ struct EvaluateCommand: ParsableCommand {
     parsing: .unconditional, help: ArgumentHelp("Threads; all cores if you leave it out.", valueName: "n"))
   var threads: WholeNumber?
 
-  @Option(help: ArgumentHelp("The data folder: see 'cellgate data --help'.", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp(
+      "The data folder, see 'cellgate data --help'; of the task text the file, if it has moved.",
+      valueName: "path"))
   var data: String?
 
   @Flag(help: "Print one JSON object and nothing else.")

@@ -17,6 +17,7 @@ struct TrainCommand: ParsableCommand {
         cellgate train adding
         cellgate train copying --cell gru --length 200 --steps 5000
         cellgate train smnist --cell lstm-wm --epochs 5 --out runs/digits
+        cellgate train text --data my.txt --cell lstm-wm --parameters 500000
         cellgate train adding --out runs/adding-lstm --resume
 
       \(TaskArguments.help)
@@ -50,6 +51,7 @@ struct TrainCommand: ParsableCommand {
     var problems = OptionProblems()
     options.checkThreads(&problems)
     let type = problems.task(task)
+    let budget = options.budget(&problems)
     if options.resume, options.out == nil {
       problems.add("--resume: expected --out DIR as well, the folder of the run to continue")
     }
@@ -62,6 +64,14 @@ struct TrainCommand: ParsableCommand {
     settings = options.applied(to: settings, task: type, &problems)
     problems.add(settings.problems(tasks: Tasks.all))
     try problems.check()
+    if !options.resume { settings = try Tasks.prepared(settings, data: options.dataDirectory) }
+    if let budget, let cell = Cell.named(settings.cell) {
+      do throws(SettingsError) {
+        settings = try settings.fitted(parameters: budget, task: type, cell: cell)
+      } catch { problems.add([error]) }
+      problems.add(settings.problems(tasks: Tasks.all))
+      try problems.check()
+    }
     return settings
   }
 }
@@ -123,6 +133,10 @@ private struct TrainingSession {
       "  The best model is that of step \(Text.count(result.bestStep)); "
         + "\(Text.fixed(result.msPerStep, 1)) ms per step, \(Text.duration(result.seconds)) in all")
     Console.print("\n  In \(directory.path): config.json, metrics.csv, model.safetensors, result.json")
-    Console.print("  Score it again: \(TypedCommand.line(["evaluate", directory.path]))\n")
+    Console.print("  Score it again: \(TypedCommand.line(["evaluate", directory.path]))")
+    if task is LanguageModelTask {
+      Console.print("  Write with it: \(TypedCommand.line(["generate", directory.path]))")
+    }
+    Console.print()
   }
 }

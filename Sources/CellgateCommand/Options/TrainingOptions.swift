@@ -87,7 +87,9 @@ struct TrainingOptions: ParsableArguments {
     help: ArgumentHelp("Threads; all cores if you leave it out. Changes no result.", valueName: "n"))
   var threads: WholeNumber?
 
-  @Option(help: ArgumentHelp("The data folder: see 'cellgate data --help'.", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp(
+      "The data folder, see 'cellgate data --help'; of the task text your text file.", valueName: "path"))
   var data: String?
 
   @Option(
@@ -103,6 +105,13 @@ struct TrainingOptions: ParsableArguments {
 
   @Flag(help: "End the run once it has solved the task: its result is that of the best model until then.")
   var stopWhenSolved = false
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "As many hidden units as fit into so many parameters of the whole model, instead of --hidden.",
+      valueName: "n"))
+  var parameters: WholeNumber?
 
   @Option(name: .customLong(TaskArguments.carrier), parsing: .unconditionalSingleValue, help: .hidden)
   var taskOptions: [String] = []
@@ -130,6 +139,9 @@ struct TrainingOptions: ParsableArguments {
       }
     }
     whole("--hidden", hidden) { settings.hidden = $0 }
+    if hidden != nil, parameters != nil {
+      problems.add("--hidden and --parameters: expected only one of them")
+    }
     whole("--layers", layers) { settings.layers = $0 }
     if bidirectional { settings.bidirectional = true }
     real("--dropout", dropout) { settings.dropout = Float($0) }
@@ -180,6 +192,11 @@ struct TrainingOptions: ParsableArguments {
       whole("--\(name)", WholeNumber(argument: String(parts[1]))) { settings.taskOptions[name] = $0 }
     }
     return settings
+  }
+
+  /// The number of `--parameters`, nil if none was given; a wrong one is noted.
+  func budget(_ problems: inout OptionProblems) -> Int? {
+    problems.whole("--parameters", parameters, in: 1...Int.max)
   }
 
   /// Sets the number of threads, after noting a wrong one.

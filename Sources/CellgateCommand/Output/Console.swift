@@ -23,6 +23,9 @@ enum Console {
     return code == 0 ? nil : code
   }
 
+  /// Whether standard output has been closed or can't be written: nobody will see what comes.
+  static var isOutputClosed: Bool { isClosed.load(ordering: .relaxed) }
+
   /// Writes a line to standard output.
   static func print(_ line: String = "") { write(line + "\n") }
 

@@ -134,6 +134,14 @@ public final class Recurrent: Module {
     return members
   }
 
+  /// The layers, the first one first, with their weights packed for inference as the steps come. Later changes of the
+  /// parameters don't matter. Of one direction only: a stream knows no end to begin the other from.
+  public func streams() -> [CellStream] {
+    precondition(directions == 1, "Recurrent: \(directions) directions can't stream")
+    precondition(firstStates.isEmpty, "Recurrent: a stream begins with zeros, not with learned states")
+    return zip(executions, parameters).map { CellStream($0, parameters: $1.map(\.value)) }
+  }
+
   /// What a pass over sequences gives.
   public struct Result {
     /// `[T, B, D·H]`; nil if it wasn't wanted.

@@ -46,7 +46,7 @@ public struct DataSet: Sendable, Equatable {
   }
 
   /// The catalogue.
-  public static let all: [DataSet] = [.mnist]
+  public static let all: [DataSet] = [.mnist, .ptb]
 
   /// The data set of this name; throws `DataError.unknownSet` with the names there are.
   public static func named(_ name: String) throws(DataError) -> DataSet {

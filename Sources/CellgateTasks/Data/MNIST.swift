@@ -19,14 +19,14 @@ struct MNIST {
     /// How many.
     var count: Int { labels.count }
 
-    /// Images pixel by pixel: x [784, images, 1] in [0, 1], and their labels.
-    func sequences(_ images: [Int]) -> (x: Tensor, classes: [Int32]) {
+    /// Images pixel by pixel, step t showing pixel `order[t]`: x [784, images, 1] in [0, 1], and their labels.
+    func sequences(_ images: [Int], order: [Int]) -> (x: Tensor, classes: [Int32]) {
       let x = Tensor.uninitialized([MNIST.pixels, images.count, 1])
       let output = unsafe x.pointer
       for (column, image) in images.enumerated() {
-        for pixel in 0..<MNIST.pixels {
+        for (step, pixel) in order.enumerated() {
           let value = Float(pixels[image * MNIST.pixels + pixel]) / 255
-          unsafe output[pixel * images.count + column] = value
+          unsafe output[step * images.count + column] = value
         }
       }
       return (x, images.map { Int32(labels[$0]) })

@@ -46,8 +46,24 @@ enum MatrixProduct {
     _ a: UnsafePointer<Float>, rows: Int, depth: Int, columns: Int, weight: UnsafePointer<Float>,
     strides: (Int, Int), bias: Tensor?, into result: UnsafeMutablePointer<Float>
   ) {
+    let packed = unsafe pack(weight, depth: depth, columns: columns, strides: strides)
+    unsafe multiply(a, rows: rows, depth: depth, columns: columns, packed: packed, bias: bias, into: result)
+  }
+
+  /// B[k, n] = weight[k · strides.0 + n · strides.1], packed for `multiply`.
+  static func pack(
+    _ weight: UnsafePointer<Float>, depth: Int, columns: Int, strides: (Int, Int)
+  ) -> Storage {
     let packed = Storage(count: cg_packed_count(depth, columns))
     unsafe cg_pack(depth, columns, weight, strides.0, strides.1, packed.pointer)
+    return packed
+  }
+
+  /// result [rows, columns] = a [rows, depth] · B + bias, B packed.
+  static func multiply(
+    _ a: UnsafePointer<Float>, rows: Int, depth: Int, columns: Int, packed: Storage, bias: Tensor?,
+    into result: UnsafeMutablePointer<Float>
+  ) {
     let operand = unsafe UnsafePointer(packed.pointer)
     let start = bias == nil ? CG_START_ZERO : CG_START_BIAS
     let offset = unsafe bias.map { unsafe UnsafePointer($0.pointer) }

@@ -89,6 +89,11 @@ public final class Comparison {
         throw .otherSettings(
           folder: path, setting: "equal", expected: own.equal.rawValue, found: settings.equal.rawValue)
       }
+      if own.parameters != settings.parameters {
+        throw .otherSettings(
+          folder: path, setting: "parameters", expected: own.parameters.map(String.init) ?? "none",
+          found: settings.parameters.map(String.init) ?? "none")
+      }
     }
     do throws(FileError) { try AtomicFile.write(settings.encoded(), to: config) } catch { throw .file(error) }
     return lock

@@ -22,16 +22,20 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
   public var seeds: Int
   /// What the cells have in common.
   public var equal: Equality
+  /// The most parameters of each cell's whole model, which then has as many hidden units as fit, whatever `hidden` and
+  /// `equal` say; nil for no such budget.
+  public var parameters: Int?
 
   /// A comparison at equal units, unless told otherwise.
   public init(
     _ training: TrainingSettings, cells: [String] = Self.defaultCells, seeds: Int = 3,
-    equal: Equality = .units
+    equal: Equality = .units, parameters: Int? = nil
   ) {
     self.training = training
     self.cells = cells
     self.seeds = seeds
     self.equal = equal
+    self.parameters = parameters
   }
 
   /// All that is wrong, in order; empty when the comparison can be made.
@@ -56,6 +60,14 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
     own.cell = known.first?.name ?? ""
     problems += own.problems(tasks: tasks, cells: known)
     guard problems.isEmpty else { return problems }
+    if let parameters, let task = tasks.first(where: { $0.name == training.task }) {
+      for cell in cells.compactMap({ name in known.first { $0.name == name } }) {
+        do throws(SettingsError) {
+          _ = try training.fitted(parameters: parameters, task: task, cell: cell)
+        } catch { problems.append(error) }
+      }
+      guard problems.isEmpty else { return problems }
+    }
     for settings in runs(tasks: tasks, cells: known).prefix(cells.count) {
       for problem in settings.problems(tasks: tasks, cells: known) where !problems.contains(problem) {
         problems.append(problem)
@@ -77,7 +89,12 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
         var settings = training
         settings.cell = name
         settings.seed = training.seed &+ UInt64(seed)
-        if equal == .parameters, let cell = known.first(where: { $0.name == name }) {
+        guard let cell = known.first(where: { $0.name == name }) else { return settings }
+        if let parameters {
+          // What fits no unit is a problem, and told as one.
+          return (try? settings.fitted(parameters: parameters, task: task, cell: cell)) ?? settings
+        }
+        if equal == .parameters {
           settings.hidden = size.hidden(of: cell, matching: reference, hidden: training.hidden)
         }
         return settings

@@ -27,11 +27,16 @@ struct StackSize {
   /// The most hidden units with which `cell` has no more parameters than `reference` with `hidden`; at least 1.
   func hidden(of cell: Cell, matching reference: Cell, hidden: Int) -> Int {
     let target = parameters(reference, hidden: hidden)
+    return Self.most { parameters(cell, hidden: $0) <= target }
+  }
+
+  /// The most units that fit, where fewer fit too; at least 1.
+  static func most(_ fits: (Int) -> Bool) -> Int {
     var (low, high) = (1, 2)
-    while parameters(cell, hidden: high) <= target { (low, high) = (high, 2 * high) }
+    while fits(high) { (low, high) = (high, 2 * high) }
     while high - low > 1 {
       let middle = (low + high) / 2
-      if parameters(cell, hidden: middle) <= target { low = middle } else { high = middle }
+      if fits(middle) { low = middle } else { high = middle }
     }
     return low
   }

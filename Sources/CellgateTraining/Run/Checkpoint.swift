@@ -22,6 +22,8 @@ struct Checkpoint {
   var solvedStep: Int?
   /// Seconds spent in updates, and in all.
   var updateSeconds = 0.0, totalSeconds = 0.0
+  /// The states that the last update left for the next one.
+  var carried: [Tensor] = []
 
   /// A validation result.
   struct Best: Equatable {
@@ -42,6 +44,9 @@ struct Checkpoint {
     }
     for (name, values) in optimizer.state {
       writer.add("optimizer." + name, shape: [values.count], floats: values.scalars)
+    }
+    for (index, states) in carried.enumerated() {
+      writer.add("carried.\(index)", shape: states.shape, floats: states.scalars)
     }
     do throws(FileError) { try writer.write(to: path) } catch { throw .file(error) }
   }
@@ -93,6 +98,9 @@ struct Checkpoint {
     var buffers: [String: Tensor] = [:]
     for (name, buffer) in optimizer.state {
       buffers[name] = try reader.tensor("optimizer." + name, shape: [buffer.count])
+    }
+    while let shape = reader.shape(of: "carried.\(carried.count)") {
+      carried.append(try reader.tensor("carried.\(carried.count)", shape: shape))
     }
     let updates = try reader.count("optimizer_step")
     do throws(OptimizerError) {

@@ -8,17 +8,19 @@ public enum ModelFile {
   static let format = "cellgate-model"
   static let version = "1"
 
-  /// Writes the parameters, the settings that the model is built from, and the step and validation result.
+  /// Writes the parameters, the settings that the model is built from, the step and validation result, and what the
+  /// task adds.
   static func write(
     to path: String, parameters: ParameterSet, settings: TrainingSettings, best: Checkpoint.Best,
-    metric: String
+    metric: String, adding own: [String: String]
   ) throws(RunError) {
-    var writer = Safetensors.Writer(metadata: [
+    let metadata = [
       "format": format, "format_version": version, "task": settings.task, "cell": settings.cell,
       "hidden": "\(settings.hidden)", "layers": "\(settings.layers)",
       "bidirectional": "\(settings.bidirectional)", "step": "\(best.step)", "metric": metric,
       "validation_value": "\(best.value)", "settings": String(decoding: settings.encoded(), as: UTF8.self),
-    ])
+    ]
+    var writer = Safetensors.Writer(metadata: metadata.merging(own) { known, _ in known })
     for entry in parameters.entries {
       writer.add(entry.name, shape: entry.shape, floats: entry.parameter.value.scalars)
     }
@@ -41,11 +43,22 @@ public enum ModelFile {
     return best
   }
 
+  /// Reads the parameters of `model` from a file; throws `tensors`, `notFinite` or `badState`, and nothing changes
+  /// then.
+  public static func load(_ path: String, into model: any Module) throws(RunError) {
+    _ = try read(path, into: model)
+  }
+
+  /// All that a model's file tells besides the parameters; throws `tensors`.
+  public static func metadata(of path: String) throws(RunError) -> [String: String] {
+    do throws(SafetensorsError) { return try Safetensors(path: path).metadata } catch {
+      throw .tensors(error)
+    }
+  }
+
   /// The settings that the model in a file is built from; throws `tensors`, `badState` or `badConfig`.
   public static func settings(of path: String) throws(RunError) -> TrainingSettings {
-    let file: Safetensors
-    do throws(SafetensorsError) { file = try Safetensors(path: path) } catch { throw .tensors(error) }
-    guard let text = file.metadata["settings"] else {
+    guard let text = try metadata(of: path)["settings"] else {
       throw .badState(file: path, name: "settings", expected: "a run's settings", found: "nothing")
     }
     return try TrainingSettings(decoding: Data(text.utf8), file: path)

@@ -43,9 +43,11 @@ public struct MemoryEstimate {
       }
     }
     let stack = directions * (first + (layers - 1) * later)
+    let ends = Double(shape.inputSize) + (shape.readsEveryStep ? 4 * Double(shape.outputSize) : 0)
+    let table = Double(shape.symbols ?? 0) * Double(shape.inputSize)
     let head = directions * hidden * Double(shape.outputSize)
     // Value, gradient, two buffers of the optimiser, the best value.
-    parameters = 5 * 4 * (stack + head)
+    parameters = 5 * 4 * (stack + head + table)
     // Per step and sequence each gate and state is saved, and has a gradient in the weight products behind the
     // sweep; between layers and at the head there are outputs and their gradients.
     // With checkpoints the saved values are those of one segment, beside the states between segments.
@@ -54,7 +56,6 @@ public struct MemoryEstimate {
     let states = 2 * Double(cell.states.count)
     let kept = segment * (rows + states) + (segment < 1 ? states / Double(settings.checkpointEvery ?? 1) : 0)
     let units = directions * hidden * layers * (kept + 2)
-    let ends = Double(shape.inputSize) + (shape.readsEveryStep ? 4 * Double(shape.outputSize) : 0)
     batch = 4 * places * (units + ends)
   }
 }

@@ -25,6 +25,7 @@ extension TrainingSettings {
       problems.append(.unsupported(option: "precision", reason: reason))
     }
     problems += sizeProblems(taskType) + optimizerProblems() + scheduleProblems()
+    if let taskType { problems += taskType.problems(self) }
     if problems.isEmpty, let taskType, let cellType {
       let available = available ?? MemoryEstimate.available
       let needed = memory(taskType, cellType)

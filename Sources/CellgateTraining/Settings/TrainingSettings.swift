@@ -5,7 +5,7 @@ import Foundation
 /// Everything that a training run depends on besides the data: what is needed to make it again.
 ///
 /// It is a run's `config.json`, with keys in snake case. Where the data lie and how many threads compute is no
-/// part of it: neither changes a result.
+/// part of it, as neither changes a result; but a text of the user's own is, by its path and checksum.
 public struct TrainingSettings: Codable, Equatable, Sendable {
   /// The version of this layout, written to files.
   public static let currentFormatVersion = 1
@@ -16,6 +16,8 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
   public var task: String
   /// The task's own options, such as `length`, each with a whole number.
   public var taskOptions: [String: Int]
+  /// The user's own text that is learned from; nil for tasks of other data.
+  public var text: TextSource?
   /// The cell's name.
   public var cell: String
   /// Hidden units of each layer and direction, H.

@@ -5,7 +5,8 @@ import CellgateTensor
 /// A task and its model, with the model's type out of sight.
 struct BoundTask {
   let model: any Module
-  let loss: (_ step: Int, _ context: ForwardContext, _ probe: TensorProbe?) -> Tensor
+  let loss:
+    (_ step: Int, _ carried: inout [Tensor], _ context: ForwardContext, _ probe: TensorProbe?) -> Tensor
   let evaluate: (Split) -> Evaluation
   let isSolved: (Evaluation) -> Bool
 }
@@ -16,7 +17,7 @@ extension SequenceTask {
     let model = makeModel(cell: cell)
     return BoundTask(
       model: model,
-      loss: { loss(model, step: $0, context: $1, probe: $2) },
+      loss: { loss(model, step: $0, carried: &$1, context: $2, probe: $3) },
       evaluate: { split in withoutGradient { evaluate(model, on: split) } },
       isSolved: { Self.solved.isMet(by: $0, of: Self.self) })
   }

@@ -31,6 +31,18 @@ public protocol SequenceTask: SendableMetatype {
   /// The sizes of a batch under valid options, known before any data are loaded.
   static func shape(_ settings: TrainingSettings) -> SequenceShape
 
+  /// Numbers to learn in the model of a cell under valid settings, in Double: no size overflows. The default is that
+  /// of an embedding where `shape` has symbols, recurrent layers, and a linear head with a bias.
+  static func parameterCount(_ settings: TrainingSettings, cell: Cell) -> Double
+  /// What is wrong with settings for this task alone, besides the ranges of its options.
+  static func problems(_ settings: TrainingSettings) -> [SettingsError]
+  /// Whether the data are a file of the user's own, whose path then stands for the data directory's.
+  static var readsOwnFile: Bool { get }
+  /// The settings of a new run with what its data decide filled in. The settings must be valid.
+  static func prepared(
+    _ settings: TrainingSettings, dataDirectory: String
+  ) throws(TaskDataError) -> TrainingSettings
+
   /// The task with its data, from the data directory if it needs files. The settings must be valid.
   init(settings: TrainingSettings, dataDirectory: String) throws(TaskDataError)
 
@@ -38,13 +50,20 @@ public protocol SequenceTask: SendableMetatype {
   var baseline: Baseline { get }
   /// Updates in an epoch; nil without epochs.
   var stepsPerEpoch: Int? { get }
+  /// What a model's file has to tell besides the settings, for the model to be used without the data.
+  var modelMetadata: [String: String] { get }
 
   /// A model with its first values, which depend on the seed alone.
   func makeModel(cell: Cell) -> Model
 
-  /// The loss of the training batch of update `step`, of shape []. The batch depends on the seed and the step
-  /// alone. A `probe` is shown the input, each layer's output and the logits on the way.
-  func loss(_ model: Model, step: Int, context: ForwardContext, probe: TensorProbe?) -> Tensor
+  /// The loss of the training batch of update `step`, of shape []: a function of the parameters, the step and
+  /// `carried` alone. A `probe` is shown the input, each layer's output and the logits on the way.
+  ///
+  /// `carried` are the states that the last update left for this one, [] before the first, and this one leaves its
+  /// own, detached, for the next; tasks whose batches don't follow on one another leave it alone.
+  func loss(
+    _ model: Model, step: Int, carried: inout [Tensor], context: ForwardContext, probe: TensorProbe?
+  ) -> Tensor
 
   /// What the model reaches on fixed data, the same for every seed and cell.
   func evaluate(_ model: Model, on split: Split) -> Evaluation
@@ -59,6 +78,16 @@ extension SequenceTask {
   public static var hasEpochs: Bool { false }
   /// Fresh data for every update.
   public var stepsPerEpoch: Int? { nil }
+  /// Nothing.
+  public static func problems(_ settings: TrainingSettings) -> [SettingsError] { [] }
+  /// No.
+  public static var readsOwnFile: Bool { false }
+  /// The settings as they are.
+  public static func prepared(
+    _ settings: TrainingSettings, dataDirectory: String
+  ) throws(TaskDataError) -> TrainingSettings { settings }
+  /// Nothing.
+  public var modelMetadata: [String: String] { [:] }
 
   /// Updates of a whole run under `settings`, which must be valid.
   public func totalSteps(_ settings: TrainingSettings) -> Int {
@@ -76,13 +105,18 @@ public struct SequenceShape: Sendable, Equatable {
   public let outputSize: Int
   /// Whether the head reads each step, or the last one only.
   public let readsEveryStep: Bool
+  /// V, where the input is one of V symbols at each step, whose embeddings [V, I] are learned; nil where it is numbers.
+  public let symbols: Int?
 
   /// Sequences of `steps` × `inputSize` to `outputSize` numbers.
-  public init(steps: Int, inputSize: Int, outputSize: Int, readsEveryStep: Bool = false) {
+  public init(
+    steps: Int, inputSize: Int, outputSize: Int, readsEveryStep: Bool = false, symbols: Int? = nil
+  ) {
     self.steps = steps
     self.inputSize = inputSize
     self.outputSize = outputSize
     self.readsEveryStep = readsEveryStep
+    self.symbols = symbols
   }
 }
 

@@ -12,6 +12,22 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
   case labelOutOfRange(file: String, row: Int, classes: Int, found: Int)
   /// There is not one label for each image.
   case countMismatch(images: String, imageCount: Int, labels: String, labelCount: Int)
+  /// A task that reads a text of the user's own was given none.
+  case noText(task: String)
+  /// A folder stands where a text file is expected.
+  case folder(path: String)
+  /// The operating system refused.
+  case file(FileError)
+  /// A gzipped file is damaged.
+  case gzip(GzipError)
+  /// A text is not UTF-8 from a byte on, counted from 0.
+  case notUTF8(file: String, offset: Int)
+  /// A part of a text has too few characters for one update.
+  case tooShort(file: String, part: String, expected: Int, found: Int)
+  /// A text is not the one that the run began with, by its SHA-256 digest.
+  case changed(file: String, expected: String, found: String)
+  /// A character, at a place counted from 0, that the training data have none of.
+  case unknownCharacter(file: String, character: Unicode.Scalar, place: Int)
 
   /// One line naming the file, what was expected and what was found.
   public var description: String {
@@ -25,6 +41,17 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
       "\(file): label \(row): expected 0 to \(classes - 1), found \(found)"
     case .countMismatch(let images, let imageCount, let labels, let labelCount):
       "\(labels): expected a label for each of the \(imageCount) images of \(images), found \(labelCount)"
+    case .noText(let task): "\(task): expected a UTF-8 text of your own, with --data FILE"
+    case .folder(let path): "\(path): expected a text file, found a folder"
+    case .file(let error): error.description
+    case .gzip(let error): error.description
+    case .notUTF8(let file, let offset): "\(file): expected UTF-8 text, found other bytes at byte \(offset)"
+    case .tooShort(let file, let part, let expected, let found):
+      "\(file): \(part) part: expected \(expected) characters or more for one update, found \(found)"
+    case .changed(let file, let expected, let found):
+      "\(file): changed since the run began: expected SHA-256 \(expected), found \(found)"
+    case .unknownCharacter(let file, let character, let place):
+      "\(file): character \(place): expected one of the training data, found '\(quotedName(String(character)))'"
     }
   }
 }

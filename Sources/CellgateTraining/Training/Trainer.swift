@@ -140,7 +140,8 @@ public final class Trainer {
   private func update() throws(TrainingError) -> (loss: Double, rate: Double) {
     let start = ContinuousClock.now
     parameters.zeroGradients()
-    let loss = bound.loss(state.step, context(), nil)
+    var carried = state.carried
+    let loss = bound.loss(state.step, &carried, context(), nil)
     let value = Double(loss.item)
     guard value.isFinite else { throw diverged("loss", loss.item) }
     loss.backward()
@@ -150,6 +151,7 @@ public final class Trainer {
     optimizer.learningRate = Float(Double(firstRate) * schedule.factor(at: state.step))
     optimizer.step(parameters)
     state.step += 1
+    state.carried = carried
     state.lossSum += value
     state.lossCount += 1
     state.smoothed = Self.smoothing * state.smoothed + (1 - Self.smoothing) * value
@@ -211,7 +213,7 @@ public final class Trainer {
     if let directory {
       try ModelFile.write(
         to: directory.modelFile, parameters: parameters, settings: settings, best: best,
-        metric: type(of: task).metric.name)
+        metric: type(of: task).metric.name, adding: task.modelMetadata)
     }
     state.best = best
     state.sinceBest = 0
@@ -263,7 +265,7 @@ public final class Trainer {
   /// The error of an update whose loss or gradient is not finite; `value` is what was seen.
   private func diverged(_ seen: String, _ value: Float) -> TrainingError {
     let search = DivergenceSearch(task: bound, parameters: parameters)
-    let place = search.first(step: state.step, context: context())
+    let place = search.first(step: state.step, carried: state.carried, context: context())
     return .diverged(
       divergence(step: state.step + 1, place ?? (seen, seen, value.isNaN ? "NaN" : "infinity")))
   }

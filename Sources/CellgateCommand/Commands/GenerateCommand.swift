@@ -1,0 +1,117 @@
+import ArgumentParser
+import Cellgate
+
+/// `cellgate generate`: text from a trained language model.
+struct GenerateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "generate",
+    abstract: "Write text with a trained language model.",
+    discussion: """
+      Draws one character after the other from the best model of a run of ptb-char or text, and prints each as it \
+      comes, behind the prompt. Needs the run's folder alone. The same seed gives the same text.
+
+      EXAMPLES:
+        cellgate generate runs/text-lstm
+        cellgate generate runs/text-lstm --prompt "To be" --length 1000
+        cellgate generate runs/text-lstm --temperature 0.7 --top-p 0.9 --seed 7
+        cellgate generate runs/ptb-char-lstm --prompt the_market_ --top-k 5
+      """)
+
+  @Argument(help: ArgumentHelp("The folder of the run.", valueName: "run"))
+  var folder: String
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("What the text begins with; nothing if you leave it out.", valueName: "text"))
+  var prompt = ""
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("Characters to write.", valueName: "n"))
+  var length = WholeNumber(400)
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Above 1 for more surprises, below 1 for fewer; 0 always takes the likeliest character.", valueName: "x"
+    )
+  )
+  var temperature = RealNumber(1)
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Draw from the n likeliest characters alone.", valueName: "n")
+  )
+  var topK: WholeNumber?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Draw from the likeliest characters alone, until their probabilities sum to x, above 0, up to 1.",
+      valueName: "x"))
+  var topP: RealNumber?
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("The seed of the random numbers.", valueName: "n"))
+  var seed = WholeNumber(1)
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Threads; all cores if you leave it out. Changes no result.", valueName: "n"))
+  var threads: WholeNumber?
+
+  @Flag(help: "Print one JSON object and nothing else.")
+  var json = false
+
+  func run() throws {
+    var problems = OptionProblems()
+    let count = problems.whole("--length", length, in: 1...1_000_000_000)
+    var sampling = Sampling()
+    if let value = problems.real("--temperature", temperature, "a number of 0 or more", { $0 >= 0 }) {
+      sampling.temperature = value
+    }
+    sampling.topK = problems.whole("--top-k", topK, in: 1...Int.max)
+    sampling.topP = problems.real("--top-p", topP, "a number above 0, up to 1", { $0 > 0 && $0 <= 1 })
+    let seed = UInt64(seed.text)
+    if seed == nil {
+      problems.add(
+        "--seed: expected a whole number of at least 0, found '\(Names.safe(self.seed.text))'")
+    }
+    if let threads: Int = problems.whole("--threads", threads, in: 1...ModelOptions.mostThreads) {
+      ThreadPool.shared.threads = threads
+    }
+    try problems.check()
+    let generator = try TextGenerator(run: folder)
+    let text = try generator.text(after: prompt, sampling: sampling, seed: seed ?? 1)
+    Interruption.install()
+    if json {
+      try printRecord(text, count, sampling, seed ?? 1)
+    } else {
+      try printText(text, count)
+    }
+  }
+
+  private func printText(_ text: GeneratedText, _ count: Int) throws {
+    Console.write(prompt)
+    var last: Unicode.Scalar?
+    defer { if last != "\n" { Console.print() } }
+    for character in text.prefix(count) {
+      Console.write(String(character))
+      last = character
+      if Console.isOutputClosed { return }
+      try Interruption.check()
+    }
+  }
+
+  private func printRecord(_ text: GeneratedText, _ count: Int, _ sampling: Sampling, _ seed: UInt64) throws {
+    let settings = try RunDirectory.settings(of: folder)
+    var written = String.UnicodeScalarView()
+    for character in text.prefix(count) {
+      written.append(character)
+      try Interruption.check()
+    }
+    let record: JSONValue = [
+      "task": .string(settings.task), "cell": .string(settings.cell), "directory": .string(folder),
+      "prompt": .string(prompt), "text": .string(String(written)), "length": .integer(count),
+      "temperature": .number(sampling.temperature), "top_k": .optional(sampling.topK),
+      "top_p": .optional(sampling.topP), "seed": .integer(Int(truncatingIfNeeded: seed)),
+    ]
+    record.print()
+  }
+}

@@ -1,0 +1,61 @@
+import CellgateCells
+import CellgateNN
+import CellgateTensor
+import CellgateTraining
+
+/// An embedding of each symbol, recurrent layers, and a linear head over the symbols: the next one's logits.
+///
+/// Its parameters are `embedding.weight`, `recurrent.weight_ih_l0`, ..., `head.weight`, `head.bias`.
+public final class LanguageModel: Module {
+  /// V vectors of E numbers.
+  public let embedding: Embedding
+  /// The layers, in one direction: the other would see what is to be told.
+  public let recurrent: Recurrent
+  /// [.., H] to [.., V].
+  public let head: Linear
+
+  /// The task option that says how long the embeddings are, E.
+  static let embeddingOption = "embedding"
+
+  /// A model of `symbols` V of the sizes in `settings`; its first values depend on the seed alone.
+  public init(settings: TrainingSettings, symbols: Int, cell: Cell) {
+    precondition(!settings.bidirectional, "LanguageModel: runs in one direction")
+    let stream = RandomStream(seed: settings.seed, name: "initialization")
+    let size = settings.taskOptions[Self.embeddingOption] ?? 64
+    embedding = Embedding(count: symbols, size: size, stream: stream.child("embedding"))
+    recurrent = Recurrent(
+      cell: cell, inputSize: size, hiddenSize: settings.hidden, layers: settings.layers,
+      dropout: settings.dropout, checkpointEvery: settings.checkpointEvery,
+      initialization: settings.initialization, precision: settings.precision,
+      stream: stream.child("recurrent"))
+    head = Linear(inputSize: settings.hidden, outputSize: symbols, stream: stream.child("head"))
+  }
+
+  /// `embedding`, `recurrent` and `head`.
+  public var members: [Member] {
+    [.module("embedding", embedding), .module("recurrent", recurrent), .module("head", head)]
+  }
+
+  /// Symbols [T, B], row by row, give the logits of the one behind each, [T, B, V], and each of the cell's states
+  /// behind the last step, [L, B, H]. `states` are those before the first step; nil for zeros.
+  public func callAsFunction(
+    _ symbols: [Int32], steps: Int, batch: Int, states: [Tensor]? = nil,
+    context: ForwardContext = .inference(), probe: TensorProbe? = nil
+  ) -> (logits: Tensor, states: [Tensor]) {
+    let x = embedding(symbols, shape: [steps, batch])
+    probe?("embedding", "x", x)
+    let result = recurrent(x, states: states, context: context)
+    guard let output = result.output else { preconditionFailure("LanguageModel: the output was wanted") }
+    if let probe {
+      for layer in 0..<recurrent.layers {
+        for (name, states) in zip(recurrent.cell.states, result.finalStates) {
+          probe("recurrent.l\(layer)", name, states[layer])
+        }
+      }
+      probe("recurrent", "output", output)
+    }
+    let logits = head(output)
+    probe?("head", "output", logits)
+    return (logits, result.finalStates)
+  }
+}

@@ -1,0 +1,192 @@
+import CellgateCells
+import CellgateNN
+import CellgateTensor
+import CellgateTraining
+import Foundation
+
+/// What character language models have in common: one long stream of characters, each to be told from those before.
+///
+/// For training the stream is cut into B lanes of equal length, whose rest of fewer than B characters is left out.
+/// Each update takes the next T steps of every lane (truncated backpropagation through time); the states go on from
+/// update to update, detached, and are zeros at the beginning of each epoch. What fills no whole update at the lanes'
+/// ends is left out.
+public class LanguageModelTask {
+  /// Bits per character: the cross-entropy in nats over ln 2.
+  public static let metric = Metric("bits_per_character", better: .lower)
+  /// Yes.
+  public static let hasEpochs = true
+
+  /// T and E.
+  static let commonOptions = [
+    TaskOption("length", "steps of each update, T", in: 1...1_000_000),
+    TaskOption(LanguageModel.embeddingOption, "numbers in each character's embedding", in: 1...65_536),
+  ]
+
+  /// The symbols.
+  public let vocabulary: Vocabulary
+  let settings: TrainingSettings
+  private let training: [Int32]
+  private let validation: [Int32]
+  private let test: [Int32]
+
+  /// A task on streams of indices of `vocabulary`; each is at least as long as `leastCounts` says.
+  init(
+    settings: TrainingSettings, vocabulary: Vocabulary, training: [Int32], validation: [Int32], test: [Int32]
+  ) {
+    self.settings = settings
+    self.vocabulary = vocabulary
+    self.training = training
+    self.validation = validation
+    self.test = test
+    precondition(stepsPerEpoch ?? 0 > 0 && validation.count > 1 && test.count > 1, "streams for one update")
+  }
+
+  // MARK: Sizes
+
+  static func steps(_ settings: TrainingSettings) -> Int { settings.taskOptions["length"] ?? 150 }
+
+  /// [T, B] symbols to V logits at each step.
+  static func shape(_ settings: TrainingSettings, symbols: Int) -> SequenceShape {
+    SequenceShape(
+      steps: steps(settings), inputSize: settings.taskOptions[LanguageModel.embeddingOption] ?? 64,
+      outputSize: symbols, readsEveryStep: true, symbols: symbols)
+  }
+
+  /// What is wrong with settings for any language model.
+  static func commonProblems(_ settings: TrainingSettings) -> [SettingsError] {
+    guard settings.bidirectional else { return [] }
+    return [
+      .unsupported(
+        option: "bidirectional", reason: "a language model must not see the characters that it has to tell")
+    ]
+  }
+
+  /// The fewest characters of each part that make an update.
+  static func leastCounts(_ settings: TrainingSettings) -> (training: Int, other: Int) {
+    let (lane, isTooMany) = (steps(settings) + 1).multipliedReportingOverflow(by: settings.batch)
+    return (isTooMany ? .max : lane, steps(settings) + 1)
+  }
+
+  /// Throws `tooShort` for the first part that makes no update.
+  static func checkCounts(
+    _ parts: [(part: String, file: String, count: Int)], _ settings: TrainingSettings
+  ) throws(TaskDataError) {
+    let least = leastCounts(settings)
+    for (index, (part, file, count)) in parts.enumerated() {
+      let expected = index == 0 ? least.training : least.other
+      if count < expected { throw .tooShort(file: file, part: part, expected: expected, found: count) }
+    }
+  }
+
+  private var laneLength: Int { training.count / settings.batch }
+
+  /// Updates that lanes are long enough for.
+  public var stepsPerEpoch: Int? { (laneLength - 1) / Self.steps(settings) }
+
+  // MARK: The model
+
+  /// An embedding, recurrent layers, and logits of the next character.
+  public func makeModel(cell: Cell) -> LanguageModel {
+    LanguageModel(settings: settings, symbols: vocabulary.count, cell: cell)
+  }
+
+  /// The vocabulary.
+  public var modelMetadata: [String: String] { vocabulary.metadata }
+
+  /// The symbols of update `step` and those behind them, [T, B] each.
+  func batch(step: Int) -> (inputs: [Int32], classes: [Int32]) {
+    let (steps, lanes) = (Self.steps(settings), settings.batch)
+    let first = step % (stepsPerEpoch ?? 1) * steps
+    var (inputs, classes): ([Int32], [Int32]) = ([], [])
+    inputs.reserveCapacity(steps * lanes)
+    classes.reserveCapacity(steps * lanes)
+    for place in first..<(first + steps) {
+      for lane in 0..<lanes {
+        inputs.append(training[lane * laneLength + place])
+        classes.append(training[lane * laneLength + place + 1])
+      }
+    }
+    return (inputs, classes)
+  }
+
+  /// The cross-entropy, in nats, of the characters of one update.
+  public func loss(
+    _ model: LanguageModel, step: Int, carried: inout [Tensor], context: ForwardContext, probe: TensorProbe?
+  ) -> Tensor {
+    let isFirst = step % (stepsPerEpoch ?? 1) == 0
+    let (inputs, classes) = batch(step: step)
+    let (logits, states) = model(
+      inputs, steps: Self.steps(settings), batch: settings.batch,
+      states: isFirst || carried.isEmpty ? nil : carried, context: context, probe: probe)
+    carried = states.map(\.detached)
+    return crossEntropy(logits, classes: classes)
+  }
+
+  // MARK: Evaluation
+
+  /// Lanes of an evaluation are at most so many, and at least so long.
+  private static let mostLanes = 64, leastLane = 5000
+  /// Characters that a lane of an evaluation reads before the first one that it tells.
+  private static let warmUp = 500
+  /// Steps at once.
+  private static let chunk = 100
+
+  /// Bits per character and nats per character over the whole validation or test stream, each character but the
+  /// first told once; with an unknown symbol, also the share of characters that it stands for.
+  ///
+  /// Up to 64 lanes of 5,000 characters or more are run at once. Each but the first begins with zero states 500
+  /// characters before the first one that it tells: what came even before is not remembered.
+  public func evaluate(_ model: LanguageModel, on split: Split) -> Evaluation {
+    let stream = split == .test ? test : validation
+    let nats = Self.nats(model, stream)
+    let unknown = vocabulary.unknown.map { unknown in
+      Double(stream.dropFirst().count { $0 == unknown }) / Double(stream.count - 1)
+    }
+    return Evaluation(nats / log(2), extras: [nats] + (unknown.map { [$0] } ?? []))
+  }
+
+  /// The mean cross-entropy in nats of all symbols of a stream but the first, told in `lanes` at once.
+  static func nats(
+    _ model: LanguageModel, _ stream: [Int32], lanes: Int? = nil, warmUp: Int = warmUp
+  ) -> Double {
+    let count = stream.count - 1
+    let lanes = lanes ?? max(1, min(mostLanes, count / leastLane))
+    // Lane i tells the symbols firsts[i] ..< firsts[i + 1], and reads those from starts[i] on.
+    let firsts = (0...lanes).map { 1 + $0 * count / lanes }
+    let starts = (0..<lanes).map { max(0, firsts[$0] - 1 - warmUp) }
+    let steps = (0..<lanes).map { firsts[$0 + 1] - 1 - starts[$0] }.max() ?? 0
+    var states: [Tensor]?
+    var sum = 0.0
+    for begin in stride(from: 0, to: steps, by: chunk) {
+      let length = min(chunk, steps - begin)
+      var (inputs, classes): ([Int32], [Int32]) = ([], [])
+      var mask: [Float] = []
+      for step in begin..<(begin + length) {
+        for lane in 0..<lanes {
+          let place = starts[lane] + step
+          let isInside = place + 1 < firsts[lane + 1]
+          inputs.append(isInside ? stream[place] : 0)
+          classes.append(isInside ? stream[place + 1] : 0)
+          mask.append(isInside && place + 1 >= firsts[lane] ? 1 : 0)
+        }
+      }
+      let result = model(inputs, steps: length, batch: lanes, states: states)
+      states = result.states
+      let told = mask.reduce(0.0) { $0 + Double($1) }
+      if told > 0 {
+        sum += told * Double(crossEntropy(result.logits, classes: classes, mask: mask).item)
+      }
+    }
+    return sum / Double(count)
+  }
+
+  /// The test data's bits per character under the characters' frequencies in the training data, one added to each.
+  public var baseline: Baseline {
+    var counts = [Double](repeating: 1, count: vocabulary.count)
+    for symbol in training { counts[Int(symbol)] += 1 }
+    let total = counts.reduce(0, +)
+    let bits = counts.map { -log2($0 / total) }
+    let sum = test.dropFirst().reduce(0.0) { $0 + bits[Int($1)] }
+    return Baseline(sum / Double(test.count - 1), "character frequencies")
+  }
+}

@@ -1,0 +1,54 @@
+import CellgateFormats
+import CellgateTraining
+import Foundation
+
+/// A UTF-8 text on the disk, gzipped or not.
+struct TextFile {
+  /// The most bytes accepted: 1 GiB.
+  static let limit = 1 << 30
+
+  /// The characters, as Unicode scalars; line endings are as in the file.
+  let scalars: [Unicode.Scalar]
+  /// The SHA-256 digest of the file as it is on the disk.
+  let sha256: String
+
+  /// Reads a file; throws `folder`, `file`, `gzip` or `notUTF8`.
+  init(_ path: String) throws(TaskDataError) {
+    var isFolder: ObjCBool = false
+    if unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+      throw .folder(path: path)
+    }
+    var bytes: [UInt8]
+    do throws(FileError) { bytes = try InputFile(path).readAll() } catch { throw .file(error) }
+    sha256 = SHA256.hex(bytes)
+    if Gzip.isGzip(bytes) {
+      do throws(GzipError) {
+        bytes = try Gzip.decompress(bytes, file: path, limit: Self.limit)
+      } catch { throw .gzip(error) }
+    }
+    scalars = try Self.scalars(bytes, file: path)
+  }
+
+  /// The scalars of UTF-8 bytes; throws `notUTF8` with the place of the first byte that is wrong.
+  static func scalars(_ bytes: [UInt8], file: String) throws(TaskDataError) -> [Unicode.Scalar] {
+    var scalars: [Unicode.Scalar] = []
+    scalars.reserveCapacity(bytes.count)
+    var place = 0
+    while place < bytes.count {
+      let byte = bytes[place]
+      if byte < 0x80 {
+        scalars.append(Unicode.Scalar(byte))
+        place += 1
+        continue
+      }
+      var rest = bytes[place..<min(place + 4, bytes.count)].makeIterator()
+      var parser = Unicode.UTF8.ForwardParser()
+      guard case .valid(let encoded) = parser.parseScalar(from: &rest) else {
+        throw .notUTF8(file: file, offset: place)
+      }
+      scalars.append(Unicode.UTF8.decode(encoded))
+      place += encoded.count
+    }
+    return scalars
+  }
+}

@@ -1,0 +1,149 @@
+import CellgateCells
+import CellgateFormats
+import CellgateNN
+import CellgateTensor
+import CellgateTraining
+
+/// Writes text with a trained language model, a character at a time; the weights are packed once.
+///
+/// ```swift
+/// let generator = try TextGenerator(run: "runs/text-lstm-wm")
+/// let text = try generator.text(after: "To be", sampling: Sampling(temperature: 0.8), seed: 1)
+/// for character in text.prefix(400) { print(character, terminator: "") }
+/// ```
+///
+/// Immutable: any threads may share it. The same seed gives the same text, whatever the number of threads.
+public final class TextGenerator: Sendable {
+  /// The symbols.
+  public let vocabulary: Vocabulary
+  private let table: [Float]
+  private let layers: [CellStream]
+  private let head: PackedLinear
+
+  /// A generator of the model's symbols. Later changes of the parameters don't matter.
+  public init(model: LanguageModel, vocabulary: Vocabulary) {
+    precondition(
+      model.embedding.weight.shape[0] == vocabulary.count,
+      "TextGenerator: \(vocabulary.count) symbols of a model of \(model.embedding.weight.shape[0])")
+    self.vocabulary = vocabulary
+    table = model.embedding.weight.value.scalars
+    layers = model.recurrent.streams()
+    head = PackedLinear(weight: model.head.weight.value, bias: model.head.bias?.value)
+  }
+
+  /// The best model of the run in a folder, which needs no data. Throws `notALanguageModel`, or `run`.
+  public convenience init(run path: String, cells: [Cell] = Cell.all) throws(GenerationError) {
+    let settings: TrainingSettings
+    do throws(RunError) { settings = try RunDirectory.settings(of: path) } catch { throw .run(error) }
+    guard let task = Tasks.all.first(where: { $0.name == settings.task }), task is LanguageModelTask.Type
+    else { throw .notALanguageModel(folder: path, task: settings.task) }
+    let loaded: (model: LanguageModel, vocabulary: Vocabulary)
+    do throws(RunError) {
+      loaded = try Self.load(path, settings, task, cells)
+    } catch { throw .run(error) }
+    self.init(model: loaded.model, vocabulary: loaded.vocabulary)
+  }
+
+  private static func load(
+    _ path: String, _ settings: TrainingSettings, _ task: any SequenceTask.Type, _ cells: [Cell]
+  ) throws(RunError) -> (LanguageModel, Vocabulary) {
+    let problems = settings.problems(tasks: [task], cells: cells)
+    guard problems.isEmpty, let cell = cells.first(where: { $0.name == settings.cell }) else {
+      throw .badConfig(file: path + "/config.json", reason: SettingsErrors(problems).description)
+    }
+    let file = path + "/model.safetensors"
+    guard let vocabulary = Vocabulary(metadata: try ModelFile.metadata(of: file)), !vocabulary.symbols.isEmpty
+    else {
+      throw .badState(file: file, name: "vocabulary", expected: "the model's symbols", found: "nothing")
+    }
+    let model = LanguageModel(settings: settings, symbols: vocabulary.count, cell: cell)
+    try ModelFile.load(file, into: model)
+    return (model, vocabulary)
+  }
+
+  /// A text without an end, as it goes on behind `prompt`. Without a prompt it begins as behind a newline, or behind
+  /// the first symbol where there is no newline. Throws `unknownCharacter`.
+  public func text(
+    after prompt: String = "", sampling: Sampling = Sampling(), seed: UInt64 = 1
+  ) throws(GenerationError) -> GeneratedText {
+    var symbols: [Int32] = []
+    for (place, scalar) in prompt.unicodeScalars.enumerated() {
+      guard let index = vocabulary.index(of: scalar) else {
+        throw .unknownCharacter(scalar, place: place, known: vocabulary)
+      }
+      symbols.append(index)
+    }
+    if symbols.isEmpty { symbols = [vocabulary.index(of: "\n") ?? 0] }
+    return GeneratedText(self, prompt: symbols, sampling: sampling, seed: seed)
+  }
+
+  /// The states of one text.
+  fileprivate final class Session {
+    private let generator: TextGenerator
+    private let sessions: [CellStream.Session]
+
+    init(_ generator: TextGenerator) {
+      self.generator = generator
+      sessions = generator.layers.map { $0.session() }
+    }
+
+    /// Takes symbols, at least one, and gives the logits [V] of what comes behind the last.
+    func take(_ symbols: [Int32]) -> [Float] {
+      let size = generator.table.count / generator.vocabulary.count
+      var x = symbols.flatMap { generator.table[Int($0) * size..<(Int($0) + 1) * size] }
+      for session in sessions { x = session.run(x) }
+      let width = generator.head.inputSize
+      return generator.head(Tensor(Array(x.suffix(width)), shape: [1, width])).scalars
+    }
+  }
+}
+
+/// A text that goes on for as long as it is asked for more.
+public final class GeneratedText: Sequence, IteratorProtocol {
+  private let vocabulary: Vocabulary
+  private let session: TextGenerator.Session
+  private let sampling: Sampling
+  private var stream: RandomStream
+  /// What the session has not taken yet.
+  private var pending: [Int32]
+
+  fileprivate init(_ generator: TextGenerator, prompt: [Int32], sampling: Sampling, seed: UInt64) {
+    vocabulary = generator.vocabulary
+    session = TextGenerator.Session(generator)
+    self.sampling = sampling
+    stream = RandomStream(seed: seed, name: "generation")
+    pending = prompt
+  }
+
+  /// The next character; never nil.
+  public func next() -> Unicode.Scalar? {
+    var logits = session.take(pending)
+    // No character can be written for the unknown.
+    if let unknown = vocabulary.unknown { logits[Int(unknown)] = -.infinity }
+    let index = sampling.pick(logits, at: Double(stream.nextLong() >> 11) * 0x1p-53)
+    pending = [Int32(index)]
+    return vocabulary.symbols[index]
+  }
+}
+
+/// Why no text can be generated.
+public enum GenerationError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The run's folder, or the model in it, is wrong.
+  case run(RunError)
+  /// The run's task has no language model.
+  case notALanguageModel(folder: String, task: String)
+  /// The prompt has a character that the model has never seen.
+  case unknownCharacter(Unicode.Scalar, place: Int, known: Vocabulary)
+
+  /// One line.
+  public var description: String {
+    switch self {
+    case .run(let error): error.description
+    case .notALanguageModel(let folder, let task):
+      "\(folder): expected a run of a language model (ptb-char, text), found one of \(task)"
+    case .unknownCharacter(let character, let place, let known):
+      "prompt: character \(place + 1), '\(quotedName(String(character)))': the model has never seen it"
+        + (character == " " && known.index(of: "_") != nil ? "; write _ for a space" : "")
+    }
+  }
+}

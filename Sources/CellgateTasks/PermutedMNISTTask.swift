@@ -1,0 +1,13 @@
+/// MNIST digits pixel by pixel in a random order, one and the same for all images, cells and seeds (Le et al. 2015,
+/// https://arxiv.org/abs/1504.00941): neighbours in the image lie far apart in time.
+///
+/// The order is ``PixelPermutation``; data, split, settings and metrics are those of ``SequentialMNISTTask``. In the
+/// literature a plain LSTM reaches from 79.5 to 95.1 % by tuning alone.
+public final class PermutedMNISTTask: SequentialMNISTTask {
+  /// "pmnist".
+  public override class var name: String { "pmnist" }
+  /// One line.
+  public override class var summary: String { "tell MNIST digits from their pixels in a fixed random order" }
+
+  override class var order: [Int] { PixelPermutation.order }
+}

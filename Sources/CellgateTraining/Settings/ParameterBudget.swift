@@ -1,0 +1,36 @@
+import CellgateCells
+
+extension SequenceTask {
+  /// An embedding where there are symbols, recurrent layers, and a linear head with a bias.
+  public static func parameterCount(_ settings: TrainingSettings, cell: Cell) -> Double {
+    let shape = shape(settings)
+    let stack = StackSize(
+      inputSize: shape.inputSize, layers: settings.layers, bidirectional: settings.bidirectional)
+    let width = (settings.bidirectional ? 2 : 1) * Double(settings.hidden)
+    return Double(shape.symbols ?? 0) * Double(shape.inputSize)
+      + stack.parameters(cell, hidden: settings.hidden) + (width + 1) * Double(shape.outputSize)
+  }
+}
+
+extension TrainingSettings {
+  /// These settings with `cell` and the most hidden units with which its whole model, embedding and head included,
+  /// has at most `budget` parameters. Throws `outOfRange` when one unit has more.
+  public func fitted(
+    parameters budget: Int, task: any SequenceTask.Type, cell: Cell
+  ) throws(SettingsError) -> TrainingSettings {
+    func count(_ hidden: Int) -> Double {
+      var settings = self
+      settings.hidden = hidden
+      return task.parameterCount(settings, cell: cell)
+    }
+    guard count(1) <= Double(budget) else {
+      throw .outOfRange(
+        option: "parameters", expected: "\(Int(count(1))) or more, which \(cell) needs for one hidden unit",
+        found: "\(budget)")
+    }
+    var settings = self
+    settings.cell = cell.name
+    settings.hidden = StackSize.most { count($0) <= Double(budget) }
+    return settings
+  }
+}

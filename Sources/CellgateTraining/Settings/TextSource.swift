@@ -1,0 +1,16 @@
+/// A text of the user's own as a run knows it.
+public struct TextSource: Codable, Equatable, Sendable {
+  /// The file's absolute path.
+  public var path: String
+  /// The SHA-256 digest of the file, 64 lower-case hexadecimal digits.
+  public var sha256: String
+  /// Symbols that a model of the text tells apart.
+  public var symbols: Int
+
+  /// A text by its path, digest and number of symbols.
+  public init(path: String, sha256: String, symbols: Int) {
+    self.path = path
+    self.sha256 = sha256
+    self.symbols = symbols
+  }
+}
