@@ -33,6 +33,8 @@ public struct Experiment: Codable, Equatable, Sendable {
     public var training: TrainingSettings
     /// What the cells have in common, a comparison for each.
     public var equal: [ComparisonSettings.Equality]
+    /// The most parameters of each cell's whole model, in place of `hidden`; nil for no such budget.
+    public var parameters: Int?
     /// The cells of this part; nil for the experiment's.
     public var cells: [String]?
     /// What the paper gives.
@@ -41,12 +43,13 @@ public struct Experiment: Codable, Equatable, Sendable {
     /// A part with both comparisons, unless told otherwise.
     public init(
       _ label: String, _ training: TrainingSettings,
-      equal: [ComparisonSettings.Equality] = ComparisonSettings.Equality.allCases, cells: [String]? = nil,
-      paper: [PaperValue] = []
+      equal: [ComparisonSettings.Equality] = ComparisonSettings.Equality.allCases, parameters: Int? = nil,
+      cells: [String]? = nil, paper: [PaperValue] = []
     ) {
       self.label = label
       self.training = training
       self.equal = equal
+      self.parameters = parameters
       self.cells = cells
       self.paper = paper
     }
@@ -102,7 +105,9 @@ public struct Experiment: Codable, Equatable, Sendable {
   var comparisons: [(part: Int, settings: ComparisonSettings)] {
     parts.enumerated().flatMap { index, part in
       part.equal.map {
-        (index, ComparisonSettings(part.training, cells: cells(of: part), seeds: seeds, equal: $0))
+        let settings = ComparisonSettings(
+          part.training, cells: cells(of: part), seeds: seeds, equal: $0, parameters: part.parameters)
+        return (index, settings)
       }
     }
   }
@@ -145,8 +150,12 @@ public struct Experiment: Codable, Equatable, Sendable {
       if let (name, value, found) = own.training.firstDifference(from: other.training) {
         return ("\(own.label): \(name)", value, found)
       }
-      let equal = compare(
-        "\(own.label): equal", Self.list(own.equal.map(\.rawValue)), Self.list(other.equal.map(\.rawValue)))
+      let equal =
+        compare(
+          "\(own.label): equal", Self.list(own.equal.map(\.rawValue)), Self.list(other.equal.map(\.rawValue)))
+        ?? compare(
+          "\(own.label): parameters", own.parameters.map(String.init) ?? "none",
+          other.parameters.map(String.init) ?? "none")
       if let equal { return equal }
     }
     return nil
