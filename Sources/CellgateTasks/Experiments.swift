@@ -29,55 +29,49 @@ public enum Experiments {
   /// The cells of the smallest budget.
   private static let smokeCells = ["lstm", "lstm-wm"]
 
-  // MARK: adding
+  // MARK: adding and copying
 
   @Sendable private static func adding(_ budget: Budget) -> Experiment {
-    func part(_ length: Int, steps: Int) -> Experiment.Part {
-      var settings = AddingTask.defaults
-      settings.taskOptions["length"] = length
-      settings.steps = steps
-      settings.stopWhenSolved = true
-      if budget == .smoke { (settings.hidden, settings.batch, settings.evaluationInterval) = (6, 4, 10) }
-      return Experiment.Part("T = \(length)", settings)
-    }
     let parts =
       switch budget {
-      case .smoke: [part(6, steps: 30), part(12, steps: 30)]
-      case .quick: [part(200, steps: 4000), part(400, steps: 3000)]
-      case .full: [part(100, steps: 20_000), part(200, steps: 20_000), part(400, steps: 20_000)]
+      case .smoke: [(6, 30), (12, 30)]
+      case .quick: [(200, 4000), (400, 3000)]
+      case .full: [(100, 20_000), (200, 20_000), (400, 20_000)]
       }
-    let seeds = [.smoke: 1, .quick: 2, .full: 5][budget] ?? 1
     return Experiment(
       task: AddingTask.name, budget: budget, cells: budget == .smoke ? smokeCells : defaultCells,
-      seeds: seeds, measure: .stepsToSolve, parts: parts,
+      seeds: [.smoke: 1, .quick: 2, .full: 5][budget] ?? 1, measure: .stepsToSolve,
+      parts: parts.map { part(AddingTask.defaults, budget, length: $0, steps: $1) },
       paperNote: """
         no number is known here. In words: on long sequences, T up to 400, the LSTM stalls at the trivial solution, and \
         LSTM-WM converges, and faster.
         """)
   }
 
-  // MARK: copying
-
   @Sendable private static func copying(_ budget: Budget) -> Experiment {
-    func part(_ length: Int, steps: Int) -> Experiment.Part {
-      var settings = CopyingTask.defaults
-      settings.taskOptions["length"] = length
-      settings.steps = steps
-      settings.stopWhenSolved = true
-      if budget == .smoke { (settings.hidden, settings.batch, settings.evaluationInterval) = (6, 4, 10) }
-      return Experiment.Part("T = \(length)", settings)
-    }
     let parts =
       switch budget {
-      case .smoke: [part(4, steps: 30), part(8, steps: 30)]
-      case .quick: [part(100, steps: 2500), part(200, steps: 2000)]
-      case .full: [part(100, steps: 20_000), part(200, steps: 20_000)]
+      case .smoke: [(4, 30), (8, 30)]
+      case .quick: [(100, 2500), (200, 2000)]
+      case .full: [(100, 20_000), (200, 20_000)]
       }
-    let seeds = [.smoke: 1, .quick: 2, .full: 5][budget] ?? 1
     return Experiment(
       task: CopyingTask.name, budget: budget, cells: budget == .smoke ? smokeCells : defaultCells,
-      seeds: seeds, measure: .stepsToHalfBaseline, parts: parts,
+      seeds: [.smoke: 1, .quick: 2, .full: 5][budget] ?? 1, measure: .stepsToHalfBaseline,
+      parts: parts.map { part(CopyingTask.defaults, budget, length: $0, steps: $1) },
       paperNote: "no number is known here. In words: LSTM-WM converges where the LSTM stalls, and faster.")
+  }
+
+  /// One length. Runs end when solved: how soon is the question.
+  private static func part(
+    _ defaults: TrainingSettings, _ budget: Budget, length: Int, steps: Int
+  ) -> Experiment.Part {
+    var settings = defaults
+    settings.taskOptions["length"] = length
+    settings.steps = steps
+    settings.stopWhenSolved = true
+    if budget == .smoke { (settings.hidden, settings.batch, settings.evaluationInterval) = (6, 4, 10) }
+    return Experiment.Part("T = \(length)", settings)
   }
 
   // MARK: smnist and pmnist

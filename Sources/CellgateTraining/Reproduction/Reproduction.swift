@@ -31,6 +31,8 @@ public final class Reproduction {
     public let part: String
     /// What it is made with.
     public let settings: TrainingSettings
+    /// The place of its part.
+    let partIndex: Int
   }
 
   /// How far a reproduction is.
@@ -81,6 +83,9 @@ public final class Reproduction {
   ) throws(TrainingError) {
     let problems = experiment.problems(tasks: [task], cells: cells)
     if !problems.isEmpty { throw .settings(SettingsErrors(problems)) }
+    precondition(
+      Set(experiment.parts.map(\.label)).count == experiment.parts.count,
+      "Reproduction: two parts of one label")
     self.experiment = experiment
     (runs, members) = Self.plan(experiment, task: task, cells: cells)
     queue = RunQueue(task: task, cells: cells, dataDirectory: dataDirectory, path: path)
@@ -116,7 +121,8 @@ public final class Reproduction {
           if place == runs.count {
             places[name] = place
             let label = experiment.parts[part].label
-            runs.append(Run(index: place, name: name, part: label, settings: settings))
+            runs.append(
+              Run(index: place, name: name, part: label, settings: settings, partIndex: part))
           }
           precondition(
             runs[place].settings == settings, "Reproduction: two parts with runs \(name) differ in settings")
@@ -232,9 +238,7 @@ public final class Reproduction {
       * Double(run.settings.batch) * Double(steps(of: run))
   }
 
-  private func steps(of run: Run) -> Int {
-    experiment.parts.firstIndex { $0.label == run.part }.map { lengths[$0] } ?? 0
-  }
+  private func steps(of run: Run) -> Int { lengths[run.partIndex] }
 
   // MARK: Jobs
 
@@ -335,8 +339,7 @@ public final class Reproduction {
       name: run.name, part: run.part, cell: run.settings.cell, hidden: run.settings.hidden,
       seed: run.settings.seed, state: .pending)
     guard let end else { return result }
-    let part = experiment.parts.firstIndex { $0.label == run.part } ?? 0
-    result.stepsToReach = experiment.measure.step(of: end, baseline: baselines[part].value)
+    result.stepsToReach = experiment.measure.step(of: end, baseline: baselines[run.partIndex].value)
     switch end.outcome {
     case .completed(let value): (result.state, result.result) = (.completed, value)
     case .diverged(let divergence): (result.state, result.divergedAtStep) = (.diverged, divergence.step)
