@@ -6,6 +6,7 @@ import Foundation
 struct Grid {
   static let names = [
     "serve", "training", "forward", "stream", "table", "rows", "machine", "peak", "limits", "memory",
+    "losses",
   ]
 
   static func main() {
@@ -57,6 +58,8 @@ struct Grid {
       let limits = Limits(threads: options.threads)
       Output.line(options.markdown ? limits.markdown : try Output.json(limits))
     case "memory": try memory(options)
+    case "losses":
+      try print(Losses(run: options.run, updates: options.repeats, file: options.out), options)
     case "forget":
       workload = nil
       streaming = nil

@@ -24,6 +24,8 @@ struct Options {
   /// Calls of a stream that one time is the mean of.
   var calls = 1
   var markdown = false
+  /// `losses`: a run's folder, and the file to write.
+  var run = "", out = "losses.safetensors"
 
   var cell: Cell {
     get throws(GridError) {
@@ -53,6 +55,8 @@ struct Options {
       switch name {
       case "--bidirectional": bidirectional = true
       case "--markdown": markdown = true
+      case "--run": run = try value(name)
+      case "--out": out = try value(name)
       case "--cell", "--cells": cells = try value(name).split(separator: ",").map(String.init)
       case "--steps": steps = try whole(name, value(name), from: 1)
       case "--batch": batch = try whole(name, value(name), from: 1)

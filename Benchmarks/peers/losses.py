@@ -1,0 +1,141 @@
+"""The first updates of a run in PyTorch: `losses CONFIG FOLDER` prints the losses in f32 and in f64 as JSON.
+
+The folder holds what `grid losses` wrote: losses.safetensors and, as updates.json, its answer.
+"""
+
+import gzip, json, os, struct, sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from .pytorch import LAYERS, LOOPS
+
+
+def safetensors(path):
+    """The F32 tensors of a safetensors file by name."""
+    data = Path(path).read_bytes()
+    (size,) = struct.unpack("<Q", data[:8])
+    tensors = {}
+    for name, entry in json.loads(data[8 : 8 + size]).items():
+        if name != "__metadata__":
+            begin, end = (8 + size + n for n in entry["data_offsets"])
+            tensors[name] = torch.from_numpy(np.frombuffer(data[begin:end], "<f4").copy().reshape(entry["shape"]))
+    return tensors
+
+
+class Model(torch.nn.Module):
+    """A recurrent layer of parameters in Cellgate's order, and a linear head."""
+
+    def __init__(self, cell, tensors):
+        super().__init__()
+        self.cell = cell
+        parameters = {name: t for name, t in tensors.items() if not name.startswith("batch.")}
+        for name, tensor in parameters.items():
+            self.register_parameter(name.replace(".", "_"), torch.nn.Parameter(tensor.clone()))
+
+    def own(self, name):
+        return getattr(self, f"recurrent_{name}_l0")
+
+    def forward(self, x):
+        """The last layer's outputs [T, B, H]."""
+        if self.cell in LAYERS:
+            hidden = self.own("weight_hh").shape[1]
+            layer = LAYERS[self.cell](x.shape[2], hidden)
+            biases = ("bias_ih", "bias_hh") if self.cell == "gru" else ("bias", None)
+            own = {"weight_ih_l0": "weight_ih", "weight_hh_l0": "weight_hh", "bias_ih_l0": biases[0],
+                   "bias_hh_l0": biases[1]}
+            zeros = torch.zeros(self.own("weight_hh").shape[0])
+            values = {name: zeros if mine is None else self.own(mine) for name, mine in own.items()}
+            return torch.func.functional_call(layer, values, (x,))[0]
+        step, states, _, _ = LOOPS[self.cell]
+        gates = F.linear(x, self.own("weight_ih"), self.own("bias")).unbind(0)
+        memory = self.own("weight_mh" if self.cell == "lstm-wm" else "weight_ph")
+        i, f, o = memory.chunk(3, 0)
+        weights = [self.own("weight_hh").t()]
+        weights += [i, f, o] if memory.dim() == 1 else [torch.cat([i, f]).t(), o.t()]
+        state, outputs = (torch.zeros(x.shape[1], memory.shape[-1]),) * states, []
+        for gate in gates:
+            state = step(gate, *state, *weights)
+            outputs.append(state[0])
+        return torch.stack(outputs)
+
+    def head(self, h):
+        return F.linear(h, self.head_weight, self.head_bias)
+
+
+def adding(model, x):
+    return F.mse_loss(model.head(model(x)[-1])[:, 0], (x[:, :, 0] * x[:, :, 1]).sum(0))
+
+
+def copying(model, x):
+    classes = torch.full(x.shape[:2], 8)
+    classes[-10:] = x[:10].argmax(2)
+    return F.cross_entropy(model.head(model(x)).flatten(0, 1), classes.flatten())
+
+
+class Digits:
+    """Finds each image's label in the training files by its pixels."""
+
+    def __init__(self, order):
+        folder = Path(os.environ["CELLGATE_DATA"]) / "mnist"
+        images = gzip.open(folder / "train-images-idx3-ubyte.gz").read()[16:]
+        labels = gzip.open(folder / "train-labels-idx1-ubyte.gz").read()[8:]
+        pixels = np.frombuffer(images, np.uint8).reshape(-1, 784)[:, order]
+        self.labels = {row.tobytes(): label for row, label in zip(pixels, labels)}
+
+    def __call__(self, model, x):
+        rows = (x[:, :, 0].t() * 255).round().to(torch.uint8).numpy()
+        classes = torch.tensor([self.labels[row.tobytes()] for row in rows])
+        return F.cross_entropy(model.head(model(x)[-1]), classes)
+
+
+TASKS = {
+    "adding": lambda: adding,
+    "copying": lambda: copying,
+    "smnist": lambda: Digits(np.arange(784)),
+    "pmnist": lambda: Digits(np.random.RandomState(92916).permutation(784)),
+}
+
+
+def optimizer(config, parameters):
+    own = config["optimizer_settings"]
+    if config["optimizer"] == "rmsprop":
+        return torch.optim.RMSprop(parameters, alpha=own["smoothing"], eps=own["epsilon"])
+    if config["optimizer"] == "adam":
+        return torch.optim.Adam(parameters, betas=(own["beta1"], own["beta2"]), eps=own["epsilon"])
+    sys.exit(f"losses: no {config['optimizer']} here")
+
+
+def main():
+    config, folder = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
+    if config["task"] not in TASKS or config["layers"] > 1 or config["bidirectional"]:
+        sys.exit(f"losses: expected one layer, one direction, and a task of {', '.join(TASKS)}")
+    tensors = safetensors(folder / "losses.safetensors")
+    rates = json.loads((folder / "updates.json").read_text())["learning_rates"]
+    loss_of = TASKS[config["task"]]()
+    print(json.dumps([train(config, tensors, rates, loss_of, dtype) for dtype in (torch.float32, torch.float64)]))
+
+
+def train(config, tensors, rates, loss_of, dtype):
+    """The loss of each update, with a learning rate for each."""
+    torch.set_default_dtype(dtype)
+    tensors = {name: tensor.to(dtype) for name, tensor in tensors.items()}
+    model = Model(config["cell"], tensors)
+    rule = optimizer(config, list(model.parameters()))
+    losses = []
+    for update, rate in enumerate(rates):
+        rule.param_groups[0]["lr"] = rate
+        rule.zero_grad()
+        loss = loss_of(model, tensors[f"batch.{update}"])
+        loss.backward()
+        if "clip_norm" in config:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), config["clip_norm"])
+        rule.step()
+        losses.append(loss.item())
+    return losses
+
+
+if __name__ == "__main__":
+    main()
