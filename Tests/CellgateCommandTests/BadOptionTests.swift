@@ -76,6 +76,26 @@ struct BadOptionTests {
       line: "reproduce adding --jobs 0",
       expected: ["--jobs: expected a whole number from 1 to 1,024, found '0'"]),
     Case(line: "compare adding --cells ,", expected: ["unknown cell ''", "unknown cell ''"]),
+    Case(line: "generate nothing", status: 66, expected: ["nothing: not a run's folder"]),
+    Case(
+      line: "generate nothing --length 0 --temperature -1 --top-k 0 --top-p 1.5 --seed x --threads 0",
+      expected: [
+        "--length: expected a whole number from 1", "--temperature: expected a number of 0 or more",
+        "--top-k: expected a whole number of at least 1", "--top-p: expected a number above 0, up to 1",
+        "--seed: expected a whole number of at least 0, found 'x'",
+        "--threads: expected a whole number from 1",
+      ]),
+    Case(
+      line: "train adding --parameters 3", expected: ["--parameters: expected 18 or more, which lstm needs"]),
+    Case(
+      line: "train adding --parameters 300 --hidden 3",
+      expected: ["--hidden and --parameters: expected only one"]),
+    Case(
+      line: "compare adding --cells rnn-tanh,lstm --parameters 9",
+      expected: ["--parameters: expected 18 or more, which lstm needs"]),
+    Case(
+      line: "compare adding --equal units --parameters 900",
+      expected: ["--equal units and --parameters: expected only one"]),
     Case(line: "data fetch minst", expected: ["unknown data set 'minst'; did you mean mnist?"]),
     Case(line: "data verify", expected: ["<name>"]),
     Case(

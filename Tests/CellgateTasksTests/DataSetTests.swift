@@ -85,11 +85,34 @@ struct DataSetTests {
     try set.require(in: directory)
   }
 
+  @Test("A plain file may be gzipped on the disk, and is checked as what it decompresses to")
+  func gzipped() throws {
+    let scratch = try Scratch()
+    let sum = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  // of "abc"
+    let file = DataFile(path: "s/a", sha256: sum, bytes: 3)
+    let set = DataSet(name: "s", summary: "", licence: "", files: [file], mirrors: [])
+    let directory = DataDirectory(option: scratch.path)
+    func state() -> DataCheck.State? { set.verify(in: directory).first?.state }
+    try scratch.write(Gzip.compress(Array("abc".utf8)), as: "s/a.gz")
+    #expect(state() == .whole)
+    try set.require(in: directory)
+    try scratch.write(Gzip.compress(Array("abd".utf8)), as: "s/a.gz")
+    guard case .wrongChecksum(sum, _)? = state() else {
+      return _ = Issue.record("a wrong checksum was not seen")
+    }
+    try scratch.write(Gzip.compress(Array("abcd".utf8)), as: "s/a.gz")
+    #expect(state() == .wrongSize(expected: 3, found: 4))
+    try scratch.write(Array("abc".utf8), as: "s/a.gz")
+    #expect(state() == .damaged(.notGzip(file: scratch.path + "/s/a.gz")))
+  }
+
   @Test(
-    "The real MNIST files are whole",
+    "The real MNIST and Penn Treebank files are whole",
     .enabled(if: !dataFolder.isEmpty, "set CELLGATE_DATA to the data directory"))
   func realFiles() {
     let checks = DataSet.mnist.verify(in: DataDirectory(option: Self.dataFolder))
     #expect(checks.map(\.state) == [.whole, .whole, .whole, .whole])
+    #expect(
+      DataSet.ptb.verify(in: DataDirectory(option: Self.dataFolder)).map(\.state) == [.whole, .whole, .whole])
   }
 }

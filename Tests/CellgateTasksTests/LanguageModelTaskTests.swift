@@ -1,0 +1,145 @@
+import CellgateCells
+import CellgateNN
+import CellgateTensor
+import CellgateTraining
+import Foundation
+import Testing
+
+@testable import CellgateTasks
+
+@Suite("Language model task")
+struct LanguageModelTaskTests {
+  private static let vocabulary = Vocabulary(of: "abcdefg".unicodeScalars)
+
+  /// T = 4, 3 lanes: of 53 symbols lanes of 17, and 4 updates an epoch.
+  private func task(_ change: (inout TrainingSettings) -> Void = { _ in }) -> LanguageModelTask {
+    var settings = PTBCharacterTask.defaults
+    settings.taskOptions = ["length": 4, "embedding": 5]
+    settings.hidden = 6
+    settings.batch = 3
+    change(&settings)
+    return LanguageModelTask(
+      settings: settings, vocabulary: Self.vocabulary, training: LanguageModelTests.symbols(53),
+      validation: LanguageModelTests.symbols(20, name: "validation"),
+      test: LanguageModelTests.symbols(300, name: "test"))
+  }
+
+  @Test("Each update takes the next steps of every lane, and the next symbol is the class")
+  func batches() {
+    let task = task()
+    let stream = LanguageModelTests.symbols(53)
+    #expect(task.stepsPerEpoch == 4)
+    for update in 0..<4 {
+      let (inputs, classes) = task.batch(step: update)
+      for step in 0..<4 {
+        for lane in 0..<3 {
+          let place = 17 * lane + 4 * update + step
+          #expect(inputs[3 * step + lane] == stream[place] && classes[3 * step + lane] == stream[place + 1])
+        }
+      }
+    }
+    #expect(task.batch(step: 9) == task.batch(step: 1))
+  }
+
+  @Test("Losses with states carried are those of one pass over the lanes, and an epoch begins with zeros")
+  func carried() {
+    let task = task()
+    let model = task.makeModel(cell: .lstmWM)
+    var carried: [Tensor] = []
+    let losses = (0..<4).map { step in
+      task.loss(model, step: step, carried: &carried, context: .training(seed: 1, step: 0), probe: nil)
+    }
+    #expect(carried.count == 2 && carried.allSatisfy { $0.shape == [1, 3, 6] && !$0.needsGradient })
+    let stream = LanguageModelTests.symbols(53)
+    let inputs = (0..<16).flatMap { step in (0..<3).map { stream[17 * $0 + step] } }
+    let classes = (0..<16).flatMap { step in (0..<3).map { stream[17 * $0 + step + 1] } }
+    let whole = crossEntropy(model(inputs, steps: 16, batch: 3).logits, classes: classes)
+    // Sums of 16 and of 4 times 4 terms, in Float32.
+    #expect(abs(losses.map(\.item).reduce(0, +) / 4 - whole.item) < 1e-5)
+
+    // The first update of the next epoch sees the same data, and not what the last one left.
+    let again = task.loss(model, step: 4, carried: &carried, context: .training(seed: 1, step: 0), probe: nil)
+    #expect(again.item == losses[0].item)
+    var none: [Tensor] = []
+    let cold = task.loss(model, step: 1, carried: &none, context: .training(seed: 1, step: 0), probe: nil)
+    #expect(cold.item != losses[1].item)
+  }
+
+  /// The mean cross-entropy of all symbols but the first, one step at a time.
+  private func naive(_ model: LanguageModel, _ stream: [Int32]) -> Double {
+    var states: [Tensor]?
+    var sum = 0.0
+    for (symbol, next) in zip(stream, stream.dropFirst()) {
+      let result = model([symbol], steps: 1, batch: 1, states: states)
+      states = result.states
+      sum += Double(crossEntropy(result.logits, classes: [next]).item)
+    }
+    return sum / Double(stream.count - 1)
+  }
+
+  @Test("Evaluation tells every character but the first once, as a pass one step at a time does")
+  func evaluation() {
+    let task = task()
+    let model = task.makeModel(cell: .lstm)
+    let stream = LanguageModelTests.symbols(300, name: "test")
+    let expected = naive(model, stream)
+    let found = task.evaluate(model, on: .test)
+    #expect(abs(found.extras[0] - expected) < 1e-6)
+    #expect(abs(found.value - expected / log(2)) < 1e-6)
+    #expect(
+      abs(
+        task.evaluate(model, on: .validation).extras[0]
+          - naive(model, LanguageModelTests.symbols(20, name: "validation")))
+        < 1e-6)
+    // Lanes that read everything before what they tell, of equal and unequal length, change nothing.
+    for lanes in [1, 2, 4, 7, 299] {
+      #expect(abs(LanguageModelTask.nats(model, stream, lanes: lanes, warmUp: 300) - expected) < 1e-6)
+    }
+  }
+
+  @Test("What a lane has not read matters less the longer ago it was")
+  func warmUp() {
+    let model = LanguageModelTests.model(layers: 1)
+    let stream = LanguageModelTests.symbols(1200)
+    let exact = LanguageModelTask.nats(model, stream, lanes: 1)
+    func error(_ warmUp: Int) -> Double {
+      abs(LanguageModelTask.nats(model, stream, lanes: 60, warmUp: warmUp) - exact)
+    }
+    #expect(error(0) > 1e-5)
+    #expect(error(100) < 1e-6)
+  }
+
+  @Test("The baseline is the cross-entropy under the frequencies of the training data")
+  func baseline() {
+    var settings = PTBCharacterTask.defaults
+    settings.taskOptions = ["length": 2, "embedding": 5]
+    settings.batch = 1
+    let task = LanguageModelTask(
+      settings: settings, vocabulary: Vocabulary(of: "ab".unicodeScalars), training: [0, 0, 0, 0, 0, 1],
+      validation: [0, 1], test: [1, 0, 1])
+    // One added to each: 6/8 and 2/8; the first character is not told.
+    #expect(abs(task.baseline.value - (-log2(0.75) + 2) / 2) < 1e-12)
+  }
+
+  @Test("A text is learned: bits per character fall below what frequencies alone give")
+  func learns() throws {
+    var settings = PTBCharacterTask.defaults
+    settings.taskOptions = ["length": 8, "embedding": 5]
+    settings.hidden = 8
+    settings.batch = 4
+    let stream = (0..<400).map { Int32("abacabad".utf8.map { $0 - 97 }[$0 % 8]) }
+    let task = LanguageModelTask(
+      settings: settings, vocabulary: Self.vocabulary, training: stream, validation: stream, test: stream)
+    let model = task.makeModel(cell: .gru)
+    let parameters = ParameterSet(model)
+    let optimizer = try Optimizers.make("adam", count: parameters.count, settings: .init(learningRate: 0.02))
+    var carried: [Tensor] = []
+    for step in 0..<80 {
+      parameters.zeroGradients()
+      let context = ForwardContext.training(seed: 1, step: UInt64(step))
+      task.loss(model, step: step, carried: &carried, context: context, probe: nil).backward()
+      optimizer.step(parameters)
+    }
+    #expect(task.evaluate(model, on: .test).value < 0.3 && task.baseline.value > 1.7)
+  }
+}
