@@ -128,6 +128,8 @@ struct CommandFailure: Error {
     case .exists, .notAReproduction, .parentMissing, .cannotCreate, .inUse: .cannotCreate
     case .notARun: .noInput
     case .otherSettings: .usage
+    case .notSaved: .inputOutput
+    case .noCheckpoint: .data
     case .file(let error), .tensors(.file(let error)), .metrics(.file(let error)): code(of: error)
     case .badConfig, .tensors, .notFinite, .badState, .metrics: .data
     }

@@ -29,7 +29,7 @@ struct CellgateCommand: ParsableCommand {
 @main
 enum Main {
   static func main() {
-    Interruption.ignoreBrokenPipes()
+    Interruption.ignoreFailingWrites()
     let arguments = Array(CommandLine.arguments.dropFirst())
     var status = execute(arguments)
     if let code = Console.outputFailure {

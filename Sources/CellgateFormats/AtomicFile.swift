@@ -12,9 +12,9 @@ import Foundation
 ///
 ///     try AtomicFile.write(Data(text.utf8), to: "run/config.json")
 ///
-/// The bytes go to a temporary sibling, which is synced, renamed over the file, and the folder synced. Whatever
-/// fails (full disk, quota, permission), the temporary is removed and the old file stays as it was. A symbolic
-/// link is followed: its target is replaced.
+/// The bytes go to a temporary sibling, which is synced, read back and compared by a checksum, renamed over the file,
+/// and the folder synced. Whatever fails (full disk, quota, permission), the temporary is removed and the old file
+/// stays as it was. A symbolic link is followed: its target is replaced.
 public enum AtomicFile {
   /// Replaces the file at `path` by `data`; throws `cannotCreate` or `cannotWrite`.
   public static func write(_ data: Data, to path: String) throws(FileError) {
@@ -31,6 +31,7 @@ public enum AtomicFile {
     do throws(FileError) {
       try body(file)
       try file.sync()
+      try verify(temporary, file)
       try file.close()
     } catch {
       _ = unsafe unlink(temporary)
@@ -39,11 +40,43 @@ public enum AtomicFile {
     try move(temporary, to: path)
   }
 
+  /// Reads a synced file back, from the disk where the system can be asked to, and compares it with what was written.
+  private static func verify(_ temporary: String, _ file: OutputFile) throws(FileError) {
+    var (checksum, read) = (CRC32(), 0)
+    do throws(FileError) {
+      let input = try InputFile(temporary)
+      input.forgetCache()
+      while read < input.size {
+        let part: [UInt8] = try input.read(at: read, count: min(input.size - read, 1 << 20))
+        checksum.update(part)
+        read += part.count
+      }
+    } catch {
+      guard case .cannotRead(_, let reason) = error else { throw error }
+      throw .cannotWrite(file: file.path, reason: "cannot be read back: \(reason)")
+    }
+    guard read == file.written, checksum == file.checksum else {
+      throw .cannotWrite(file: file.path, reason: "what was read back is not what was written")
+    }
+  }
+
+  /// Removes a file; throws `cannotWrite`.
+  package static func remove(_ path: String) throws(FileError) {
+    let fault = WriteFault.code(.remove, path)
+    guard fault == 0, unsafe unlink(path) == 0 else {
+      throw .cannotWrite(file: path, reason: "cannot be removed: \(systemReason(fault == 0 ? errno : fault))")
+    }
+  }
+
+  /// Whether a file of this name is a temporary one, left by a write that was killed.
+  package static func isTemporary(_ name: String) -> Bool { name.hasPrefix(".") && name.hasSuffix(".tmp") }
+
   /// Renames a synced file over the file at `path` and syncs the folder; on failure `temporary` is removed.
   package static func move(_ temporary: String, to path: String) throws(FileError) {
     let target = try resolve(path)
-    guard unsafe rename(temporary, target) == 0 else {
-      let reason = systemReason(errno)
+    let fault = WriteFault.code(.rename, path)
+    guard fault == 0, unsafe rename(temporary, target) == 0 else {
+      let reason = systemReason(fault == 0 ? errno : fault)
       _ = unsafe unlink(temporary)
       throw .cannotCreate(file: path, reason: reason)
     }
@@ -81,6 +114,8 @@ public enum AtomicFile {
   ) throws(FileError) -> (String, OutputFile) {
     let name = target.split(separator: "/").last.map(String.init) ?? ""
     let stem = name.utf8.count <= 200 ? name : "cellgate"  // a file name holds 255 bytes
+    let fault = WriteFault.code(.create, path)
+    guard fault == 0 else { throw .cannotCreate(file: path, reason: systemReason(fault)) }
     while true {
       let mark = String(UInt64.random(in: .min ... .max), radix: 16)
       let temporary = folder(of: target) + "/.\(stem).\(mark).tmp"

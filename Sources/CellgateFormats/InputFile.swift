@@ -70,6 +70,13 @@ package final class InputFile: Sendable {
     return values
   }
 
+  /// Asks the system to read from the disk and not from memory; systems that can't be asked ignore it.
+  package func forgetCache() {
+    #if os(Linux)
+      _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+    #endif
+  }
+
   /// The whole file.
   package func readAll() throws(FileError) -> [UInt8] { try read(at: 0, count: size) }
 }

@@ -12,6 +12,8 @@ import Foundation
 public final class OutputFile {
   /// The name used in errors: the file that the user asked for.
   public let path: String
+  /// How many bytes were written, and their checksum.
+  package private(set) var written = 0, checksum = CRC32()
   private var descriptor: Int32
   private var isLocked = false
 
@@ -23,8 +25,11 @@ public final class OutputFile {
 
   /// Opens `path` with the flags of open(2), mode 0666 less the user's mask; throws `cannotCreate`.
   package convenience init(opening path: String, flags: Int32) throws(FileError) {
-    let opened = unsafe open(path, flags | O_CLOEXEC, 0o666)
-    guard opened >= 0 else { throw .cannotCreate(file: path, reason: systemReason(errno)) }
+    let fault = WriteFault.code(.create, path)
+    let opened = fault == 0 ? unsafe open(path, flags | O_CLOEXEC, 0o666) : -1
+    guard opened >= 0 else {
+      throw .cannotCreate(file: path, reason: systemReason(fault == 0 ? errno : fault))
+    }
     self.init(descriptor: opened, path: path)
   }
 
@@ -35,9 +40,11 @@ public final class OutputFile {
 
   /// Appends raw bytes; throws `cannotWrite`.
   public func write(bytes: UnsafeRawBufferPointer) throws(FileError) {
+    let fault = WriteFault.code(.write, path)
+    let end = fault == 0 ? bytes.count : bytes.count / 2
     var done = 0
-    while done < bytes.count {
-      let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[done...])
+    while done < end {
+      let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[done..<end])
       let count = unsafe Self.writeOnce(descriptor, rest)
       if count < 0, errno == EINTR { continue }
       guard count > 0 else {
@@ -45,6 +52,9 @@ public final class OutputFile {
       }
       done += count
     }
+    guard fault == 0 else { throw .cannotWrite(file: path, reason: systemReason(fault)) }
+    written += bytes.count
+    unsafe checksum.update(bytes: bytes)
   }
 
   /// Appends the bytes of an array of plain numbers in the machine's order (little-endian); throws `cannotWrite`.
@@ -70,6 +80,8 @@ public final class OutputFile {
 
   /// Waits until the bytes are on the disk; throws `cannotWrite`.
   package func sync() throws(FileError) {
+    let fault = WriteFault.code(.sync, path)
+    guard fault == 0 else { throw .cannotWrite(file: path, reason: systemReason(fault)) }
     guard fsync(descriptor) == 0 || errno == EINVAL || errno == ENOTSUP else {
       throw .cannotWrite(file: path, reason: systemReason(errno))
     }
@@ -77,8 +89,9 @@ public final class OutputFile {
 
   /// Cuts or extends the file to `size` bytes; throws `cannotWrite`.
   package func truncate(to size: Int) throws(FileError) {
-    guard ftruncate(descriptor, off_t(size)) == 0 else {
-      throw .cannotWrite(file: path, reason: systemReason(errno))
+    let fault = WriteFault.code(.truncate, path)
+    guard fault == 0, ftruncate(descriptor, off_t(size)) == 0 else {
+      throw .cannotWrite(file: path, reason: systemReason(fault == 0 ? errno : fault))
     }
   }
 

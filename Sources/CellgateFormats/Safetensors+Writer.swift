@@ -9,9 +9,13 @@ extension Safetensors {
   ///
   /// The same tensors in the same order give the same bytes: metadata keys are sorted, and the header is padded
   /// with spaces so that the numbers start at a multiple of eight bytes. Bad shapes and names are preconditions.
+  ///
+  /// With a checksum the metadata have a `checksum`, "crc32:" and eight hexadecimal digits: that of the bytes that the
+  /// file would have without it, behind the header's length. `verifyChecksum` computes it again.
   public struct Writer: Sendable {
     /// The strings for `__metadata__`; left out when empty.
     public var metadata: [String: String]
+    private let hasChecksum: Bool
     private var entries: [(name: String, dtype: Dtype, shape: [Int], payload: Payload)] = []
     private var names: Set<String> = ["__metadata__"]
 
@@ -32,7 +36,10 @@ extension Safetensors {
     }
 
     /// A file without tensors.
-    public init(metadata: [String: String] = [:]) { self.metadata = metadata }
+    public init(metadata: [String: String] = [:], checksum: Bool = false) {
+      self.metadata = metadata
+      hasChecksum = checksum
+    }
 
     /// Adds an F32 tensor; the product of `shape` must be the count of values and the name unused.
     public mutating func add(_ name: String, shape: [Int], floats: [Float]) {
@@ -98,47 +105,71 @@ extension Safetensors {
       entries.append((name, dtype, shape, payload))
     }
 
-    /// The header's length and its JSON, padded.
+    /// The header, with the checksum if there is to be one.
     private func header() -> [UInt8] {
-      var parts: [String] = []
-      if !metadata.isEmpty {
-        let pairs = metadata.sorted { $0.key < $1.key }.map { "\(quoted($0.key)):\(quoted($0.value))" }
-        parts.append("\"__metadata__\":{" + pairs.joined(separator: ",") + "}")
-      }
-      var offset = 0
+      var (tensors, offset): ([TensorInfo], Int) = ([], 0)
       for entry in entries {
-        let shape = entry.shape.map(String.init).joined(separator: ",")
         let end = offset + entry.payload.byteCount
-        parts.append(
-          "\(quoted(entry.name)):{\"dtype\":\"\(entry.dtype.rawValue)\",\"shape\":[\(shape)],"
-            + "\"data_offsets\":[\(offset),\(end)]}")
+        tensors.append(
+          TensorInfo(name: entry.name, dtype: entry.dtype, shape: entry.shape, bytes: offset..<end))
         offset = end
       }
-      var json = Array(("{" + parts.joined(separator: ",") + "}").utf8)
-      json += [UInt8](repeating: UInt8(ascii: " "), count: (8 - json.count % 8) % 8)
-      precondition(json.count <= Safetensors.headerLimit, "the header has \(json.count) bytes")
-      let length = UInt64(json.count)
-      return (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * UInt64($0))) } + json
-    }
-
-    private func quoted(_ text: String) -> String {
-      var json = "\""
-      for scalar in text.unicodeScalars {
-        switch scalar {
-        case "\"": json += "\\\""
-        case "\\": json += "\\\\"
-        case "\n": json += "\\n"
-        case ..<" ":
-          let digits = String(scalar.value, radix: 16)
-          json += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-        default: json.unicodeScalars.append(scalar)
+      guard hasChecksum else { return Safetensors.header(metadata, tensors) }
+      precondition(metadata[Safetensors.checksumKey] == nil, "the metadata have a checksum already")
+      var checksum = CRC32()
+      checksum.update(Array(Safetensors.header(metadata, tensors).dropFirst(8)))
+      for entry in entries {
+        switch entry.payload {
+        case .floats(let values): checksum.update(values)
+        case .doubles(let values): checksum.update(values)
+        case .int64s(let values): checksum.update(values)
+        case .bytes(let values): checksum.update(values)
         }
       }
-      return json + "\""
+      let named = metadata.merging([Safetensors.checksumKey: "crc32:\(checksum)"]) { $1 }
+      return Safetensors.header(named, tensors)
     }
 
     private func append<Value: BitwiseCopyable>(_ values: [Value], to data: inout Data) {
       unsafe values.withUnsafeBytes { (bytes) in unsafe data.append(contentsOf: bytes) }
     }
+  }
+}
+
+extension Safetensors {
+  /// The header's length and its JSON, padded.
+  static func header(_ metadata: [String: String], _ tensors: [TensorInfo]) -> [UInt8] {
+    var parts: [String] = []
+    if !metadata.isEmpty {
+      let pairs = metadata.sorted { $0.key < $1.key }.map { "\(quoted($0.key)):\(quoted($0.value))" }
+      parts.append("\"__metadata__\":{" + pairs.joined(separator: ",") + "}")
+    }
+    for tensor in tensors {
+      let shape = tensor.shape.map(String.init).joined(separator: ",")
+      parts.append(
+        "\(quoted(tensor.name)):{\"dtype\":\"\(tensor.dtype.rawValue)\",\"shape\":[\(shape)],"
+          + "\"data_offsets\":[\(tensor.bytes.lowerBound),\(tensor.bytes.upperBound)]}")
+    }
+    var json = Array(("{" + parts.joined(separator: ",") + "}").utf8)
+    json += [UInt8](repeating: UInt8(ascii: " "), count: (8 - json.count % 8) % 8)
+    precondition(json.count <= headerLimit, "the header has \(json.count) bytes")
+    let length = UInt64(json.count)
+    return (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * UInt64($0))) } + json
+  }
+
+  private static func quoted(_ text: String) -> String {
+    var json = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": json += "\\\""
+      case "\\": json += "\\\\"
+      case "\n": json += "\\n"
+      case ..<" ":
+        let digits = String(scalar.value, radix: 16)
+        json += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      default: json.unicodeScalars.append(scalar)
+      }
+    }
+    return json + "\""
   }
 }

@@ -54,6 +54,10 @@ public enum SafetensorsError: Error, Equatable, Sendable, CustomStringConvertibl
   case wrongDtype(file: String, tensor: String, expected: String, found: String)
   /// The tensor does not have the shape asked for.
   case wrongShape(file: String, tensor: String, expected: [Int], found: [Int])
+  /// The metadata have no checksum.
+  case missingChecksum(file: String)
+  /// The checksum in the metadata is not that of the file.
+  case wrongChecksum(file: String, expected: String, found: String)
 
   /// One line naming the file and the tensor, what was expected and what was found.
   public var description: String {
@@ -104,6 +108,9 @@ public enum SafetensorsError: Error, Equatable, Sendable, CustomStringConvertibl
       "\(at(file, tensor)): expected dtype \(expected), found \(found)"
     case .wrongShape(let file, let tensor, let expected, let found):
       "\(at(file, tensor)): expected shape \(brief(expected)), found \(brief(found))"
+    case .missingChecksum(let file): "\(file): metadata: checksum is missing"
+    case .wrongChecksum(let file, let expected, let found):
+      "\(file): damaged: expected checksum \(quotedName(expected)), found \(found)"
     }
   }
 

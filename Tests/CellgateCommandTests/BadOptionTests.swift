@@ -54,6 +54,21 @@ struct BadOptionTests {
     Case(line: "train adding --dropout 1", expected: ["--dropout: expected 0 or more, below 1"]),
     Case(line: "train adding --seed -1", expected: ["--seed: expected a whole number of at least 0"]),
     Case(line: "train adding --threads 0", expected: ["--threads: expected a whole number from 1"]),
+    Case(
+      line: "train adding --schedule-every 0 --schedule-patience 2 --schedule-floor 2 --save-every 0",
+      expected: [
+        "--schedule-every: expected the schedule step, found constant",
+        "--schedule-patience: expected the schedule plateau, found constant",
+        "--schedule-floor: expected the schedule cosine or plateau, found constant",
+        "--schedule-every: expected 1 or more", "--schedule-floor: expected 0 to 1",
+        "--save-every: expected a whole number of at least 1",
+      ]),
+    Case(
+      line: "compare adding --schedule plateau --schedule-factor 1 --schedule-patience -1 --save-every x",
+      expected: [
+        "--schedule-factor: expected above 0, below 1", "--schedule-patience: expected 0 or more",
+        "--save-every: expected a whole number of at least 1, found 'x'",
+      ]),
     Case(line: "train adding --resume", expected: ["--resume: expected --out DIR as well"]),
     Case(line: "train adding --resume --out nothing", status: 66, expected: ["nothing: not a run's folder"]),
     Case(line: "evaluate nothing", status: 66, expected: ["nothing: not a run's folder"]),

@@ -1,14 +1,6 @@
 import Foundation
 import Testing
 
-#if canImport(Darwin)
-  import Darwin
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Glibc
-#endif
-
 /// A finished run of the executable in a folder of its own.
 struct CommandRun {
   /// The exit code, or 128 plus the signal that ended the process.
@@ -61,7 +53,12 @@ final class Workplace {
 
   /// Starts the executable; its output goes to files in the folder.
   func start(_ arguments: [String], environment: [String: String] = [:]) throws -> StartedCommand {
-    try StartedCommand(arguments, in: path, environment: environment)
+    try StartedCommand(Self.executable, arguments, in: path, environment: environment)
+  }
+
+  /// Runs a line of bash to its end.
+  func run(shell line: String) throws -> CommandRun {
+    try StartedCommand("/bin/bash", ["-c", line], in: path, environment: [:]).wait()
   }
 
   /// Runs the executable to its end.
@@ -97,11 +94,11 @@ final class StartedCommand {
   private let ended = DispatchSemaphore(value: 0)
   private let files: (output: String, error: String)
 
-  init(_ arguments: [String], in folder: String, environment: [String: String]) throws {
+  init(_ executable: String, _ arguments: [String], in folder: String, environment: [String: String]) throws {
     let name = NSTemporaryDirectory() + "cellgate-output-" + UUID().uuidString
     files = (name + ".out", name + ".err")
     for file in [files.output, files.error] { try Data().write(to: URL(fileURLWithPath: file)) }
-    process.executableURL = URL(fileURLWithPath: Workplace.executable)
+    process.executableURL = URL(fileURLWithPath: executable)
     process.arguments = arguments
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     process.environment = ["HOME": folder, "COLUMNS": "100"].merging(environment) { $1 }
@@ -117,24 +114,14 @@ final class StartedCommand {
     try? FileManager.default.removeItem(atPath: files.error)
   }
 
-  /// Ends the process at once, which it can't notice.
-  func kill() { _ = signal(SIGKILL) }
-
-  private func signal(_ number: Int32) -> Int32 {
-    #if canImport(Darwin)
-      Darwin.kill(process.processIdentifier, number)
-    #elseif canImport(Musl)
-      Musl.kill(process.processIdentifier, number)
-    #else
-      Glibc.kill(process.processIdentifier, number)
-    #endif
-  }
-
   /// What standard output holds so far.
   var output: String { (try? String(contentsOfFile: files.output, encoding: .utf8)) ?? "" }
 
   /// Presses Ctrl-C.
-  func interrupt() { _ = signal(SIGINT) }
+  func interrupt() { _ = Foundation.kill(process.processIdentifier, SIGINT) }
+
+  /// Ends the process at once, wherever it is.
+  func kill() { _ = Foundation.kill(process.processIdentifier, SIGKILL) }
 
   /// Waits until the condition holds or the process has ended; false in the second case.
   func wait(until condition: () -> Bool) -> Bool {

@@ -87,6 +87,18 @@ struct CompareCommandTests {
     #expect(workplace.has("parts/curves.svg"))
   }
 
+  @Test("TensorBoard gets a file in the folder of each run, side by side")
+  func tensorBoard() throws {
+    let workplace = try Workplace()
+    let run = try workplace.run(
+      line: Self.tiny + " --steps 20 --cells lstm,gru --out c --tensorboard --save-every 5")
+    #expect(run.status == 0, "\(run.error)")
+    for folder in ["c/lstm-seed1", "c/gru-seed1"] {
+      #expect(workplace.names(in: folder).filter { $0.hasPrefix("events.out.tfevents.") }.count == 1)
+      #expect(workplace.has(folder + "/checkpoint-000015.safetensors"))
+    }
+  }
+
   @Test("A cell that diverges is told and the others are compared")
   func divergence() throws {
     let workplace = try Workplace()

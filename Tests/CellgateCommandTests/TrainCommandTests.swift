@@ -5,7 +5,8 @@ import Testing
 struct TrainCommandTests {
   static let tiny = "train adding --length 6 --hidden 4 --batch 4 --threads 1 --evaluation-interval 10"
   static let files = [
-    "checkpoint.safetensors", "config.json", "metrics.csv", "model.safetensors", "result.json",
+    "checkpoint-000000.safetensors", "checkpoint-000025.safetensors", "config.json", "metrics.csv",
+    "model.safetensors", "result.json",
   ]
 
   @Test("A run leaves its settings, metrics, best model and result in a folder")
@@ -133,7 +134,7 @@ struct TrainCommandTests {
     #expect(run.status == 1)
     #expect(run.errorLines.count == 1)
     #expect(run.error.contains("diverged at step"))
-    #expect(workplace.has("d/checkpoint.safetensors"))
+    #expect(workplace.has("d/checkpoint-000000.safetensors"))
     #expect(!workplace.has("d/result.json"))
   }
 
@@ -176,5 +177,33 @@ struct TrainCommandTests {
     #expect(run.errorLines.count == 1)
     #expect(run.error.contains("cellgate data fetch mnist"))
     #expect(!workplace.has("runs"))
+  }
+
+  @Test("The schedule's options are settings; how often is saved and TensorBoard's file are not")
+  func scheduleOptions() throws {
+    let workplace = try Workplace()
+    let plateau = " --schedule plateau --schedule-factor 0.5 --schedule-patience 0 --schedule-floor 0.25"
+    let run = try workplace.run(
+      line: Self.tiny + " --steps 20 --out a --save-every 7 --tensorboard" + plateau)
+    #expect(run.status == 0, "\(run.error)")
+    #expect(run.output.contains("plateau schedule (× 0.5 after 0 evaluations without improvement)"))
+    let config = try JSONSerialization.jsonObject(with: workplace.data("a/config.json"))
+    let schedule = try #require((config as? [String: Any])?["schedule"] as? [String: Any])
+    #expect(schedule["name"] as? String == "plateau")
+    #expect(schedule["factor"] as? Double == 0.5)
+    #expect(schedule["patience"] as? Int == 0)
+    #expect(schedule["floor"] as? Double == 0.25)
+    let names = workplace.names(in: "a")
+    #expect(names.contains("checkpoint-000014.safetensors"))
+    #expect(names.filter { $0.hasPrefix("events.out.tfevents.") }.count == 1)
+
+    let step = try workplace.run(
+      line: Self.tiny + " --steps 20 --out b --schedule step --schedule-every 5 --schedule-factor 0.5")
+    #expect(step.status == 0, "\(step.error)")
+    #expect(step.output.contains("step schedule (× 0.5 every 5 steps)"))
+    let rates = try workplace.text("b/metrics.csv").split(separator: "\n").map { $0.split(separator: ",")[3] }
+    #expect(rates == ["learning_rate", "0.0005", "0.000125"])
+    #expect(!workplace.names(in: "b").contains { $0.hasPrefix("events") })
+    #expect(try workplace.data("b/config.json") != workplace.data("a/config.json"))
   }
 }

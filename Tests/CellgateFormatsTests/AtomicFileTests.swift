@@ -123,4 +123,44 @@ struct AtomicFileTests {
       #expect(scratch.names == ["a.txt"])
     }
   }
+
+  static let operations: [WriteFault.Operation] = [.create, .write, .sync, .rename]
+
+  @Test(
+    "Whatever fails, the old file stays, no temporary is left, and the file and the reason are named",
+    arguments: operations)
+  func everyOperation(operation: WriteFault.Operation) throws {
+    let path = try scratch.write(Array("old".utf8), as: "a.txt")
+    let error = #expect(throws: FileError.self) {
+      try WriteFault.$injected.withValue({ found, _ in found == operation ? ENOSPC : 0 }) {
+        try AtomicFile.write(Data("new".utf8), to: path)
+      }
+    }
+    #expect(error?.description.hasPrefix(path + ": cannot ") == true)
+    #expect(error?.description.hasSuffix(systemReason(ENOSPC)) == true)
+    #expect(try contents(path) == "old")
+    #expect(scratch.names == ["a.txt"])
+  }
+
+  @Test("A disk that gives back other bytes than were written leaves the old file")
+  func readBack() throws {
+    let path = try scratch.write(Array("old".utf8), as: "a.txt")
+    for damage in [Array("nex".utf8), Array("ne".utf8), Array("news".utf8)] {
+      let folder = scratch.path
+      #expect(
+        throws: FileError.cannotWrite(file: path, reason: "what was read back is not what was written")
+      ) {
+        try WriteFault.$injected.withValue({ operation, _ in
+          guard operation == .sync else { return 0 }
+          let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+          for name in names where AtomicFile.isTemporary(name) {
+            _ = FileManager.default.createFile(atPath: folder + "/" + name, contents: Data(damage))
+          }
+          return 0
+        }) { try AtomicFile.write(Data("new".utf8), to: path) }
+      }
+      #expect(try contents(path) == "old")
+      #expect(scratch.names == ["a.txt"])
+    }
+  }
 }

@@ -15,12 +15,12 @@ struct DivergenceTests {
     settings.optimizerSettings.learningRate = 1e30
     let directory = try RunDirectory(creating: scratch.file("run"), settings: settings)
     let trainer = try Trainer(task: MeanTask(settings: settings), settings: settings, directory: directory)
-    let before = scratch.read("run/checkpoint.safetensors")
+    let before = scratch.read("run/checkpoint-000000.safetensors")
     let expected = Divergence(step: 2, layer: "loss", tensor: "loss", found: "infinity", savedStep: 0)
     #expect(throws: TrainingError.diverged(expected)) { _ = try trainer.run() }
     #expect(
       expected.description == "diverged at step 2: loss: found infinity; the checkpoint of step 0 stays")
-    #expect(scratch.read("run/checkpoint.safetensors") == before)
+    #expect(scratch.read("run/checkpoint-000000.safetensors") == before)
     #expect(scratch.names("run").contains("result.json") == false)
   }
 

@@ -233,9 +233,9 @@ struct TrainerTests {
     let settings = MeanTask.defaults
     let path = scratch.file("run")
     let first = try trainer(RunDirectory(creating: path, settings: settings)).run()
-    let before = scratch.read("run/checkpoint.safetensors")
+    let before = scratch.read("run/checkpoint-000012.safetensors")
     let second = try trainer(RunDirectory(resuming: path)).run()
     #expect(first == second)
-    #expect(scratch.read("run/checkpoint.safetensors") == before)
+    #expect(scratch.read("run/checkpoint-000012.safetensors") == before)
   }
 }

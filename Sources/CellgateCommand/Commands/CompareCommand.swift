@@ -48,7 +48,7 @@ struct CompareCommand: ParsableCommand {
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
-    let settings = try settings()
+    let (settings, checkpointSteps) = try settings()
     let type = try Tasks.named(settings.training.task)
     Interruption.install()
     let data = options.dataDirectory
@@ -58,12 +58,15 @@ struct CompareCommand: ParsableCommand {
     let folder = try options.out ?? RunFolders.new("compare-\(type.name)")
     let comparison = try Comparison(
       settings, task: type, dataDirectory: path, directory: folder, resuming: options.resume)
+    comparison.checkpointSteps = checkpointSteps
+    comparison.writesTensorBoard = options.tensorBoard
     try ComparisonSession(comparison: comparison, task: type, folder: folder, json: options.json).run()
   }
 
-  private func settings() throws -> ComparisonSettings {
+  private func settings() throws -> (ComparisonSettings, checkpointSteps: Int?) {
     var problems = OptionProblems()
     options.checkThreads(&problems)
+    let checkpointSteps = options.checkpointSteps(&problems)
     let type = problems.task(task)
     let seeds = problems.whole("--seeds", seeds, in: 1...100_000)
     let budget = options.budget(&problems)
@@ -94,6 +97,6 @@ struct CompareCommand: ParsableCommand {
     training = try Tasks.prepared(training, data: options.dataDirectory)
     problems.add(settings(parameters: budget).problems(tasks: Tasks.all))
     try problems.check()
-    return settings(parameters: budget)
+    return (settings(parameters: budget), checkpointSteps)
   }
 }

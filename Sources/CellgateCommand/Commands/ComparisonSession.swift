@@ -98,6 +98,10 @@ struct ComparisonProgress {
       let note = reporter.note(event)
       if json { reporter.print(event) }
       reporters[run.index] = reporter
+      if case .notice(let line) = event {
+        display.close()  // the bars are drawn again below
+        Console.printError("cellgate: " + line)
+      }
       if case .started(_, let steps, _) = event {
         stepsPerRun = steps
         if started.insert(run.index).inserted { display.restart(line) }

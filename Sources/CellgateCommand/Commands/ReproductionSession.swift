@@ -39,9 +39,10 @@ struct ReproductionSession {
       let length =
         settings.steps.map { Text.plural($0, "step") } ?? settings.epochs.map { Text.plural($0, "epoch") }
         ?? ""
-      Console.print(
-        "  \(part.label): \(SettingsText.model(settings)); \(SettingsText.training(settings, seed: false)), \(length)"
-      )
+      let model =
+        part.parameters.map { "\(Text.count($0)) parameters at most" } ?? SettingsText.model(settings)
+      let training = SettingsText.training(settings, seed: false)
+      Console.print("  \(part.label): \(model); \(training), \(length)")
     }
     let cells = experiment.cells.joined(separator: ", ")
     Console.print(
@@ -83,10 +84,8 @@ struct ReproductionProgress {
     self.metric = metric
     self.folder = folder
     self.json = json
-    // The lines are as wide as the longest name from the beginning.
-    let width = reproduction.runs.map { Text.width($0.name) }.max() ?? 0
-    let labels = (1...jobs).map { Text.padded("job \($0)", to: width) }
-    display = LiveDisplay(labels + ["in all"], unit: "steps", isSilent: json, plainInterval: 30)
+    display = LiveDisplay(
+      (1...jobs).map { "job \($0)" } + ["in all"], unit: "steps", isSilent: json, plainInterval: 30)
     jobCount = jobs
   }
 
@@ -125,6 +124,9 @@ struct ReproductionProgress {
     case .progress(let progress):
       display.update(job, done: progress.step, total: progress.steps, note: note)
       showAll()
+    case .notice(let line):
+      display.close()  // the bars are drawn again below
+      Console.printError("cellgate: \(run.name): \(line)")
     case .evaluated, .saved: break
     }
   }

@@ -9,14 +9,16 @@ struct TrainCommand: ParsableCommand {
     abstract: "Train one model on a task.",
     discussion: """
       Trains a cell on a task and keeps everything in a folder: the settings (config.json), a row for each \
-      evaluation (metrics.csv), the best model (model.safetensors), and what is needed to go on after a stop. \
-      What you don't set is as published for the task. Ctrl-C stops cleanly and prints the command that \
-      continues; a continued run ends exactly like one that never stopped.
+      evaluation (metrics.csv), the best model (model.safetensors), and the newest two checkpoints to go on \
+      from after a stop. What you don't set is as published for the task. Ctrl-C stops cleanly and prints the \
+      command that continues; a run that was killed, or whose disk was full, is continued with --out DIR \
+      --resume too. A continued run ends exactly like one that never stopped.
 
       EXAMPLES:
         cellgate train adding
         cellgate train copying --cell gru --length 200 --steps 5000
         cellgate train smnist --cell lstm-wm --epochs 5 --out runs/digits
+        cellgate train adding --schedule plateau --schedule-factor 0.5 --patience 20
         cellgate train text --data my.txt --cell lstm-wm --parameters 500000
         cellgate train adding --out runs/adding-lstm --resume
 
@@ -32,7 +34,7 @@ struct TrainCommand: ParsableCommand {
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
-    let settings = try settings()
+    let (settings, checkpointSteps) = try settings()
     Interruption.install()
     let data = options.dataDirectory
     let task = try Tasks.make(settings, data: data)
@@ -44,12 +46,15 @@ struct TrainCommand: ParsableCommand {
       directory = try RunDirectory(creating: folder, settings: settings)
     }
     let trainer = try Trainer(task: task, settings: settings, directory: directory)
+    trainer.checkpointSteps = checkpointSteps
+    trainer.writesTensorBoard = options.tensorBoard
     try TrainingSession(trainer: trainer, task: task, directory: directory, json: options.json).run()
   }
 
-  private func settings() throws -> TrainingSettings {
+  private func settings() throws -> (TrainingSettings, checkpointSteps: Int?) {
     var problems = OptionProblems()
     options.checkThreads(&problems)
+    let checkpointSteps = options.checkpointSteps(&problems)
     let type = problems.task(task)
     let budget = options.budget(&problems)
     if options.resume, options.out == nil {
@@ -72,7 +77,7 @@ struct TrainCommand: ParsableCommand {
       problems.add(settings.problems(tasks: Tasks.all))
       try problems.check()
     }
-    return settings
+    return (settings, checkpointSteps)
   }
 }
 
@@ -94,6 +99,7 @@ private struct TrainingSession {
       onEvent: { event in
         let note = reporter.note(event)
         if json { reporter.print(event) }
+        if case .notice(let line) = event { Console.printError("cellgate: " + line) }
         if case .progress(let progress) = event {
           display.update(0, done: progress.step, total: progress.steps, note: note)
         }

@@ -108,6 +108,41 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
+    help: ArgumentHelp("Schedule step: updates between two falls of the learning rate.", valueName: "n"))
+  var scheduleEvery: WholeNumber?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Schedules step and plateau: what the learning rate is multiplied by at each fall.", valueName: "x"))
+  var scheduleFactor: RealNumber?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Schedule plateau: evaluations without improvement before the learning rate falls.", valueName: "n"))
+  var schedulePatience: WholeNumber?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Schedules cosine and plateau: the smallest share of the first learning rate, 0 to 1.", valueName: "x"))
+  var scheduleFloor: RealNumber?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Save what is needed to continue every n updates too, not only once a minute. Changes no result.",
+      valueName: "n"))
+  var saveEvery: WholeNumber?
+
+  @Flag(
+    name: .customLong("tensorboard"),
+    help: "Write scalars for TensorBoard into the folder (tensorboard --logdir DIR). Changes no result.")
+  var tensorBoard = false
+
+  @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "As many hidden units as fit into so many parameters of the whole model, instead of --hidden.",
       valueName: "n"))
@@ -175,6 +210,11 @@ struct TrainingOptions: ParsableArguments {
     whole("--evaluation-interval", evaluationInterval) { settings.evaluationInterval = $0 }
     whole("--patience", patience) { settings.patience = $0 }
     if stopWhenSolved { settings.stopWhenSolved = true }
+    whole("--schedule-every", scheduleEvery) { settings.schedule.every = $0 }
+    real("--schedule-factor", scheduleFactor) { settings.schedule.factor = $0 }
+    whole("--schedule-patience", schedulePatience) { settings.schedule.patience = $0 }
+    real("--schedule-floor", scheduleFloor) { settings.schedule.floor = $0 }
+    checkSchedule(settings.schedule.name, &problems)
     if let seed {
       if let value = UInt64(seed.text) {
         settings.seed = value
@@ -192,6 +232,24 @@ struct TrainingOptions: ParsableArguments {
       whole("--\(name)", WholeNumber(argument: String(parts[1]))) { settings.taskOptions[name] = $0 }
     }
     return settings
+  }
+
+  /// Notes the options that the schedule of this name does not know.
+  private func checkSchedule(_ name: String, _ problems: inout OptionProblems) {
+    guard ScheduleSettings.names.contains(name) else { return }
+    func require(_ option: String, _ isGiven: Bool, _ schedules: [String]) {
+      guard isGiven, !schedules.contains(name) else { return }
+      problems.add("\(option): expected the schedule \(schedules.joined(separator: " or ")), found \(name)")
+    }
+    require("--schedule-every", scheduleEvery != nil, ["step"])
+    require("--schedule-factor", scheduleFactor != nil, ["step", "plateau"])
+    require("--schedule-patience", schedulePatience != nil, ["plateau"])
+    require("--schedule-floor", scheduleFloor != nil, ["cosine", "plateau"])
+  }
+
+  /// The most updates between two checkpoints, nil for no limit, after noting a wrong one.
+  func checkpointSteps(_ problems: inout OptionProblems) -> Int? {
+    problems.whole("--save-every", saveEvery, in: 1...Int.max)
   }
 
   /// The number of `--parameters`, nil if none was given; a wrong one is noted.

@@ -58,6 +58,8 @@ private struct ProgressLines {
   private let terminal: Terminal
   private let isSilent: Bool
   private var jobs: [Job]
+  /// The widest label so far: lines don't move when labels change.
+  private var labelWidth = 0
   private var drawnLines = 0
   private var lastDrawn = -Double.infinity
 
@@ -155,11 +157,11 @@ private struct ProgressLines {
   private mutating func draw() {
     lastDrawn = now
     var text = drawnLines > 0 ? "\u{1B}[\(drawnLines)A" : ""
-    let labels = jobs.map { Text.width($0.label) }.max() ?? 0
+    labelWidth = jobs.reduce(labelWidth) { max($0, Text.width($1.label)) }
     let counts = jobs.map { Text.count($0.total).count * 2 + 1 }.max() ?? 0
     let width = terminal.width ?? 80
     for job in jobs {
-      text += "\r" + line(job, labels: labels, counts: counts, width: width) + "\u{1B}[K\n"
+      text += "\r" + line(job, labels: labelWidth, counts: counts, width: width) + "\u{1B}[K\n"
     }
     drawnLines = jobs.count
     Console.write(text)

@@ -94,7 +94,7 @@ struct RunReporter {
     case .progress(let progress):
       let loss = "loss \(Text.number(progress.smoothedLoss, digits: 3))"
       return validation.map { "\(loss)  \(metric) \(Text.number($0, digits: 3))" } ?? loss
-    case .started, .saved: break
+    case .notice, .started, .saved: break
     }
     return ""
   }
@@ -110,7 +110,7 @@ struct RunReporter {
       print(RunRecord.progress(progress, settings))
     case .evaluated(let record, let isBest, let solved):
       print(RunRecord.evaluation(record, isBest: isBest, solved: solved, metric: metric, settings))
-    case .started, .saved: break
+    case .notice, .started, .saved: break
     }
   }
 
@@ -136,11 +136,22 @@ enum SettingsText {
     parts.append("batch \(Text.count(settings.batch))")
     let rate = settings.optimizerSettings.learningRate.map { " \($0)" } ?? ""
     parts.append(settings.optimizer + rate)
-    if settings.schedule.name != "constant" { parts.append("\(settings.schedule.name) schedule") }
+    if settings.schedule.name != "constant" { parts.append(schedule(settings.schedule)) }
     if let clip = settings.clipNorm { parts.append("clip \(Text.short(clip))") }
     if let steps = settings.chronoSteps { parts.append("chrono \(Text.count(steps))") }
     if settings.stopWhenSolved == true { parts.append("until solved") }
     if seed { parts.append("seed \(settings.seed)") }
     return parts.joined(separator: ", ")
+  }
+
+  /// "plateau schedule (× 0.5 after 3 evaluations)".
+  private static func schedule(_ schedule: ScheduleSettings) -> String {
+    let factor = "× \(Text.short(schedule.factor))"
+    return switch schedule.name {
+    case "step": "step schedule (\(factor) every \(Text.plural(schedule.every, "step")))"
+    case "plateau":
+      "plateau schedule (\(factor) after \(Text.plural(schedule.patience, "evaluation")) without improvement)"
+    default: "\(schedule.name) schedule"
+    }
   }
 }

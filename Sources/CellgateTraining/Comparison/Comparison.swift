@@ -41,6 +41,10 @@ public final class Comparison {
   public let runs: [TrainingSettings]
   /// The longest time in seconds between two checkpoints of a run.
   public var checkpointSeconds = 60.0
+  /// The most updates between two checkpoints of a run; nil for no limit.
+  public var checkpointSteps: Int?
+  /// Whether scalars for TensorBoard are written into the runs' folders.
+  public var writesTensorBoard = false
 
   private var queue: RunQueue
   private let path: String?
@@ -111,6 +115,8 @@ public final class Comparison {
     onEvent: (Run, Event) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws(TrainingError) -> Outcome {
     queue.checkpointSeconds = checkpointSeconds
+    queue.checkpointSteps = checkpointSteps
+    queue.writesTensorBoard = writesTensorBoard
     baseline = try queue.makeTask(runs[0]).baseline
     let entries = runs.map { RunQueue.Entry(name: Self.folder(of: $0), settings: $0) }
     let isComplete = try queue.run(

@@ -54,6 +54,10 @@ struct RunQueue: Sendable {
   let path: String?
   /// The longest time in seconds between two checkpoints of a run.
   var checkpointSeconds = 60.0
+  /// The most updates between two checkpoints of a run; nil for no limit.
+  var checkpointSteps: Int?
+  /// Whether scalars for TensorBoard are written into the runs' folders.
+  var writesTensorBoard = false
 
   /// Makes the runs, `jobs` at a time; false when it was asked to stop, which saves those that are under way.
   /// Throws `data` or `run`, or what `receive` throws.
@@ -96,6 +100,8 @@ struct RunQueue: Sendable {
       task: try makeTask(entry.settings), settings: entry.settings,
       cell: cells.first { $0.name == entry.settings.cell }, directory: try directory(entry))
     trainer.checkpointSeconds = checkpointSeconds
+    trainer.checkpointSteps = checkpointSteps
+    trainer.writesTensorBoard = writesTensorBoard
     let outcome: Ended.Outcome
     do throws(TrainingError) {
       switch try trainer.run(onEvent: onEvent, shouldStop: shouldStop) {

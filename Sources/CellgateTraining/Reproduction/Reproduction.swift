@@ -224,7 +224,7 @@ public final class Reproduction {
     case .started(let step, let steps, _): work.start(run.index, share: Double(step) / Double(max(1, steps)))
     case .progress(let progress):
       work.advance(run.index, share: Double(progress.step) / Double(max(1, progress.steps)), cost: cost(run))
-    case .evaluated, .saved: break
+    case .notice, .evaluated, .saved: break
     }
   }
 

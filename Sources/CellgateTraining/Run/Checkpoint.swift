@@ -16,6 +16,8 @@ struct Checkpoint {
   var smoothed = 0.0
   /// The best validation result and its step; nil before the first evaluation.
   var best: Best?
+  /// The parameters that gave it, as in `ParameterSet.values`; so a best model's file that is damaged is no loss.
+  var bestValues: Tensor?
   /// Evaluations since the best one.
   var sinceBest = 0
   /// The step of the first evaluation at which the task was solved.
@@ -32,15 +34,21 @@ struct Checkpoint {
   }
 
   static let format = "cellgate-checkpoint"
-  static let version = "1"
+  /// 1 had neither a checksum nor the best model.
+  static let version = 2
 
   /// Writes everything as one file.
   func write(
     to path: String, parameters: ParameterSet, optimizer: any Optimizer, schedule: any Schedule
   ) throws(RunError) {
-    var writer = Safetensors.Writer(metadata: metadata(optimizer, schedule))
+    var writer = Safetensors.Writer(metadata: metadata(optimizer, schedule), checksum: true)
     for entry in parameters.entries {
       writer.add("model." + entry.name, shape: entry.shape, floats: entry.parameter.value.scalars)
+    }
+    if let bestValues {
+      for (entry, value) in parameters.windows(of: bestValues) {
+        writer.add("best." + entry.name, shape: entry.shape, floats: value.scalars)
+      }
     }
     for (name, values) in optimizer.state {
       writer.add("optimizer." + name, shape: [values.count], floats: values.scalars)
@@ -53,7 +61,7 @@ struct Checkpoint {
 
   private func metadata(_ optimizer: any Optimizer, _ schedule: any Schedule) -> [String: String] {
     var metadata = [
-      "format": Self.format, "format_version": Self.version, "step": "\(step)", "rows": "\(rows)",
+      "format": Self.format, "format_version": "\(Self.version)", "step": "\(step)", "rows": "\(rows)",
       "loss_sum": "\(lossSum)", "loss_count": "\(lossCount)", "smoothed_loss": "\(smoothed)",
       "since_best": "\(sinceBest)", "update_seconds": "\(updateSeconds)",
       "total_seconds": "\(totalSeconds)", "optimizer": type(of: optimizer).name,
@@ -72,9 +80,7 @@ struct Checkpoint {
   init(
     from path: String, parameters: ParameterSet, optimizer: any Optimizer, schedule: inout any Schedule
   ) throws(RunError) {
-    let reader = try CheckpointReader(path)
-    try reader.require("format", Self.format)
-    try reader.require("format_version", Self.version)
+    let reader = try CheckpointReader(path, format: Self.format, newest: Self.version)
     try reader.require("optimizer", type(of: optimizer).name)
     step = try reader.count("step")
     rows = try reader.count("rows")
@@ -86,15 +92,13 @@ struct Checkpoint {
     totalSeconds = try reader.number("total_seconds")
     if reader.has("best_step") {
       best = Best(step: try reader.count("best_step"), value: try reader.number("best_value"))
+      if reader.version > 1 { bestValues = try reader.values(of: parameters, prefix: "best.") }
     }
     if reader.has("solved_step") { solvedStep = try reader.count("solved_step") }
 
     var restored = schedule.state
     for name in reader.names(prefix: "schedule.") { restored[name] = try reader.number("schedule." + name) }
-    var values: [Tensor] = []
-    for entry in parameters.entries {
-      values.append(try reader.tensor("model." + entry.name, shape: entry.shape))
-    }
+    let values = try reader.values(of: parameters, prefix: "model.")
     var buffers: [String: Tensor] = [:]
     for (name, buffer) in optimizer.state {
       buffers[name] = try reader.tensor("optimizer." + name, shape: [buffer.count])
@@ -108,7 +112,7 @@ struct Checkpoint {
     } catch {
       throw .badState(file: path, name: "optimizer", expected: "a saved state", found: error.description)
     }
-    for (entry, value) in zip(parameters.entries, values) { entry.parameter.assign(value) }
+    parameters.assign(values)
     schedule.state = restored
   }
 

@@ -1,14 +1,30 @@
 import CellgateFormats
+import CellgateNN
 import CellgateTensor
 
-/// Reads typed values and tensors of a safetensors file, and names what is wrong.
+/// Reads typed values and tensors of a safetensors file that is whole, and names what is wrong.
 struct CheckpointReader {
   let path: String
+  /// The version of the file's layout; 1 had no checksum.
+  let version: Int
   private let file: Safetensors
 
-  init(_ path: String) throws(RunError) {
+  /// Opens a file of a format in a layout up to `newest`, and checks that it is whole.
+  init(_ path: String, format: String, newest: Int) throws(RunError) {
     self.path = path
     do throws(SafetensorsError) { file = try Safetensors(path: path) } catch { throw .tensors(error) }
+    let version = file.metadata["format_version"]
+    guard file.metadata["format"] == format else {
+      throw .badState(
+        file: path, name: "format", expected: format, found: file.metadata["format"] ?? "nothing")
+    }
+    guard let number = version.flatMap({ Int($0) }), (1...newest).contains(number) else {
+      throw .badState(
+        file: path, name: "format_version", expected: "1 to \(newest)", found: version ?? "nothing")
+    }
+    self.version = number
+    if number == 1 { return }
+    do throws(SafetensorsError) { try file.verifyChecksum() } catch { throw .tensors(error) }
   }
 
   /// Whether the metadata have a value of this name.
@@ -55,5 +71,28 @@ struct CheckpointReader {
     } catch { throw .tensors(error) }
     guard values.allSatisfy(\.isFinite) else { throw .notFinite(file: path, tensor: name) }
     return Tensor(values, shape: shape)
+  }
+
+  /// The numbers of all parameters, in one tensor as in `ParameterSet.values`; each in a tensor of its name behind
+  /// `prefix`.
+  func values(of parameters: ParameterSet, prefix: String = "") throws(RunError) -> Tensor {
+    var values: [Float] = []
+    values.reserveCapacity(parameters.count)
+    for entry in parameters.entries {
+      values += try tensor(prefix + entry.name, shape: entry.shape).scalars
+    }
+    return Tensor(values, shape: [values.count])
+  }
+}
+
+extension ParameterSet {
+  /// Each parameter with its window of `values` [count].
+  func windows(of values: Tensor) -> [(entry: Entry, value: Tensor)] {
+    entries.map { ($0, Tensor(storage: values.storage, offset: values.offset + $0.offset, shape: $0.shape)) }
+  }
+
+  /// Puts `values` [count] in place of the parameters'.
+  func assign(_ values: Tensor) {
+    for (entry, value) in windows(of: values) { entry.parameter.assign(value) }
   }
 }

@@ -45,7 +45,7 @@ final class FolderLock {
       throw .exists(folder: path)  // a file, or a folder that can't be looked into
     }
     // A start that was killed leaves its lock, and perhaps a temporary file.
-    guard names.allSatisfy({ $0 == ".lock" || ($0.hasPrefix(".") && $0.hasSuffix(".tmp")) }) else {
+    guard names.allSatisfy({ $0 == ".lock" || AtomicFile.isTemporary($0) }) else {
       throw .exists(folder: path)
     }
   }

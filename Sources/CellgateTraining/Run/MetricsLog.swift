@@ -45,9 +45,14 @@ final class MetricsLog {
     records = try Self.read(path, metrics: metrics)
   }
 
+  /// The log of a complete run, which takes no more rows.
+  init(complete path: String, metrics: [String]) throws(RunError) {
+    writer = nil
+    records = try Self.read(path, metrics: metrics)
+  }
+
   /// Appends a row and waits until it is on the disk.
   func append(_ record: MetricsRecord) throws(RunError) {
-    records.append(record)
     let numbers =
       [record.trainingLoss, record.validation.value] + record.validation.extras
       + [record.learningRate, record.gradientNorm]
@@ -55,6 +60,7 @@ final class MetricsLog {
       try writer?.append(["\(record.step)"] + numbers.map { "\($0)" })
       try writer?.sync()
     } catch { throw .metrics(error) }
+    records.append(record)
   }
 
   /// The rows of a `metrics.csv`; throws `metrics`, `file` or `badState`.

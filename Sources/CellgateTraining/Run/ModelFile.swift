@@ -6,47 +6,43 @@ import Foundation
 /// A model's parameters as a safetensors file, with what is needed to build the model in its metadata.
 public enum ModelFile {
   static let format = "cellgate-model"
-  static let version = "1"
+  /// 1 had no checksum.
+  static let version = 2
 
-  /// Writes the parameters, the settings that the model is built from, the step and validation result, and what the
-  /// task adds.
+  /// Writes the values of the parameters, the settings that the model is built from, the step and validation result,
+  /// and what the task adds.
   static func write(
-    to path: String, parameters: ParameterSet, settings: TrainingSettings, best: Checkpoint.Best,
-    metric: String, adding own: [String: String]
+    to path: String, parameters: ParameterSet, values: Tensor, settings: TrainingSettings,
+    best: Checkpoint.Best, metric: String, adding own: [String: String]
   ) throws(RunError) {
     let metadata = [
-      "format": format, "format_version": version, "task": settings.task, "cell": settings.cell,
+      "format": format, "format_version": "\(version)", "task": settings.task, "cell": settings.cell,
       "hidden": "\(settings.hidden)", "layers": "\(settings.layers)",
       "bidirectional": "\(settings.bidirectional)", "step": "\(best.step)", "metric": metric,
       "validation_value": "\(best.value)", "settings": String(decoding: settings.encoded(), as: UTF8.self),
     ]
-    var writer = Safetensors.Writer(metadata: metadata.merging(own) { known, _ in known })
-    for entry in parameters.entries {
-      writer.add(entry.name, shape: entry.shape, floats: entry.parameter.value.scalars)
+    var writer = Safetensors.Writer(metadata: metadata.merging(own) { known, _ in known }, checksum: true)
+    for (entry, value) in parameters.windows(of: values) {
+      writer.add(entry.name, shape: entry.shape, floats: value.scalars)
     }
     do throws(FileError) { try writer.write(to: path) } catch { throw .file(error) }
   }
 
-  /// Reads the parameters of `model`; nothing changes when it throws. Returns what the model reached.
-  static func read(_ path: String, into model: any Module) throws(RunError) -> Checkpoint.Best {
-    let reader = try CheckpointReader(path)
-    try reader.require("format", format)
-    try reader.require("format_version", version)
-    let parameters = model.namedParameters()
-    var values: [Tensor] = []
-    for (name, parameter) in parameters {
-      values.append(try reader.tensor(name, shape: parameter.shape))
-    }
+  /// Reads what the parameters are to be, [count], and what the model reached.
+  static func read(
+    _ path: String, of parameters: ParameterSet
+  ) throws(RunError) -> (best: Checkpoint.Best, values: Tensor) {
+    let reader = try CheckpointReader(path, format: format, newest: version)
     let best = Checkpoint.Best(
       step: try reader.count("step"), value: try reader.number("validation_value"))
-    for ((_, parameter), value) in zip(parameters, values) { parameter.assign(value) }
-    return best
+    return (best, try reader.values(of: parameters))
   }
 
   /// Reads the parameters of `model` from a file; throws `tensors`, `notFinite` or `badState`, and nothing changes
   /// then.
   public static func load(_ path: String, into model: any Module) throws(RunError) {
-    _ = try read(path, into: model)
+    let parameters = ParameterSet(model)
+    parameters.assign(try read(path, of: parameters).values)
   }
 
   /// All that a model's file tells besides the parameters; throws `tensors`.

@@ -1,4 +1,5 @@
 import CellgateCells
+import CellgateNN
 
 extension RunDirectory {
   /// What the best model of the run in a folder reaches on a split of `task`'s data. `task` is made from
@@ -21,7 +22,8 @@ extension RunDirectory {
         preconditionFailure("RunDirectory: valid settings name a cell")
       }
       let bound = task.bound(cell: cell)
-      _ = try ModelFile.read(modelFile(path), into: bound.model)
+      let parameters = ParameterSet(bound.model)
+      parameters.assign(try ModelFile.read(modelFile(path), of: parameters).values)
       return bound.evaluate(split)
     } catch { throw .run(error) }
   }

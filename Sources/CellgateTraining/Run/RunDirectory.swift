@@ -4,13 +4,14 @@ import Foundation
 
 /// The folder of one training run, held against other processes as long as this object lives.
 ///
-///     config.json              the settings: what is needed to make the run again
-///     metrics.csv              a row for each evaluation
-///     model.safetensors        the best model, with what is needed to build it in its metadata
-///     checkpoint.safetensors   what is needed to continue
-///     result.json              what came out, once the run is complete
+///     config.json                     the settings: what is needed to make the run again
+///     metrics.csv                     a row for each evaluation
+///     model.safetensors               the best model, with what is needed to build it in its metadata
+///     checkpoint-000200.safetensors   what is needed to continue from step 200; the newest two are kept
+///     result.json                     what came out, once the run is complete
+///     events.out.tfevents.…           scalars for TensorBoard, when asked for
 ///
-/// Each file is replaced whole or not at all.
+/// Each file but the last is replaced whole or not at all, and read back before it takes the place of another.
 public final class RunDirectory {
   /// The folder's path.
   public let path: String
@@ -24,8 +25,12 @@ public final class RunDirectory {
   public var metricsFile: String { path + "/metrics.csv" }
   /// The path of `model.safetensors`.
   public var modelFile: String { Self.modelFile(path) }
-  /// The path of `checkpoint.safetensors`.
-  public var checkpointFile: String { path + "/checkpoint.safetensors" }
+  /// The path of the checkpoint behind `step`.
+  public func checkpointFile(step: Int) -> String {
+    let digits = String(step)
+    let zeros = String(repeating: "0", count: max(0, 6 - digits.count))
+    return path + "/\(Self.checkpointPrefix)\(zeros)\(digits)\(Self.checkpointSuffix)"
+  }
   /// The path of `result.json`.
   public var resultFile: String { path + "/result.json" }
 
@@ -66,6 +71,39 @@ public final class RunDirectory {
   public func result() throws(RunError) -> TrainingResult? {
     guard Self.exists(resultFile) else { return nil }
     return try TrainingResult(decoding: Self.read(resultFile), file: resultFile)
+  }
+
+  private static let checkpointPrefix = "checkpoint-", checkpointSuffix = ".safetensors"
+
+  /// The paths of the checkpoints there are, the newest first; the one without a step in its name, of older versions,
+  /// comes last.
+  func checkpointFiles() throws(RunError) -> [String] {
+    var found: [(step: Int, name: String)] = []
+    for name in try names() {
+      if name == "checkpoint.safetensors" { found.append((-1, name)) }
+      guard name.hasPrefix(Self.checkpointPrefix), name.hasSuffix(Self.checkpointSuffix) else { continue }
+      let digits = name.dropFirst(Self.checkpointPrefix.count).dropLast(Self.checkpointSuffix.count)
+      if let step = Int(digits), step >= 0 { found.append((step, name)) }
+    }
+    return found.sorted { ($0.step, $0.name) > ($1.step, $1.name) }.map { path + "/" + $0.name }
+  }
+
+  /// Removes the temporary files that killed writes left.
+  func removeTemporaries() throws(RunError) {
+    for name in try names() where AtomicFile.isTemporary(name) { try remove(path + "/" + name) }
+  }
+
+  /// Removes a file; throws `file`.
+  func remove(_ file: String) throws(RunError) {
+    do throws(FileError) { try AtomicFile.remove(file) } catch { throw .file(error) }
+  }
+
+  private func names() throws(RunError) -> [String] {
+    do {
+      return try FileManager.default.contentsOfDirectory(atPath: path)
+    } catch {
+      throw .file(.cannotOpen(file: path, reason: "cannot be listed"))
+    }
   }
 
   /// Writes `result.json`.

@@ -26,6 +26,11 @@ public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
   case badState(file: String, name: String, expected: String, found: String)
   /// `metrics.csv` can't be continued.
   case metrics(CSVError)
+  /// None of the checkpoints can be continued from; `problems` says why, the newest first, and is empty when a run
+  /// that had begun has no checkpoint at all.
+  case noCheckpoint(folder: String, problems: [RunError])
+  /// A file of a run could not be written; what was saved at `savedStep`, nil for nothing, stays.
+  case notSaved(FileError, savedStep: Int?)
   /// The operating system refused.
   case file(FileError)
 
@@ -49,6 +54,11 @@ public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
     case .badState(let file, let name, let expected, let found):
       "\(file): \(quotedName(name)): expected \(expected), found \(quotedName(found))"
     case .metrics(let error): error.description
+    case .noCheckpoint(let folder, let problems):
+      "\(folder): no checkpoint to continue from"
+        + (problems.isEmpty ? "" : ": " + problems.map(\.description).joined(separator: "; "))
+    case .notSaved(let error, let step):
+      error.description + (step.map { "; the checkpoint of step \($0) stays" } ?? "")
     case .file(let error): error.description
     }
   }

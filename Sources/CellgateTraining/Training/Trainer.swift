@@ -24,7 +24,7 @@ public final class Trainer {
   /// Updates made so far.
   public var step: Int { state.step }
   /// The evaluations so far.
-  public var records: [MetricsRecord] { log.records }
+  public var records: [MetricsRecord] { store.log.records }
   /// The parameters as they are now.
   public let parameters: ParameterSet
 
@@ -32,6 +32,8 @@ public final class Trainer {
   public var checkpointSeconds = 60.0
   /// The most updates between two checkpoints; nil for no limit.
   public var checkpointSteps: Int?
+  /// Whether scalars for TensorBoard are written into the folder.
+  public var writesTensorBoard = false
 
   private let task: any SequenceTask
   private let bound: BoundTask
@@ -40,10 +42,8 @@ public final class Trainer {
   private let firstRate: Float
   private var schedule: any Schedule
   private var state = Checkpoint()
-  private var log: MetricsLog
-  private var bestValues: Tensor?
-  private var savedStep: Int?
-  private var lastSave = ContinuousClock.now
+  private let store: RunStore
+  private var tensorBoard: TensorBoardLog?
   private var lastNorm = 0.0
 
   /// A run of `task`, new or, when `directory` holds a checkpoint, continued. `cell` is looked up by the settings
@@ -73,27 +73,12 @@ public final class Trainer {
     }
     firstRate = optimizer.learningRate
     schedule = settings.schedule.make(steps: steps)
-    let metrics = taskType.metricNames
     do throws(RunError) {
-      if let directory, RunDirectory.exists(directory.checkpointFile) {
-        state = try Checkpoint(
-          from: directory.checkpointFile, parameters: parameters, optimizer: optimizer, schedule: &schedule)
-        log = try MetricsLog(continuing: directory.metricsFile, metrics: metrics, rows: state.rows)
-        savedStep = state.step
-        if state.best != nil { try readBest(directory.modelFile, cell: cell) }
-      } else {
-        log = try MetricsLog(creating: directory?.metricsFile, metrics: metrics)
-        try save()
-      }
+      store = try RunStore(
+        directory, settings: settings, metrics: taskType.metricNames, modelMetadata: task.modelMetadata,
+        state: &state, parameters: parameters, optimizer: optimizer, schedule: &schedule)
+      if store.savedStep == nil { try save() }
     } catch { throw .run(error) }
-  }
-
-  /// The best model's values. It may be ahead of the checkpoint, which then comes to the same model again.
-  private func readBest(_ path: String, cell: Cell) throws(RunError) {
-    let model = task.bound(cell: cell).model
-    let best = try ModelFile.read(path, into: model)
-    bestValues = ParameterSet(model).values
-    if let own = state.best, best.step > own.step { state.best = best }
   }
 
   // MARK: The run
@@ -106,7 +91,9 @@ public final class Trainer {
     do throws(RunError) {
       if let result = try directory?.result() { return .completed(result) }
     } catch { throw .run(error) }
+    for notice in store.notices { onEvent(.notice(notice)) }
     onEvent(.started(step: state.step, steps: steps, parameters: parameters.count))
+    if writesTensorBoard { try openTensorBoard() }
     let interval = settings.evaluationInterval ?? task.stepsPerEpoch ?? Self.usualEvaluationInterval
     let began = (clock: ContinuousClock.now, step: state.step, total: state.totalSeconds)
     defer { state.totalSeconds = began.total + began.clock.secondsSince }
@@ -117,7 +104,7 @@ public final class Trainer {
         return .interrupted(step: state.step)
       }
       let (loss, rate) = try update()
-      onEvent(.progress(progress(loss, rate, since: began.clock, step: began.step)))
+      try tell(.progress(progress(loss, rate, since: began.clock, step: began.step)), onEvent)
       if state.step % interval == 0 || state.step == steps { try evaluate(rate, onEvent) }
       state.totalSeconds = began.total + began.clock.secondsSince
       if isSaveDue { try saveNow(onEvent) }
@@ -131,9 +118,27 @@ public final class Trainer {
   private var isSolvedForGood: Bool { settings.stopWhenSolved == true && state.solvedStep != nil }
 
   private var isSaveDue: Bool {
-    guard directory != nil, let savedStep else { return false }
+    guard directory != nil, let savedStep = store.savedStep else { return false }
     if let checkpointSteps, state.step - savedStep >= checkpointSteps { return true }
-    return lastSave.secondsSince >= checkpointSeconds
+    return store.lastSave.secondsSince >= checkpointSeconds
+  }
+
+  private func openTensorBoard() throws(TrainingError) {
+    guard let directory else { return }
+    do throws(RunError) {
+      try store.writing { () throws(RunError) in
+        tensorBoard = try TensorBoardLog(
+          folder: directory.path, step: state.step, steps: steps, metrics: type(of: task).metricNames)
+      }
+    } catch { throw .run(error) }
+  }
+
+  /// Tells an event to the caller and to TensorBoard.
+  private func tell(_ event: TrainingEvent, _ onEvent: (TrainingEvent) -> Void) throws(TrainingError) {
+    onEvent(event)
+    do throws(RunError) {
+      try store.writing { () throws(RunError) in try tensorBoard?.note(event) }
+    } catch { throw .run(error) }
   }
 
   /// Makes one update; returns its loss and learning rate.
@@ -199,36 +204,28 @@ public final class Trainer {
     let solved = bound.isSolved(evaluation)
     do throws(RunError) {
       if isBest { try keepBest(evaluation.value) } else { state.sinceBest += 1 }
-      try log.append(record)
+      try store.append(record)
     } catch { throw .run(error) }
-    state.rows = log.records.count
+    state.rows = store.log.records.count
     (state.lossSum, state.lossCount) = (0, 0)
     if solved, state.solvedStep == nil { state.solvedStep = state.step }
     schedule.observe(metric.direction == .lower ? evaluation.value : -evaluation.value)
-    onEvent(.evaluated(record, isBest: isBest, solved: solved))
+    try tell(.evaluated(record, isBest: isBest, solved: solved), onEvent)
   }
 
   private func keepBest(_ value: Double) throws(RunError) {
-    let best = Checkpoint.Best(step: state.step, value: value)
-    if let directory {
-      try ModelFile.write(
-        to: directory.modelFile, parameters: parameters, settings: settings, best: best,
-        metric: type(of: task).metric.name, adding: task.modelMetadata)
-    }
-    state.best = best
+    state.best = Checkpoint.Best(step: state.step, value: value)
+    state.bestValues = parameters.values.copied()
     state.sinceBest = 0
-    bestValues = parameters.values.copied()
+    try store.keepBest(state, parameters)
   }
 
   /// Puts the best model in place of the last, and evaluates it on the test data.
   private func finish(seconds: Double) throws(TrainingError) -> TrainingResult {
-    guard let best = state.best, let bestValues else {
+    guard let best = state.best, let values = state.bestValues else {
       preconditionFailure("Trainer: a run ends with an evaluation")
     }
-    for entry in parameters.entries {
-      entry.parameter.assign(
-        Tensor(storage: bestValues.storage, offset: bestValues.offset + entry.offset, shape: entry.shape))
-    }
+    parameters.assign(values)
     let test = bound.evaluate(.test)
     let taskType = type(of: task)
     let result = TrainingResult(
@@ -237,14 +234,17 @@ public final class Trainer {
       extras: taskType.named(test.extras), validationValue: best.value, bestStep: best.step,
       solvedAtStep: state.solvedStep, steps: state.step, baseline: task.baseline.value, seconds: seconds,
       msPerStep: 1000 * state.updateSeconds / Double(max(1, state.step)))
-    do throws(RunError) { try directory?.write(result) } catch { throw .run(error) }
+    do throws(RunError) {
+      try store.writeBest(state, parameters)
+      try store.write(result)
+    } catch { throw .run(error) }
     return result
   }
 
   // MARK: Saving
 
   private func saveNow(_ onEvent: (TrainingEvent) -> Void) throws(TrainingError) {
-    guard directory != nil, savedStep != state.step else { return }
+    guard directory != nil, store.savedStep != state.step else { return }
     if let place = DivergenceSearch(task: bound, parameters: parameters).parameter() {
       throw .diverged(divergence(step: state.step, place))
     }
@@ -253,11 +253,7 @@ public final class Trainer {
   }
 
   private func save() throws(RunError) {
-    guard let directory else { return }
-    try state.write(
-      to: directory.checkpointFile, parameters: parameters, optimizer: optimizer, schedule: schedule)
-    savedStep = state.step
-    lastSave = .now
+    try store.save(state, parameters: parameters, optimizer: optimizer, schedule: schedule)
   }
 
   // MARK: Divergence
@@ -272,7 +268,7 @@ public final class Trainer {
 
   private func divergence(step: Int, _ place: DivergenceSearch.Place) -> Divergence {
     Divergence(
-      step: step, layer: place.layer, tensor: place.tensor, found: place.found, savedStep: savedStep)
+      step: step, layer: place.layer, tensor: place.tensor, found: place.found, savedStep: store.savedStep)
   }
 }
 

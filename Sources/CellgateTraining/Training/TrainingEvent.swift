@@ -1,5 +1,7 @@
 /// What a run tells while it goes on.
 public enum TrainingEvent: Sendable, Equatable {
+  /// Something in the folder was not whole, and how the run goes on: one line. Comes before `started`.
+  case notice(String)
   /// The run begins, or continues behind `step`.
   case started(step: Int, steps: Int, parameters: Int)
   /// An update was made.
