@@ -77,6 +77,7 @@ struct ReproductionProgress {
   private let folder: String
   private let json: Bool
   private let display: LiveDisplay
+  private let jobCount: Int
   private var reporters: [Int: RunReporter] = [:]
 
   init(reproduction: Reproduction, metric: String, folder: String, jobs: Int, json: Bool) {
@@ -89,8 +90,6 @@ struct ReproductionProgress {
     jobCount = jobs
   }
 
-  private let jobCount: Int
-
   /// Shows what a run tells.
   mutating func report(_ run: Reproduction.Run, job: Int, _ event: RunEvent) {
     switch event {
@@ -101,6 +100,7 @@ struct ReproductionProgress {
       }
       // What was complete before is told in the heading.
       guard reporters[run.index] != nil else { return }
+      display.update(job, done: result.steps, total: result.steps, note: "")
       let solved = result.solvedAtStep.map { "solved at step \(Text.count($0))" } ?? "not solved"
       ended(
         run, job, "test \(metric) \(Text.number(result.value)), \(solved), \(Text.duration(result.seconds))")

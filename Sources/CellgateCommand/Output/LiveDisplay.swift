@@ -107,7 +107,7 @@ private struct ProgressLines {
   mutating func restart(_ index: Int, label: String?) {
     if let label {
       keep(jobs[index])
-      jobs[index].label = label
+      jobs[index] = Job(label: label)
     }
     jobs[index].started = nil
     jobs[index].ended = nil
