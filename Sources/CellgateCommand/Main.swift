@@ -21,7 +21,7 @@ struct CellgateCommand: ParsableCommand {
     version: CellgateVersion.current,
     subcommands: [
       CompareCommand.self, ReproduceCommand.self, TrainCommand.self, EvaluateCommand.self,
-      GenerateCommand.self, CellsCommand.self, BenchCommand.self, DataCommand.self,
+      GenerateCommand.self, CellsCommand.self, DiagnoseCommand.self, BenchCommand.self, DataCommand.self,
     ])
 }
 

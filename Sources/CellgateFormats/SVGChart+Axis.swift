@@ -95,7 +95,8 @@ extension SVGChart {
         decades.flatMap { decade in factors.map { $0 * decade.value } }.filter { range.contains($0) }
       }
       let major = decades.filter { $0.exponent % every == 0 && range.contains($0.value) }.map(\.value)
-      if major.count >= 3 { return (major, every == 1 ? inside([2, 3, 4, 5, 6, 7, 8, 9]) : []) }
+      // Of many decades the lines between would be a grey haze.
+      if major.count >= 3 { return (major, last - first <= 6 ? inside([2, 3, 4, 5, 6, 7, 8, 9]) : []) }
       let some = inside([1, 2, 5])
       if some.count >= 3 { return (some, inside([3, 4, 6, 7, 8, 9])) }
       return (linearTicks(range, count: 5).filter { $0 > 0 }, [])

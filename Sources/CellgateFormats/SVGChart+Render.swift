@@ -87,7 +87,7 @@ extension SVGChart {
         run in
         let upper = run.map { "\(number($0.x)) \(number($0.ys[1]))" }
         let lower = run.reversed().map { "\(number($0.x)) \(number($0.ys[0]))" }
-        return "<path d=\"M\((upper + lower).joined(separator: "L"))Z\" fill=\"\(Self.colour(index))\" "
+        return "<path d=\"M\((upper + lower).joined(separator: "L"))Z\" fill=\"\(colour(index))\" "
           + "fill-opacity=\"0.14\"/>"
       }
     }
@@ -95,7 +95,7 @@ extension SVGChart {
 
   private func curves(_ plot: Plot) -> [String] {
     series.enumerated().filter { $0.element.style == .line }.flatMap { index, series -> [String] in
-      let colour = Self.colour(index)
+      let colour = colour(index)
       let runs = plot.runs(series.points.map { ($0.x, [$0.y]) })
       let lines = runs.filter { $0.count > 1 }.map { run in
         "M"
@@ -108,7 +108,7 @@ extension SVGChart {
       guard !lines.isEmpty else { return dots }
       return [
         "<path d=\"\(lines.joined())\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"2\" "
-          + "stroke-linejoin=\"round\"\(Self.dashAttribute(index))/>"
+          + "stroke-linejoin=\"round\"\(dashAttribute(index))/>"
       ] + dots
     }
   }
@@ -118,7 +118,7 @@ extension SVGChart {
       series.bars.compactMap { bar in
         guard let x = plot.place(of: bar.x, series: index), let y = plot.height(of: bar.y) else { return nil }
         let width = plot.columnWidth * 0.82
-        let colour = Self.colour(index)
+        let colour = colour(index)
         let look =
           bar.isOpen
           ? "fill=\"none\" stroke=\"\(colour)\" stroke-opacity=\"0.6\" stroke-dasharray=\"4 3\""
@@ -132,7 +132,7 @@ extension SVGChart {
   /// Dots, open ones white inside, over strokes for their spread.
   private func dots(_ plot: Plot) -> [String] {
     series.enumerated().filter { $0.element.style == .dots }.flatMap { index, series -> [String] in
-      let colour = Self.colour(index)
+      let colour = colour(index)
       let strokes = series.band.compactMap { interval -> String? in
         guard let x = plot.place(of: interval.x, series: index),
           let upper = plot.height(of: interval.upper),
@@ -155,13 +155,13 @@ extension SVGChart {
 
   private func legend(_ layout: Layout) -> [String] {
     layout.legend.enumerated().map { index, entry in
-      "<path d=\"M\(number(entry.x)) \(number(entry.y - 4))h22\" stroke=\"\(Self.colour(index))\" "
-        + "stroke-width=\"3\" fill=\"none\"\(Self.dashAttribute(index))/>"
+      "<path d=\"M\(number(entry.x)) \(number(entry.y - 4))h22\" stroke=\"\(colour(index))\" "
+        + "stroke-width=\"3\" fill=\"none\"\(dashAttribute(index))/>"
         + text(entry.name, entry.x + 29, entry.y, size: 12.5, colour: Self.ink)
     }
   }
 
-  private static func dashAttribute(_ index: Int) -> String {
+  private func dashAttribute(_ index: Int) -> String {
     dash(index).isEmpty ? "" : " stroke-dasharray=\"\(dash(index))\""
   }
 

@@ -58,7 +58,7 @@ public struct SVGChart: Sendable, Equatable {
     }
   }
 
-  /// A named curve; its colour follows from its place in `series`.
+  /// A named curve; its colour follows from its place in `series` unless given.
   public struct Series: Sendable, Equatable {
     /// The text in the legend.
     public var name: String
@@ -66,6 +66,9 @@ public struct SVGChart: Sendable, Equatable {
     public var points: [Point]
     /// A shaded spread behind the curve; empty for none.
     public var band: [Interval]
+    /// A place in the palette, and one among the dashes, of which 0 is a whole line; nil for those that follow from
+    /// the place in `series`. Numbers beyond what there is begin again.
+    public var colour: Int?, dash: Int?
     /// How the points are drawn.
     public var style = Style.line
     /// Bars from the lower edge to these points, side by side with those of the other series; for charts with
@@ -73,10 +76,14 @@ public struct SVGChart: Sendable, Equatable {
     public var bars: [Point] = []
 
     /// A curve with an optional spread.
-    public init(name: String, points: [Point], band: [Interval] = []) {
+    public init(
+      name: String, points: [Point], band: [Interval] = [], colour: Int? = nil, dash: Int? = nil
+    ) {
       self.name = name
       self.points = points
       self.band = band
+      self.colour = colour
+      self.dash = dash
     }
   }
 
@@ -131,6 +138,11 @@ public struct SVGChart: Sendable, Equatable {
 
   static let dashes = ["", "7 4", "2 4", "10 4 2 4"]
 
-  static func colour(_ index: Int) -> String { palette[index % palette.count] }
-  static func dash(_ index: Int) -> String { dashes[index / palette.count % dashes.count] }
+  /// The colour of the series at a place.
+  func colour(_ index: Int) -> String { Self.palette[(series[index].colour ?? index) % Self.palette.count] }
+
+  /// The dashes of the series at a place; empty for a whole line.
+  func dash(_ index: Int) -> String {
+    Self.dashes[(series[index].dash ?? index / Self.palette.count) % Self.dashes.count]
+  }
 }

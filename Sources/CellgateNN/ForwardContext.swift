@@ -1,4 +1,8 @@
+import CellgateCells
 import CellgateTensor
+
+/// Sees what a recurrent layer did in a training step. Layers are named as in parameters: "l0", "l0_reverse".
+public typealias LayerObserver = (_ layer: String, _ observation: CellObservation) -> Void
 
 /// What a forward pass needs to know besides its input: whether it trains, and where its noise comes from.
 ///
@@ -11,23 +15,38 @@ public final class ForwardContext {
   public let seed: UInt64
   /// The update that this pass is for, counted from 0.
   public let step: UInt64
+  /// Who wants to see the recurrent layers; nil for nobody.
+  public let observer: LayerObserver?
 
   private var uses: [String: UInt64] = [:]
+  private var observed: [String: Int] = [:]
 
-  private init(isTraining: Bool, seed: UInt64, step: UInt64) {
+  private init(isTraining: Bool, seed: UInt64, step: UInt64, observer: LayerObserver? = nil) {
     self.isTraining = isTraining
     self.seed = seed
     self.step = step
+    self.observer = observer
   }
 
-  /// A pass that trains.
-  public static func training(seed: UInt64, step: UInt64) -> ForwardContext {
-    ForwardContext(isTraining: true, seed: seed, step: step)
+  /// A pass that trains. An `observer` is shown each recurrent layer in the course of the backward pass; it takes
+  /// time and memory, and changes no result.
+  public static func training(
+    seed: UInt64, step: UInt64, observer: LayerObserver? = nil
+  ) -> ForwardContext {
+    ForwardContext(isTraining: true, seed: seed, step: step, observer: observer)
   }
 
   /// A pass without noise.
   public static func inference() -> ForwardContext {
     ForwardContext(isTraining: false, seed: 0, step: 0)
+  }
+
+  /// What stands before the layers' names of the recurrent part `name`, and behind them at a second use within this
+  /// pass: nothing for the usual name, else "encoder.", and "#2".
+  func observedName(_ name: String) -> (prefix: String, suffix: String) {
+    let use = observed[name, default: 0] + 1
+    observed[name] = use
+    return (name == "recurrent" ? "" : name + ".", use == 1 ? "" : "#\(use)")
   }
 
   /// The noise of the layer `name`; of its second use within this pass another one, and so on.

@@ -219,4 +219,18 @@ struct SVGChartTests {
     #expect(kept.contains { $0.1 == 9 } && kept.contains { $0.1 == -9 })
     #expect(kept.first?.0 == 0 && kept.last?.0 == 0.999)
   }
+
+  @Test("A series may choose its colour and dashes")
+  func chosenLook() throws {
+    var chart = SVGChart(title: "t", xLabel: "x", yLabel: "y")
+    let points = [SVGChart.Point(0, 1), .init(1, 2)]
+    chart.series = [
+      .init(name: "a", points: points, colour: 1, dash: 0),
+      .init(name: "b", points: points, colour: 1, dash: 1),
+      .init(name: "c", points: points),
+    ]
+    let curves = try Self.elements("path", in: chart.render()).filter { $0["stroke-width"] == "2" }
+    #expect(curves.map { $0["stroke"] } == [1, 1, 2].map { SVGChart.palette[$0] })
+    #expect(curves.map { $0["stroke-dasharray"] } == [nil, "7 4", nil])
+  }
 }

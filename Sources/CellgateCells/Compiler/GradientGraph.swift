@@ -15,6 +15,8 @@ struct GradientGraph: Sendable {
   private(set) var state: [NodeID?] = []
   /// Whether a state at t−1 or the input is read by products, which add the rest of its gradient.
   private(set) var stateIsTransposed: [Bool] = []
+  /// Nodes whose sum is the gradient of each state's value at t, through this step's equations and the next step.
+  private(set) var stateAfter: [[NodeID]] = []
 
   /// Products that read each forward node.
   private(set) var readers: [NodeID: [NodeID]] = [:]
@@ -52,6 +54,12 @@ struct GradientGraph: Sendable {
       state.append(id.flatMap { total[$0] })
       stateIsTransposed.append(
         id.map { node in (readers[node] ?? []).contains { product[$0] != nil } } ?? false)
+      if case .state = forward[next[index]].operation {
+        // Another state's old value: what is read of it in this step is read of that one.
+        stateAfter.append([graph.add(.arriving(index))] + (index == 0 ? [graph.add(.outputGradient)] : []))
+      } else {
+        stateAfter.append(total[next[index]].map { [$0] } ?? [])
+      }
     }
   }
 

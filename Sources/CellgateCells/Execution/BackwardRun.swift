@@ -13,6 +13,8 @@ import CellgateTensor
   private let sums: GradientSums
   private let outputGradient: CellExecution.Columns?
   private let inputGradient: Tensor?
+  /// Where the gradients go that arrive at each state from the next step; empty unless the pass is observed.
+  private let traced: [CellExecution.Columns]
   /// What computes a segment again from its checkpoint.
   private let forward: (run: ForwardRun, checkpoints: CellExecution.Frames)?
 
@@ -32,7 +34,7 @@ import CellgateTensor
   init(
     execution: CellExecution, program: BoundProgram, forward: BoundProgram?, weights: PackedWeights,
     saved: CellExecution.Saved, index: Int, sums: GradientSums, outputGradient: CellExecution.Columns?,
-    inputGradient: Tensor?, members: Int
+    inputGradient: Tensor?, traced: [CellExecution.Columns] = [], members: Int
   ) {
     self.execution = execution
     self.program = program
@@ -41,6 +43,7 @@ import CellgateTensor
     self.sums = sums
     self.outputGradient = outputGradient
     self.inputGradient = inputGradient
+    self.traced = traced
     slice = saved.slices[index]
     let layout = execution.layout, width = layout.width, plan = execution.cell.plan
     switch (saved.kept[index], forward) {
@@ -161,13 +164,29 @@ import CellgateTensor
       saved.input, slice, chunk, into: inputRows, isFactor: false, member: member)
     gatherOutputGradient(chunk, columns: real)
     member.wait()
-    unsafe program.sweep(
-      chunk, active: slice.active, places: places[member.index], backward: true, columns: columns,
-      member: member)
+    // The gradients that arrive at a step are overwritten two steps on.
+    let pieces = traced.isEmpty ? [chunk] : chunk.reversed().map { $0..<$0 + 1 }
+    for steps in pieces {
+      if !traced.isEmpty { trace(steps.lowerBound, columns: real) }
+      unsafe program.sweep(
+        steps, active: slice.active, places: places[member.index], backward: true, columns: columns,
+        member: member)
+    }
     unsafe addWeightGradients(chunk, x: x, columns: real, member: member)
     if let inputGradient {
       member.wait()
       write(chunk, to: inputGradient, member: member)
+    }
+  }
+
+  /// Copies what arrives at the states of a step.
+  private func trace(_ step: Int, columns: Range<Int>) {
+    for (state, target) in traced.enumerated() {
+      let from = unsafe arriving[state] + tables.even[step] + columns.lowerBound
+      for row in 0..<Int(slice.active[step]) {
+        unsafe (target.row(slice.time(row: row, step: step), slice.rows[row]) + columns.lowerBound).update(
+          from: from + row * execution.layout.width, count: columns.count)
+      }
     }
   }
 

@@ -10,6 +10,8 @@ extension CellExecution {
     public var states: [Tensor]
     /// Of each parameter, in the cell's order.
     public var parameters: [Tensor]
+    /// What was seen on the way, if the forward pass was observed.
+    public var observation: CellObservation?
   }
 
   /// The gradients of a loss whose derivatives with respect to the outputs and the last states are given;
@@ -39,19 +41,22 @@ extension CellExecution {
       : nil
     let states = cell.states.map { _ in Tensor.uninitialized([sequences.batch, hiddenSize]) }
     let parameters = saved.parameters.map { Tensor.uninitialized($0.shape) }
+    let arriving = saved.trace?.after.map { Tensor.uninitialized($0.shape) } ?? []
 
     // Slices that share sums are run one after the other, always in the same order.
     let count = saved.slices.count
     let groups = min(count, layout.mostGradientSums(parameters: parameters.reduce(0) { $0 + $1.count }))
     let sums = (0..<groups).map { _ in GradientSums(cell: cell, layout: layout) }
-    nonisolated(unsafe) let tensors = (saved, outputGradient, finalStateGradients, inputGradient, states)
+    nonisolated(unsafe) let tensors = (
+      saved, outputGradient, finalStateGradients, inputGradient, arriving, states
+    )
     nonisolated(unsafe) let shared = (weights, program, forward, sums)
     nonisolated(unsafe) var runs = [BackwardRun?](repeating: nil, count: groups)
     unsafe runs.withUnsafeMutableBufferPointer { runs in
       nonisolated(unsafe) let runs = unsafe runs
       let mostMembers = layout.mostMembers(rows: saved.slices[0].rows.count)
       ThreadPool.current.run(groups, mostMembers: mostMembers) { group, member in
-        let (saved, outputGradient, finalStateGradients, inputGradient, states) = unsafe tensors
+        let (saved, outputGradient, finalStateGradients, inputGradient, arriving, states) = unsafe tensors
         let (weights, program, forward, sums) = unsafe shared
         for index in stride(from: group, to: count, by: groups) {
           if member.index == 0 {
@@ -59,7 +64,7 @@ extension CellExecution {
               execution: self, program: program, forward: forward, weights: weights, saved: saved,
               index: index,
               sums: sums[group], outputGradient: outputGradient, inputGradient: inputGradient,
-              members: member.count)
+              traced: arriving.map { Columns($0) }, members: member.count)
           }
           member.wait()
           guard let run = unsafe runs[group] else { return }
@@ -70,6 +75,11 @@ extension CellExecution {
       }
     }
     GradientSums.join(sums, cell: cell, layout: layout, into: parameters)
-    return Gradients(input: inputGradient, states: states, parameters: parameters)
+    var gradients = Gradients(input: inputGradient, states: states, parameters: parameters)
+    if let trace = saved.trace {
+      gradients.observation = observation(
+        of: saved, trace, arriving: arriving, outputGradient: outputGradient, gradients: parameters)
+    }
+    return gradients
   }
 }

@@ -28,10 +28,11 @@ extension CellExecution {
     }
   }
 
-  /// Runs sequences from first states, writing the outputs into `output` unless that is nil.
+  /// Runs sequences from first states, writing the outputs into `output` unless that is nil. If it is `observed`,
+  /// what it saves holds the states of all steps too, and the backward pass gives an observation; no result changes.
   public func forward(
     input: Tensor, states: [Tensor], parameters: [Tensor], sequences: Sequences, output: Columns?,
-    saving: Saving
+    saving: Saving, observed: Bool = false
   ) -> Forward {
     check(input: input, states: states, parameters: parameters, sequences)
     precondition(
@@ -44,23 +45,31 @@ extension CellExecution {
     let program = BoundProgram(step, layout: layout, weights: weights)
     let slices = Slice.cut(sequences, layout: layout, checkpointEvery: saving.checkpointEvery)
     let finalStates = states.map { Tensor.uninitialized($0.shape) }
+    let trace =
+      observed && !saving.isNothing
+      ? Saved.Trace(
+        first: states,
+        after: states.map { _ in .uninitialized([sequences.steps, sequences.batch, hiddenSize]) }) : nil
+    let traced = trace?.after.map { Columns($0) } ?? []
 
     nonisolated(unsafe) var runs = [ForwardRun?](repeating: nil, count: slices.count)
     nonisolated(unsafe) var kept = [Saved.Kept?](repeating: nil, count: slices.count)
-    nonisolated(unsafe) let tensors = (input, states, output, finalStates)
+    nonisolated(unsafe) let tensors = (input, states, output, traced, finalStates)
     let mostMembers = layout.mostMembers(rows: slices[0].rows.count)
     unsafe runs.withUnsafeMutableBufferPointer { runs in
       unsafe kept.withUnsafeMutableBufferPointer { kept in
         nonisolated(unsafe) let (runs, kept) = unsafe (runs, kept)
         ThreadPool.current.run(slices.count, mostMembers: mostMembers) { index, member in
-          let (input, states, output, finalStates) = unsafe tensors
+          let (input, states, output, traced, finalStates) = unsafe tensors
           if member.index == 0 {
             unsafe runs[index] = ForwardRun(
               execution: self, program: program, slice: slices[index], saving: saving, members: member.count)
           }
           member.wait()
           guard let run = unsafe runs[index] else { return }
-          run.go(input: input, states: states, output: output, finalStates: finalStates, member: member)
+          run.go(
+            input: input, states: states, output: output, traced: traced, finalStates: finalStates,
+            member: member)
           member.wait()
           if member.index == 0 {
             unsafe kept[index] = run.kept
@@ -79,7 +88,8 @@ extension CellExecution {
     var saved: Saved?
     if !saving.isNothing {
       saved = Saved(
-        sequences: sequences, input: input, parameters: parameters, slices: slices, kept: unsafe kept)
+        sequences: sequences, input: input, parameters: parameters, slices: slices, kept: unsafe kept,
+        trace: trace)
     }
     return Forward(finalStates: finalStates, saved: saved)
   }

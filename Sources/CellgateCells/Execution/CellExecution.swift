@@ -87,18 +87,29 @@ public struct CellExecution: Sendable {
     let slices: [Slice]
     /// Per slice: the frames of all steps, or the states before each segment if there is more than one.
     let kept: [Kept?]
+    /// The states of all steps, if the pass is observed.
+    let trace: Trace?
 
     enum Kept {
       case frames(Frames)
       case checkpoints(Frames)
     }
 
-    init(sequences: Sequences, input: Tensor, parameters: [Tensor], slices: [Slice], kept: [Kept?]) {
+    /// Each state's first values, `[B, H]`, and those after each valid step, `[T, B, H]`.
+    struct Trace {
+      let first: [Tensor]
+      let after: [Tensor]
+    }
+
+    init(
+      sequences: Sequences, input: Tensor, parameters: [Tensor], slices: [Slice], kept: [Kept?], trace: Trace?
+    ) {
       self.sequences = sequences
       self.input = input
       self.parameters = parameters
       self.slices = slices
       self.kept = kept
+      self.trace = trace
     }
   }
 

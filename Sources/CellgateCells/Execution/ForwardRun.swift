@@ -106,9 +106,10 @@ import CellgateTensor
     return .frames(frames)
   }
 
-  /// All chunks, from first states to final ones.
+  /// All chunks, from first states to final ones; `traced` gets each state's values, or is empty.
   func go(
-    input: Tensor, states: [Tensor], output: CellExecution.Columns?, finalStates: [Tensor], member: TeamMember
+    input: Tensor, states: [Tensor], output: CellExecution.Columns?, traced: [CellExecution.Columns],
+    finalStates: [Tensor], member: TeamMember
   ) {
     let width = layout.width, hidden = execution.hiddenSize, columns = layout.columns(of: member)
     let real = columns.clamped(to: 0..<hidden)
@@ -129,7 +130,8 @@ import CellgateTensor
         segment += 1
       }
       advance(chunk, input: input, member: member)
-      if let output { write(chunk, to: output, columns: real) }
+      if let output { write(chunk, state: 0, to: output, columns: real) }
+      for (state, target) in traced.enumerated() { write(chunk, state: state, to: target, columns: real) }
       if windows[window].upperBound == chunk.upperBound {
         if windows.count > 1 {
           // Others may still read the rows before this window's first step.
@@ -170,9 +172,11 @@ import CellgateTensor
       steps, active: slice.active, places: places, backward: false, columns: columns, member: member)
   }
 
-  private func write(_ chunk: Range<Int>, to output: CellExecution.Columns, columns: Range<Int>) {
+  private func write(
+    _ chunk: Range<Int>, state: Int, to output: CellExecution.Columns, columns: Range<Int>
+  ) {
     for step in chunk {
-      let from = unsafe frames.states[0] + tables.after[step] + columns.lowerBound
+      let from = unsafe frames.states[state] + tables.after[step] + columns.lowerBound
       for row in 0..<Int(slice.active[step]) {
         unsafe (output.row(slice.time(row: row, step: step), slice.rows[row]) + columns.lowerBound).update(
           from: from + row * layout.width, count: columns.count)

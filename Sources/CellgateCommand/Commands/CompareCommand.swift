@@ -48,7 +48,7 @@ struct CompareCommand: ParsableCommand {
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
-    let (settings, checkpointSteps) = try settings()
+    let (settings, checkpointSteps, diagnosticsEvery) = try settings()
     let type = try Tasks.named(settings.training.task)
     Interruption.install()
     let data = options.dataDirectory
@@ -60,13 +60,16 @@ struct CompareCommand: ParsableCommand {
       settings, task: type, dataDirectory: path, directory: folder, resuming: options.resume)
     comparison.checkpointSteps = checkpointSteps
     comparison.writesTensorBoard = options.tensorBoard
+    comparison.diagnosticsEvery = diagnosticsEvery
     try ComparisonSession(comparison: comparison, task: type, folder: folder, json: options.json).run()
   }
 
-  private func settings() throws -> (ComparisonSettings, checkpointSteps: Int?) {
+  /// What is compared, how often the runs are saved and how often observed.
+  private func settings() throws -> (ComparisonSettings, checkpointSteps: Int?, diagnosticsEvery: Int?) {
     var problems = OptionProblems()
     options.checkThreads(&problems)
     let checkpointSteps = options.checkpointSteps(&problems)
+    let diagnosticsEvery = options.diagnosticsInterval(&problems)
     let type = problems.task(task)
     let seeds = problems.whole("--seeds", seeds, in: 1...100_000)
     let budget = options.budget(&problems)
@@ -97,6 +100,6 @@ struct CompareCommand: ParsableCommand {
     training = try Tasks.prepared(training, data: options.dataDirectory)
     problems.add(settings(parameters: budget).problems(tasks: Tasks.all))
     try problems.check()
-    return (settings(parameters: budget), checkpointSteps)
+    return (settings(parameters: budget), checkpointSteps, diagnosticsEvery)
   }
 }

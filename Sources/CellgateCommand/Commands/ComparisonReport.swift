@@ -36,6 +36,9 @@ struct ComparisonReport {
     }
     Console.print("\n  In \(folder):")
     Console.print("    curves.svg                  the learning curves, for any browser")
+    if (try? RunDiagnostics.all(in: folder))?.isEmpty == false {
+      Console.print("    diagnostics-….svg           what was observed inside the cells, side by side")
+    }
     Console.print("    compare.json, compare.csv   the table's numbers")
     Console.print("    a folder for each run       its settings, metrics and best model")
     Console.print("\n  To try next:")

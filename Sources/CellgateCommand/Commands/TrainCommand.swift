@@ -34,7 +34,7 @@ struct TrainCommand: ParsableCommand {
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
-    let (settings, checkpointSteps) = try settings()
+    let (settings, checkpointSteps, diagnosticsEvery) = try settings()
     Interruption.install()
     let data = options.dataDirectory
     let task = try Tasks.make(settings, data: data)
@@ -45,16 +45,19 @@ struct TrainCommand: ParsableCommand {
       let folder = try options.out ?? RunFolders.new("\(settings.task)-\(settings.cell)")
       directory = try RunDirectory(creating: folder, settings: settings)
     }
-    let trainer = try Trainer(task: task, settings: settings, directory: directory)
+    let trainer = try Trainer(
+      task: task, settings: settings, directory: directory, diagnosticsEvery: diagnosticsEvery)
     trainer.checkpointSteps = checkpointSteps
     trainer.writesTensorBoard = options.tensorBoard
     try TrainingSession(trainer: trainer, task: task, directory: directory, json: options.json).run()
   }
 
-  private func settings() throws -> (TrainingSettings, checkpointSteps: Int?) {
+  /// The run's settings, how often it is saved and how often observed.
+  private func settings() throws -> (TrainingSettings, checkpointSteps: Int?, diagnosticsEvery: Int?) {
     var problems = OptionProblems()
     options.checkThreads(&problems)
     let checkpointSteps = options.checkpointSteps(&problems)
+    let diagnosticsEvery = options.diagnosticsInterval(&problems)
     let type = problems.task(task)
     let budget = options.budget(&problems)
     if options.resume, options.out == nil {
@@ -77,7 +80,7 @@ struct TrainCommand: ParsableCommand {
       problems.add(settings.problems(tasks: Tasks.all))
       try problems.check()
     }
-    return (settings, checkpointSteps)
+    return (settings, checkpointSteps, diagnosticsEvery)
   }
 }
 
@@ -139,6 +142,9 @@ private struct TrainingSession {
       "  The best model is that of step \(Text.count(result.bestStep)); "
         + "\(Text.fixed(result.msPerStep, 1)) ms per step, \(Text.duration(result.seconds)) in all")
     Console.print("\n  In \(directory.path): config.json, metrics.csv, model.safetensors, result.json")
+    if RunDiagnostics.exist(in: directory.path) {
+      Console.print("  What was observed: diagnostics.csv, gradients.csv, diagnostics-….svg")
+    }
     Console.print("  Score it again: \(TypedCommand.line(["evaluate", directory.path]))")
     if task is LanguageModelTask {
       Console.print("  Write with it: \(TypedCommand.line(["generate", directory.path]))")

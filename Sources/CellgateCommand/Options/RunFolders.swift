@@ -25,7 +25,8 @@ enum RunFolders {
     return "runs/\(name)"
   }
 
-  private static func reason(_ error: any Error) -> String {
+  /// Why the system refused.
+  static func reason(_ error: any Error) -> String {
     let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
     return underlying.map { Console.reason(Int32($0.code)) } ?? "not allowed"
   }

@@ -148,6 +148,15 @@ struct TrainingOptions: ParsableArguments {
       valueName: "n"))
   var parameters: WholeNumber?
 
+  @Flag(
+    help: "Observe gates, memory and gradients at every 100th update, and draw them. Changes no result.")
+  var diagnostics = false
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Observe at every n-th update instead, from the first on.", valueName: "n"))
+  var diagnosticsEvery: WholeNumber?
+
   @Option(name: .customLong(TaskArguments.carrier), parsing: .unconditionalSingleValue, help: .hidden)
   var taskOptions: [String] = []
 
@@ -261,6 +270,14 @@ struct TrainingOptions: ParsableArguments {
   func checkThreads(_ problems: inout OptionProblems) {
     problems.threads(threads)
   }
+
+  /// Updates between two observations, nil for none, after noting a wrong number.
+  func diagnosticsInterval(_ problems: inout OptionProblems) -> Int? {
+    let every: Int? = problems.whole("--diagnostics-every", diagnosticsEvery, in: 1...Int.max)
+    return every ?? (diagnostics ? Self.usualDiagnosticsInterval : nil)
+  }
+
+  private static let usualDiagnosticsInterval = 100
 
   /// The folder of the data sets.
   var dataDirectory: DataDirectory { DataDirectory(option: data) }

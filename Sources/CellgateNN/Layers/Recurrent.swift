@@ -185,7 +185,7 @@ public final class Recurrent: Module {
       Operation.records(inputs) ? checkpointEvery.map { .checkpoints(every: $0) } ?? .everything : .nothing
     var pass = RecurrentPass(
       executions: executions, directions: directions, wantsOutput: wantsOutput,
-      needsInputGradient: x.needsGradient)
+      needsInputGradient: x.needsGradient, observe: context.observer.map { observe(for: $0, context) })
     let outputs = pass.forward(
       x.detached, states: given.map(\.detached), parameters: parameters.map { $0.map(\.value) },
       steps: steps, batch: batch, lengths: lengths, saving: saving,
@@ -196,6 +196,17 @@ public final class Recurrent: Module {
     return Result(
       output: wantsOutput ? recorded[0] : nil, finalStates: Array(recorded.dropFirst(wantsOutput ? 1 : 0)),
       directions: directions)
+  }
+
+  /// What shows the layer at a place of the stack to an observer.
+  private func observe(
+    for observer: @escaping LayerObserver, _ context: ForwardContext
+  ) -> (Int, CellObservation) -> Void {
+    let (prefix, suffix) = context.observedName(name)
+    return { [directions] place, observation in
+      let layer = Recurrent.suffix(layer: place / directions, direction: place % directions).dropFirst()
+      observer(prefix + layer + suffix, observation)
+    }
   }
 
   /// The mask of one layer's input.

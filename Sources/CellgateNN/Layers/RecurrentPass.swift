@@ -7,6 +7,8 @@ struct RecurrentPass {
   let directions: Int
   let wantsOutput: Bool
   let needsInputGradient: Bool
+  /// Who sees each layer and direction; nil for nobody.
+  let observe: ((Int, CellObservation) -> Void)?
   /// Per layer and direction.
   private var saved: [CellExecution.Saved] = []
   /// Dropout of each layer's input; nil where there is none.
@@ -14,11 +16,15 @@ struct RecurrentPass {
   private var batch = 0
   private var steps = 0
 
-  init(executions: [CellExecution], directions: Int, wantsOutput: Bool, needsInputGradient: Bool) {
+  init(
+    executions: [CellExecution], directions: Int, wantsOutput: Bool, needsInputGradient: Bool,
+    observe: ((Int, CellObservation) -> Void)? = nil
+  ) {
     self.executions = executions
     self.directions = directions
     self.wantsOutput = wantsOutput
     self.needsInputGradient = needsInputGradient
+    self.observe = observe
   }
 
   private var hiddenSize: Int { executions[0].hiddenSize }
@@ -52,7 +58,7 @@ struct RecurrentPass {
         let result = execution.forward(
           input: input, states: states.map { Self.row($0, place) }, parameters: parameters[place],
           sequences: sequences, output: output.map { .init($0, first: direction * hiddenSize) },
-          saving: saving)
+          saving: saving, observed: observe != nil)
         for (final, state) in zip(finals, result.finalStates) {
           unsafe Self.row(final, place).pointer.update(from: state.pointer, count: state.count)
         }
@@ -70,6 +76,7 @@ struct RecurrentPass {
     let stack = executions.count * directions
     let states = (0..<stateCount).map { _ in Tensor.uninitialized([stack, batch, hiddenSize]) }
     var parameters: [[Tensor]] = Array(repeating: [], count: stack)
+    var observations: [CellObservation?] = Array(repeating: nil, count: stack)
     var inputGradient: Tensor?
     for layer in executions.indices.reversed() {
       inputGradient = nil
@@ -83,10 +90,14 @@ struct RecurrentPass {
           unsafe Self.row(target, place).pointer.update(from: state.pointer, count: state.count)
         }
         parameters[place] = result.parameters
+        observations[place] = result.observation
         if let gradient = result.input { inputGradient = inputGradient.map { $0 + gradient } ?? gradient }
       }
       if let mask = masks[layer], let gradient = inputGradient { inputGradient = gradient * mask }
       outputGradient = inputGradient
+    }
+    for (place, observation) in observations.enumerated() {
+      if let observation { observe?(place, observation) }
     }
     return [inputGradient] + states + parameters.flatMap { $0 }
   }

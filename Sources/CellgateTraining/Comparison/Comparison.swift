@@ -9,6 +9,7 @@ import Foundation
 ///     compare.json         the summary and the results
 ///     compare.csv          the summary
 ///     curves.svg           the learning curves
+///     diagnostics-….svg    with diagnostics: what was observed in the runs, side by side
 ///
 /// The runs follow one another, so that each has all threads and its time per update means something. A comparison
 /// that was interrupted continues where it was: complete runs are read, the others resumed. It may then have
@@ -45,6 +46,9 @@ public final class Comparison {
   public var checkpointSteps: Int?
   /// Whether scalars for TensorBoard are written into the runs' folders.
   public var writesTensorBoard = false
+  /// Updates between two observations of a run's layers, as for ``Trainer``; nil for none, but in a run that goes
+  /// on. Needs a folder.
+  public var diagnosticsEvery: Int?
 
   private var queue: RunQueue
   private let path: String?
@@ -117,6 +121,7 @@ public final class Comparison {
     queue.checkpointSeconds = checkpointSeconds
     queue.checkpointSteps = checkpointSteps
     queue.writesTensorBoard = writesTensorBoard
+    queue.diagnosticsEvery = diagnosticsEvery
     baseline = try queue.makeTask(runs[0]).baseline
     let entries = runs.map { RunQueue.Entry(name: Self.folder(of: $0), settings: $0) }
     let isComplete = try queue.run(
@@ -134,6 +139,7 @@ public final class Comparison {
     guard isComplete else { return .interrupted }
     let result = summary()
     do throws(FileError) { try write(result) } catch { throw .run(.file(error)) }
+    do throws(RunError) { try drawDiagnostics() } catch { throw .run(error) }
     return .completed(result)
   }
 
@@ -156,6 +162,16 @@ public final class Comparison {
     try AtomicFile.write(result.encoded(), to: path + "/compare.json")
     try AtomicFile.write(Data(result.csv().utf8), to: path + "/compare.csv")
     try AtomicFile.write(Data(chart(result).render().utf8), to: path + "/curves.svg")
+  }
+
+  /// Draws what was observed in the runs, if anything.
+  private func drawDiagnostics() throws(RunError) {
+    guard let path else { return }
+    var observed: [RunDiagnostics] = []
+    for run in runs.map({ path + "/" + Self.folder(of: $0) }) where RunDiagnostics.exist(in: run) {
+      observed.append(try RunDiagnostics(of: run))
+    }
+    if !observed.isEmpty { try DiagnosticsCharts.write(observed, to: path) }
   }
 
   /// The learning curves of the runs made so far.

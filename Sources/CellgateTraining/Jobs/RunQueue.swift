@@ -58,6 +58,8 @@ struct RunQueue: Sendable {
   var checkpointSteps: Int?
   /// Whether scalars for TensorBoard are written into the runs' folders.
   var writesTensorBoard = false
+  /// Updates between two observations of a run's layers; nil for none, but in a run that goes on.
+  var diagnosticsEvery: Int?
 
   /// Makes the runs, `jobs` at a time; false when it was asked to stop, which saves those that are under way.
   /// Throws `data` or `run`, or what `receive` throws.
@@ -98,7 +100,8 @@ struct RunQueue: Sendable {
     if let ended = try completed(entry) { return ended }
     let trainer = try Trainer(
       task: try makeTask(entry.settings), settings: entry.settings,
-      cell: cells.first { $0.name == entry.settings.cell }, directory: try directory(entry))
+      cell: cells.first { $0.name == entry.settings.cell }, directory: try directory(entry),
+      diagnosticsEvery: diagnosticsEvery)
     trainer.checkpointSeconds = checkpointSeconds
     trainer.checkpointSteps = checkpointSteps
     trainer.writesTensorBoard = writesTensorBoard

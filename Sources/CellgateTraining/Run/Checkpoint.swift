@@ -24,6 +24,8 @@ struct Checkpoint {
   var solvedStep: Int?
   /// Seconds spent in updates, and in all.
   var updateSeconds = 0.0, totalSeconds = 0.0
+  /// How far the diagnostics are; nil without any.
+  var diagnostics: DiagnosticsLog.Position?
   /// The states that the last update left for the next one.
   var carried: [Tensor] = []
 
@@ -72,6 +74,11 @@ struct Checkpoint {
       metadata["best_value"] = "\(best.value)"
     }
     if let solvedStep { metadata["solved_step"] = "\(solvedStep)" }
+    if let diagnostics {
+      metadata["diagnostics_every"] = "\(diagnostics.every)"
+      metadata["diagnostics_rows"] = "\(diagnostics.rows)"
+      metadata["gradients_rows"] = "\(diagnostics.gradientRows)"
+    }
     for (name, value) in schedule.state { metadata["schedule." + name] = "\(value)" }
     return metadata
   }
@@ -95,6 +102,12 @@ struct Checkpoint {
       if reader.version > 1 { bestValues = try reader.values(of: parameters, prefix: "best.") }
     }
     if reader.has("solved_step") { solvedStep = try reader.count("solved_step") }
+    if reader.has("diagnostics_every") {
+      let every = try reader.count("diagnostics_every")
+      diagnostics = .init(
+        every: max(1, every), rows: try reader.count("diagnostics_rows"),
+        gradientRows: try reader.count("gradients_rows"))
+    }
 
     var restored = schedule.state
     for name in reader.names(prefix: "schedule.") { restored[name] = try reader.number("schedule." + name) }

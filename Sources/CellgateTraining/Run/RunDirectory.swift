@@ -9,6 +9,9 @@ import Foundation
 ///     model.safetensors               the best model, with what is needed to build it in its metadata
 ///     checkpoint-000200.safetensors   what is needed to continue from step 200; the newest two are kept
 ///     result.json                     what came out, once the run is complete
+///     diagnostics.csv                 with diagnostics: memory and saturation of the layers at some updates
+///     gradients.csv                   with diagnostics: the gradients of their states by time
+///     diagnostics-….svg               with diagnostics: figures of both
 ///     events.out.tfevents.…           scalars for TensorBoard, when asked for
 ///
 /// Each file but the last is replaced whole or not at all, and read back before it takes the place of another.
@@ -113,6 +116,13 @@ public final class RunDirectory {
     }
   }
 
+  /// The path of `diagnostics.csv`.
+  var diagnosticsFile: String { Self.diagnosticsFile(path) }
+  /// The path of `gradients.csv`.
+  var gradientsFile: String { Self.gradientsFile(path) }
+
+  static func diagnosticsFile(_ path: String) -> String { path + "/diagnostics.csv" }
+  static func gradientsFile(_ path: String) -> String { path + "/gradients.csv" }
   static func configFile(_ path: String) -> String { path + "/config.json" }
   static func modelFile(_ path: String) -> String { path + "/model.safetensors" }
   static func exists(_ file: String) -> Bool { FileManager.default.fileExists(atPath: file) }

@@ -44,13 +44,20 @@ public final class Trainer {
   private var state = Checkpoint()
   private let store: RunStore
   private var tensorBoard: TensorBoardLog?
+  private let diagnostics: DiagnosticsLog?
   private var lastNorm = 0.0
 
   /// A run of `task`, new or, when `directory` holds a checkpoint, continued. `cell` is looked up by the settings
-  /// unless given. Throws `settings` or `run`.
+  /// unless given. With `diagnosticsEvery` N the recurrent layers are observed at every N-th update, from the first
+  /// on, and what is seen is written to the directory, which is then needed; a continued run goes on with its own
+  /// N unless one is given. That changes no result. Throws `settings` or `run`.
   public init(
-    task: any SequenceTask, settings: TrainingSettings, cell: Cell? = nil, directory: RunDirectory? = nil
+    task: any SequenceTask, settings: TrainingSettings, cell: Cell? = nil, directory: RunDirectory? = nil,
+    diagnosticsEvery: Int? = nil
   ) throws(TrainingError) {
+    precondition(
+      diagnosticsEvery.map { $0 > 0 && directory != nil } ?? true,
+      "Trainer: diagnostics need a folder and a positive number of updates")
     let taskType = type(of: task)
     let cells = cell.map { [$0] } ?? Cell.all
     do throws(SettingsErrors) {
@@ -77,7 +84,11 @@ public final class Trainer {
       store = try RunStore(
         directory, settings: settings, metrics: taskType.metricNames, modelMetadata: task.modelMetadata,
         state: &state, parameters: parameters, optimizer: optimizer, schedule: &schedule)
-      if store.savedStep == nil { try save() }
+      let isComplete = try directory?.result() != nil
+      diagnostics =
+        isComplete ? nil : try DiagnosticsLog(directory, every: diagnosticsEvery, at: state.diagnostics)
+      // A resumed run knows its diagnostics from the checkpoint.
+      if store.savedStep == nil || state.diagnostics?.every != diagnostics?.every, !isComplete { try save() }
     } catch { throw .run(error) }
   }
 
@@ -101,6 +112,7 @@ public final class Trainer {
       if shouldStop() {
         state.totalSeconds = began.total + began.clock.secondsSince
         try saveNow(onEvent)
+        try drawDiagnostics()
         return .interrupted(step: state.step)
       }
       let (loss, rate) = try update()
@@ -110,6 +122,7 @@ public final class Trainer {
       if isSaveDue { try saveNow(onEvent) }
     }
     try saveNow(onEvent)
+    try drawDiagnostics()
     return .completed(try finish(seconds: began.total + began.clock.secondsSince))
   }
 
@@ -145,8 +158,9 @@ public final class Trainer {
   private func update() throws(TrainingError) -> (loss: Double, rate: Double) {
     let start = ContinuousClock.now
     parameters.zeroGradients()
+    let observations = diagnostics?.observations(at: state.step)
     var carried = state.carried
-    let loss = bound.loss(state.step, &carried, context(), nil)
+    let loss = bound.loss(state.step, &carried, context(observations), nil)
     let value = Double(loss.item)
     guard value.isFinite else { throw diverged("loss", loss.item) }
     loss.backward()
@@ -155,6 +169,7 @@ public final class Trainer {
     guard lastNorm.isFinite else { throw diverged("gradient norm", Float(lastNorm)) }
     optimizer.learningRate = Float(Double(firstRate) * schedule.factor(at: state.step))
     optimizer.step(parameters)
+    if let observations { try write(observations) }
     state.step += 1
     state.carried = carried
     state.lossSum += value
@@ -170,8 +185,10 @@ public final class Trainer {
   /// Updates between two evaluations where there are no epochs.
   static let usualEvaluationInterval = 100
 
-  private func context() -> ForwardContext {
-    .training(seed: settings.seed, step: UInt64(state.step))
+  private func context(_ observations: LayerObservations? = nil) -> ForwardContext {
+    .training(
+      seed: settings.seed, step: UInt64(state.step),
+      observer: observations.map { observations in { observations.add($0, $1) } })
   }
 
   private func progress(
@@ -241,6 +258,24 @@ public final class Trainer {
     return result
   }
 
+  // MARK: Diagnostics
+
+  private func write(_ observations: LayerObservations) throws(TrainingError) {
+    do throws(RunError) {
+      try store.writing { () throws(RunError) in try diagnostics?.append(observations) }
+    } catch { throw .run(error) }
+  }
+
+  /// Draws what was observed so far into the run's folder.
+  private func drawDiagnostics() throws(TrainingError) {
+    guard let directory, diagnostics != nil else { return }
+    do throws(RunError) {
+      try store.writing { () throws(RunError) in
+        try DiagnosticsCharts.write([RunDiagnostics(of: directory.path)], to: directory.path)
+      }
+    } catch { throw .run(error) }
+  }
+
   // MARK: Saving
 
   private func saveNow(_ onEvent: (TrainingEvent) -> Void) throws(TrainingError) {
@@ -253,6 +288,7 @@ public final class Trainer {
   }
 
   private func save() throws(RunError) {
+    try store.writing { () throws(RunError) in state.diagnostics = try diagnostics?.synced() }
     try store.save(state, parameters: parameters, optimizer: optimizer, schedule: schedule)
   }
 

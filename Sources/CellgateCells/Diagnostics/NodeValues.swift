@@ -1,0 +1,177 @@
+import CellgateKernels
+import CellgateTensor
+
+/// What is computed to know the values of some nodes of a cell's graph, and of its gradient's, where the states at
+/// t−1 and t are known.
+struct NodeProgram: Sendable {
+  /// What is given: x_t, the states before and after the step, and the gradients that come to it.
+  enum Leaf: Hashable, Sendable {
+    case input, before(Int), after(Int), arriving(Int), outputGradient
+  }
+
+  let cell: Cell
+  /// In the order of computation.
+  let nodes: [NodeID]
+  let leaves: [(leaf: Leaf, node: NodeID)]
+  /// The matrices that are multiplied with.
+  let factors: [StepProgram.Factor]
+
+  /// What the `wanted` nodes need.
+  init(_ cell: Cell, wanted: [NodeID]) {
+    let gradient = cell.gradient
+    var seen: Set<NodeID> = []
+    var leaves: [(leaf: Leaf, node: NodeID)] = []
+    var nodes: [NodeID] = []
+    var factors: [StepProgram.Factor] = []
+    var stack = wanted
+    while let id = stack.popLast() {
+      guard seen.insert(id).inserted else { continue }
+      if let leaf = Self.leaf(id, cell) {
+        leaves.append((leaf, id))
+        continue
+      }
+      nodes.append(id)
+      stack += gradient.graph[id].operands
+      switch gradient.graph[id].operation {
+      case .product(let block): factors.append(Self.factor(block, isTransposed: false))
+      case .transposed(let target):
+        for (delta, block) in Self.readers(of: target, cell) {
+          stack.append(delta)
+          factors.append(Self.factor(block, isTransposed: true))
+        }
+      default: break
+      }
+    }
+    self.cell = cell
+    self.nodes = nodes.sorted()
+    self.leaves = leaves
+    self.factors = factors
+  }
+
+  private static func leaf(_ id: NodeID, _ cell: Cell) -> Leaf? {
+    switch cell.gradient.graph[id].operation {
+    case .input: .input
+    case .state(let state): .before(state)
+    case .arriving(let state): .arriving(state)
+    case .outputGradient: .outputGradient
+    default: cell.next.firstIndex(of: id).map { .after($0) }
+    }
+  }
+
+  /// The gradient that arrives at each product which reads a node, and the product's matrix.
+  static func readers(of target: NodeID, _ cell: Cell) -> [(delta: NodeID, block: Block)] {
+    (cell.gradient.readers[target] ?? []).compactMap { product in
+      guard let delta = cell.gradient.product[product],
+        case .product(let block) = cell.graph[product].operation
+      else { return nil }
+      return (delta, block)
+    }
+  }
+
+  /// A matrix among packed weights, whatever it is multiplied with.
+  static func factor(_ block: Block, isTransposed: Bool) -> StepProgram.Factor {
+    .init(operand: .input, block: block, isTransposed: isTransposed)
+  }
+}
+
+/// The values of a program's nodes for many rows at once. A row is one step of one sequence; as the states are
+/// given, there is no loop over time. Values are in Float32 whatever the precision of the run.
+@safe struct NodeValues {
+  private let program: NodeProgram
+  private let layout: Layout
+  private let weights: PackedWeights
+  private let owner: Storage
+  private let values: [NodeID: UnsafeMutablePointer<Float>]
+
+  /// Memory for up to `rows` rows.
+  init(_ program: NodeProgram, layout: Layout, weights: PackedWeights, parameters: [Tensor], rows: Int) {
+    self.program = program
+    self.layout = layout
+    self.weights = weights
+    let ids = program.leaves.map(\.node) + program.nodes
+    let counts =
+      program.leaves.map { rows * ($0.leaf == .input ? layout.inputSize : layout.width) }
+      + program.nodes.map { _ in rows * layout.width }
+    var arena = Arena(counts, zeros: true)
+    var values: [NodeID: UnsafeMutablePointer<Float>] = unsafe [:]
+    for (id, count) in zip(ids, counts) { unsafe values[id] = arena.take(count) }
+    unsafe self.values = values
+    owner = arena.owner
+    for id in program.nodes {
+      let to = unsafe self[id]
+      switch program.cell.gradient.graph[id].operation {
+      case .constant(let value): unsafe to.update(repeating: Float(value), count: rows * layout.width)
+      case .vector(let block):
+        let from = unsafe parameters[block.parameter].pointer + block.gate * layout.hiddenSize
+        for row in 0..<rows { unsafe (to + row * layout.width).update(from: from, count: layout.hiddenSize) }
+      default: break
+      }
+    }
+  }
+
+  /// A node's rows, `[rows, width]`; of the input `[rows, I]`.
+  subscript(id: NodeID) -> UnsafeMutablePointer<Float> {
+    guard let pointer = unsafe values[id] else { preconditionFailure("node \(id) is not computed") }
+    return unsafe pointer
+  }
+
+  /// Computes all nodes for the first `rows` rows of the leaves.
+  func compute(rows: Int) {
+    let graph = program.cell.gradient.graph
+    for id in program.nodes {
+      let node = graph[id], to = unsafe self[id]
+      switch node.operation {
+      case .vector, .constant: break
+      case .product(let block):
+        let isOnInput = program.cell.parameters[block.parameter].columns == .input
+        unsafe multiply(
+          [
+            cg_term(
+              a: self[node.operands[0]], lda: isOnInput ? layout.inputSize : layout.width,
+              k: isOnInput ? layout.inputSize : layout.hiddenSize,
+              packed: weights.matrix(NodeProgram.factor(block, isTransposed: false)))
+          ], rows: rows, to)
+      case .transposed(let target):
+        let terms = unsafe NodeProgram.readers(of: target, program.cell).map { delta, block in
+          unsafe cg_term(
+            a: self[delta], lda: layout.width, k: layout.hiddenSize,
+            packed: weights.matrix(NodeProgram.factor(block, isTransposed: true)))
+        }
+        unsafe multiply(terms, rows: rows, to)
+      default:
+        let a = unsafe self[node.operands[0]], b = unsafe self[node.operands.last ?? 0]
+        unsafe elementwise(node.operation, rows * layout.width, a, b, to)
+      }
+    }
+  }
+
+  private func multiply(_ terms: [cg_term], rows: Int, _ to: UnsafeMutablePointer<Float>) {
+    unsafe cg_product_with(
+      weights.instructions.handle, rows, layout.width, terms, terms.count, CG_START_ZERO, nil, to,
+      layout.width)
+  }
+
+  private func elementwise(
+    _ operation: Operation, _ count: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
+    _ to: UnsafeMutablePointer<Float>
+  ) {
+    @inline(__always) func each(_ f: (Float, Float) -> Float) {
+      for index in 0..<count { unsafe to[index] = f(a[index], b[index]) }
+    }
+    switch operation {
+    case .add: each { $0 + $1 }
+    case .subtract: each { $0 - $1 }
+    case .multiply: each { $0 * $1 }
+    case .divide: each { $0 / $1 }
+    case .negate: each { a, _ in -a }
+    case .sigmoid: unsafe cg_sigmoid(count, a, to)
+    case .tanh: unsafe cg_tanh(count, a, to)
+    case .exp: unsafe cg_exp(count, a, to)
+    case .relu: each { a, _ in a < 0 ? 0 : a }
+    case .sigmoidGradient: each { $0 * ($1 * (1 - $1)) }
+    case .tanhGradient: each { $0 * (1 - $1 * $1) }
+    case .reluGradient: each { $1 > 0 ? $0 : 0 }
+    default: preconditionFailure("\(operation) is not elementwise")
+    }
+  }
+}

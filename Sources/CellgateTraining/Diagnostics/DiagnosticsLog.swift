@@ -1,0 +1,86 @@
+import CellgateCells
+import CellgateFormats
+
+/// What was observed of a model's layers in one update.
+final class LayerObservations {
+  /// Updates made before.
+  let step: Int
+  /// In the order in which the backward pass came to them.
+  private(set) var layers: [(layer: String, observation: CellObservation)] = []
+
+  init(step: Int) { self.step = step }
+
+  func add(_ layer: String, _ observation: CellObservation) { layers.append((layer, observation)) }
+}
+
+/// The observations of a run's recurrent layers, in `diagnostics.csv` and `gradients.csv`. No times are in them: a
+/// resumed run has the same bytes as one never interrupted.
+final class DiagnosticsLog {
+  /// How far the files are, and how they go on.
+  struct Position: Equatable {
+    /// Updates between two observations.
+    var every: Int
+    /// Rows of `diagnostics.csv` and of `gradients.csv`.
+    var rows = 0, gradientRows = 0
+  }
+
+  static let header = ["step", "layer", "quantity", "name", "value"]
+  static let gradientsHeader = ["step", "layer", "state", "t", "norm"]
+  /// Of longer sequences each n-th time is written alone, counted so that the last one is among them.
+  static let mostTimes = 128
+
+  /// Updates between two observations.
+  let every: Int
+  private let values: CSVWriter
+  private let gradients: CSVWriter
+
+  /// The log of a run, continued behind a position if there is one; nil when there is none and `every` is nil.
+  init?(_ directory: RunDirectory?, every: Int?, at position: Position?) throws(RunError) {
+    guard let directory, let every = every ?? position?.every else { return nil }
+    self.every = every
+    let files = (directory.diagnosticsFile, directory.gradientsFile)
+    do throws(CSVError) {
+      if let position {
+        values = try CSVWriter(continuing: files.0, header: Self.header, keeping: position.rows)
+        gradients = try CSVWriter(
+          continuing: files.1, header: Self.gradientsHeader, keeping: position.gradientRows)
+      } else {
+        values = try CSVWriter(creating: files.0, header: Self.header)
+        gradients = try CSVWriter(creating: files.1, header: Self.gradientsHeader)
+      }
+    } catch { throw .metrics(error) }
+  }
+
+  /// What collects the observations of an update, if it is one that is observed.
+  func observations(at step: Int) -> LayerObservations? {
+    step % every == 0 ? LayerObservations(step: step) : nil
+  }
+
+  /// Appends the rows of an update.
+  func append(_ observations: LayerObservations) throws(RunError) {
+    let step = "\(observations.step)"
+    do throws(CSVError) {
+      for (layer, observation) in observations.layers {
+        for value in observation.values {
+          try values.append([step, layer, value.quantity.rawValue, value.name, "\(value.value)"])
+        }
+        for gradient in observation.stateGradients {
+          let count = gradient.norms.count
+          let stride = (count + Self.mostTimes - 1) / Self.mostTimes
+          for (index, norm) in gradient.norms.enumerated() where (count - 1 - index) % stride == 0 {
+            try gradients.append([step, layer, gradient.state, "\(index + 1)", "\(norm)"])
+          }
+        }
+      }
+    } catch { throw .metrics(error) }
+  }
+
+  /// Waits until all rows are on the disk, and tells how far they are.
+  func synced() throws(RunError) -> Position {
+    do throws(CSVError) {
+      try values.sync()
+      try gradients.sync()
+    } catch { throw .metrics(error) }
+    return Position(every: every, rows: values.rows, gradientRows: gradients.rows)
+  }
+}
