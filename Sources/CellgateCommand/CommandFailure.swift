@@ -125,7 +125,7 @@ struct CommandFailure: Error {
 
   private static func code(of error: RunError) -> Code {
     switch error {
-    case .exists, .parentMissing, .cannotCreate, .inUse: .cannotCreate
+    case .exists, .notAReproduction, .parentMissing, .cannotCreate, .inUse: .cannotCreate
     case .notARun: .noInput
     case .otherSettings: .usage
     case .notSaved: .inputOutput

@@ -15,12 +15,14 @@ struct CellgateCommand: ParsableCommand {
       EXAMPLES:
         cellgate compare adding           watch three cells learn the same task
         cellgate cells lstm-wm            the equations of a cell
+        cellgate reproduce adding         the paper's experiment on it
         cellgate train adding --cell gru  train one cell into a folder below runs/
       """,
-    version: "0.1.0",
+    version: CellgateVersion.current,
     subcommands: [
-      CompareCommand.self, TrainCommand.self, EvaluateCommand.self, ReportCommand.self, GenerateCommand.self,
-      CellsCommand.self, DiagnoseCommand.self, BenchCommand.self, DataCommand.self,
+      CompareCommand.self, ReproduceCommand.self, TrainCommand.self, EvaluateCommand.self,
+      ReportCommand.self, GenerateCommand.self, CellsCommand.self, DiagnoseCommand.self, BenchCommand.self,
+      DataCommand.self,
     ])
 }
 

@@ -33,6 +33,14 @@ extension SVGChart {
       }
     }
 
+    /// An axis of named places 0 ..< count.
+    init(places count: Int) {
+      scale = .linear
+      range = -0.5...(Double(count) - 0.5)
+      ticks = (0..<count).map(Double.init)
+      minorTicks = []
+    }
+
     /// Where a value lies: 0 at the lower end, 1 at the upper; nil when it has no place.
     func position(_ value: Double) -> Double? {
       guard Self.hasPlace(value, scale) else { return nil }
@@ -130,7 +138,7 @@ extension SVGChart {
   }
 
   /// A number's digits before and behind the point, trailing zeros dropped, independent of any locale.
-  static func decimal(_ value: Double, _ decimals: Int) -> (whole: String, fraction: String) {
+  package static func decimal(_ value: Double, _ decimals: Int) -> (whole: String, fraction: String) {
     let factor = pow(10, Double(decimals))
     let scaled = Int((value * factor).rounded())
     let whole = abs(scaled) / Int(factor)

@@ -38,22 +38,49 @@ extension SVGChart {
     let bottom: Double
     let x: Axis
     let y: Axis
+    /// The series that stand side by side at a named place; 0 without such places.
+    let columns: Int
 
     /// Nil when no point of `chart` has a place on its axes.
     init?(_ chart: SVGChart, top: Double) {
-      func hasPlace(_ y: Double) -> Bool { Axis.hasPlace(y, chart.yScale) }
-      let points = chart.series.flatMap(\.points).filter { Axis.hasPlace($0.x, .linear) && hasPlace($0.y) }
+      func hasPlace(_ point: Point) -> Bool {
+        Axis.hasPlace(point.x, chart.xScale) && Axis.hasPlace(point.y, chart.yScale)
+      }
+      let points = chart.series.flatMap { $0.points + $0.bars }.filter(hasPlace)
       guard !points.isEmpty else { return nil }
-      let spreads = chart.series.flatMap(\.band).filter { Axis.hasPlace($0.x, .linear) }
-      let ys = points.map(\.y) + spreads.flatMap { [$0.lower, $0.upper] } + chart.references.map(\.value)
-      x = Axis(points.map(\.x) + spreads.map(\.x), scale: .linear, padding: 0, fromZero: true)
-      y = Axis(ys.filter(hasPlace), scale: chart.yScale, padding: 0.05, fromZero: true)
+      let spreads = chart.series.flatMap(\.band).filter { Axis.hasPlace($0.x, chart.xScale) }
+      let bars = chart.series.contains { !$0.bars.isEmpty }
+      let ys =
+        points.map(\.y) + spreads.flatMap { [$0.lower, $0.upper] } + chart.references.map(\.value)
+        + (bars ? [0] : [])
+      // Dots keep away from the edges; curves reach them.
+      let isDotted = chart.series.contains { $0.style == .dots }
+      x =
+        chart.categories.isEmpty
+        ? Axis(
+          points.map(\.x) + spreads.map(\.x), scale: chart.xScale, padding: isDotted ? 0.08 : 0,
+          fromZero: !isDotted)
+        : Axis(places: chart.categories.count)
+      y = Axis(
+        ys.filter { Axis.hasPlace($0, chart.yScale) }, scale: chart.yScale, padding: 0.05, fromZero: true)
+      columns = chart.categories.isEmpty ? 0 : chart.series.count
       let widest = y.ticks.map { Layout.textWidth(Axis.label($0), size: 12) }.max() ?? 0
       left = 24 + max(widest, 24) + 8
       let labels = chart.references.map { Layout.textWidth($0.label, size: 12) }.max() ?? 0
       right = Double(chart.width) - 24 - (labels > 0 ? min(labels, Double(chart.width) / 4) + 8 : 4)
       self.top = top
-      bottom = Double(chart.height) - 66
+      bottom = Double(chart.height) - (chart.categories.contains { $0.contains("\n") } ? 82 : 66)
+    }
+
+    /// The width of a series' column at a named place, in pixels.
+    var columnWidth: Double {
+      let place = (right - left) / (x.range.upperBound - x.range.lowerBound)
+      return columns == 0 ? 0 : min(46, 0.8 * place / Double(columns))
+    }
+
+    /// The horizontal pixel of a series' value, in its column where there are such.
+    func place(of value: Double, series index: Int) -> Double? {
+      place(of: value).map { $0 + (Double(index) - Double(max(1, columns) - 1) / 2) * columnWidth }
     }
 
     /// The horizontal pixel of a value.

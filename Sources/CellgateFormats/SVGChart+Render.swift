@@ -22,7 +22,9 @@ extension SVGChart {
     }
     svg += axes(plot)
     svg += bands(plot)
+    svg += bars(plot)
     svg += curves(plot)
+    svg += dots(plot)
     svg += referenceLines(plot)
     return svg.joined(separator: "\n") + "\n</svg>\n"
   }
@@ -45,15 +47,18 @@ extension SVGChart {
     svg.append("</g>")
     for tick in plot.x.ticks {
       guard let x = plot.place(of: tick) else { continue }
-      svg.append(
-        text(Axis.label(tick), x, plot.bottom + 20, size: 12, colour: Self.faintInk, anchor: "middle"))
+      let label = categories.isEmpty ? Axis.label(tick) : categories[Int(tick)]
+      for (row, line) in label.split(separator: "\n").enumerated() {
+        let y = plot.bottom + 20 + 16 * Double(row)
+        svg.append(text(String(line), x, y, size: 12, colour: Self.faintInk, anchor: "middle"))
+      }
     }
     for tick in plot.y.ticks {
       guard let y = plot.height(of: tick) else { continue }
       svg.append(text(Axis.label(tick), plot.left - 8, y + 4, size: 12, colour: Self.faintInk, anchor: "end"))
     }
     let middle = (plot.left + plot.right) / 2
-    svg.append(text(xLabel, middle, plot.bottom + 43, size: 13, colour: Self.ink, anchor: "middle"))
+    svg.append(text(xLabel, middle, Double(height) - 23, size: 13, colour: Self.ink, anchor: "middle"))
     svg.append(text(yLabel, 24, plot.top - 14, size: 13, colour: Self.ink))
     return svg
   }
@@ -77,7 +82,7 @@ extension SVGChart {
   }
 
   private func bands(_ plot: Plot) -> [String] {
-    series.enumerated().flatMap { index, series in
+    series.enumerated().filter { $0.element.style == .line }.flatMap { index, series in
       plot.runs(series.band.map { ($0.x, [plot.floor($0.lower), $0.upper]) }).filter { $0.count > 1 }.map {
         run in
         let upper = run.map { "\(number($0.x)) \(number($0.ys[1]))" }
@@ -89,7 +94,7 @@ extension SVGChart {
   }
 
   private func curves(_ plot: Plot) -> [String] {
-    series.enumerated().flatMap { index, series -> [String] in
+    series.enumerated().filter { $0.element.style == .line }.flatMap { index, series -> [String] in
       let colour = colour(index)
       let runs = plot.runs(series.points.map { ($0.x, [$0.y]) })
       let lines = runs.filter { $0.count > 1 }.map { run in
@@ -105,6 +110,46 @@ extension SVGChart {
         "<path d=\"\(lines.joined())\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"2\" "
           + "stroke-linejoin=\"round\"\(dashAttribute(index))/>"
       ] + dots
+    }
+  }
+
+  private func bars(_ plot: Plot) -> [String] {
+    series.enumerated().flatMap { index, series in
+      series.bars.compactMap { bar in
+        guard let x = plot.place(of: bar.x, series: index), let y = plot.height(of: bar.y) else { return nil }
+        let width = plot.columnWidth * 0.82
+        let colour = colour(index)
+        let look =
+          bar.isOpen
+          ? "fill=\"none\" stroke=\"\(colour)\" stroke-opacity=\"0.6\" stroke-dasharray=\"4 3\""
+          : "fill=\"\(colour)\" fill-opacity=\"0.3\""
+        return "<rect x=\"\(number(x - width / 2))\" y=\"\(number(y))\" width=\"\(number(width))\" "
+          + "height=\"\(number(plot.bottom - y))\" \(look)/>"
+      }
+    }
+  }
+
+  /// Dots, open ones white inside, over strokes for their spread.
+  private func dots(_ plot: Plot) -> [String] {
+    series.enumerated().filter { $0.element.style == .dots }.flatMap { index, series -> [String] in
+      let colour = colour(index)
+      let strokes = series.band.compactMap { interval -> String? in
+        guard let x = plot.place(of: interval.x, series: index),
+          let upper = plot.height(of: interval.upper),
+          let lower = plot.height(of: plot.floor(interval.lower))
+        else { return nil }
+        let ends = [upper, lower].map { "M\(number(x - 5)) \(number($0))h10" }.joined()
+        return "<path d=\"M\(number(x)) \(number(upper))V\(number(lower))\(ends)\" fill=\"none\" "
+          + "stroke=\"\(colour)\" stroke-width=\"1.5\"/>"
+      }
+      let marks = series.points.compactMap { point -> String? in
+        guard let x = plot.place(of: point.x, series: index), let y = plot.height(of: point.y) else {
+          return nil
+        }
+        return "<circle cx=\"\(number(x))\" cy=\"\(number(y))\" r=\"4.5\" stroke=\"\(colour)\" "
+          + "stroke-width=\"1.5\" fill=\"\(point.isOpen ? "#ffffff" : colour)\"/>"
+      }
+      return strokes + marks
     }
   }
 

@@ -1,6 +1,7 @@
 import Foundation
 
-/// A line chart, such as learning curves, as one self-contained SVG 1.1 text: no script, no external font.
+/// A chart of lines, dots or bars, such as learning curves, as one self-contained SVG 1.1 text: no script, no
+/// external font.
 ///
 ///     var chart = SVGChart(title: "adding", xLabel: "updates", yLabel: "mean squared error")
 ///     chart.yScale = .log
@@ -21,12 +22,23 @@ public struct SVGChart: Sendable, Equatable {
     public var x: Double
     /// The vertical value, such as a loss.
     public var y: Double
+    /// Whether a dot or bar is drawn open: for a bound instead of a value, such as the end of a run that got nowhere.
+    public var isOpen: Bool
 
     /// A point at (x, y).
-    public init(_ x: Double, _ y: Double) {
+    public init(_ x: Double, _ y: Double, isOpen: Bool = false) {
       self.x = x
       self.y = y
+      self.isOpen = isOpen
     }
+  }
+
+  /// How the points of a series are drawn.
+  public enum Style: Sendable {
+    /// A curve, with its band as a shaded area.
+    case line
+    /// A dot for each point, with its band as vertical strokes.
+    case dots
   }
 
   /// The spread around a curve at one place.
@@ -57,6 +69,11 @@ public struct SVGChart: Sendable, Equatable {
     /// A place in the palette, and one among the dashes, of which 0 is a whole line; nil for those that follow from
     /// the place in `series`. Numbers beyond what there is begin again.
     public var colour: Int?, dash: Int?
+    /// How the points are drawn.
+    public var style = Style.line
+    /// Bars from the lower edge to these points, side by side with those of the other series; for charts with
+    /// `categories`.
+    public var bars: [Point] = []
 
     /// A curve with an optional spread.
     public init(
@@ -92,6 +109,11 @@ public struct SVGChart: Sendable, Equatable {
   public var xLabel: String
   /// The text over the vertical axis.
   public var yLabel: String
+  /// The horizontal axis' scale.
+  public var xScale = Scale.linear
+  /// The names of the places 0, 1, ... on the horizontal axis, a line break where a name has two lines; empty for an
+  /// axis of numbers. Each series stands beside the others at a place, in a column of its own.
+  public var categories: [String] = []
   /// The vertical axis' scale.
   public var yScale = Scale.linear
   /// The curves, drawn in order.

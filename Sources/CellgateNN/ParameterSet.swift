@@ -83,7 +83,7 @@ public final class ParameterSet {
     let norm = gradientNorm()
     guard norm > maximum, norm.isFinite else { return norm }
     let (gradient, scale) = unsafe (gradients.pointer, Float(maximum / norm))
-    ThreadPool.shared.run(over: count) { range in
+    ThreadPool.current.run(over: count) { range in
       for index in range { unsafe gradient[index] *= scale }
     }
     return norm
@@ -93,7 +93,7 @@ public final class ParameterSet {
   public func clipGradients(value maximum: Float) {
     precondition(maximum > 0, "clipGradients: a value of \(maximum)")
     let gradient = unsafe gradients.pointer
-    ThreadPool.shared.run(over: count) { range in
+    ThreadPool.current.run(over: count) { range in
       for index in range {
         let value = unsafe gradient[index]
         unsafe gradient[index] = value > maximum ? maximum : value < -maximum ? -maximum : value

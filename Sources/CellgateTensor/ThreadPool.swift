@@ -14,8 +14,16 @@ import Synchronization
 /// The one place where the numeric core runs concurrently. A task writes only what belongs to its
 /// number, and what the numbers mean never depends on `threads`; so neither do results.
 @safe public final class ThreadPool: @unchecked Sendable {
-  /// The pool that all of Cellgate uses, with a thread per active core until told otherwise.
+  /// The pool that all of Cellgate uses unless told otherwise, with a thread per active core until told otherwise.
   public static let shared = ThreadPool(threads: ProcessInfo.processInfo.activeProcessorCount)
+
+  /// The pool that the numeric core uses here: `shared`, or what the caller has bound. Jobs that run side by side
+  /// bind one each, so that none finds the threads taken by another:
+  ///
+  /// ```swift
+  /// ThreadPool.$current.withValue(ThreadPool(threads: 1)) { train() }
+  /// ```
+  @TaskLocal public static var current = ThreadPool.shared
 
   // A task is claimed by counting `unclaimed` down. A claim succeeds only while its job is set up,
   // and the job stays until every claimed task has been counted off in `unfinished`; so `body` and
@@ -40,8 +48,8 @@ import Synchronization
 
   private static let spins = 4_000
 
-  /// A pool of `threads` threads, the caller's included. It lives until the process ends.
-  init(threads: Int) {
+  /// A pool of `threads` threads, the caller's included. Threads that it starts live until the process ends.
+  public init(threads: Int) {
     precondition(threads > 0, "ThreadPool: \(threads) threads")
     unsafe lock = .allocate(capacity: 1)
     unsafe wake = .allocate(capacity: 1)
@@ -194,7 +202,8 @@ import Synchronization
   private func start(_ workers: Int) {
     while startedWorkers < workers {
       let index = startedWorkers
-      let thread = Thread { [self] in work(index) }
+      // A call from inside a task finds this pool, which is busy, and no other one.
+      let thread = Thread { [self] in ThreadPool.$current.withValue(self) { work(index) } }
       thread.stackSize = 4 << 20
       thread.name = "cellgate-\(index + 1)"
       thread.start()
@@ -206,7 +215,7 @@ import Synchronization
 
   // MARK: A worker
 
-  private func work(_ index: Int) -> Never {
+  private func work(_ index: Int) {
     while true {
       if mayWork(index), takeTask() { continue }
       var spins = 0

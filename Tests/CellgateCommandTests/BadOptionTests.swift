@@ -79,6 +79,17 @@ struct BadOptionTests {
         "unknown cell 'rnn-tahn'; did you mean rnn-tanh", "--cells: expected each once, found lstm twice",
         "--seeds: expected a whole number from 1", "--equal: unknown word 'unit'; did you mean units?",
       ]),
+    Case(
+      line: "reproduce addin --budget fast --jobs 0 --seeds 0 --threads x --cells lstn",
+      expected: [
+        "unknown task 'addin'; did you mean adding?",
+        "--budget: unknown budget 'fast'; expected smoke, quick or full",
+        "--jobs: expected a whole number from 1", "--seeds: expected a whole number from 1",
+        "--threads: expected a whole number from 1", "unknown cell 'lstn'; did you mean lstm?",
+      ]),
+    Case(
+      line: "reproduce adding --jobs 0",
+      expected: ["--jobs: expected a whole number from 1 to 1,024, found '0'"]),
     Case(line: "compare adding --cells ,", expected: ["unknown cell ''", "unknown cell ''"]),
     Case(line: "generate nothing", status: 66, expected: ["nothing: not a run's folder"]),
     Case(

@@ -82,6 +82,53 @@ struct SVGChartTests {
       curves.map { $0["stroke-dasharray"] != nil } == [Bool](repeating: false, count: 7) + [true, true])
   }
 
+  @Test("Bars and dots of several series stand side by side at named places, inside the picture")
+  func places() throws {
+    var chart = SVGChart(title: "t", xLabel: "", yLabel: "updates")
+    chart.categories = ["T = 100\nunits", "T = 200"]
+    chart.series = (0..<3).map { index in
+      var series = SVGChart.Series(name: "s\(index)", points: [.init(0, 10), .init(1, 20, isOpen: true)])
+      series.style = .dots
+      series.bars = [.init(0, 10), .init(1, 20, isOpen: true)]
+      return series
+    }
+    let svg = chart.render()
+    let bars = try Self.elements("rect", in: svg).filter { $0["width"] != "860" }
+    #expect(bars.count == 6)
+    #expect(bars.count { $0["stroke-dasharray"] != nil } == 3)
+    var spans = bars.compactMap { bar -> ClosedRange<Double>? in
+      guard let x = Double(bar["x"] ?? ""), let width = Double(bar["width"] ?? "") else { return nil }
+      return x...(x + width)
+    }
+    spans.sort { $0.lowerBound < $1.lowerBound }
+    for (left, right) in zip(spans, spans.dropFirst()) { #expect(left.upperBound < right.lowerBound) }
+    #expect(try #require(spans.first).lowerBound > 0 && (try #require(spans.last)).upperBound < 860)
+    // All bars stand on the axis.
+    let feet = bars.compactMap { bar in
+      Double(bar["y"] ?? "").flatMap { y in Double(bar["height"] ?? "").map { y + $0 } }
+    }
+    #expect(Set(feet.map { ($0 * 10).rounded() }).count == 1)
+    let dots = try Self.elements("circle", in: svg)
+    #expect(dots.count { $0["fill"] == "#ffffff" } == 3 && dots.count == 6)
+    for line in ["T = 100", "units", "T = 200"] { #expect(svg.contains(">\(line)<")) }
+  }
+
+  @Test("Dots have strokes for their spread, keep away from the edges, and may stand over a logarithmic axis")
+  func dots() throws {
+    var chart = SVGChart(title: "t", xLabel: "parameters", yLabel: "accuracy")
+    chart.xScale = .log
+    var series = SVGChart.Series(name: "a", points: [.init(1e4, 0.9), .init(1e5, 0.95), .init(-1, 0.9)])
+    series.style = .dots
+    series.band = [.init(1e4, lower: 0.89, upper: 0.91)]
+    chart.series = [series]
+    let svg = chart.render()
+    let dots = try Self.elements("circle", in: svg).compactMap { Double($0["cx"] ?? "") }
+    #expect(dots.count == 2)
+    let edges = try Self.elements("line", in: svg).compactMap { Double($0["x1"] ?? "") }
+    #expect(try #require(dots.min()) > (try #require(edges.min())) + 10)
+    #expect(try Self.elements("path", in: svg).count { $0["stroke-width"] == "1.5" } == 1)
+  }
+
   @Test("Points that are not finite, or not positive on a log axis, break the line; a lone point is a dot")
   func gaps() throws {
     var chart = SVGChart(title: "t", xLabel: "x", yLabel: "y")

@@ -35,6 +35,22 @@ import Testing
     #expect(total.load(ordering: .relaxed) == 100)
   }
 
+  @Test("Code finds the pool that is bound around it, in the workers too, and else the shared one")
+  func current() {
+    #expect(ThreadPool.current === ThreadPool.shared)
+    let pool = ThreadPool(threads: 3)
+    let own = Atomic<Int>(0)
+    pool.run(30) { _ in
+      // Long enough for the workers to take part.
+      Thread.sleep(forTimeInterval: 0.001)
+      if !Thread.isMainThread, Thread.current.name?.hasPrefix("cellgate-") == true {
+        own.add(ThreadPool.current === pool ? 1 : -100, ordering: .relaxed)
+      }
+    }
+    #expect(own.load(ordering: .relaxed) >= 0)
+    ThreadPool.$current.withValue(pool) { #expect(ThreadPool.current === pool) }
+  }
+
   @Test("Sleeping workers wake up for a later call, also after the number of threads changed")
   func sleepAndWake() {
     let pool = ThreadPool(threads: 4)

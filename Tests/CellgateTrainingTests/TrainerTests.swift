@@ -174,6 +174,30 @@ struct TrainerTests {
     }
   }
 
+  @Test(
+    "A run that stops when solved ends at that evaluation, also when resumed, with the bits of the longer one"
+  )
+  func stopsWhenSolved() throws {
+    let whole = try trainer { $0.steps = 200 }
+    guard case .completed(let long) = try whole.run() else {
+      Issue.record("not completed")
+      return
+    }
+    let solved = try #require(long.solvedAtStep)
+    #expect(solved < 200)
+    let scratch = try Scratch()
+    var settings = MeanTask.defaults
+    settings.steps = 200
+    settings.stopWhenSolved = true
+    let path = scratch.file("run")
+    try start(path, settings, stop: solved - 1)
+    try finish(path, at: solved)
+    let result = try #require(try RunDirectory(resuming: path).result())
+    #expect(result.solvedAtStep == solved && result.steps == solved)
+    let until = whole.records.filter { $0.step <= solved }
+    #expect(result.validationValue == until.map(\.validation.value).min())
+  }
+
   @Test("Carried states are saved: a resumed run has the same bits", arguments: [1, 5, 11])
   func carried(stop: Int) throws {
     let scratch = try Scratch()

@@ -27,7 +27,7 @@ extension CellExecution {
     nonisolated(unsafe) let (source, parameters) = (rows, saved.parameters)
     unsafe parts.withUnsafeMutableBufferPointer { parts in
       nonisolated(unsafe) let parts = unsafe parts
-      ThreadPool.shared.run(tasks) { task in
+      ThreadPool.current.run(tasks) { task in
         let (source, parameters) = unsafe (source, parameters)
         let values = NodeValues(
           program, layout: layout, weights: weights, parameters: parameters, rows: Self.observedRows)

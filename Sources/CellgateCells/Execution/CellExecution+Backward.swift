@@ -55,7 +55,7 @@ extension CellExecution {
     unsafe runs.withUnsafeMutableBufferPointer { runs in
       nonisolated(unsafe) let runs = unsafe runs
       let mostMembers = layout.mostMembers(rows: saved.slices[0].rows.count)
-      ThreadPool.shared.run(groups, mostMembers: mostMembers) { group, member in
+      ThreadPool.current.run(groups, mostMembers: mostMembers) { group, member in
         let (saved, outputGradient, finalStateGradients, inputGradient, arriving, states) = unsafe tensors
         let (weights, program, forward, sums) = unsafe shared
         for index in stride(from: group, to: count, by: groups) {

@@ -59,7 +59,7 @@ extension CellExecution {
     unsafe runs.withUnsafeMutableBufferPointer { runs in
       unsafe kept.withUnsafeMutableBufferPointer { kept in
         nonisolated(unsafe) let (runs, kept) = unsafe (runs, kept)
-        ThreadPool.shared.run(slices.count, mostMembers: mostMembers) { index, member in
+        ThreadPool.current.run(slices.count, mostMembers: mostMembers) { index, member in
           let (input, states, output, traced, finalStates) = unsafe tensors
           if member.index == 0 {
             unsafe runs[index] = ForwardRun(

@@ -63,7 +63,7 @@ import CellgateTensor
     nonisolated(unsafe) let tensors = tensors
     nonisolated(unsafe) let shares = parts
     let hidden = layout.hiddenSize
-    ThreadPool.shared.run(cell.parameters.count) { index in
+    ThreadPool.current.run(cell.parameters.count) { index in
       let target = unsafe tensors[index].pointer, count = unsafe tensors[index].count
       unsafe target.update(repeating: 0, count: count)
       for part in unsafe shares {

@@ -5,7 +5,7 @@ extension InstructionSet {
   /// Floating-point operations per second, 2 for a multiply-add, that `threads` threads reach together when
   /// they multiply and add in registers alone: the limit of everything else. Takes some 30 ms.
   public func measurePeak(
-    threads: Int = ThreadPool.shared.threads, precision: Precision = .float32
+    threads: Int = ThreadPool.current.threads, precision: Precision = .float32
   ) -> Double {
     let handle = unsafe products(precision).handle
     @discardableResult func compute(_ rounds: Int) -> Int {
@@ -17,7 +17,7 @@ extension InstructionSet {
     while rounds < 1 << 30, clock.measure({ compute(rounds) }) < .milliseconds(3) { rounds *= 2 }
     let operations = Double(threads) * Double(compute(rounds))
 
-    let pool = ThreadPool.shared
+    let pool = ThreadPool.current
     let before = pool.threads
     pool.threads = threads
     defer { pool.threads = before }

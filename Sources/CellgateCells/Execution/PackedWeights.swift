@@ -58,7 +58,7 @@ import CellgateTensor
 
     nonisolated(unsafe) let targets = unsafe matrices
     nonisolated(unsafe) let tensors = parameters
-    ThreadPool.shared.run(keys.count) { index in
+    ThreadPool.current.run(keys.count) { index in
       let key = keys[index]
       let size = matrixSize(key)
       let columns = layout.columns(cell.parameters[key.block.parameter])

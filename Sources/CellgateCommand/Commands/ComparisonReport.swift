@@ -12,15 +12,7 @@ struct ComparisonReport {
 
   /// The promised summary.
   var record: JSONValue {
-    let rows = result.rows.map { row -> JSONValue in
-      [
-        "cell": .string(row.cell), "metric": .string(row.metric), "mean": .optional(row.mean),
-        "spread": .optional(row.spread), "parameters": .integer(row.parameters),
-        "ms_per_step": .optional(row.msPerStep), "hidden": .integer(row.hidden),
-        "steps_to_solve": .optional(row.stepsToSolve), "runs": .integer(row.runs),
-        "solved_runs": .integer(row.solvedRuns), "diverged_runs": .integer(row.divergedRuns),
-      ]
-    }
+    let rows = result.rows.map { JSONValue.object(RunRecord.row($0)) }
     return [
       "record": "summary", "task": .string(result.task), "rows": .array(rows),
       "equal": .string(result.equal.rawValue), "better": .string(result.better),
@@ -72,13 +64,8 @@ struct ComparisonReport {
     let finite = drawn.values.flatMap { $0 }.filter(\.isFinite)
     let bounds = (finite.min() ?? 0)...(finite.max() ?? 0)
     for row in result.rows {
-      var value = row.mean.map { Text.number($0) } ?? "–"
-      if let spread = row.spread { value += " ± \(Text.number(spread, digits: 2))" }
-      if row.divergedRuns > 0 {
-        value += row.runs > 0 ? " (\(row.divergedRuns) diverged)" : " diverged"
-      }
       var cells = [
-        row.cell, Text.count(row.hidden), Text.count(row.parameters), value, solvedText(row),
+        row.cell, Text.count(row.hidden), Text.count(row.parameters), row.valueText, row.solvedText,
         row.msPerStep.map { Text.fixed($0, 1) } ?? "–",
       ]
       if hasCurves { cells.append(Sparkline.draw(drawn[row.cell] ?? [], columns: 24, within: bounds)) }
@@ -91,13 +78,6 @@ struct ComparisonReport {
   private var drawnCurves: [String: [Double]] {
     let isLogarithmic = result.better == "lower" && curves.values.allSatisfy { $0.allSatisfy { $0 > 0 } }
     return isLogarithmic ? curves.mapValues { $0.map { log($0) } } : curves
-  }
-
-  private func solvedText(_ row: ComparisonRow) -> String {
-    let median = row.stepsToSolve.map { "step \(Text.count(Int($0)))" }
-    if row.runs + row.divergedRuns <= 1 { return median ?? "not solved" }
-    let share = "\(row.solvedRuns)/\(row.runs + row.divergedRuns)"
-    return median.map { "\($0) (\(share))" } ?? "not solved (\(share))"
   }
 
   private var suggestions: [(String, String)] {

@@ -118,15 +118,7 @@ struct ComparisonProgress {
       finish(line, run)
     case .diverged(let divergence):
       divergences.append("\(run.cell), seed \(run.seed): \(divergence)")
-      if json {
-        let record: JSONValue = [
-          "record": "diverged", "task": .string(settings.task), "cell": .string(run.cell),
-          "seed": .integer(Int(truncatingIfNeeded: run.seed)), "step": .integer(divergence.step),
-          "layer": .string(divergence.layer), "tensor": .string(divergence.tensor),
-          "found": .string(divergence.found),
-        ]
-        record.print()
-      }
+      if json { RunRecord.divergence(divergence, settings).print() }
       finish(line, run)
     }
   }

@@ -49,9 +49,7 @@ struct EvaluateCommand: ParsableCommand {
     let names = Split.allCases.map(\.rawValue)
     let part = Split(rawValue: split)
     if part == nil { problems.add("--split: " + Names.unknown("split", split, known: names)) }
-    if let threads: Int = problems.whole("--threads", threads, in: 1...ModelOptions.mostThreads) {
-      ThreadPool.shared.threads = threads
-    }
+    problems.threads(threads)
     let chosen = precision.flatMap { problems.precision($0) }
     try problems.check()
     if let run = firstRun {

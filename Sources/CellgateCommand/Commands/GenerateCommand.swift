@@ -73,9 +73,7 @@ struct GenerateCommand: ParsableCommand {
       problems.add(
         "--seed: expected a whole number of at least 0, found '\(Names.safe(self.seed.text))'")
     }
-    if let threads: Int = problems.whole("--threads", threads, in: 1...ModelOptions.mostThreads) {
-      ThreadPool.shared.threads = threads
-    }
+    problems.threads(threads)
     try problems.check()
     let generator = try TextGenerator(run: folder)
     let text = try generator.text(after: prompt, sampling: sampling, seed: seed ?? 1)

@@ -6,12 +6,7 @@ enum RunFolders {
   /// The folder of that name below `runs`, which is made if needed, with a number behind it if there is one
   /// already.
   static func new(_ name: String) throws(CommandFailure) -> String {
-    do {
-      try FileManager.default.createDirectory(atPath: "runs", withIntermediateDirectories: true)
-    } catch {
-      throw CommandFailure(.cannotCreate, "runs: cannot create: \(reason(error)); give a folder with --out")
-    }
-    let folder = "runs/\(name)"
+    let folder = try known(name)
     var path = folder, number = 2
     while FileManager.default.fileExists(atPath: path) {
       path = "\(folder)-\(number)"
@@ -20,15 +15,27 @@ enum RunFolders {
     return path
   }
 
+  /// The folder of that name below `runs`, which is made if needed; the folder itself may be there.
+  static func known(_ name: String) throws(CommandFailure) -> String {
+    do {
+      try FileManager.default.createDirectory(atPath: "runs", withIntermediateDirectories: true)
+    } catch {
+      throw CommandFailure(.cannotCreate, "runs: cannot create: \(reason(error)); give a folder with --out")
+    }
+    return "runs/\(name)"
+  }
+
   /// Why the system refused.
   static func reason(_ error: any Error) -> String {
     let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
     return underlying.map { Console.reason(Int32($0.code)) } ?? "not allowed"
   }
 
-  /// Says where a run stopped and how it is continued, and ends the command.
-  static func reportInterruption(at step: Int?, folder: String, json: Bool) throws -> Never {
-    let command = TypedCommand.resuming(folder)
+  /// Says where a run stopped and how it is continued, by `command` or else by resuming, and ends the command.
+  static func reportInterruption(
+    at step: Int?, folder: String, command: String? = nil, json: Bool
+  ) throws -> Never {
+    let command = command ?? TypedCommand.resuming(folder)
     if json {
       let record: JSONValue = [
         "record": "interrupted", "step": .optional(step), "directory": .string(folder),

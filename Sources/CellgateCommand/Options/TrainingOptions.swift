@@ -103,6 +103,9 @@ struct TrainingOptions: ParsableArguments {
   @Flag(help: "Print JSON, one record a line, and nothing else.")
   var json = false
 
+  @Flag(help: "End the run once it has solved the task: its result is that of the best model until then.")
+  var stopWhenSolved = false
+
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp("Schedule step: updates between two falls of the learning rate.", valueName: "n"))
@@ -215,6 +218,7 @@ struct TrainingOptions: ParsableArguments {
     whole("--checkpoint-every", checkpointEvery) { settings.checkpointEvery = $0 }
     whole("--evaluation-interval", evaluationInterval) { settings.evaluationInterval = $0 }
     whole("--patience", patience) { settings.patience = $0 }
+    if stopWhenSolved { settings.stopWhenSolved = true }
     whole("--schedule-every", scheduleEvery) { settings.schedule.every = $0 }
     real("--schedule-factor", scheduleFactor) { settings.schedule.factor = $0 }
     whole("--schedule-patience", schedulePatience) { settings.schedule.patience = $0 }
@@ -264,9 +268,7 @@ struct TrainingOptions: ParsableArguments {
 
   /// Sets the number of threads, after noting a wrong one.
   func checkThreads(_ problems: inout OptionProblems) {
-    if let threads: Int = problems.whole("--threads", threads, in: 1...ModelOptions.mostThreads) {
-      ThreadPool.shared.threads = threads
-    }
+    problems.threads(threads)
   }
 
   /// Updates between two observations, nil for none, after noting a wrong number.
@@ -282,6 +284,13 @@ struct TrainingOptions: ParsableArguments {
 }
 
 extension OptionProblems {
+  /// Sets the number of threads, after noting a wrong one.
+  mutating func threads(_ number: WholeNumber?) {
+    if let threads: Int = whole("--threads", number, in: 1...ModelOptions.mostThreads) {
+      ThreadPool.shared.threads = threads
+    }
+  }
+
   /// Notes what the library says about settings.
   mutating func add(_ errors: [SettingsError]) {
     for error in errors {

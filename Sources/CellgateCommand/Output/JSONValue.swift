@@ -15,6 +15,12 @@ enum JSONValue: Sendable {
   /// An array of strings.
   static func strings(_ values: [String]) -> JSONValue { .array(values.map { .string($0) }) }
 
+  /// An object with a member more at its end.
+  func adding(_ key: String, _ value: JSONValue) -> JSONValue {
+    guard case .object(let members) = self else { preconditionFailure("JSONValue: no object") }
+    return .object(members + [(key: key, value: value)])
+  }
+
   /// The value on one line.
   var text: String {
     switch self {

@@ -7,20 +7,32 @@ final class LiveDisplay: Sendable {
   private let lines: Mutex<ProgressLines>
 
   /// A display of jobs by their labels; `unit` is what a job counts: "steps".
-  init(_ labels: [String], unit: String, isSilent: Bool, terminal: Terminal = .output) {
-    lines = Mutex(ProgressLines(labels, unit: unit, isSilent: isSilent, terminal: terminal))
+  /// Elsewhere than on a terminal a job has a line every `plainInterval` seconds.
+  init(
+    _ labels: [String], unit: String, isSilent: Bool, plainInterval: Double = 5, terminal: Terminal = .output
+  ) {
+    lines = Mutex(
+      ProgressLines(
+        labels, unit: unit, isSilent: isSilent, plainInterval: plainInterval, terminal: terminal))
+  }
+
+  /// What a line says that stands for several jobs: what it counts, its share of the work, and the time left.
+  struct Overall {
+    let unit: String
+    let share: Double
+    let secondsLeft: Double?
   }
 
   /// A job is at `done` of `total`; the first call starts its clock.
-  func update(_ index: Int, done: Int, total: Int, note: String) {
-    lines.withLock { $0.update(index, done: done, total: total, note: note) }
+  func update(_ index: Int, done: Int, total: Int, note: String, overall: Overall? = nil) {
+    lines.withLock { $0.update(index, done: done, total: total, note: note, overall: overall) }
   }
 
   /// A job has ended; what it came to stands in its line.
   func finish(_ index: Int, verdict: String) { lines.withLock { $0.finish(index, verdict: verdict) } }
 
-  /// A job's clock starts anew, as for the next seed's run.
-  func restart(_ index: Int) { lines.withLock { $0.restart(index) } }
+  /// A job's clock starts anew, as for the next run; with another label the line of the last one is left above.
+  func restart(_ index: Int, label: String? = nil) { lines.withLock { $0.restart(index, label: label) } }
 
   /// Leaves the bars as they are; what is printed next stands below.
   func close() { lines.withLock { $0.close() } }
@@ -30,7 +42,8 @@ final class LiveDisplay: Sendable {
 private struct ProgressLines {
   /// One job's state.
   private struct Job {
-    let label: String
+    var label: String
+    var overall: LiveDisplay.Overall?
     var done = 0
     var total = 0
     var first = 0
@@ -45,13 +58,17 @@ private struct ProgressLines {
   private let terminal: Terminal
   private let isSilent: Bool
   private var jobs: [Job]
+  /// The widest label so far: lines don't move when labels change.
+  private var labelWidth = 0
   private var drawnLines = 0
   private var lastDrawn = -Double.infinity
 
-  /// How often bars are drawn again and plain lines are printed, in seconds.
-  private static let redrawInterval = 0.1, plainInterval = 5.0
+  /// How often plain lines are printed and bars are drawn again, in seconds.
+  private let plainInterval: Double
+  private static let redrawInterval = 0.1
 
-  init(_ labels: [String], unit: String, isSilent: Bool, terminal: Terminal = .output) {
+  init(_ labels: [String], unit: String, isSilent: Bool, plainInterval: Double, terminal: Terminal) {
+    self.plainInterval = plainInterval
     self.unit = unit
     self.terminal = terminal
     self.isSilent = isSilent
@@ -60,7 +77,9 @@ private struct ProgressLines {
 
   private var now: Double { ProcessInfo.processInfo.systemUptime }
 
-  mutating func update(_ index: Int, done: Int, total: Int, note: String) {
+  mutating func update(
+    _ index: Int, done: Int, total: Int, note: String, overall: LiveDisplay.Overall?
+  ) {
     guard !isSilent else { return }
     if jobs[index].started == nil {
       jobs[index].started = now
@@ -70,9 +89,10 @@ private struct ProgressLines {
     jobs[index].done = done
     jobs[index].total = total
     jobs[index].note = note
+    jobs[index].overall = overall
     if terminal.isInteractive {
       if now - lastDrawn >= Self.redrawInterval { draw() }
-    } else if now - jobs[index].printed >= Self.plainInterval {
+    } else if now - jobs[index].printed >= plainInterval {
       printPlain(index)
     }
   }
@@ -84,11 +104,24 @@ private struct ProgressLines {
     if terminal.isInteractive { draw() } else { printPlain(index) }
   }
 
-  mutating func restart(_ index: Int) {
+  mutating func restart(_ index: Int, label: String?) {
+    if let label {
+      keep(jobs[index])
+      jobs[index] = Job(label: label)
+    }
     jobs[index].started = nil
     jobs[index].ended = nil
     jobs[index].verdict = ""
     jobs[index].printed = -Double.infinity
+  }
+
+  /// Leaves the line of a job that has ended above the others.
+  private mutating func keep(_ job: Job) {
+    guard !isSilent, terminal.isInteractive, drawnLines > 0, !job.verdict.isEmpty else { return }
+    let text = Text.truncated("  \(job.label)  \(job.verdict)", to: (terminal.width ?? 80) - 1)
+    Console.write("\u{1B}[\(drawnLines)A\r\u{1B}[J" + text + "\n")
+    drawnLines = 0
+    draw()
   }
 
   mutating func close() {
@@ -101,6 +134,7 @@ private struct ProgressLines {
 
   private func timing(_ job: Job) -> String {
     if !job.verdict.isEmpty { return job.verdict }
+    if let overall = job.overall { return overall.secondsLeft.map { "ETA \(Text.duration($0))" } ?? "" }
     guard let started = job.started else { return "" }
     let elapsed = (job.ended ?? now) - started
     let made = job.done - job.first
@@ -114,7 +148,8 @@ private struct ProgressLines {
     let job = jobs[index]
     jobs[index].printed = now
     let parts = [
-      "\(job.label):", "\(Text.count(job.done))/\(Text.count(job.total)) \(unit)", job.note, timing(job),
+      "\(job.label):", "\(Text.count(job.done))/\(Text.count(job.total)) \(job.overall?.unit ?? unit)",
+      job.note, timing(job),
     ]
     Console.print(parts.filter { !$0.isEmpty }.joined(separator: "  "))
   }
@@ -122,11 +157,11 @@ private struct ProgressLines {
   private mutating func draw() {
     lastDrawn = now
     var text = drawnLines > 0 ? "\u{1B}[\(drawnLines)A" : ""
-    let labels = jobs.map { Text.width($0.label) }.max() ?? 0
+    labelWidth = jobs.reduce(labelWidth) { max($0, Text.width($1.label)) }
     let counts = jobs.map { Text.count($0.total).count * 2 + 1 }.max() ?? 0
     let width = terminal.width ?? 80
     for job in jobs {
-      text += "\r" + line(job, labels: labels, counts: counts, width: width) + "\u{1B}[K\n"
+      text += "\r" + line(job, labels: labelWidth, counts: counts, width: width) + "\u{1B}[K\n"
     }
     drawnLines = jobs.count
     Console.write(text)
@@ -140,7 +175,7 @@ private struct ProgressLines {
     guard job.started != nil || job.ended != nil else { return terminal.styled(label + "  waiting", .dim) }
     let columns = min(30, width - labels - counts - 58)
     guard columns >= 6 else { return Text.truncated(label + "  " + rest, to: width - 1) }
-    let share = job.total > 0 ? min(1, Double(job.done) / Double(job.total)) : 0
+    let share = job.overall?.share ?? (job.total > 0 ? min(1, Double(job.done) / Double(job.total)) : 0)
     let halves = Int((share * Double(columns * 2)).rounded(.down))
     let filled = String(repeating: "━", count: halves / 2) + (halves % 2 == 1 ? "╸" : "")
     let empty = String(repeating: "─", count: columns - Text.width(filled))

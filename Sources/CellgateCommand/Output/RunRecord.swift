@@ -49,19 +49,42 @@ enum RunRecord {
       ("baseline", .number(result.baseline)), ("ms_per_step", .number(result.msPerStep)),
     ])
   }
+
+  /// Where a run diverged.
+  static func divergence(_ divergence: Divergence, _ settings: TrainingSettings) -> JSONValue {
+    .object(
+      [("record", "diverged")] + identity(settings) + [
+        ("step", .integer(divergence.step)), ("layer", .string(divergence.layer)),
+        ("tensor", .string(divergence.tensor)), ("found", .string(divergence.found)),
+      ])
+  }
+
+  /// What a cell reached over all seeds.
+  static func row(_ row: ComparisonRow) -> [(key: String, value: JSONValue)] {
+    [
+      ("cell", .string(row.cell)), ("metric", .string(row.metric)), ("mean", .optional(row.mean)),
+      ("spread", .optional(row.spread)), ("parameters", .integer(row.parameters)),
+      ("ms_per_step", .optional(row.msPerStep)), ("hidden", .integer(row.hidden)),
+      ("steps_to_solve", .optional(row.stepsToSolve)), ("runs", .integer(row.runs)),
+      ("solved_runs", .integer(row.solvedRuns)), ("diverged_runs", .integer(row.divergedRuns)),
+    ]
+  }
 }
 
 /// Keeps what a progress line says, and prints JSON records of a run, of progress about once a second.
 struct RunReporter {
   private let settings: TrainingSettings
   private let metric: String
+  /// The run's name, where settings alone don't tell runs apart.
+  private let run: String?
   private var validation: Double?
   private var lastPrinted: ContinuousClock.Instant?
 
   /// A reporter of one run.
-  init(settings: TrainingSettings, metric: String) {
+  init(settings: TrainingSettings, metric: String, run: String? = nil) {
     self.settings = settings
     self.metric = metric
+    self.run = run
   }
 
   /// What stands beside the bar after this event.
@@ -84,11 +107,15 @@ struct RunReporter {
       let isDue = lastPrinted.map { now - $0 >= .seconds(1) } ?? true
       guard isDue || progress.step == progress.steps else { return }
       lastPrinted = now
-      RunRecord.progress(progress, settings).print()
+      print(RunRecord.progress(progress, settings))
     case .evaluated(let record, let isBest, let solved):
-      RunRecord.evaluation(record, isBest: isBest, solved: solved, metric: metric, settings).print()
+      print(RunRecord.evaluation(record, isBest: isBest, solved: solved, metric: metric, settings))
     case .notice, .started, .saved: break
     }
+  }
+
+  private func print(_ record: JSONValue) {
+    (run.map { record.adding("run", .string($0)) } ?? record).print()
   }
 }
 
@@ -112,6 +139,7 @@ enum SettingsText {
     if settings.schedule.name != "constant" { parts.append(schedule(settings.schedule)) }
     if let clip = settings.clipNorm { parts.append("clip \(Text.short(clip))") }
     if let steps = settings.chronoSteps { parts.append("chrono \(Text.count(steps))") }
+    if settings.stopWhenSolved == true { parts.append("until solved") }
     if seed { parts.append("seed \(settings.seed)") }
     return parts.joined(separator: ", ")
   }

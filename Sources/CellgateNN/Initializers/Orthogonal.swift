@@ -33,7 +33,7 @@ extension Initializer {
           let unit = unsafe first + index * length
           let scale = unsafe 1 / dot(unit, unit, length).squareRoot()
           for position in 0..<length { unsafe unit[position] *= scale }
-          ThreadPool.shared.run(over: count - index - 1, grain: max(1, (1 << 14) / length)) { range in
+          ThreadPool.current.run(over: count - index - 1, grain: max(1, (1 << 14) / length)) { range in
             for later in range {
               let vector = unsafe first + (index + 1 + later) * length
               let share = unsafe dot(unit, vector, length)

@@ -29,7 +29,7 @@ public func binaryCrossEntropy(_ logits: Tensor, targets: Tensor, mask: Tensor? 
     let (result, probabilities) = (Tensor.uninitialized(x.shape), x.sigmoid())
     let (output, p) = unsafe (result.pointer, probabilities.pointer)
     let (target, weight) = unsafe (t.pointer, weights.pointer)
-    ThreadPool.shared.run(over: x.count) { range in
+    ThreadPool.current.run(over: x.count) { range in
       for index in range {
         unsafe output[index] =
           weight[index] == 0 ? 0 : scale * weight[index] * (p[index] - target[index])

@@ -54,7 +54,7 @@ private struct CrossEntropy {
     let (input, output) = unsafe (logits.pointer, probabilities.pointer)
     unsafe terms.withUnsafeMutableBufferPointer { terms in
       guard let term = terms.baseAddress else { return }
-      ThreadPool.shared.run(over: weights.count, grain: grain) { range in
+      ThreadPool.current.run(over: weights.count, grain: grain) { range in
         for row in range where weights[row] != 0 {
           let (x, p) = unsafe (input + row * width, output + row * width)
           unsafe term[row] = Double(weights[row]) * rowLoss(x, p, row)
@@ -85,7 +85,7 @@ private struct CrossEntropy {
     let result = Tensor.uninitialized(probabilities.shape)
     let (input, output) = unsafe (probabilities.pointer, result.pointer)
     let share = smoothing / Float(width)
-    ThreadPool.shared.run(over: weights.count, grain: grain) { range in
+    ThreadPool.current.run(over: weights.count, grain: grain) { range in
       for row in range {
         let (p, g) = unsafe (input + row * width, output + row * width)
         guard weights[row] != 0 else {

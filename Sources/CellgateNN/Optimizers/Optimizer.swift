@@ -44,7 +44,7 @@ extension Optimizer {
     }
     stepCount += 1
     let (value, gradient) = unsafe (values.pointer, UnsafePointer(gradients.pointer))
-    ThreadPool.shared.run(over: values.count) { range in
+    ThreadPool.current.run(over: values.count) { range in
       unsafe update(range, values: value, gradients: gradient)
     }
     withExtendedLifetime((values, gradients)) {}

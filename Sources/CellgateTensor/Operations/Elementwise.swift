@@ -6,7 +6,7 @@ enum Elementwise {
   /// Calls `body` for disjoint ranges that cover 0 ..< count.
   @inline(__always)
   static func chunks(_ count: Int, grain: Int = Elementwise.grain, _ body: (Range<Int>) -> Void) {
-    ThreadPool.shared.run(over: count, grain: grain, body)
+    ThreadPool.current.run(over: count, grain: grain, body)
   }
 
   /// f(x) for every number.

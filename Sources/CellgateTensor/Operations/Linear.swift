@@ -123,7 +123,7 @@ enum PartialSums {
     if parts <= 1 { return unsafe add(0..<rows, result) }
     let partial = Storage(zeros: parts * count)
     let first = unsafe partial.pointer
-    ThreadPool.shared.run(parts) { part in
+    ThreadPool.current.run(parts) { part in
       unsafe add(part * grain..<min(rows, (part + 1) * grain), first + part * count)
     }
     for part in 0..<parts {

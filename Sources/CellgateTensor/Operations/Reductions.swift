@@ -35,7 +35,7 @@ public enum Reduction {
     var parts = [Double](repeating: 0, count: chunks)
     unsafe parts.withUnsafeMutableBufferPointer { parts in
       guard let parts = parts.baseAddress else { return }
-      ThreadPool.shared.run(chunks) { chunk in
+      ThreadPool.current.run(chunks) { chunk in
         unsafe parts[chunk] = partial(chunk * grain..<min(count, (chunk + 1) * grain))
       }
     }

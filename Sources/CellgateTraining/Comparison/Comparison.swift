@@ -26,14 +26,7 @@ public final class Comparison {
   }
 
   /// What a comparison tells while it goes on.
-  public enum Event: Sendable, Equatable {
-    /// A run tells something.
-    case training(TrainingEvent)
-    /// A run is complete, now or from before.
-    case completed(TrainingResult)
-    /// A run became NaN or infinite. The others go on.
-    case diverged(Divergence)
-  }
+  public typealias Event = RunEvent
 
   /// How a comparison ended.
   public enum Outcome: Sendable, Equatable {
@@ -57,15 +50,11 @@ public final class Comparison {
   /// on. Needs a folder.
   public var diagnosticsEvery: Int?
 
-  private let taskType: any SequenceTask.Type
-  private let cells: [Cell]
-  private let dataDirectory: String
+  private var queue: RunQueue
   private let path: String?
   private let lock: FolderLock?
-  private var histories: [String: [[MetricsRecord]]] = [:]
-  private var results: [String: [TrainingResult]] = [:]
-  private var diverged: [String: Int] = [:]
-  private var parameters: [String: Int] = [:]
+  /// The runs that have ended, by the cells' names.
+  private var ended: [String: [RunQueue.Ended]] = [:]
   private var baseline: Baseline?
 
   /// A comparison on the task of this type, in a new folder or, `resuming`, an old one; without a folder it lies in
@@ -78,9 +67,7 @@ public final class Comparison {
     if !problems.isEmpty { throw .settings(SettingsErrors(problems)) }
     self.settings = settings
     runs = settings.runs(tasks: [task], cells: cells)
-    taskType = task
-    self.cells = cells
-    self.dataDirectory = dataDirectory
+    queue = RunQueue(task: task, cells: cells, dataDirectory: dataDirectory, path: path)
     self.path = path
     do throws(RunError) {
       lock = try path.map { (path) throws(RunError) in
@@ -131,73 +118,43 @@ public final class Comparison {
   public func run(
     onEvent: (Run, Event) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws(TrainingError) -> Outcome {
-    for (index, settings) in runs.enumerated() {
-      let run = Run(index: index, count: runs.count, cell: settings.cell, seed: settings.seed)
-      let isComplete = try make(settings, { onEvent(run, $0) }, shouldStop)
-      if !isComplete { return .interrupted }
-    }
+    queue.checkpointSeconds = checkpointSeconds
+    queue.checkpointSteps = checkpointSteps
+    queue.writesTensorBoard = writesTensorBoard
+    queue.diagnosticsEvery = diagnosticsEvery
+    baseline = try queue.makeTask(runs[0]).baseline
+    let entries = runs.map { RunQueue.Entry(name: Self.folder(of: $0), settings: $0) }
+    let isComplete = try queue.run(
+      entries,
+      receive: { (index, _, message) in
+        let settings = runs[index]
+        let run = Run(index: index, count: runs.count, cell: settings.cell, seed: settings.seed)
+        switch message {
+        case .training(let event): onEvent(run, .training(event))
+        case .ended(let outcome):
+          ended[settings.cell, default: []].append(outcome)
+          onEvent(run, outcome.event)
+        }
+      }, shouldStop: shouldStop)
+    guard isComplete else { return .interrupted }
     let result = summary()
     do throws(FileError) { try write(result) } catch { throw .run(.file(error)) }
     do throws(RunError) { try drawDiagnostics() } catch { throw .run(error) }
     return .completed(result)
   }
 
-  /// Makes one run, or reads it when it is complete; false when it was asked to stop.
-  private func make(
-    _ settings: TrainingSettings, _ onEvent: (Event) -> Void, _ shouldStop: () -> Bool
-  ) throws(TrainingError) -> Bool {
-    let task: any SequenceTask
-    do throws(TaskDataError) {
-      task = try taskType.init(settings: settings, dataDirectory: dataDirectory)
-    } catch { throw .data(error) }
-    baseline = task.baseline
-    let trainer = try Trainer(
-      task: task, settings: settings, cell: cells.first { $0.name == settings.cell },
-      directory: try directory(settings), diagnosticsEvery: diagnosticsEvery)
-    trainer.checkpointSeconds = checkpointSeconds
-    trainer.checkpointSteps = checkpointSteps
-    trainer.writesTensorBoard = writesTensorBoard
-    parameters[settings.cell] = trainer.parameterCount
-    do throws(TrainingError) {
-      switch try trainer.run(onEvent: { onEvent(.training($0)) }, shouldStop: shouldStop) {
-      case .interrupted: return false
-      case .completed(let result):
-        results[settings.cell, default: []].append(result)
-        onEvent(.completed(result))
-      }
-    } catch {
-      guard case .diverged(let divergence) = error else { throw error }
-      diverged[settings.cell, default: 0] += 1
-      onEvent(.diverged(divergence))
-    }
-    histories[settings.cell, default: []].append(trainer.records)
-    return true
-  }
-
-  private func directory(_ settings: TrainingSettings) throws(TrainingError) -> RunDirectory? {
-    guard let path else { return nil }
-    let own = path + "/" + Self.folder(of: settings)
-    do throws(RunError) {
-      return RunDirectory.exists(RunDirectory.configFile(own))
-        ? try RunDirectory(resuming: own, expecting: settings)
-        : try RunDirectory(creating: own, settings: settings)
-    } catch { throw .run(error) }
-  }
-
   // MARK: The summary
 
   private func summary() -> ComparisonSummary {
-    let metric = taskType.metric
+    let metric = queue.task.metric
     let rows = runs.prefix(settings.cells.count).map { run in
-      ComparisonRow(
-        settings: run, parameters: parameters[run.cell] ?? 0, metric: metric.name,
-        results: results[run.cell] ?? [], diverged: diverged[run.cell] ?? 0)
+      ComparisonRow(settings: run, metric: metric.name, ended: ended[run.cell] ?? [])
     }
     return ComparisonSummary(
       task: settings.training.task, equal: settings.equal, metric: metric.name,
       better: metric.direction.rawValue, baseline: baseline?.value ?? 0,
-      baselineLabel: baseline?.label ?? "", solved: taskType.solved.description, rows: Array(rows),
-      runs: settings.cells.flatMap { results[$0] ?? [] })
+      baselineLabel: baseline?.label ?? "", solved: queue.task.solved.description, rows: Array(rows),
+      runs: settings.cells.flatMap { (ended[$0] ?? []).compactMap(\.result) })
   }
 
   private func write(_ result: ComparisonSummary) throws(FileError) {
@@ -219,6 +176,8 @@ public final class Comparison {
 
   /// The learning curves of the runs made so far.
   public func chart(_ result: ComparisonSummary) -> SVGChart {
-    ComparisonChart.make(taskType, result: result, histories: histories)
+    LearningCurves.chart(
+      queue.task, title: queue.task.name, equal: result.equal, rows: result.rows,
+      baseline: Baseline(result.baseline, result.baselineLabel), ended: ended)
   }
 }

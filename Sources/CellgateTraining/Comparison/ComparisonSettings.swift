@@ -103,11 +103,5 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
   }
 
   /// As the bytes of the comparison's `config.json`.
-  func encoded() -> Data {
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    guard let data = try? encoder.encode(self) else { return Data("{}\n".utf8) }
-    return data + Data("\n".utf8)
-  }
+  func encoded() -> Data { ConfigFile.encode(self) }
 }

@@ -21,13 +21,7 @@ public struct ComparisonSummary: Codable, Equatable, Sendable {
   public var runs: [TrainingResult]
 
   /// As the bytes of `compare.json`.
-  func encoded() -> Data {
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    guard let data = try? encoder.encode(self) else { preconditionFailure("a comparison is finite") }
-    return data + Data("\n".utf8)
-  }
+  func encoded() -> Data { ConfigFile.encode(self) }
 
   /// As the text of `compare.csv`: a line for each cell, empty where there is no value.
   func csv() -> String {
@@ -73,22 +67,19 @@ public struct ComparisonRow: Codable, Equatable, Sendable {
   /// Milliseconds per update, the mean over the complete runs.
   public var msPerStep: Double?
 
-  /// The row of `cell` from its complete runs and the number of those that diverged.
-  init(
-    settings: TrainingSettings, parameters: Int, metric: String, results: [TrainingResult], diverged: Int
-  ) {
+  /// The row of the cell in `settings` from its runs that have ended.
+  init(settings: TrainingSettings, metric: String, ended: [RunQueue.Ended]) {
+    let results = ended.compactMap(\.result)
     cell = settings.cell
     hidden = settings.hidden
-    self.parameters = parameters
+    parameters = ended.first?.parameters ?? 0
     self.metric = metric
     mean = Statistics.mean(results.map(\.value))
     spread = Statistics.spread(results.map(\.value))
     runs = results.count
     solvedRuns = results.count { $0.solvedAtStep != nil }
-    let steps = results.map { $0.solvedAtStep.map(Double.init) ?? .infinity }
-    let all = steps + [Double](repeating: .infinity, count: diverged)
-    stepsToSolve = Statistics.median(all).flatMap { $0.isFinite ? $0 : nil }
-    divergedRuns = diverged
+    stepsToSolve = Statistics.medianStep(ended.map { $0.result?.solvedAtStep })
+    divergedRuns = ended.count - results.count
     msPerStep = Statistics.mean(results.map(\.msPerStep))
   }
 
@@ -121,6 +112,12 @@ enum Statistics {
     guard values.count > 1, let mean = mean(values) else { return nil }
     let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
     return (squares / Double(values.count - 1)).squareRoot()
+  }
+
+  /// The median of steps, of which those that were never reached are later than any other; nil when that is the median,
+  /// and of none.
+  static func medianStep(_ steps: [Int?]) -> Double? {
+    median(steps.map { $0.map(Double.init) ?? .infinity }).flatMap { $0.isFinite ? $0 : nil }
   }
 
   /// The median, of an even count the mean of the middle two; nil of none.

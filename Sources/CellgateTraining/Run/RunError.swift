@@ -10,6 +10,8 @@ public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
   case cannotCreate(folder: String, reason: String)
   /// The folder holds no run.
   case notARun(folder: String)
+  /// The folder that is to be made, or continued, holds something else than a reproduction.
+  case notAReproduction(folder: String)
   /// Another process, or another run of this one, is using the folder.
   case inUse(folder: String)
   /// The run was made with other settings; `setting` is the first that differs, by name in `config.json`.
@@ -40,6 +42,8 @@ public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
     case .parentMissing(let folder, let parent): "\(folder): cannot create: \(parent): no such folder"
     case .cannotCreate(let folder, let reason): "\(folder): cannot create: \(reason)"
     case .notARun(let folder): "\(folder): not a run's folder: it has no config.json"
+    case .notAReproduction(let folder):
+      "\(folder): expected a new or empty folder, or a reproduction's, found other files; give another --out"
     case .inUse(let folder): "\(folder): in use by another run"
     case .otherSettings(let folder, let setting, let expected, let found):
       "\(folder): made with other settings: \(setting): expected \(expected), found \(found)"

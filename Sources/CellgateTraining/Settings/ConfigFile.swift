@@ -1,7 +1,19 @@
 import Foundation
 
-/// Reads what a `config.json` holds: keys in snake case, and one line that says what is wrong.
+/// Writes and reads what a `config.json` holds: keys in snake case, and one line that says what is wrong.
 enum ConfigFile {
+  /// The bytes of a file; equal values give equal bytes. The value has no number that is not finite.
+  static func encode(_ value: some Encodable) -> Data {
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    do {
+      return try encoder.encode(value) + Data("\n".utf8)
+    } catch {
+      preconditionFailure("ConfigFile: what is encoded is finite: \(error)")
+    }
+  }
+
   /// The value in the bytes of a file, whose name goes into errors. Throws `RunError.badConfig`.
   static func decode<Value: Decodable>(_: Value.Type, _ data: Data, file: String) throws(RunError) -> Value {
     let decoder = JSONDecoder()

@@ -59,6 +59,8 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
   public var evaluationInterval: Int?
   /// Evaluations without improvement after which training ends early; nil for never.
   public var patience: Int?
+  /// Whether training ends at the first evaluation that solves the task; nil is no.
+  public var stopWhenSolved: Bool?
 
   /// Settings with Adam at 1e-3 and no clipping.
   public init(

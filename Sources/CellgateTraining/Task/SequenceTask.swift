@@ -8,7 +8,7 @@ public typealias TensorProbe = (_ layer: String, _ tensor: String, _ value: Tens
 /// A task: its data, its model, its loss, its metric, and the settings that it is published with.
 ///
 /// To add one, write a file with a type that conforms and name it in the registry `Tasks.all`.
-public protocol SequenceTask {
+public protocol SequenceTask: SendableMetatype {
   /// What is trained.
   associatedtype Model: Module
 

@@ -105,10 +105,10 @@ public final class Trainer {
     for notice in store.notices { onEvent(.notice(notice)) }
     onEvent(.started(step: state.step, steps: steps, parameters: parameters.count))
     if writesTensorBoard { try openTensorBoard() }
-    let interval = settings.evaluationInterval ?? task.stepsPerEpoch ?? 100
+    let interval = settings.evaluationInterval ?? task.stepsPerEpoch ?? Self.usualEvaluationInterval
     let began = (clock: ContinuousClock.now, step: state.step, total: state.totalSeconds)
     defer { state.totalSeconds = began.total + began.clock.secondsSince }
-    while state.step < steps, !isOutOfPatience {
+    while state.step < steps, !isOutOfPatience, !isSolvedForGood {
       if shouldStop() {
         state.totalSeconds = began.total + began.clock.secondsSince
         try saveNow(onEvent)
@@ -127,6 +127,8 @@ public final class Trainer {
   }
 
   private var isOutOfPatience: Bool { settings.patience.map { state.sinceBest >= $0 } ?? false }
+
+  private var isSolvedForGood: Bool { settings.stopWhenSolved == true && state.solvedStep != nil }
 
   private var isSaveDue: Bool {
     guard directory != nil, let savedStep = store.savedStep else { return false }
@@ -179,6 +181,9 @@ public final class Trainer {
   }
 
   private static let smoothing = 0.98
+
+  /// Updates between two evaluations where there are no epochs.
+  static let usualEvaluationInterval = 100
 
   private func context(_ observations: LayerObservations? = nil) -> ForwardContext {
     .training(

@@ -36,13 +36,7 @@ public struct TrainingResult: Codable, Equatable, Sendable {
 
 extension TrainingResult {
   /// As the bytes of `result.json`.
-  func encoded() -> Data {
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    guard let data = try? encoder.encode(self) else { preconditionFailure("a result is finite") }
-    return data + Data("\n".utf8)
-  }
+  func encoded() -> Data { ConfigFile.encode(self) }
 
   init(decoding data: Data, file: String) throws(RunError) {
     let decoder = JSONDecoder()

@@ -1,0 +1,117 @@
+import ArgumentParser
+import Cellgate
+import Foundation
+
+/// `cellgate reproduce`: one of the paper's experiments, all of it.
+struct ReproduceCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "reproduce",
+    abstract: "Make one of the paper's experiments: all cells, seeds and comparisons.",
+    discussion: """
+      Trains every cell with every seed, at equal hidden units and at equal numbers of parameters, several runs \
+      at a time, and writes what they reach beside the paper's numbers: results.md (tables), results.json (all \
+      numbers) and figures, renewed whenever a run ends. Stopped by Ctrl-C, a power cut or anything else, the \
+      same command goes on where it was, with the same numbers. The budgets: smoke takes under two minutes and \
+      shows that everything runs, quick under an hour on two cores, full is the paper's.
+
+      EXAMPLES:
+        cellgate reproduce adding --budget smoke
+        cellgate reproduce adding
+        cellgate reproduce copying --cells lstm,gru,lstm-wm --seeds 3
+        cellgate reproduce smnist --budget full --out results/smnist
+      """)
+
+  @Argument(help: "The task: \(Experiments.names.joined(separator: ", ")).")
+  var task: String
+
+  @Option(
+    help: ArgumentHelp(
+      "How long it may take: \(Budget.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "name"))
+  var budget = Budget.quick.rawValue
+
+  @Option(
+    help: ArgumentHelp(
+      "The cells, with commas between; the first is the reference. By default those of the budget.",
+      valueName: "a,b,c"))
+  var cells: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Runs of each cell, each with another seed; by default those of the budget.", valueName: "n"))
+  var seeds: WholeNumber?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Runs at a time; as many as there are cores and room in memory if you leave it out. Changes no result.",
+      valueName: "n"))
+  var jobs: WholeNumber?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Threads that the jobs share; all cores if you leave it out. Changes no result.", valueName: "n"))
+  var threads: WholeNumber?
+
+  @Option(help: ArgumentHelp("The data folder: see 'cellgate data --help'.", valueName: "dir"))
+  var data: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The folder for the results, new or to go on with; runs/reproduce-TASK-BUDGET if you leave it out.",
+      valueName: "dir"))
+  var out: String?
+
+  @Flag(help: "Print JSON, one record a line, and nothing else.")
+  var json = false
+
+  func run() throws {
+    var problems = OptionProblems()
+    let experiment = experiment(&problems)
+    let jobs: Int? = problems.whole("--jobs", jobs, in: 1...ModelOptions.mostThreads)
+    problems.threads(threads)
+    try problems.check()
+    guard let experiment else { return }
+    let type = try Tasks.named(experiment.task)
+    Interruption.install()
+    let dataPath = DataDirectory(option: data).path
+    let folder = try out ?? defaultFolder(experiment, type, dataPath)
+    let reproduction = try Reproduction(experiment, task: type, dataDirectory: dataPath, directory: folder)
+    try ReproductionSession(reproduction: reproduction, task: type, folder: folder, jobs: jobs, json: json)
+      .run()
+  }
+
+  private func experiment(_ problems: inout OptionProblems) -> Experiment? {
+    let budgets = Budget.allCases.map(\.rawValue)
+    let budget = Budget(rawValue: budget)
+    if budget == nil { problems.add("--budget: " + Names.unknown("budget", self.budget, known: budgets)) }
+    if !Experiments.names.contains(task) {
+      problems.add(Names.unknown("task", task, known: Experiments.names))
+    }
+    let seeds: Int? = problems.whole("--seeds", seeds, in: 1...100_000)
+    let names = cells?.split(separator: ",", omittingEmptySubsequences: false).map {
+      $0.trimmingCharacters(in: .whitespaces)
+    }
+    // Without a task or budget the cells can still be judged, by any experiment.
+    guard
+      var experiment = try? Experiments.named(
+        Experiments.names.contains(task) ? task : Experiments.names[0], budget ?? .smoke)
+    else { return nil }
+    experiment.cells = names ?? experiment.cells
+    experiment.seeds = seeds ?? experiment.seeds
+    problems.add(experiment.problems(tasks: Tasks.all))
+    return experiment
+  }
+
+  /// The folder below `runs`, which is not made when the data are missing.
+  private func defaultFolder(
+    _ experiment: Experiment, _ type: any SequenceTask.Type, _ data: String
+  ) throws -> String {
+    let name = "reproduce-\(experiment.task)-\(experiment.budget.rawValue)"
+    if !FileManager.default.fileExists(atPath: "runs") {
+      _ = try type.init(settings: experiment.parts[0].training, dataDirectory: data)
+    }
+    return try RunFolders.known(name)
+  }
+}

@@ -1,0 +1,73 @@
+import Cellgate
+import Foundation
+
+/// What a reproduction found: the table, and where the files are.
+struct ReproductionReport {
+  let results: ReproductionResults
+  let reproduction: Reproduction
+  let folder: String
+
+  /// The last record: the rows of a comparison's summary, each with the comparison that it belongs to.
+  var record: JSONValue {
+    let rows = results.comparisons.flatMap { comparison in
+      comparison.rows.map { row -> JSONValue in
+        .object(
+          RunRecord.row(row.summary) + [
+            ("part", .string(comparison.part)), ("equal", .string(comparison.equal.rawValue)),
+            ("steps_to_reach", .optional(row.stepsToReach)), ("reached_runs", .integer(row.reachedRuns)),
+            ("paper", .optional(row.paper)),
+          ])
+      }
+    }
+    return [
+      "record": "summary", "task": .string(results.task), "rows": .array(rows),
+      "budget": .string(results.budget.rawValue), "better": .string(results.better),
+      "solved": .string(results.solved), "measure": .string(results.measure.rawValue),
+      "seeds": .integer(reproduction.experiment.seeds), "runs": .integer(results.runs.count),
+      "wall_seconds": .number(results.wallSeconds), "directory": .string(folder),
+    ]
+  }
+
+  /// Prints the report for people.
+  func print() {
+    Console.print()
+    let metric = results.metric.replacing("_", with: " ")
+    let isHalf = results.measure == .stepsToHalfBaseline
+    var columns: [Table.Column] = [
+      .left("part"), .left("equal"), .left("cell"), .right("hidden"), .right("parameters"),
+      .right("test \(metric)"), .right("solved at"),
+    ]
+    if isHalf { columns.append(.right("half baseline at")) }
+    var table = Table(columns + [.right("paper")])
+    for comparison in results.comparisons {
+      for (index, row) in comparison.rows.enumerated() {
+        let summary = row.summary
+        var cells = [
+          index == 0 ? comparison.part : "", index == 0 ? comparison.equal.rawValue : "", summary.cell,
+          Text.count(summary.hidden), Text.count(summary.parameters), summary.valueText, summary.solvedText,
+        ]
+        if isHalf { cells.append(summary.stepText(row.stepsToReach, of: row.reachedRuns)) }
+        table.add(cells + [row.paper.map { Text.number($0) } ?? "–"])
+      }
+    }
+    table.print()
+    Console.print(
+      "\n  Test \(metric) of the best model, \(results.better) is better; ± is the standard deviation over the seeds."
+    )
+    let note = Text.wrapped(
+      "Paper: \(results.experiment.paperNote)", to: min(100, Terminal.output.width ?? 100) - 4)
+    for line in note { Console.print("  \(line)") }
+    Console.print("\n  In \(folder), after \(Text.duration(results.wallSeconds)) in all:")
+    let figures = reproduction.figures.map(\.name)
+    let width = (figures + ["results.json"]).map(Text.width).max() ?? 0
+    func line(_ name: String, _ text: String) {
+      Console.print("    \(Text.padded(name, to: width))  \(text)")
+    }
+    line("results.md", "these tables, with all settings")
+    line("results.json", "all numbers")
+    for (name, chart) in reproduction.figures {
+      line(name, "\(chart.title)\(name.hasPrefix("curves") ? ": learning curves" : "")")
+    }
+    Console.print()
+  }
+}

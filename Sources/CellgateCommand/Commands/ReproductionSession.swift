@@ -1,0 +1,145 @@
+import Cellgate
+import Foundation
+
+/// A run of `cellgate reproduce` from its first line to its last.
+struct ReproductionSession {
+  let reproduction: Reproduction
+  let task: any SequenceTask.Type
+  let folder: String
+  let jobs: Int?
+  let json: Bool
+
+  private var experiment: Experiment { reproduction.experiment }
+
+  func run() throws {
+    let jobs = try reproduction.jobCount(asked: jobs)
+    if !json { printHeading(jobs) }
+    try tellTime(jobs)
+    var progress = ReproductionProgress(
+      reproduction: reproduction, metric: task.metric.name, folder: folder, jobs: jobs, json: json)
+    let outcome = try reproduction.run(
+      jobs: jobs, onEvent: { progress.report($0, job: $1, $2) }, shouldStop: { Interruption.isRequested })
+    progress.close()
+    guard case .completed(let results) = outcome else {
+      try RunFolders.reportInterruption(
+        at: nil, folder: folder, command: TypedCommand.line(Array(CommandLine.arguments.dropFirst())),
+        json: json)
+    }
+    let report = ReproductionReport(results: results, reproduction: reproduction, folder: folder)
+    if json { report.record.print() } else { report.print() }
+    if !progress.divergences.isEmpty { throw CommandFailure(.failed, lines: progress.divergences) }
+  }
+
+  private func printHeading(_ jobs: Int) {
+    Console.print("\n  \(Terminal.output.styled(experiment.task, .bold))  \(task.summary)")
+    Console.print("  solved when validation \(task.solved.description)")
+    for part in experiment.parts {
+      var settings = part.training
+      settings.cell = ""
+      let length =
+        settings.steps.map { Text.plural($0, "step") } ?? settings.epochs.map { Text.plural($0, "epoch") }
+        ?? ""
+      let model =
+        part.parameters.map { "\(Text.count($0)) parameters at most" } ?? SettingsText.model(settings)
+      let training = SettingsText.training(settings, seed: false)
+      Console.print("  \(part.label): \(model); \(training), \(length)")
+    }
+    let cells = experiment.cells.joined(separator: ", ")
+    Console.print(
+      "  \(cells); \(Text.plural(experiment.seeds, "seed")), budget \(experiment.budget.rawValue)")
+    let done = reproduction.endedRuns
+    let rest = done > 0 ? ", of which \(Text.count(done)) are complete already" : ""
+    Console.print(
+      "  \(Text.plural(reproduction.runs.count, "run")) into \(folder)\(rest); \(jobs) at a time\n")
+  }
+
+  /// Says beforehand how long it will take, but for a budget that takes no time.
+  private func tellTime(_ jobs: Int) throws {
+    guard experiment.budget != .smoke else { return }
+    let seconds = try reproduction.estimatedSeconds(jobs: jobs, shouldStop: { Interruption.isRequested })
+    guard let seconds else { return }
+    if json {
+      let record: JSONValue = ["record": "estimate", "seconds": .number(seconds.rounded())]
+      record.print()
+    } else {
+      Console.print("  By the first updates of each size it will take \(Text.duration(seconds)) at most.\n")
+    }
+  }
+}
+
+/// Shows a reproduction's events: a line for each job and one for all, or JSON records.
+struct ReproductionProgress {
+  /// A line for each run that diverged.
+  private(set) var divergences: [String] = []
+
+  private let reproduction: Reproduction
+  private let metric: String
+  private let folder: String
+  private let json: Bool
+  private let display: LiveDisplay
+  private let jobCount: Int
+  private var reporters: [Int: RunReporter] = [:]
+
+  init(reproduction: Reproduction, metric: String, folder: String, jobs: Int, json: Bool) {
+    self.reproduction = reproduction
+    self.metric = metric
+    self.folder = folder
+    self.json = json
+    display = LiveDisplay(
+      (1...jobs).map { "job \($0)" } + ["in all"], unit: "steps", isSilent: json, plainInterval: 30)
+    jobCount = jobs
+  }
+
+  /// Shows what a run tells.
+  mutating func report(_ run: Reproduction.Run, job: Int, _ event: RunEvent) {
+    switch event {
+    case .training(let event): training(run, job, event)
+    case .completed(let result):
+      if json {
+        RunRecord.result(result, directory: folder + "/" + run.name).adding("run", .string(run.name)).print()
+      }
+      // What was complete before is told in the heading.
+      guard reporters[run.index] != nil else { return }
+      display.update(job, done: result.steps, total: result.steps, note: "")
+      let solved = result.solvedAtStep.map { "solved at step \(Text.count($0))" } ?? "not solved"
+      ended(
+        run, job, "test \(metric) \(Text.number(result.value)), \(solved), \(Text.duration(result.seconds))")
+    case .diverged(let divergence):
+      divergences.append("\(run.name): \(divergence)")
+      if json { RunRecord.divergence(divergence, run.settings).adding("run", .string(run.name)).print() }
+      ended(run, job, "diverged at step \(Text.count(divergence.step))")
+    }
+  }
+
+  /// Leaves the lines as they are.
+  func close() { display.close() }
+
+  private mutating func training(_ run: Reproduction.Run, _ job: Int, _ event: TrainingEvent) {
+    var reporter = reporters[run.index] ?? RunReporter(settings: run.settings, metric: metric, run: run.name)
+    let note = reporter.note(event)
+    if json { reporter.print(event) }
+    reporters[run.index] = reporter
+    switch event {
+    case .started: display.restart(job, label: run.name)
+    case .progress(let progress):
+      display.update(job, done: progress.step, total: progress.steps, note: note)
+      showAll()
+    case .notice(let line):
+      display.close()  // the bars are drawn again below
+      Console.printError("cellgate: \(run.name): \(line)")
+    case .evaluated, .saved: break
+    }
+  }
+
+  private func ended(_ run: Reproduction.Run, _ job: Int, _ text: String) {
+    display.finish(job, verdict: text)
+    showAll()
+  }
+
+  private func showAll() {
+    let progress = reproduction.progress
+    display.update(
+      jobCount, done: reproduction.endedRuns, total: reproduction.runs.count, note: "",
+      overall: LiveDisplay.Overall(unit: "runs", share: progress.share, secondsLeft: progress.secondsLeft))
+  }
+}

@@ -1,0 +1,87 @@
+import Foundation
+import Testing
+
+@Suite("cellgate reproduce")
+struct ReproduceCommandTests {
+  static let smoke = "reproduce adding --budget smoke --out r"
+
+  /// A results.json without what time and the number of jobs change.
+  private static func timeless(_ workplace: Workplace) throws -> NSDictionary {
+    func stripped(_ value: Any) -> Any {
+      if let object = value as? [String: Any] {
+        let times = ["seconds", "wall_seconds", "ms_per_step", "jobs", "threads"]
+        return object.filter { !times.contains($0.key) }.mapValues(stripped) as NSDictionary
+      }
+      return (value as? [Any])?.map(stripped) ?? value
+    }
+    let object = try JSONSerialization.jsonObject(with: workplace.data("r/results.json"))
+    return try #require(stripped(object) as? NSDictionary)
+  }
+
+  @Test(
+    "Killed in the middle and typed again it ends with the numbers of one that never was, on one job or two")
+  func killed() throws {
+    let (whole, parts) = (try Workplace(), try Workplace())
+    let run = try whole.run(line: Self.smoke + " --jobs 1 --threads 1")
+    #expect(run.status == 0, "\(run.error)")
+    for part in ["T = 6", "T = 12", "lstm-wm", "test mse", "results.md", "steps-to-solve.svg"] {
+      #expect(run.output.contains(part), "\(part) is missing in\n\(run.output)")
+    }
+    let arguments = (Self.smoke + " --jobs 2 --threads 2").split(separator: " ").map(String.init)
+    let started = try parts.start(arguments)
+    #expect(started.wait { parts.has("r/length6-lstm-6units-seed1/result.json") })
+    started.kill()
+    #expect(try started.wait().status == 128 + 9)
+    let again = try parts.start(arguments).wait()
+    #expect(again.status == 0, "\(again.error)")
+    #expect(again.output.contains("complete already"))
+    #expect(try Self.timeless(parts) == Self.timeless(whole))
+    for name in whole.names(in: "r") where name.hasSuffix(".svg") || name.contains("seed") {
+      let file = name.hasSuffix(".svg") ? "r/" + name : "r/\(name)/metrics.csv"
+      #expect(try parts.data(file) == whole.data(file), "\(file)")
+    }
+    // A changed setting of the protocol is refused.
+    let file = parts.path + "/r/experiment.json"
+    let text = try parts.text("r/experiment.json").replacing("\"batch\" : 4", with: "\"batch\" : 5")
+    try text.write(toFile: file, atomically: true, encoding: .utf8)
+    let refused = try parts.run(line: Self.smoke)
+    #expect(refused.status == 64)
+    #expect(
+      refused.errorLines == ["cellgate: r: made with other settings: T = 6: batch: expected 5, found 4"])
+  }
+
+  @Test("The JSON lines are those of every run, told apart by name, and a summary with the promised keys")
+  func json() throws {
+    let workplace = try Workplace()
+    let run = try workplace.run(line: Self.smoke + " --json --seeds 1 --cells lstm,lstm-wm")
+    #expect(run.status == 0, "\(run.error)")
+    let records = try run.records()
+    let results = records.filter { $0["record"] as? String == "result" }
+    #expect(results.count == 6)
+    #expect(Set(results.compactMap { $0["run"] as? String }).count == 6)
+    #expect(records.filter { $0["record"] as? String == "progress" }.allSatisfy { $0["run"] is String })
+    let summary = try #require(records.last)
+    #expect(summary["record"] as? String == "summary")
+    let rows = try #require(summary["rows"] as? [[String: Any]])
+    #expect(rows.count == 8)
+    #expect(
+      rows.compactMap { $0["equal"] as? String }.prefix(4) == ["units", "units", "parameters", "parameters"])
+    #expect(
+      rows.allSatisfy { $0["mean"] is Double && $0["parameters"] is Int && $0["ms_per_step"] is Double })
+  }
+
+  @Test("After Ctrl-C the printed command is the one that was typed, and goes on")
+  func interruption() throws {
+    let workplace = try Workplace()
+    let arguments = (Self.smoke + " --seeds 3 --json").split(separator: " ").map(String.init)
+    let started = try workplace.start(arguments)
+    #expect(started.wait { workplace.has("r/length6-lstm-6units-seed1/result.json") })
+    started.interrupt()
+    let stopped = try started.wait()
+    #expect(stopped.status == 130)
+    let command = try #require(try stopped.records().last?["resume"] as? String)
+    #expect(command.hasSuffix(Self.smoke + " --seeds 3 --json"))
+    let page = try workplace.text("r/results.md")
+    #expect(page.contains("**So far**"))
+  }
+}
