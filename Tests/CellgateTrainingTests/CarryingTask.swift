@@ -48,6 +48,10 @@ struct CarryingTask: SequenceTask {
     return meanSquaredError(model.head(result.output ?? x), target: .full([4, settings.batch, 1], 0.5))
   }
 
+  func carriedShapes(_ model: RecurrentModel) -> [[Int]] {
+    carries ? model.recurrent.cell.states.map { _ in [1, settings.batch, settings.hidden] } : []
+  }
+
   func evaluate(_ model: RecurrentModel, on split: Split) -> Evaluation {
     let error = meanSquaredError(model(.full([4, 1, 1], 0.5)), target: .full([4, 1, 1], 0.5))
     return Evaluation(Double(error.item))

@@ -215,6 +215,36 @@ struct RunStoreTests {
       try resumeError("a") == .badState(file: file, name: "format_version", expected: "1 to 2", found: "3"))
   }
 
+  @Test("Carried states of another shape, or none where there must be some, are named")
+  func badCarriedStates() throws {
+    let settings = CarryingTask.defaults
+    let path = scratch.file("c")
+    do {
+      let trainer = try Trainer(
+        task: CarryingTask(settings: settings), settings: settings,
+        directory: RunDirectory(creating: path, settings: settings))
+      #expect(try trainer.run(shouldStop: { trainer.step == 2 }) == .interrupted(step: 2))
+    }
+    func error() throws -> RunError? {
+      do {
+        _ = try Trainer(
+          task: CarryingTask(settings: settings), settings: settings,
+          directory: RunDirectory(resuming: path))
+      } catch let error as TrainingError {
+        if case .run(let cause) = error { return cause }
+      }
+      return nil
+    }
+    let file = path + "/checkpoint-000002.safetensors"
+    try FileManager.default.removeItem(atPath: path + "/checkpoint-000000.safetensors")
+    try rewrite(file) { $0 == "carried.0" ? [0, 0] : $1 }
+    #expect(
+      try error()
+        == .tensors(.wrongShape(file: file, tensor: "carried.0", expected: [1, 3, 4], found: [2])))
+    try rewrite(file) { $0 == "carried.0" ? nil : $1 }
+    #expect(try error() == .tensors(.missingTensor(file: file, tensor: "carried.0")))
+  }
+
   /// Writes a file of tensors again, with other numbers in some or without them, and other metadata.
   private func rewrite(
     _ file: String, to path: String? = nil, version: String = "2", _ change: (String, [Float]) -> [Float]?

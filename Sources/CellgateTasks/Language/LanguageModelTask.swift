@@ -122,6 +122,12 @@ public class LanguageModelTask {
     return crossEntropy(logits, classes: classes)
   }
 
+  /// Each state of each layer, [L, B, H].
+  public func carriedShapes(_ model: LanguageModel) -> [[Int]] {
+    let recurrent = model.recurrent
+    return recurrent.cell.states.map { _ in [recurrent.layers, settings.batch, recurrent.hiddenSize] }
+  }
+
   // MARK: Evaluation
 
   /// Lanes of an evaluation are at most so many, and at least so long.

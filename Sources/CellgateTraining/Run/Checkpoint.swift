@@ -85,7 +85,8 @@ struct Checkpoint {
 
   /// Reads everything back. Nothing of the model, optimiser or schedule is changed when it throws.
   init(
-    from path: String, parameters: ParameterSet, optimizer: any Optimizer, schedule: inout any Schedule
+    from path: String, carriedShapes: [[Int]], parameters: ParameterSet, optimizer: any Optimizer,
+    schedule: inout any Schedule
   ) throws(RunError) {
     let reader = try CheckpointReader(path, format: Self.format, newest: Self.version)
     try reader.require("optimizer", type(of: optimizer).name)
@@ -116,8 +117,10 @@ struct Checkpoint {
     for (name, buffer) in optimizer.state {
       buffers[name] = try reader.tensor("optimizer." + name, shape: [buffer.count])
     }
-    while let shape = reader.shape(of: "carried.\(carried.count)") {
-      carried.append(try reader.tensor("carried.\(carried.count)", shape: shape))
+    if step > 0 {
+      for (index, shape) in carriedShapes.enumerated() {
+        carried.append(try reader.tensor("carried.\(index)", shape: shape))
+      }
     }
     let updates = try reader.count("optimizer_step")
     do throws(OptimizerError) {

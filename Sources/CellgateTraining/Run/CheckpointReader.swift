@@ -60,9 +60,6 @@ struct CheckpointReader {
     return value
   }
 
-  /// The shape of a tensor; nil when there is none of this name.
-  func shape(of name: String) -> [Int]? { file[name]?.shape }
-
   /// A tensor of finite numbers.
   func tensor(_ name: String, shape: [Int]) throws(RunError) -> Tensor {
     let values: [Float]

@@ -30,9 +30,9 @@ final class RunStore {
   /// Brings `state`, parameters, optimiser and schedule to where the run in the folder can be continued: its newest
   /// whole checkpoint, or the end of a complete run. Nothing in the folder changes when it throws.
   init(
-    _ directory: RunDirectory?, settings: TrainingSettings, metrics: [String],
-    modelMetadata: [String: String],
-    state: inout Checkpoint, parameters: ParameterSet, optimizer: any Optimizer, schedule: inout any Schedule
+    _ directory: RunDirectory?, settings: TrainingSettings, metrics: [String], modelMetadata: [String: String],
+    carriedShapes: [[Int]], state: inout Checkpoint, parameters: ParameterSet, optimizer: any Optimizer,
+    schedule: inout any Schedule
   ) throws(RunError) {
     self.directory = directory
     self.settings = settings
@@ -52,7 +52,9 @@ final class RunStore {
     var problems: [RunError] = []
     for file in try directory.checkpointFiles() where newest == nil {
       do throws(RunError) {
-        state = try Checkpoint(from: file, parameters: parameters, optimizer: optimizer, schedule: &schedule)
+        state = try Checkpoint(
+          from: file, carriedShapes: carriedShapes, parameters: parameters, optimizer: optimizer,
+          schedule: &schedule)
         newest = file
       } catch { problems.append(error) }
     }

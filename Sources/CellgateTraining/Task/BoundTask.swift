@@ -7,6 +7,7 @@ struct BoundTask {
   let model: any Module
   let loss:
     (_ step: Int, _ carried: inout [Tensor], _ context: ForwardContext, _ probe: TensorProbe?) -> Tensor
+  let carriedShapes: [[Int]]
   let evaluate: (Split) -> Evaluation
   let isSolved: (Evaluation) -> Bool
   let samples: (_ count: Int) -> [PredictionSample]
@@ -19,6 +20,7 @@ extension SequenceTask {
     return BoundTask(
       model: model,
       loss: { loss(model, step: $0, carried: &$1, context: $2, probe: $3) },
+      carriedShapes: carriedShapes(model),
       evaluate: { split in withoutGradient { evaluate(model, on: split) } },
       isSolved: { Self.solved.isMet(by: $0, of: Self.self) },
       samples: { count in withoutGradient { samples(model, count: count) } })

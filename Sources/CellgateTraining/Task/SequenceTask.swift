@@ -65,6 +65,9 @@ public protocol SequenceTask: SendableMetatype {
     _ model: Model, step: Int, carried: inout [Tensor], context: ForwardContext, probe: TensorProbe?
   ) -> Tensor
 
+  /// The shapes of what an update leaves in `carried`.
+  func carriedShapes(_ model: Model) -> [[Int]]
+
   /// What the model reaches on fixed data, the same for every seed and cell.
   func evaluate(_ model: Model, on split: Split) -> Evaluation
 
@@ -93,6 +96,8 @@ extension SequenceTask {
   /// Nothing.
   public var modelMetadata: [String: String] { [:] }
 
+  /// None.
+  public func carriedShapes(_ model: Model) -> [[Int]] { [] }
   /// None.
   public func samples(_ model: Model, count: Int) -> [PredictionSample] { [] }
 

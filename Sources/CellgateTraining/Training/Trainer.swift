@@ -83,7 +83,8 @@ public final class Trainer {
     do throws(RunError) {
       store = try RunStore(
         directory, settings: settings, metrics: taskType.metricNames, modelMetadata: task.modelMetadata,
-        state: &state, parameters: parameters, optimizer: optimizer, schedule: &schedule)
+        carriedShapes: bound.carriedShapes, state: &state, parameters: parameters, optimizer: optimizer,
+        schedule: &schedule)
       let isComplete = try directory?.result() != nil
       diagnostics =
         isComplete ? nil : try DiagnosticsLog(directory, every: diagnosticsEvery, at: state.diagnostics)
