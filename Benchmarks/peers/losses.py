@@ -26,7 +26,7 @@ def safetensors(path):
 
 
 class Model(torch.nn.Module):
-    """A recurrent layer of parameters in Cellgate's order, and a linear head."""
+    """A recurrent layer of parameters in Cellgate's order, and a linear head; before it perhaps an embedding."""
 
     def __init__(self, cell, tensors):
         super().__init__()
@@ -39,7 +39,11 @@ class Model(torch.nn.Module):
         return getattr(self, f"recurrent_{name}_l0")
 
     def forward(self, x):
-        """The last layer's outputs [T, B, H]."""
+        """The layer's outputs [T, B, H] from zero states."""
+        return self.run(x)[0]
+
+    def run(self, x, state=None):
+        """The outputs and the states behind them, from those before them."""
         if self.cell in LAYERS:
             hidden = self.own("weight_hh").shape[1]
             layer = LAYERS[self.cell](x.shape[2], hidden)
@@ -48,28 +52,28 @@ class Model(torch.nn.Module):
                    "bias_hh_l0": biases[1]}
             zeros = torch.zeros(self.own("weight_hh").shape[0])
             values = {name: zeros if mine is None else self.own(mine) for name, mine in own.items()}
-            return torch.func.functional_call(layer, values, (x,))[0]
+            return torch.func.functional_call(layer, values, (x, state))
         step, states, _, _ = LOOPS[self.cell]
         gates = F.linear(x, self.own("weight_ih"), self.own("bias")).unbind(0)
         memory = self.own("weight_mh" if self.cell == "lstm-wm" else "weight_ph")
         i, f, o = memory.chunk(3, 0)
         weights = [self.own("weight_hh").t()]
         weights += [i, f, o] if memory.dim() == 1 else [torch.cat([i, f]).t(), o.t()]
-        state, outputs = (torch.zeros(x.shape[1], memory.shape[-1]),) * states, []
+        state, outputs = state or (torch.zeros(x.shape[1], memory.shape[-1]),) * states, []
         for gate in gates:
             state = step(gate, *state, *weights)
             outputs.append(state[0])
-        return torch.stack(outputs)
+        return torch.stack(outputs), state
 
     def head(self, h):
         return F.linear(h, self.head_weight, self.head_bias)
 
 
-def adding(model, x):
+def adding(model, x, following):
     return F.mse_loss(model.head(model(x)[-1])[:, 0], (x[:, :, 0] * x[:, :, 1]).sum(0))
 
 
-def copying(model, x):
+def copying(model, x, following):
     classes = torch.full(x.shape[:2], 8)
     classes[-10:] = x[:10].argmax(2)
     return F.cross_entropy(model.head(model(x)).flatten(0, 1), classes.flatten())
@@ -85,10 +89,24 @@ class Digits:
         pixels = np.frombuffer(images, np.uint8).reshape(-1, 784)[:, order]
         self.labels = {row.tobytes(): label for row, label in zip(pixels, labels)}
 
-    def __call__(self, model, x):
+    def __call__(self, model, x, following):
         rows = (x[:, :, 0].t() * 255).round().to(torch.uint8).numpy()
         classes = torch.tensor([self.labels[row.tobytes()] for row in rows])
         return F.cross_entropy(model.head(model(x)[-1]), classes)
+
+
+class Characters:
+    """Each character's next one, states carried over; the last one's next is the first of the following batch."""
+
+    def __init__(self):
+        self.state = None
+
+    def __call__(self, model, x, following):
+        x, following = x.long(), following.long()
+        output, state = model.run(model.embedding_weight[x], self.state)
+        self.state = state.detach() if torch.is_tensor(state) else tuple(s.detach() for s in state)
+        classes = torch.cat([x[1:], following[:1]])
+        return F.cross_entropy(model.head(output).flatten(0, 1), classes.flatten())
 
 
 TASKS = {
@@ -96,6 +114,8 @@ TASKS = {
     "copying": lambda: copying,
     "smnist": lambda: Digits(np.arange(784)),
     "pmnist": lambda: Digits(np.random.RandomState(92916).permutation(784)),
+    "ptb-char": Characters,
+    "text": Characters,
 }
 
 
@@ -114,21 +134,20 @@ def main():
         sys.exit(f"losses: expected one layer, one direction, and a task of {', '.join(TASKS)}")
     tensors = safetensors(folder / "losses.safetensors")
     rates = json.loads((folder / "updates.json").read_text())["learning_rates"]
-    loss_of = TASKS[config["task"]]()
-    print(json.dumps([train(config, tensors, rates, loss_of, dtype) for dtype in (torch.float32, torch.float64)]))
+    print(json.dumps([train(config, tensors, rates, dtype) for dtype in (torch.float32, torch.float64)]))
 
 
-def train(config, tensors, rates, loss_of, dtype):
+def train(config, tensors, rates, dtype):
     """The loss of each update, with a learning rate for each."""
     torch.set_default_dtype(dtype)
     tensors = {name: tensor.to(dtype) for name, tensor in tensors.items()}
-    model = Model(config["cell"], tensors)
+    loss_of, model = TASKS[config["task"]](), Model(config["cell"], tensors)
     rule = optimizer(config, list(model.parameters()))
     losses = []
     for update, rate in enumerate(rates):
         rule.param_groups[0]["lr"] = rate
         rule.zero_grad()
-        loss = loss_of(model, tensors[f"batch.{update}"])
+        loss = loss_of(model, tensors[f"batch.{update}"], tensors[f"batch.{update + 1}"])
         loss.backward()
         if "clip_norm" in config:
             torch.nn.utils.clip_grad_norm_(model.parameters(), config["clip_norm"])

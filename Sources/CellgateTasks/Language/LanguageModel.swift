@@ -42,6 +42,7 @@ public final class LanguageModel: Module {
     _ symbols: [Int32], steps: Int, batch: Int, states: [Tensor]? = nil,
     context: ForwardContext = .inference(), probe: TensorProbe? = nil
   ) -> (logits: Tensor, states: [Tensor]) {
+    probe?("input", "symbols", Tensor(symbols.map(Float.init), shape: [steps, batch]))
     let x = embedding(symbols, shape: [steps, batch])
     probe?("embedding", "x", x)
     let result = recurrent(x, states: states, context: context)

@@ -30,7 +30,8 @@ final class RunStore {
   /// Brings `state`, parameters, optimiser and schedule to where the run in the folder can be continued: its newest
   /// whole checkpoint, or the end of a complete run. Nothing in the folder changes when it throws.
   init(
-    _ directory: RunDirectory?, settings: TrainingSettings, metrics: [String], modelMetadata: [String: String],
+    _ directory: RunDirectory?, settings: TrainingSettings, metrics: [String],
+    modelMetadata: [String: String],
     carriedShapes: [[Int]], state: inout Checkpoint, parameters: ParameterSet, optimizer: any Optimizer,
     schedule: inout any Schedule
   ) throws(RunError) {
