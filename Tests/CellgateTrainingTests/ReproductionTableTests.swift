@@ -16,13 +16,15 @@ struct ReproductionTableTests {
     return RunQueue.Ended(outcome: .completed(result), records: [], parameters: 100 * hidden)
   }
 
-  /// Two seeds of two cells, hand-made, and a third cell that has not been run.
-  private static func results(_ measure: Experiment.Measure = .value) -> ReproductionResults {
+  /// Two seeds of two cells, hand-made, and perhaps a third cell that has not been run.
+  private static func results(_ measure: Experiment.Measure = .value, cells count: Int = 3)
+    -> ReproductionResults
+  {
     var settings = MeanTask.defaults
     settings.hidden = 128
     let part = Experiment.Part(
       "128 units", settings, equal: [.units], paper: [.init("lstm", .units, 0.9816)])
-    let cells = ["lstm", "lstm-wm", "gru"]
+    let cells = Array(["lstm", "lstm-wm", "gru"].prefix(count))
     let experiment = Experiment(
       task: "mean", budget: .quick, cells: cells, seeds: 2, measure: measure, parts: [part],
       paperNote: "98.16 % for the LSTM.")
@@ -91,6 +93,17 @@ struct ReproductionTableTests {
     #expect(text.contains("optimizer_settings.learning_rate 0.001"))
     #expect(
       text.hasSuffix("on Abacus, 2 cores, portable, Stone 1; 2 runs at a time, 2 threads; 1:02 in all.\n"))
+  }
+
+  @Test("What the cells are judged by stands out, the best of it, once each has several seeds")
+  func best() {
+    #expect(!ReproductionTable(Self.results()).text.contains("**98.60 %**"))
+    let value = ReproductionTable(Self.results(cells: 2)).text
+    #expect(value.contains("| **98.60 %** ± 0.14 % | 2 | 2 of 2 | 1,250 |"))
+    let steps = ReproductionTable(Self.results(.stepsToSolve, cells: 2)).text
+    #expect(steps.contains("| 98.60 % ± 0.14 % | 2 | 2 of 2 | **1,250** |"))
+    let half = ReproductionTable(Self.results(.stepsToHalfBaseline, cells: 2)).text
+    #expect(half.contains("| 98.60 % ± 0.14 % | 2 | 2 of 2 | 1,250 | **1,250** (2 of 2) |"))
   }
 
   @Test("Where steps to half the baseline count, the table has them too")

@@ -185,5 +185,9 @@ struct TrainingSettingsTests {
     other.optimizerSettings.learningRate = nil
     let second = try #require(settings.firstDifference(from: other))
     #expect(second == ("optimizer_settings.learning_rate", "0.001", "none"))
+    other = settings
+    other.bidirectional = true
+    let third = try #require(settings.firstDifference(from: other))
+    #expect(third == ("bidirectional", "false", "true"))
   }
 }

@@ -47,14 +47,7 @@ struct SettingsList {
 
   /// The settings by dotted name in `config.json`, truths as words.
   private static func texts(_ settings: TrainingSettings) -> [String: String] {
-    // JSON read back gives 0 and 1 for truths; its text tells which these are.
-    let truths = String(decoding: settings.encoded(), as: UTF8.self)
-      .matches(of: /"([a-z_0-9]+)" : (?:true|false)/).map { String($0.1) }
-    var texts = settings.flattened()
-    for (key, text) in texts where truths.contains(String(key.split(separator: ".").last ?? "")) {
-      texts[key] = ["1", "true"].contains(text) ? "yes" : "no"
-    }
-    return texts
+    settings.flattened().mapValues { ["true": "yes", "false": "no"][$0] ?? $0 }
   }
 
   /// What a page says in other places.

@@ -52,27 +52,42 @@ struct ReproductionTable {
 
   private func row(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |" }
 
-  /// The best mean, which stands out where it is one of several seeds.
+  /// What a cell is judged by; nil where it has none.
+  private func judged(_ row: ReproducedRow) -> Double? {
+    switch results.measure {
+    case .value: row.summary.mean
+    case .stepsToSolve: row.summary.stepsToSolve
+    case .stepsToHalfBaseline: row.stepsToReach
+    }
+  }
+
+  /// The best of what the cells are judged by, which stands out where it is one of several seeds.
   private func best(_ rows: [ReproducedRow]) -> Double? {
-    let means = rows.compactMap(\.summary.mean)
+    let values = rows.compactMap(judged)
     let isSure = rows.count > 1 && rows.allSatisfy { $0.summary.runs > 1 }
-    return isSure ? (results.better == "lower" ? means.min() : means.max()) : nil
+    let isLower = results.measure != .value || results.better == "lower"
+    return isSure ? (isLower ? values.min() : values.max()) : nil
   }
 
   private func cells(_ row: ReproducedRow, best: Double?) -> [String] {
     let summary = row.summary
     let all = summary.runs + summary.divergedRuns
-    func steps(_ median: Double?) -> String {
-      all == 0 ? "–" : median.map { NumberText.count(Int($0.rounded())) } ?? "not reached"
+    func steps(_ median: Double?, of measure: Experiment.Measure) -> String {
+      guard all > 0 else { return "–" }
+      guard let median else { return "not reached" }
+      let text = NumberText.count(Int(median.rounded()))
+      return results.measure == measure && median == best ? "**\(text)**" : text
     }
     var cells = [
       "`\(summary.cell)`", NumberText.count(summary.hidden),
       summary.parameters > 0 ? NumberText.count(summary.parameters) : "–", mean(summary, best: best),
       "\(all)",
-      all > 0 ? "\(summary.solvedRuns) of \(all)" : "–", steps(summary.stepsToSolve),
+      all > 0 ? "\(summary.solvedRuns) of \(all)" : "–", steps(summary.stepsToSolve, of: .stepsToSolve),
     ]
     if hasOwnGoal {
-      cells.append(steps(row.stepsToReach) + (all > 0 ? " (\(row.reachedRuns) of \(all))" : ""))
+      cells.append(
+        steps(row.stepsToReach, of: .stepsToHalfBaseline) + (all > 0 ? " (\(row.reachedRuns) of \(all))" : "")
+      )
     }
     return cells + [
       summary.msPerStep.map { NumberText.number($0, digits: 3) } ?? "–", row.paper.map(value) ?? "no number",
@@ -81,7 +96,7 @@ struct ReproductionTable {
 
   private func mean(_ row: ComparisonRow, best: Double?) -> String {
     guard let mean = row.mean else { return row.divergedRuns > 0 ? "diverged" : "not run yet" }
-    var text = mean == best ? "**\(value(mean))**" : value(mean)
+    var text = results.measure == .value && mean == best ? "**\(value(mean))**" : value(mean)
     if let spread = row.spread { text += " ± \(self.spread(spread))" }
     return row.divergedRuns > 0 ? "\(text) (\(row.divergedRuns) diverged)" : text
   }

@@ -109,17 +109,32 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
 
   /// Every setting as text, by name in `config.json`.
   func flattened() -> [String: String] {
-    guard let object = try? JSONSerialization.jsonObject(with: encoded()) else { return [:] }
-    var result: [String: String] = [:]
-    func collect(_ value: Any, _ name: String) {
-      if let values = value as? [String: Any] {
-        for (key, value) in values { collect(value, name.isEmpty ? key : "\(name).\(key)") }
-      } else {
-        result[name] = "\(value)"
+    guard let all = try? JSONDecoder().decode(FlatSettings.self, from: encoded()) else { return [:] }
+    return all.texts
+  }
+}
+
+/// The values of a JSON object, and of those inside it, as text by their dotted names.
+private struct FlatSettings: Decodable {
+  var texts: [String: String] = [:]
+
+  init(from decoder: any Decoder) throws {
+    if let object = try? decoder.singleValueContainer().decode([String: FlatSettings].self) {
+      for (name, values) in object {
+        for (inner, text) in values.texts { texts[inner.isEmpty ? name : "\(name).\(inner)"] = text }
       }
+      return
     }
-    collect(object, "")
-    return result
+    let value = try decoder.singleValueContainer()
+    if let truth = try? value.decode(Bool.self) {
+      texts[""] = "\(truth)"
+    } else if let whole = try? value.decode(Int.self) {
+      texts[""] = "\(whole)"
+    } else if let number = try? value.decode(Double.self) {
+      texts[""] = "\(number)"
+    } else {
+      texts[""] = try value.decode(String.self)
+    }
   }
 }
 
