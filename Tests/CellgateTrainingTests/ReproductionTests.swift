@@ -137,6 +137,18 @@ struct ReproductionTests {
     withExtendedLifetime(first) {}
   }
 
+  @Test("One that is complete keeps its results when it is made again")
+  func again() throws {
+    let scratch = try Scratch()
+    func make(jobs: Int?) throws {
+      _ = try Reproduction(experiment(), task: MeanTask.self, directory: scratch.file("r")).run(jobs: jobs)
+    }
+    try make(jobs: 2)
+    let before = scratch.read("r/results.json")
+    try make(jobs: nil)
+    #expect(scratch.read("r/results.json") == before)
+  }
+
   @Test("Settings that have changed since are refused by the first that differs; cells and seeds may change")
   func changed() throws {
     let scratch = try Scratch()

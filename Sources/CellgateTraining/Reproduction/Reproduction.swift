@@ -72,7 +72,10 @@ public final class Reproduction {
   private var lengths: [Int] = []
   private var work = Work()
   private var jobs = 1
-  private var earlierSeconds = 0.0
+  /// The results of an earlier start in this folder.
+  private var earlier: ReproductionResults?
+  /// Whether an earlier start left nothing to do.
+  private var isMadeEarlier = false
   private var began = ContinuousClock.now
 
   /// A reproduction on the task of this type in a folder, new or begun by an earlier one; without a folder it lies in
@@ -100,7 +103,7 @@ public final class Reproduction {
     do throws(RunError) {
       lock = try path.map { (path) throws(RunError) in try Self.open(path, experiment) }
     } catch { throw .run(error) }
-    earlierSeconds = earlierResults?.wallSeconds ?? 0
+    earlier = earlierResults
   }
 
   private static func plan(
@@ -162,7 +165,7 @@ public final class Reproduction {
     return lock
   }
 
-  /// The results of an earlier start in this folder. What can't be read is nothing: all but its time is made again.
+  /// What an earlier start wrote. What can't be read is nothing: all but its time is made again.
   private var earlierResults: ReproductionResults? {
     guard let path, let data = try? RunDirectory.read(path + "/results.json") else { return nil }
     return try? ConfigFile.decode(ReproductionResults.self, data, file: path)
@@ -178,6 +181,7 @@ public final class Reproduction {
   ) throws(TrainingError) -> Outcome {
     let pending = try readCompleted(onEvent)
     self.jobs = try self.jobs(asked: jobs, for: pending)
+    isMadeEarlier = pending.isEmpty
     work = Work(total: pending.reduce(0) { $0 + cost(runs[$1]) })
     began = .now
     let isComplete = try queue.run(
@@ -307,6 +311,12 @@ public final class Reproduction {
 
   // MARK: The results
 
+  /// What the numbers were made with.
+  private var origin: (machine: Machine, jobs: Int, threads: Int) {
+    if isMadeEarlier, let earlier { return (earlier.machine, earlier.jobs, earlier.threads) }
+    return (.current, jobs, ThreadPool.current.threads)
+  }
+
   /// What is known so far.
   public var results: ReproductionResults {
     let task = queue.task
@@ -329,8 +339,9 @@ public final class Reproduction {
       version: CellgateVersion.current, task: experiment.task, budget: experiment.budget,
       metric: task.metric.name, better: task.metric.direction.rawValue, solved: task.solved.description,
       measure: experiment.measure, complete: ended.count == runs.count, comparisons: comparisons,
-      runs: runs.map(reproduced), experiment: experiment, machine: .current, jobs: jobs,
-      threads: ThreadPool.current.threads, wallSeconds: earlierSeconds + began.secondsSince)
+      runs: runs.map(reproduced), experiment: experiment, machine: origin.machine, jobs: origin.jobs,
+      threads: origin.threads,
+      wallSeconds: (earlier?.wallSeconds ?? 0) + (isMadeEarlier ? 0 : began.secondsSince))
   }
 
   private func reproduced(_ run: Run) -> ReproducedRun {

@@ -152,7 +152,8 @@ struct ReproductionTable {
     let machine = results.machine
     return
       "Cellgate \(results.version) on \(machine.processor), \(machine.cores) cores, \(machine.instructionSet), "
-      + "\(machine.system); \(results.jobs) runs at a time, \(results.threads) threads; "
+      + "\(machine.system); \(results.jobs) \(results.jobs == 1 ? "run" : "runs") at a time, \(results.threads) "
+      + "\(results.threads == 1 ? "thread" : "threads"); "
       + "\(NumberText.duration(results.wallSeconds)) in all."
   }
 }
