@@ -205,21 +205,11 @@ extension SVGChart {
     return fraction.isEmpty ? whole : whole + "." + fraction
   }
 
-  /// Text fit for XML: markup escaped, characters that XML 1.0 forbids replaced.
+  /// Text fit for XML, on one line.
   static func escape(_ text: String) -> String {
-    var escaped = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": escaped += "&amp;"
-      case "<": escaped += "&lt;"
-      case ">": escaped += "&gt;"
-      case "\"": escaped += "&quot;"
-      case "'": escaped += "&#39;"
-      case "\n", "\t", "\r": escaped += " "
-      case ..<" ", "\u{FFFE}", "\u{FFFF}": escaped += "\u{FFFD}"
-      default: escaped.unicodeScalars.append(scalar)
-      }
-    }
-    return escaped
+    let breaks: Set<Unicode.Scalar> = ["\n", "\t", "\r"]
+    var line = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars { line.append(breaks.contains(scalar) ? " " : scalar) }
+    return HTML.escape(String(line))
   }
 }
