@@ -90,6 +90,15 @@ struct BadOptionTests {
     Case(
       line: "reproduce adding --jobs 0",
       expected: ["--jobs: expected a whole number from 1 to 1,024, found '0'"]),
+    Case(
+      line: "reproduce adding --equal both --epochs 3",
+      expected: [
+        "--equal: unknown comparison 'both'; expected units or parameters",
+        "--epochs: expected steps, as adding draws fresh data for every one, found 3",
+      ]),
+    Case(
+      line: "reproduce ptb-char --equal units",
+      expected: ["--equal: unknown comparison 'units'; expected parameters"]),
     Case(line: "compare adding --cells ,", expected: ["unknown cell ''", "unknown cell ''"]),
     Case(line: "generate nothing", status: 66, expected: ["nothing: not a run's folder"]),
     Case(

@@ -70,6 +70,17 @@ struct ReproduceCommandTests {
       rows.allSatisfy { $0["mean"] is Double && $0["parameters"] is Int && $0["ms_per_step"] is Double })
   }
 
+  @Test("One comparison alone, and the other later in the same folder")
+  func oneComparison() throws {
+    let workplace = try Workplace()
+    #expect(try workplace.run(line: Self.smoke + " --equal units --precision f32").status == 0)
+    let page = try workplace.text("r/results.md")
+    #expect(page.contains("--seeds 1 --equal units --precision f32\n"))
+    #expect(page.contains("equal units") && !page.contains("equal parameters"))
+    #expect(try workplace.run(line: Self.smoke).status == 0)
+    #expect(try workplace.text("r/results.md").contains("equal parameters"))
+  }
+
   @Test("After Ctrl-C the printed command is the one that was typed, and goes on")
   func interruption() throws {
     let workplace = try Workplace()

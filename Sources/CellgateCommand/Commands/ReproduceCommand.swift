@@ -4,6 +4,8 @@ import Foundation
 
 /// `cellgate reproduce`: one of the paper's experiments, all of it.
 struct ReproduceCommand: ParsableCommand {
+  private typealias Equality = ComparisonSettings.Equality
+
   static let configuration = CommandConfiguration(
     commandName: "reproduce",
     abstract: "Make one of the paper's experiments: all cells, seeds and comparisons.",
@@ -19,6 +21,7 @@ struct ReproduceCommand: ParsableCommand {
         cellgate reproduce adding
         cellgate reproduce copying --cells lstm,gru,lstm-wm --seeds 3
         cellgate reproduce smnist --budget full --out results/smnist
+        cellgate reproduce pmnist --equal units --epochs 15 --precision bf16 --out results/pmnist
       """)
 
   @Argument(help: "The task: \(Experiments.names.joined(separator: ", ")).")
@@ -40,6 +43,21 @@ struct ReproduceCommand: ParsableCommand {
     help: ArgumentHelp(
       "Runs of each cell, each with another seed; by default those of the budget.", valueName: "n"))
   var seeds: WholeNumber?
+
+  @Option(
+    help: ArgumentHelp(
+      "Only the comparison at equal \(Equality.allCases.map(\.rawValue).joined(separator: " or equal ")).",
+      valueName: "name"))
+  var equal: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Passes through the training data in place of the budget's, for tasks whose data end.", valueName: "n"))
+  var epochs: WholeNumber?
+
+  @Option(help: ArgumentHelp(OptionProblems.precisionHelp, valueName: "name"))
+  var precision: String?
 
   @Option(
     parsing: .unconditional,
@@ -100,8 +118,36 @@ struct ReproduceCommand: ParsableCommand {
     else { return nil }
     experiment.cells = names ?? experiment.cells
     experiment.seeds = seeds ?? experiment.seeds
+    change(&experiment, &problems)
     problems.add(experiment.problems(tasks: Tasks.all))
     return experiment
+  }
+
+  /// Puts what was typed in place of what the budget says.
+  private func change(_ experiment: inout Experiment, _ problems: inout OptionProblems) {
+    var options: [String] = []
+    if let equal {
+      let had = experiment.parts.map(\.equal)
+      let kept = had.map { $0.filter { $0.rawValue == equal } }
+      if kept.allSatisfy(\.isEmpty) {
+        let known = Equality.allCases.filter { had.joined().contains($0) }.map(\.rawValue)
+        problems.add("--equal: " + Names.unknown("comparison", equal, known: known))
+      } else {
+        for part in kept.indices { experiment.parts[part].equal = kept[part] }
+      }
+      options.append("--equal \(equal)")
+    }
+    if let epochs: Int = problems.whole("--epochs", epochs, in: 1...Int.max) {
+      for part in experiment.parts.indices {
+        (experiment.parts[part].training.epochs, experiment.parts[part].training.steps) = (epochs, nil)
+      }
+      options.append("--epochs \(epochs)")
+    }
+    if let precision, let value = problems.precision(precision) {
+      for part in experiment.parts.indices { experiment.parts[part].training.precision = value }
+      options.append("--precision \(precision)")
+    }
+    experiment.options = options.isEmpty ? nil : options
   }
 
   /// The folder below `runs`, which is not made when the data are missing.

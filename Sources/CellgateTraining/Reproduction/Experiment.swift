@@ -86,6 +86,8 @@ public struct Experiment: Codable, Equatable, Sendable {
   public var parts: [Part]
   /// What the paper says about this experiment, in a sentence or two.
   public var paperNote: String
+  /// What differs from the experiment of the budget, as options of `cellgate reproduce`; nil for nothing.
+  public var options: [String]?
 
   /// An experiment.
   public init(
@@ -132,8 +134,8 @@ public struct Experiment: Codable, Equatable, Sendable {
     return problems
   }
 
-  /// The first setting in which `other` differs, with both values. The cells and the number of seeds may differ: each
-  /// run's folder says what it was made with.
+  /// The first setting in which `other` differs, with both values. The cells, the number of seeds and the comparisons
+  /// may differ: each run's folder says what it was made with.
   func firstDifference(from other: Experiment) -> (name: String, own: String, other: String)? {
     func compare<Value: Equatable>(_ name: String, _ own: Value, _ other: Value) -> (String, String, String)?
     {
@@ -150,13 +152,10 @@ public struct Experiment: Codable, Equatable, Sendable {
       if let (name, value, found) = own.training.firstDifference(from: other.training) {
         return ("\(own.label): \(name)", value, found)
       }
-      let equal =
-        compare(
-          "\(own.label): equal", Self.list(own.equal.map(\.rawValue)), Self.list(other.equal.map(\.rawValue)))
-        ?? compare(
-          "\(own.label): parameters", own.parameters.map(String.init) ?? "none",
-          other.parameters.map(String.init) ?? "none")
-      if let equal { return equal }
+      let budget = compare(
+        "\(own.label): parameters", own.parameters.map(String.init) ?? "none",
+        other.parameters.map(String.init) ?? "none")
+      if let budget { return budget }
     }
     return nil
   }

@@ -30,8 +30,11 @@ struct ReproductionTable {
 
   private var command: String {
     let experiment = results.experiment
-    return "cellgate reproduce \(results.task) --budget \(results.budget.rawValue) "
-      + "--cells \(experiment.cells.joined(separator: ",")) --seeds \(experiment.seeds)"
+    let words =
+      ["cellgate reproduce \(results.task) --budget \(results.budget.rawValue)"]
+      + ["--cells \(experiment.cells.joined(separator: ","))", "--seeds \(experiment.seeds)"]
+      + (experiment.options ?? [])
+    return words.joined(separator: " ")
   }
 
   private var metric: String { results.metric.replacing("_", with: " ") }
