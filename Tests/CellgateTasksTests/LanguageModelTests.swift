@@ -61,7 +61,8 @@ struct LanguageModelTests {
     }
     #expect(
       seen == [
-        "embedding x", "recurrent.l0 h", "recurrent.l0 c", "recurrent.l1 h", "recurrent.l1 c",
+        "input symbols", "embedding x", "recurrent.l0 h", "recurrent.l0 c", "recurrent.l1 h",
+        "recurrent.l1 c",
         "recurrent output", "head output",
       ])
   }
