@@ -37,11 +37,7 @@ public enum Tasks {
   public static func prepared(
     _ settings: TrainingSettings, cells: [Cell] = Cell.all, data: DataDirectory = DataDirectory()
   ) throws(TrainingError) -> TrainingSettings {
-    let type: any SequenceTask.Type
-    do throws(SettingsErrors) {
-      try settings.validate(tasks: all, cells: cells)
-      type = try named(settings.task)
-    } catch { throw .settings(error) }
+    let type = try type(of: settings, cells)
     do throws(TaskDataError) {
       return try type.prepared(settings, dataDirectory: path(of: data, for: type))
     } catch { throw .data(error) }
@@ -51,14 +47,20 @@ public enum Tasks {
   public static func make(
     _ settings: TrainingSettings, cells: [Cell] = Cell.all, data: DataDirectory = DataDirectory()
   ) throws(TrainingError) -> any SequenceTask {
-    let type: any SequenceTask.Type
-    do throws(SettingsErrors) {
-      try settings.validate(tasks: all, cells: cells)
-      type = try named(settings.task)
-    } catch { throw .settings(error) }
+    let type = try type(of: settings, cells)
     do throws(TaskDataError) {
       return try type.init(settings: settings, dataDirectory: path(of: data, for: type))
     } catch { throw .data(error) }
+  }
+
+  /// The task of valid settings.
+  private static func type(
+    of settings: TrainingSettings, _ cells: [Cell]
+  ) throws(TrainingError) -> any SequenceTask.Type {
+    do throws(SettingsErrors) {
+      try settings.validate(tasks: all, cells: cells)
+      return try named(settings.task)
+    } catch { throw .settings(error) }
   }
 
   /// What the best model of the run in a folder reaches on a split of its task's data, and the settings it was made

@@ -31,9 +31,9 @@ public struct Report {
   /// All runs.
   public var runs: [ReportedRun] { groups.flatMap(\.runs) }
 
-  /// Reads the runs in these folders; a folder that holds run folders, at any depth, counts as all of them. `cells`
-  /// are the cells known, `dataDirectory` is what a task gets to take its samples from. Throws what is wrong with a file that is there,
-  /// `notARun` for a folder without runs.
+  /// Reads the runs in these folders; a folder that holds run folders, up to six levels down, counts as all of them.
+  /// `cells` are the cells known, `dataDirectory` is what a task gets to take its samples from. Throws what is wrong
+  /// with a file that is there, `notARun` for a folder without runs.
   public init(
     of folders: [String], tasks: [any SequenceTask.Type], cells: [Cell] = Cell.all,
     dataDirectory: (any SequenceTask.Type) -> String

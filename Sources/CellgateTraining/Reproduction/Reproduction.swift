@@ -18,7 +18,7 @@ import Foundation
 /// ```swift
 /// let experiment = try Experiments.named("adding", .quick)
 /// let reproduction = try Reproduction(experiment, task: AddingTask.self, directory: "runs/adding")
-/// let outcome = try reproduction.run { run, event in print(run.name, event) }
+/// let outcome = try reproduction.run { run, job, event in print(run.name, event) }
 /// ```
 public final class Reproduction {
   /// One run of a reproduction.
