@@ -134,6 +134,25 @@ struct LanguageModelTaskTests {
     #expect(error(100) < 1e-6)
   }
 
+  @Test("A lane in the middle of a stream begins with the states behind the stream's first symbols")
+  func laneStates() {
+    let model = LanguageModelTests.model(layers: 2)
+    let stream = LanguageModelTests.symbols(21)
+    /// Nats of the symbols from `first` on, up to `end`, read from `start` on.
+    func nats(_ start: Int, _ first: Int, _ end: Int, _ states: [Tensor]?) -> Double {
+      let part = Array(stream[start..<end])
+      let logits = model(part.dropLast(), steps: part.count - 1, batch: 1, states: states).logits
+      let mask = (1..<part.count).map { Float(start + $0 >= first ? 1 : 0) }
+      return Double(end - first)
+        * Double(crossEntropy(logits, classes: part.dropFirst(), mask: mask).item)
+    }
+    let behind = model(Array(stream.prefix(3)), steps: 3, batch: 1).states
+    let expected = (nats(0, 1, 11, nil) + nats(7, 11, 21, behind)) / 20
+    #expect(abs(LanguageModelTask.nats(model, stream, lanes: 2, warmUp: 3) - expected) < 1e-6)
+    let zeros = (nats(0, 1, 11, nil) + nats(7, 11, 21, nil)) / 20
+    #expect(abs(zeros - expected) > 1e-6)
+  }
+
   @Test("The baseline is the cross-entropy under the frequencies of the training data")
   func baseline() {
     var settings = PTBCharacterTask.defaults

@@ -140,8 +140,9 @@ public class LanguageModelTask {
   /// Bits per character and nats per character over the whole validation or test stream, each character but the
   /// first told once; with an unknown symbol, also the share of characters that it stands for.
   ///
-  /// Up to 64 lanes of 5,000 characters or more are run at once. Each but the first begins with zero states 500
-  /// characters before the first one that it tells: what came even before is not remembered.
+  /// Up to 64 lanes of 5,000 characters or more are run at once. Each but the first begins 500 characters before the
+  /// first one that it tells, with the states behind the stream's first 500: what came even before is not remembered.
+  /// Zeros in the middle of a text are not what a model was trained for: some never recover from them.
   public func evaluate(_ model: LanguageModel, on split: Split) -> Evaluation {
     let stream = split == .test ? test : validation
     let nats = Self.nats(model, stream)
@@ -149,6 +150,23 @@ public class LanguageModelTask {
       Double(stream.dropFirst().count { $0 == unknown }) / Double(stream.count - 1)
     }
     return Evaluation(nats / log(2), extras: [nats] + (unknown.map { [$0] } ?? []))
+  }
+
+  /// The states of lanes that begin at these places: zeros at the stream's beginning, elsewhere those that its first
+  /// `count` symbols leave.
+  private static func states(
+    _ model: LanguageModel, _ stream: [Int32], starts: [Int], behind count: Int
+  ) -> [Tensor]? {
+    guard count > 0, starts.contains(where: { $0 > 0 }) else { return nil }
+    return model(Array(stream.prefix(count)), steps: count, batch: 1).states.map { state in
+      let (layers, hidden, values) = (state.shape[0], state.shape[2], state.scalars)
+      let lanes = (0..<layers).flatMap { layer in
+        starts.flatMap { start in
+          start > 0 ? values[layer * hidden..<(layer + 1) * hidden] : ArraySlice(repeating: 0, count: hidden)
+        }
+      }
+      return Tensor(lanes, shape: [layers, starts.count, hidden])
+    }
   }
 
   /// The mean cross-entropy in nats of all symbols of a stream but the first, told in `lanes` at once.
@@ -161,7 +179,7 @@ public class LanguageModelTask {
     let firsts = (0...lanes).map { 1 + $0 * count / lanes }
     let starts = (0..<lanes).map { max(0, firsts[$0] - 1 - warmUp) }
     let steps = (0..<lanes).map { firsts[$0 + 1] - 1 - starts[$0] }.max() ?? 0
-    var states: [Tensor]?
+    var states = states(model, stream, starts: starts, behind: warmUp)
     var sum = 0.0
     for begin in stride(from: 0, to: steps, by: chunk) {
       let length = min(chunk, steps - begin)
