@@ -65,6 +65,7 @@ struct MeanTask: SequenceTask {
     let kinds: [PredictionSample] = [
       .picture(.init(width: 2, pixels: [0, 1, 0.5, .nan], label: "3", prediction: "5", probability: 0.614)),
       .picture(.init(width: 2, pixels: [0, 1, 0.5, 2], label: "4", prediction: "4", probability: 0.98)),
+      .picture(.init(width: 1, pixels: [1], label: "6", prediction: "6", probability: .nan)),
       .number(.init(steps: 5, marks: [.init(step: 2, value: 0.25)], target: 0.25, prediction: 0.5)),
       .symbols(.init(shown: ["a", "b"], expected: ["a", "b"], found: ["a", "<"])),
       .text(.init(prompt: "once <upon>", continuation: " a & time\n\u{1B}[31m", note: "temperature 0.8")),

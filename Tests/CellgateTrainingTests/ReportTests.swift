@@ -124,10 +124,12 @@ struct ReportTests {
     let report = try report(try train("run", settings()))
     let page = try ParsedPage(report.page())
     let pictures = page.elements.filter { $0.name == "img" }
-    #expect(pictures.count == 2)
+    #expect(pictures.count == 3)
     #expect(pictures.allSatisfy { $0.attributes["src"]?.hasPrefix("data:image/png;base64,") == true })
-    #expect(pictures.map { $0.attributes["alt"] } == ["A picture of class 3", "A picture of class 4"])
-    #expect(page.text.contains("✗ 3 read as 561 %") && page.text.contains("✓ 498 %"))
+    #expect(pictures.map { $0.attributes["alt"] } == [3, 4, 6].map { "A picture of class \($0)" })
+    #expect(
+      page.text.contains("✗ 3 read as 561 %") && page.text.contains("✓ 498 %")
+        && page.text.contains("✓ 6NaN %"))
     #expect(page.text.contains("0.250 at 2\n0.250\n0.500\n+0.250"))
     #expect(page.text.contains("✗ 1 of 2"))
     #expect(page.text.contains("once <upon> a & time\n\u{FFFD}[31m"))

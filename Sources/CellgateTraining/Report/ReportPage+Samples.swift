@@ -46,7 +46,7 @@ extension ReportPage {
           "src": "data:image/png;base64," + data, "width": "56", "height": "56",
           "alt": "A picture of class \(picture.label)",
         ])
-      let percent = "\(Int((100 * picture.probability).rounded())) %"
+      let percent = NumberText.fixed(100 * picture.probability, 0) + " %"
       let verdict =
         picture.isRight ? HTML(picture.label) : HTML("\(picture.label) read as \(picture.prediction)")
       return .tag(
