@@ -21,18 +21,20 @@ struct DiagnosticsTests {
   }
 
   private func trainer(
-    _ path: String, _ settings: TrainingSettings, cell: Cell? = nil, every: Int?
+    _ path: String, _ settings: TrainingSettings, cell: Cell? = nil, every: Int?,
+    savedEvery: Int? = nil
   ) throws -> Trainer {
     try Trainer(
       task: MeanTask(settings: settings), settings: settings, cell: cell,
-      directory: RunDirectory(creating: path, settings: settings), diagnosticsEvery: every)
+      directory: RunDirectory(creating: path, settings: settings),
+      recording: RunRecording(checkpointSteps: savedEvery, diagnosticsEvery: every))
   }
 
   private func resumed(_ path: String, every: Int? = nil) throws -> Trainer {
     let directory = try RunDirectory(resuming: path)
     return try Trainer(
       task: MeanTask(settings: directory.settings), settings: directory.settings, directory: directory,
-      diagnosticsEvery: every)
+      recording: RunRecording(diagnosticsEvery: every))
   }
 
   @Test("Layers are observed at each N-th update, the first one before anything is learned")
@@ -118,8 +120,7 @@ struct DiagnosticsTests {
     _ = try trainer(scratch.file("whole"), settings, every: 2).run()
     // On the disk at update 9 is the checkpoint of update 5, and rows of updates 6 and 8.
     let path = scratch.file("parts"), copy = scratch.file("copy")
-    let part = try trainer(path, settings, every: 2)
-    part.checkpointSteps = 5
+    let part = try trainer(path, settings, every: 2, savedEvery: 5)
     _ = try part.run { event in
       if case .progress(let progress) = event, progress.step == 9 {
         try? FileManager.default.copyItem(atPath: path, toPath: copy)
@@ -274,7 +275,7 @@ struct DiagnosticsTests {
     let comparison = try Comparison(
       ComparisonSettings(MeanTask.defaults, cells: ["lstm", "lstm-wm"]), task: MeanTask.self,
       directory: path)
-    comparison.diagnosticsEvery = 6
+    comparison.recording.diagnosticsEvery = 6
     _ = try comparison.run()
     for cell in ["lstm", "lstm-wm"] { #expect(RunDiagnostics.exist(in: "\(path)/\(cell)-seed1")) }
     #expect(scratch.names("comparison").contains("diagnostics-gate-saturation.svg"))

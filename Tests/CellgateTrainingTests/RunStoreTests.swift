@@ -28,10 +28,11 @@ struct RunStoreTests {
     self.settings = settings
   }
 
-  private func trainer(resuming name: String) throws -> Trainer {
+  private func trainer(resuming name: String, savedEvery: Int? = nil) throws -> Trainer {
     let directory = try RunDirectory(resuming: scratch.file(name))
     return try Trainer(
-      task: MeanTask(settings: directory.settings), settings: directory.settings, directory: directory)
+      task: MeanTask(settings: directory.settings), settings: directory.settings, directory: directory,
+      recording: RunRecording(checkpointSteps: savedEvery))
   }
 
   /// A run in a new folder with a checkpoint every 3 updates, up to a step and, when asked for, copied behind another
@@ -44,8 +45,8 @@ struct RunStoreTests {
     let settings = settings ?? self.settings
     let trainer = try Trainer(
       task: MeanTask(settings: settings), settings: settings,
-      directory: RunDirectory(creating: scratch.file(name), settings: settings))
-    trainer.checkpointSteps = 3
+      directory: RunDirectory(creating: scratch.file(name), settings: settings),
+      recording: RunRecording(checkpointSteps: 3))
     let outcome = try trainer.run { event in
       if case .progress(let progress) = event, let copy, progress.step == copy.step {
         try? FileManager.default.copyItem(atPath: scratch.file(name), toPath: scratch.file(copy.name))
@@ -274,9 +275,8 @@ struct RunStoreTests {
     for name in checkpoints("parts") where name != "checkpoint.safetensors" {
       try FileManager.default.removeItem(atPath: scratch.file("parts/" + name))
     }
-    let trainer = try trainer(resuming: "parts")
+    let trainer = try trainer(resuming: "parts", savedEvery: 2)
     #expect(trainer.step == 8)
-    trainer.checkpointSteps = 2
     _ = try trainer.run()
     try expectSame("parts")
     #expect(checkpoints("parts") == ["checkpoint-000010.safetensors", "checkpoint-000012.safetensors"])
@@ -421,9 +421,8 @@ struct RunStoreTests {
         count.wrappingAdd(1, ordering: .relaxed).oldValue == place ? ENOSPC : 0
       }) {
         let trainer = try Trainer(
-          task: MeanTask(settings: directory.settings), settings: directory.settings, directory: directory)
-        trainer.checkpointSteps = 2
-        trainer.writesTensorBoard = true
+          task: MeanTask(settings: directory.settings), settings: directory.settings, directory: directory,
+          recording: RunRecording(checkpointSteps: 2, writesTensorBoard: true))
         _ = try trainer.run()
       }
     } catch let error as TrainingError {

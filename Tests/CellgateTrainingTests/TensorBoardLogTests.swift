@@ -19,8 +19,9 @@ struct TensorBoardLogTests {
     let directory =
       scratch.names(name).isEmpty
       ? try RunDirectory(creating: path, settings: settings) : try RunDirectory(resuming: path)
-    let trainer = try Trainer(task: MeanTask(settings: settings), settings: settings, directory: directory)
-    trainer.writesTensorBoard = writes
+    let trainer = try Trainer(
+      task: MeanTask(settings: settings), settings: settings, directory: directory,
+      recording: RunRecording(writesTensorBoard: writes))
     _ = try trainer.run(shouldStop: { trainer.step == stop })
   }
 

@@ -9,11 +9,13 @@ import Testing
 @Suite("Trainer")
 struct TrainerTests {
   private func trainer(
-    _ directory: RunDirectory? = nil, _ change: (inout TrainingSettings) -> Void = { _ in }
+    _ directory: RunDirectory? = nil, recording: RunRecording = RunRecording(),
+    _ change: (inout TrainingSettings) -> Void = { _ in }
   ) throws -> Trainer {
     var settings = MeanTask.defaults
     change(&settings)
-    return try Trainer(task: MeanTask(settings: settings), settings: settings, directory: directory)
+    return try Trainer(
+      task: MeanTask(settings: settings), settings: settings, directory: directory, recording: recording)
   }
 
   @Test("A run without a folder tells its beginning, each update and each evaluation, and its result")
@@ -136,8 +138,9 @@ struct TrainerTests {
   func checkpoints() throws {
     let scratch = try Scratch()
     let settings = MeanTask.defaults
-    let trainer = try trainer(RunDirectory(creating: scratch.file("run"), settings: settings))
-    trainer.checkpointSteps = 5
+    let trainer = try trainer(
+      RunDirectory(creating: scratch.file("run"), settings: settings),
+      recording: RunRecording(checkpointSteps: 5))
     var saved: [Int] = []
     _ = try trainer.run { if case .saved(let step) = $0 { saved.append(step) } }
     #expect(saved == [5, 10, 12])
@@ -156,8 +159,8 @@ struct TrainerTests {
     let path = scratch.file("parts")
     let part = try Trainer(
       task: MeanTask(settings: settings), settings: settings,
-      directory: RunDirectory(creating: path, settings: settings))
-    part.checkpointSteps = 5
+      directory: RunDirectory(creating: path, settings: settings),
+      recording: RunRecording(checkpointSteps: 5))
     let copy = scratch.file("copy")
     _ = try part.run { event in
       if case .progress(let progress) = event, progress.step == 7 {

@@ -48,7 +48,7 @@ struct CompareCommand: ParsableCommand {
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
-    let (settings, checkpointSteps, diagnosticsEvery) = try settings()
+    let (settings, recording) = try settings()
     let type = try Tasks.named(settings.training.task)
     Interruption.install()
     let data = options.dataDirectory
@@ -58,18 +58,15 @@ struct CompareCommand: ParsableCommand {
     let folder = try options.out ?? RunFolders.new("compare-\(type.name)")
     let comparison = try Comparison(
       settings, task: type, dataDirectory: path, directory: folder, resuming: options.resume)
-    comparison.checkpointSteps = checkpointSteps
-    comparison.writesTensorBoard = options.tensorBoard
-    comparison.diagnosticsEvery = diagnosticsEvery
+    comparison.recording = recording
     try ComparisonSession(comparison: comparison, task: type, folder: folder, json: options.json).run()
   }
 
-  /// What is compared, how often the runs are saved and how often observed.
-  private func settings() throws -> (ComparisonSettings, checkpointSteps: Int?, diagnosticsEvery: Int?) {
+  /// What is compared, and what the runs write on the way.
+  private func settings() throws -> (ComparisonSettings, RunRecording) {
     var problems = OptionProblems()
     options.checkThreads(&problems)
-    let checkpointSteps = options.checkpointSteps(&problems)
-    let diagnosticsEvery = options.diagnosticsInterval(&problems)
+    let recording = options.recording.recording(&problems)
     let type = problems.task(task)
     let seeds = problems.whole("--seeds", seeds, in: 1...100_000)
     let budget = options.budget(&problems)
@@ -100,6 +97,6 @@ struct CompareCommand: ParsableCommand {
     training = try Tasks.prepared(training, data: options.dataDirectory)
     problems.add(settings(parameters: budget).problems(tasks: Tasks.all))
     try problems.check()
-    return (settings(parameters: budget), checkpointSteps, diagnosticsEvery)
+    return (settings(parameters: budget), recording)
   }
 }

@@ -72,6 +72,8 @@ struct ReproduceCommand: ParsableCommand {
       "Threads that the jobs share; all cores if you leave it out. Changes no result.", valueName: "n"))
   var threads: WholeNumber?
 
+  @OptionGroup var recording: RecordingOptions
+
   @Option(help: ArgumentHelp("The data folder: see 'cellgate data --help'.", valueName: "dir"))
   var data: String?
 
@@ -89,6 +91,7 @@ struct ReproduceCommand: ParsableCommand {
     let experiment = experiment(&problems)
     let jobs: Int? = problems.whole("--jobs", jobs, in: 1...ModelOptions.mostThreads)
     problems.threads(threads)
+    let recording = recording.recording(&problems)
     try problems.check()
     guard let experiment else { return }
     let type = try Tasks.named(experiment.task)
@@ -96,6 +99,7 @@ struct ReproduceCommand: ParsableCommand {
     let dataPath = DataDirectory(option: data).path
     let folder = try out ?? defaultFolder(experiment, type, dataPath)
     let reproduction = try Reproduction(experiment, task: type, dataDirectory: dataPath, directory: folder)
+    reproduction.recording = recording
     try ReproductionSession(reproduction: reproduction, task: type, folder: folder, jobs: jobs, json: json)
       .run()
   }

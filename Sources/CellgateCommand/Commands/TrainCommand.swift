@@ -34,7 +34,7 @@ struct TrainCommand: ParsableCommand {
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
-    let (settings, checkpointSteps, diagnosticsEvery) = try settings()
+    let (settings, recording) = try settings()
     Interruption.install()
     let data = options.dataDirectory
     let task = try Tasks.make(settings, data: data)
@@ -46,18 +46,15 @@ struct TrainCommand: ParsableCommand {
       directory = try RunDirectory(creating: folder, settings: settings)
     }
     let trainer = try Trainer(
-      task: task, settings: settings, directory: directory, diagnosticsEvery: diagnosticsEvery)
-    trainer.checkpointSteps = checkpointSteps
-    trainer.writesTensorBoard = options.tensorBoard
+      task: task, settings: settings, directory: directory, recording: recording)
     try TrainingSession(trainer: trainer, task: task, directory: directory, json: options.json).run()
   }
 
-  /// The run's settings, how often it is saved and how often observed.
-  private func settings() throws -> (TrainingSettings, checkpointSteps: Int?, diagnosticsEvery: Int?) {
+  /// The run's settings, and what it writes on the way.
+  private func settings() throws -> (TrainingSettings, RunRecording) {
     var problems = OptionProblems()
     options.checkThreads(&problems)
-    let checkpointSteps = options.checkpointSteps(&problems)
-    let diagnosticsEvery = options.diagnosticsInterval(&problems)
+    let recording = options.recording.recording(&problems)
     let type = problems.task(task)
     let budget = options.budget(&problems)
     if options.resume, options.out == nil {
@@ -80,7 +77,7 @@ struct TrainCommand: ParsableCommand {
       problems.add(settings.problems(tasks: Tasks.all))
       try problems.check()
     }
-    return (settings, checkpointSteps, diagnosticsEvery)
+    return (settings, recording)
   }
 }
 

@@ -132,30 +132,11 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Save what is needed to continue every n updates too, not only once a minute. Changes no result.",
-      valueName: "n"))
-  var saveEvery: WholeNumber?
-
-  @Flag(
-    name: .customLong("tensorboard"),
-    help: "Write scalars for TensorBoard into the folder (tensorboard --logdir DIR). Changes no result.")
-  var tensorBoard = false
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
       "As many hidden units as fit into so many parameters of the whole model, instead of --hidden.",
       valueName: "n"))
   var parameters: WholeNumber?
 
-  @Flag(
-    help: "Observe gates, memory and gradients at every 100th update, and draw them. Changes no result.")
-  var diagnostics = false
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("Observe at every n-th update instead, from the first on.", valueName: "n"))
-  var diagnosticsEvery: WholeNumber?
+  @OptionGroup var recording: RecordingOptions
 
   @Option(name: .customLong(TaskArguments.carrier), parsing: .unconditionalSingleValue, help: .hidden)
   var taskOptions: [String] = []
@@ -256,11 +237,6 @@ struct TrainingOptions: ParsableArguments {
     require("--schedule-floor", scheduleFloor != nil, ["cosine", "plateau"])
   }
 
-  /// The most updates between two checkpoints, nil for no limit, after noting a wrong one.
-  func checkpointSteps(_ problems: inout OptionProblems) -> Int? {
-    problems.whole("--save-every", saveEvery, in: 1...Int.max)
-  }
-
   /// The number of `--parameters`, nil if none was given; a wrong one is noted.
   func budget(_ problems: inout OptionProblems) -> Int? {
     problems.whole("--parameters", parameters, in: 1...Int.max)
@@ -270,14 +246,6 @@ struct TrainingOptions: ParsableArguments {
   func checkThreads(_ problems: inout OptionProblems) {
     problems.threads(threads)
   }
-
-  /// Updates between two observations, nil for none, after noting a wrong number.
-  func diagnosticsInterval(_ problems: inout OptionProblems) -> Int? {
-    let every: Int? = problems.whole("--diagnostics-every", diagnosticsEvery, in: 1...Int.max)
-    return every ?? (diagnostics ? Self.usualDiagnosticsInterval : nil)
-  }
-
-  private static let usualDiagnosticsInterval = 100
 
   /// The folder of the data sets.
   var dataDirectory: DataDirectory { DataDirectory(option: data) }

@@ -40,15 +40,11 @@ public final class Comparison {
   public let settings: ComparisonSettings
   /// The settings of all runs, in order.
   public let runs: [TrainingSettings]
-  /// The longest time in seconds between two checkpoints of a run.
-  public var checkpointSeconds = 60.0
-  /// The most updates between two checkpoints of a run; nil for no limit.
-  public var checkpointSteps: Int?
-  /// Whether scalars for TensorBoard are written into the runs' folders.
-  public var writesTensorBoard = false
-  /// Updates between two observations of a run's layers, as for ``Trainer``; nil for none, but in a run that goes
-  /// on. Needs a folder.
-  public var diagnosticsEvery: Int?
+  /// What each run writes into its folder on the way.
+  public var recording: RunRecording {
+    get { queue.recording }
+    set { queue.recording = newValue }
+  }
 
   private var queue: RunQueue
   private let path: String?
@@ -118,10 +114,6 @@ public final class Comparison {
   public func run(
     onEvent: (Run, Event) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws(TrainingError) -> Outcome {
-    queue.checkpointSeconds = checkpointSeconds
-    queue.checkpointSteps = checkpointSteps
-    queue.writesTensorBoard = writesTensorBoard
-    queue.diagnosticsEvery = diagnosticsEvery
     baseline = try queue.makeTask(runs[0]).baseline
     let entries = runs.map { RunQueue.Entry(name: Self.folder(of: $0), settings: $0) }
     let isComplete = try queue.run(

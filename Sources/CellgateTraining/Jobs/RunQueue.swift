@@ -52,14 +52,8 @@ struct RunQueue: Sendable {
   let dataDirectory: String
   /// The folder of the runs' folders.
   let path: String?
-  /// The longest time in seconds between two checkpoints of a run.
-  var checkpointSeconds = 60.0
-  /// The most updates between two checkpoints of a run; nil for no limit.
-  var checkpointSteps: Int?
-  /// Whether scalars for TensorBoard are written into the runs' folders.
-  var writesTensorBoard = false
-  /// Updates between two observations of a run's layers; nil for none, but in a run that goes on.
-  var diagnosticsEvery: Int?
+  /// What each run writes into its folder on the way.
+  var recording = RunRecording()
 
   /// Makes the runs, `jobs` at a time; false when it was asked to stop, which saves those that are under way.
   /// Throws `data` or `run`, or what `receive` throws.
@@ -101,10 +95,7 @@ struct RunQueue: Sendable {
     let trainer = try Trainer(
       task: try makeTask(entry.settings), settings: entry.settings,
       cell: cells.first { $0.name == entry.settings.cell }, directory: try directory(entry),
-      diagnosticsEvery: diagnosticsEvery)
-    trainer.checkpointSeconds = checkpointSeconds
-    trainer.checkpointSteps = checkpointSteps
-    trainer.writesTensorBoard = writesTensorBoard
+      recording: recording)
     let outcome: Ended.Outcome
     do throws(TrainingError) {
       switch try trainer.run(onEvent: onEvent, shouldStop: shouldStop) {

@@ -55,10 +55,10 @@ public final class Reproduction {
   public let experiment: Experiment
   /// All runs: for each seed every part, comparison and cell in turn.
   public let runs: [Run]
-  /// The longest time in seconds between two checkpoints of a run.
-  public var checkpointSeconds: Double {
-    get { queue.checkpointSeconds }
-    set { queue.checkpointSeconds = newValue }
+  /// What each run writes into its folder on the way.
+  public var recording: RunRecording {
+    get { queue.recording }
+    set { queue.recording = newValue }
   }
 
   private var queue: RunQueue

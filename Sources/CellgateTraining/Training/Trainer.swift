@@ -28,16 +28,10 @@ public final class Trainer {
   /// The parameters as they are now.
   public let parameters: ParameterSet
 
-  /// The longest time in seconds between two checkpoints, looked at after each update.
-  public var checkpointSeconds = 60.0
-  /// The most updates between two checkpoints; nil for no limit.
-  public var checkpointSteps: Int?
-  /// Whether scalars for TensorBoard are written into the folder.
-  public var writesTensorBoard = false
-
   private let task: any SequenceTask
   private let bound: BoundTask
   private let directory: RunDirectory?
+  private let recording: RunRecording
   private let optimizer: any Optimizer
   private let firstRate: Float
   private var schedule: any Schedule
@@ -48,15 +42,13 @@ public final class Trainer {
   private var lastNorm = 0.0
 
   /// A run of `task`, new or, when `directory` holds a checkpoint, continued. `cell` is looked up by the settings
-  /// unless given. With `diagnosticsEvery` N the recurrent layers are observed at every N-th update, from the first
-  /// on, and what is seen is written to the directory, which is then needed; a continued run goes on with its own
-  /// N unless one is given. That changes no result. Throws `settings` or `run`.
+  /// unless given. Throws `settings` or `run`.
   public init(
     task: any SequenceTask, settings: TrainingSettings, cell: Cell? = nil, directory: RunDirectory? = nil,
-    diagnosticsEvery: Int? = nil
+    recording: RunRecording = RunRecording()
   ) throws(TrainingError) {
     precondition(
-      diagnosticsEvery.map { $0 > 0 && directory != nil } ?? true,
+      recording.diagnosticsEvery.map { $0 > 0 && directory != nil } ?? true,
       "Trainer: diagnostics need a folder and a positive number of updates")
     let taskType = type(of: task)
     let cells = cell.map { [$0] } ?? Cell.all
@@ -69,6 +61,7 @@ public final class Trainer {
     self.task = task
     self.settings = settings
     self.directory = directory
+    self.recording = recording
     steps = task.totalSteps(settings)
     bound = task.bound(cell: cell)
     parameters = ParameterSet(bound.model)
@@ -87,7 +80,8 @@ public final class Trainer {
         schedule: &schedule)
       let isComplete = try directory?.result() != nil
       diagnostics =
-        isComplete ? nil : try DiagnosticsLog(directory, every: diagnosticsEvery, at: state.diagnostics)
+        isComplete
+        ? nil : try DiagnosticsLog(directory, every: recording.diagnosticsEvery, at: state.diagnostics)
       // A resumed run knows its diagnostics from the checkpoint.
       if store.savedStep == nil || state.diagnostics?.every != diagnostics?.every, !isComplete { try save() }
     } catch { throw .run(error) }
@@ -105,7 +99,7 @@ public final class Trainer {
     } catch { throw .run(error) }
     for notice in store.notices { onEvent(.notice(notice)) }
     onEvent(.started(step: state.step, steps: steps, parameters: parameters.count))
-    if writesTensorBoard { try openTensorBoard() }
+    if recording.writesTensorBoard { try openTensorBoard() }
     let interval = settings.evaluationInterval ?? task.stepsPerEpoch ?? Self.usualEvaluationInterval
     let began = (clock: ContinuousClock.now, step: state.step, total: state.totalSeconds)
     defer { state.totalSeconds = began.total + began.clock.secondsSince }
@@ -133,8 +127,8 @@ public final class Trainer {
 
   private var isSaveDue: Bool {
     guard directory != nil, let savedStep = store.savedStep else { return false }
-    if let checkpointSteps, state.step - savedStep >= checkpointSteps { return true }
-    return store.lastSave.secondsSince >= checkpointSeconds
+    if let most = recording.checkpointSteps, state.step - savedStep >= most { return true }
+    return store.lastSave.secondsSince >= recording.checkpointSeconds
   }
 
   private func openTensorBoard() throws(TrainingError) {
