@@ -23,14 +23,14 @@ public class SequentialMNISTTask: SequenceTask {
   /// Yes.
   public static let hasEpochs = true
 
-  /// 128 units, batches of 32, Adam at 2e-3 falling along a cosine, gradients of norm 1 at most, chrono biases for
+  /// 128 units, batches of 32, Adam at 4e-3 falling along a cosine, gradients of norm 1 at most, chrono biases for
   /// memories of up to 100 steps; 10 epochs.
   ///
   /// With a forget bias of 1 nothing is learned for thousands of updates: the last rows of an image are black, and
-  /// what came before them is forgotten. `results/smnist-lstm-wm` has what was tried.
+  /// what came before them is forgotten. `results/search` has what was tried.
   public static var defaults: TrainingSettings {
     var settings = TrainingSettings(task: name, hidden: 128, batch: 32, epochs: 10)
-    settings.optimizerSettings.learningRate = 0.002
+    settings.optimizerSettings.learningRate = 0.004
     settings.schedule.name = "cosine"
     settings.chronoSteps = 100
     settings.clipNorm = 1
