@@ -13,6 +13,11 @@ package enum NumberText {
     return (value < 0 ? "−" : "") + result
   }
 
+  /// A count that was a mean or a median, to the nearest whole number; what is too large for one as `number` has it.
+  package static func count(_ value: Double) -> String {
+    abs(value) < 1e15 ? count(Int(value.rounded())) : number(value)
+  }
+
   /// Four significant digits or so: "0.01234", "1,234", "2.1e-05".
   package static func number(_ value: Double, digits: Int = 4) -> String {
     guard value.isFinite else { return value.isNaN ? "NaN" : value < 0 ? "−∞" : "∞" }

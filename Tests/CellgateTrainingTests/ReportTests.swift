@@ -244,6 +244,18 @@ struct ReportTests {
     #expect(try report(folder).runs.first?.best?.step == 8)
   }
 
+  @Test("Updates beyond all measure break nothing")
+  func hugeSteps() throws {
+    let folders = try (1...2).map { seed in
+      let folder = try train("run\(seed)", settings(seed: UInt64(seed)), stop: 5)
+      let header = "step,training_loss,validation_mse,validation_error,learning_rate,gradient_norm"
+      try write(header + "\n\(Int.max),0,0.01,0.1,0.001,0\n", "run\(seed)/metrics.csv")
+      return folder
+    }
+    let page = try ParsedPage(report(folders[0], folders[1]).page())
+    #expect(page.text.contains("9.22e+18 (2 of 2)"))
+  }
+
   @Test("A last row of the metrics that is not whole, of a run that goes on, is left out")
   func halfRow() throws {
     let folder = try train("run", settings())

@@ -15,7 +15,7 @@ extension ComparisonRow {
 
   /// The median of steps that were reached by so many runs.
   func stepText(_ median: Double?, of reached: Int, no: String = "not reached") -> String {
-    let median = median.map { "step \(Text.count(Int($0)))" }
+    let median = median.map { "step \(Text.count($0))" }
     if runs + divergedRuns <= 1 { return median ?? no }
     let share = "\(reached)/\(runs + divergedRuns)"
     return median.map { "\($0) (\(share))" } ?? "\(no) (\(share))"

@@ -6,6 +6,9 @@ enum Text {
   /// "67,072".
   static func count(_ value: Int) -> String { NumberText.count(value) }
 
+  /// A median to the nearest whole number.
+  static func count(_ value: Double) -> String { NumberText.count(value) }
+
   /// Four significant digits or so: "0.01234", "1,234", "2.1e-05".
   static func number(_ value: Double, digits: Int = 4) -> String { NumberText.number(value, digits: digits) }
 

@@ -88,7 +88,7 @@ extension ReportPage {
     let solved = runs.count { $0.solvedAtStep != nil }
     // A run that did not solve the task counts as later than any other.
     let steps = Statistics.median(runs.map { $0.solvedAtStep.map(Double.init) ?? .infinity }) ?? .infinity
-    let median = steps.isFinite ? NumberText.count(Int(steps)) + " " : ""
+    let median = steps.isFinite ? NumberText.count(steps) + " " : ""
     let cells =
       families.varying.values[place].map { HTML.tag("td", ["class": "number"], HTML($0)) }
       + [

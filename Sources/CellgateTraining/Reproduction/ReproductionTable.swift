@@ -78,7 +78,7 @@ struct ReproductionTable {
     func steps(_ median: Double?, of measure: Experiment.Measure) -> String {
       guard all > 0 else { return "–" }
       guard let median else { return "not reached" }
-      let text = NumberText.count(Int(median.rounded()))
+      let text = NumberText.count(median)
       return results.measure == measure && median == best ? "**\(text)**" : text
     }
     var cells = [
