@@ -130,8 +130,8 @@ def optimizer(config, parameters):
 
 def main():
     config, folder = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
-    if config["task"] not in TASKS or config["layers"] > 1 or config["bidirectional"]:
-        sys.exit(f"losses: expected one layer, one direction, and a task of {', '.join(TASKS)}")
+    if config["task"] not in TASKS or config["layers"] > 1 or config["bidirectional"] or config["dropout"]:
+        sys.exit(f"losses: expected one layer, one direction, no dropout, and a task of {', '.join(TASKS)}")
     tensors = safetensors(folder / "losses.safetensors")
     rates = json.loads((folder / "updates.json").read_text())["learning_rates"]
     print(json.dumps([train(config, tensors, rates, dtype) for dtype in (torch.float32, torch.float64)]))

@@ -53,7 +53,7 @@ public enum Experiments {
     let parts =
       switch budget {
       case .smoke: [(4, 30), (8, 30)]
-      case .quick: [(100, 3000), (200, 3000)]
+      case .quick: [(100, 2500), (200, 2500)]
       case .full: [(100, 20_000), (200, 20_000)]
       }
     return Experiment(
@@ -144,7 +144,7 @@ public enum Experiments {
       (settings.epochs, settings.steps) = (nil, 10)
       (settings.hidden, settings.batch, settings.evaluationInterval) = (16, 16, 10)
     case .quick: settings.epochs = 5
-    case .full: (settings.epochs, settings.patience) = (40, 6)
+    case .full: (settings.epochs, settings.patience, settings.dropout) = (40, 6, 0.2)
     }
     let parameters = budget == .smoke ? 10_000 : 2_200_000
     var parts = [

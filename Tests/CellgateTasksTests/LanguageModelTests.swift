@@ -10,12 +10,13 @@ import Testing
 struct LanguageModelTests {
   /// A small model of `symbols` symbols.
   static func model(
-    _ cell: Cell = .lstmWM, symbols: Int = 7, layers: Int = 2, seed: UInt64 = 1
+    _ cell: Cell = .lstmWM, symbols: Int = 7, layers: Int = 2, dropout: Float = 0, seed: UInt64 = 1
   ) -> LanguageModel {
     var settings = PTBCharacterTask.defaults
     settings.taskOptions["embedding"] = 5
     settings.hidden = 6
     settings.layers = layers
+    settings.dropout = dropout
     settings.seed = seed
     return LanguageModel(settings: settings, symbols: symbols, cell: cell)
   }
@@ -52,6 +53,24 @@ struct LanguageModelTests {
     for (a, b) in zip(second.states, whole.states) {
       #expect(zip(a.scalars, b.scalars).allSatisfy { abs($0 - $1) < 1e-5 })
     }
+  }
+
+  @Test("Dropout in a single layer acts before the head, in training alone")
+  func dropout() {
+    let (plain, dropping) = (Self.model(layers: 1), Self.model(layers: 1, dropout: 0.5))
+    let symbols = Self.symbols(12)
+    let inference = dropping(symbols, steps: 4, batch: 3)
+    #expect(inference.logits.scalars == plain(symbols, steps: 4, batch: 3).logits.scalars)
+
+    let context = ForwardContext.training(seed: 1, step: 2)
+    let trained = dropping(symbols, steps: 4, batch: 3, context: context)
+    // The states that are carried on know nothing of it.
+    #expect(trained.states.map(\.scalars) == inference.states.map(\.scalars))
+    let output = plain.recurrent(plain.embedding(symbols, shape: [4, 3])).output ?? .zeros([])
+    var noise = ForwardContext.training(seed: 1, step: 2).stream("head")
+    let masked = output * dropoutMask(output.shape, probability: 0.5, stream: &noise)
+    #expect(trained.logits.scalars == plain.head(masked).scalars)
+    #expect(trained.logits.scalars != inference.logits.scalars)
   }
 
   @Test("A probe sees the embedded symbols, each layer's states, the output and the logits")

@@ -208,6 +208,24 @@ struct ReproductionTests {
     #expect(ReproductionTable(results).text.contains("3 of 6 runs diverged"))
   }
 
+  @Test("What is recorded of its runs changes no result, and stands in each run's folder")
+  func recording() throws {
+    let scratch = try Scratch()
+    let plain = try Reproduction(experiment(seeds: 1), task: MeanTask.self, directory: scratch.file("plain"))
+    let recorded = try Reproduction(
+      experiment(seeds: 1), task: MeanTask.self, directory: scratch.file("recorded"))
+    recorded.recording = RunRecording(checkpointSteps: 5, writesTensorBoard: true, diagnosticsEvery: 6)
+    #expect(try timeless(results(recorded.run(jobs: 2))) == timeless(results(plain.run(jobs: 2))))
+    for run in plain.runs {
+      let (names, more) = (scratch.names("plain/" + run.name), scratch.names("recorded/" + run.name))
+      let metrics = run.name + "/metrics.csv"
+      #expect(scratch.read("recorded/" + metrics) == scratch.read("plain/" + metrics))
+      #expect(!names.contains("diagnostics.csv") && more.contains("diagnostics.csv"))
+      #expect(!names.contains { $0.hasPrefix("events.") } && more.contains { $0.hasPrefix("events.") })
+      #expect(!names.contains { $0.contains("000010") } && more.contains { $0.contains("000010") }, "\(more)")
+    }
+  }
+
   @Test("More jobs than memory has room for are refused, and never chosen")
   func memory() throws {
     let huge = experiment { $0.hidden = 40_000 }

@@ -15,7 +15,9 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Share of outputs dropped between layers while training, 0 to 1.", valueName: "x"))
+    help: ArgumentHelp(
+      "Share of each layer's outputs dropped while training, before the next layer or the head, 0 to 1.",
+      valueName: "x"))
   var dropout: RealNumber?
 
   @Option(help: ArgumentHelp(OptionProblems.precisionHelp, valueName: "name"))

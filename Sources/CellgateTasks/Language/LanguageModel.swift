@@ -11,6 +11,8 @@ public final class LanguageModel: Module {
   public let embedding: Embedding
   /// The layers, in one direction: the other would see what is to be told.
   public let recurrent: Recurrent
+  /// What the head reads passes through it.
+  private let dropout: Dropout
   /// [.., H] to [.., V].
   public let head: Linear
 
@@ -28,6 +30,7 @@ public final class LanguageModel: Module {
       dropout: settings.dropout, checkpointEvery: settings.checkpointEvery,
       initialization: settings.initialization, precision: settings.precision,
       stream: stream.child("recurrent"))
+    dropout = Dropout(probability: settings.dropout, name: "head")
     head = Linear(inputSize: settings.hidden, outputSize: symbols, stream: stream.child("head"))
   }
 
@@ -55,7 +58,7 @@ public final class LanguageModel: Module {
       }
       probe("recurrent", "output", output)
     }
-    let logits = head(output)
+    let logits = head(dropout(output, context))
     probe?("head", "output", logits)
     return (logits, result.finalStates)
   }

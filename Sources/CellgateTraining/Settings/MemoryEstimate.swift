@@ -55,7 +55,9 @@ public struct MemoryEstimate {
     let segment = min(1, Double(settings.checkpointEvery ?? shape.steps) / Double(shape.steps))
     let states = 2 * Double(cell.states.count)
     let kept = segment * (rows + states) + (segment < 1 ? states / Double(settings.checkpointEvery ?? 1) : 0)
-    let units = directions * hidden * layers * (kept + 2)
+    // A mask, and what passed it.
+    let dropped = settings.dropout > 0 ? 2.0 : 0
+    let units = directions * hidden * layers * (kept + 2 + dropped)
     batch = 4 * places * (units + ends)
   }
 }

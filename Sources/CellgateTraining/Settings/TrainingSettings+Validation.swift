@@ -100,10 +100,6 @@ extension TrainingSettings {
     require("layers", layers, in: 1...Int.max)
     if !(dropout >= 0 && dropout < 1) {
       problems.append(.outOfRange(option: "dropout", expected: "0 or more, below 1", found: "\(dropout)"))
-    } else if dropout > 0, layers == 1 {
-      problems.append(
-        .outOfRange(
-          option: "dropout", expected: "0 with a single layer (it acts between layers)", found: "\(dropout)"))
     }
     require("chrono-steps", chronoSteps, in: 3...1 << 40)
     require("checkpoint-every", checkpointEvery, in: 1...Int.max)

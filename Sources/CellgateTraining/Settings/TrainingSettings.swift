@@ -26,7 +26,8 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
   public var layers = 1
   /// Whether each layer runs in both directions.
   public var bidirectional = false
-  /// The share of outputs dropped between layers while training, in [0, 1).
+  /// The share of each layer's outputs, in [0, 1), that is dropped while training, before the next layer or the head
+  /// reads them.
   public var dropout: Float = 0
   /// What the factors of the layers' matrix products are rounded to.
   public var precision = Precision.float32

@@ -8,6 +8,8 @@ import CellgateTensor
 public final class RecurrentModel: Module {
   /// The layers.
   public let recurrent: Recurrent
+  /// What the head reads passes through it.
+  private let dropout: Dropout
   /// [.., D·H] to [.., outputs].
   public let head: Linear
   /// Whether the head reads each step, or the last one only.
@@ -21,6 +23,7 @@ public final class RecurrentModel: Module {
       bidirectional: settings.bidirectional, dropout: settings.dropout,
       checkpointEvery: settings.checkpointEvery, initialization: settings.initialization,
       precision: settings.precision, stream: stream.child("recurrent"))
+    dropout = Dropout(probability: settings.dropout, name: "head")
     head = Linear(
       inputSize: (settings.bidirectional ? 2 : 1) * settings.hidden, outputSize: shape.outputSize,
       stream: stream.child("head"))
@@ -37,7 +40,8 @@ public final class RecurrentModel: Module {
     probe?("input", "x", x)
     let result = recurrent(x, context: context, wantsOutput: readsEveryStep)
     if let probe { show(result, to: probe) }
-    let logits = head(readsEveryStep ? result.output ?? result.last : result.last)
+    let output = readsEveryStep ? result.output ?? result.last : result.last
+    let logits = head(dropout(output, context))
     probe?("head", "output", logits)
     return logits
   }
