@@ -179,6 +179,18 @@ struct ReproductionTests {
     }
   }
 
+  @Test("A part that no comparison is made of is not in the tables")
+  func leftOut() throws {
+    let scratch = try Scratch()
+    var short = experiment(seeds: 1)
+    short.parts[1].equal = []
+    let reproduction = try Reproduction(short, task: MeanTask.self, directory: scratch.file("r"))
+    #expect(reproduction.runs.count == 3)
+    #expect(try results(reproduction.run()).complete)
+    let page = try String(contentsOfFile: scratch.file("r/results.md"), encoding: .utf8)
+    #expect(page.contains("T = 5") && !page.contains("T = 7"))
+  }
+
   @Test("A folder with other files is refused and stays as it was")
   func foreignFolder() throws {
     let scratch = try Scratch()

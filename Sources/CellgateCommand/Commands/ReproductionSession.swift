@@ -33,14 +33,13 @@ struct ReproductionSession {
   private func printHeading(_ jobs: Int) {
     Console.print("\n  \(Terminal.output.styled(experiment.task, .bold))  \(task.summary)")
     Console.print("  solved when validation \(task.solved.description)")
-    for part in experiment.parts {
+    for part in experiment.parts where !part.equal.isEmpty {
       var settings = part.training
       settings.cell = ""
       let length =
         settings.steps.map { Text.plural($0, "step") } ?? settings.epochs.map { Text.plural($0, "epoch") }
         ?? ""
-      let model =
-        part.parameters.map { "\(Text.count($0)) parameters at most" } ?? SettingsText.model(settings)
+      let model = SettingsText.model(settings, parameters: part.parameters)
       let training = SettingsText.training(settings, seed: false)
       Console.print("  \(part.label): \(model); \(training), \(length)")
     }

@@ -121,9 +121,12 @@ struct RunReporter {
 
 /// Settings in words.
 enum SettingsText {
-  /// "2 layers of 128 hidden units, both directions".
-  static func model(_ settings: TrainingSettings) -> String {
-    var parts = ["\(Text.plural(settings.layers, "layer")) of \(Text.plural(settings.hidden, "hidden unit"))"]
+  /// "2 layers of 128 hidden units, both directions"; with `parameters` "2 layers, 10,000 parameters at most".
+  static func model(_ settings: TrainingSettings, parameters: Int? = nil) -> String {
+    let layers = Text.plural(settings.layers, "layer")
+    var parts =
+      parameters.map { [layers, "\(Text.count($0)) parameters at most"] }
+      ?? ["\(layers) of \(Text.plural(settings.hidden, "hidden unit"))"]
     if settings.bidirectional { parts.append("both directions") }
     if settings.precision != .float32 { parts.append(settings.precision.rawValue) }
     if settings.dropout > 0 { parts.append("dropout \(settings.dropout)") }

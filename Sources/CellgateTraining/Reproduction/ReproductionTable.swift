@@ -142,7 +142,7 @@ struct ReproductionTable {
   }
 
   private var settings: String {
-    let lines = results.experiment.parts.map { part in
+    let lines = results.experiment.parts.filter { !$0.equal.isEmpty }.map { part in
       var settings = part.training.flattened()
       for name in ["task", "cell", "seed", "hidden", "format_version"] { settings[name] = nil }
       let text = settings.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
