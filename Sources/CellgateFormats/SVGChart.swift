@@ -132,6 +132,19 @@ public struct SVGChart: Sendable, Equatable {
     self.yLabel = yLabel
   }
 
+  /// Puts reference lines that are farther from all points than these are from one another into the subtitle: drawn,
+  /// they would leave the curves little room.
+  package mutating func moveFarReferencesToSubtitle() {
+    func height(_ value: Double) -> Double { yScale == .log ? log(value) : value }
+    let heights = series.flatMap(\.points).filter { Axis.hasPlace($0.y, yScale) }.map { height($0.y) }
+    guard let low = heights.min(), let high = heights.max(), high > low else { return }
+    let room = (2 * low - high)...(2 * high - low)
+    for far in references where !room.contains(height(far.value)) {
+      subtitle += (subtitle.isEmpty ? "" : "; ") + "\(far.label) \(NumberText.number(far.value))"
+    }
+    references.removeAll { !room.contains(height($0.value)) }
+  }
+
   /// The colours of the series in order, told apart with any colour vision (Okabe and Ito 2008, without the
   /// yellow that is too pale for a line); series beyond these repeat them with dashes.
   public static let palette = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#404040"]

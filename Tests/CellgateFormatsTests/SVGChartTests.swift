@@ -233,4 +233,24 @@ struct SVGChartTests {
     #expect(curves.map { $0["stroke"] } == [1, 1, 2].map { SVGChart.palette[$0] })
     #expect(curves.map { $0["stroke-dasharray"] } == [nil, "7 4", nil])
   }
+
+  @Test(
+    "Reference lines far from the curves are told in the subtitle, on either scale", arguments: [false, true])
+  func farReferences(isLog: Bool) {
+    var chart = SVGChart(title: "t", xLabel: "x", yLabel: "y")
+    chart.yScale = isLog ? .log : .linear
+    chart.subtitle = "one seed"
+    chart.series = [.init(name: "a", points: [.init(0, 2), .init(1, 1)])]
+    let near = SVGChart.Reference(label: "near", value: isLog ? 3.9 : 2.9)
+    let below = SVGChart.Reference(label: "below", value: isLog ? 0.51 : 0.1)
+    chart.references = [.init(label: "far", value: 4.1), near, below, .init(label: "zero", value: -0.1)]
+    chart.moveFarReferencesToSubtitle()
+    #expect(chart.references == [near, below])
+    #expect(chart.subtitle == "one seed; far 4.100; zero -0.1000")
+    // Curves of a single value say nothing of what is far.
+    chart.series = [.init(name: "a", points: [.init(0, 2)])]
+    chart.references = [.init(label: "far", value: 100)]
+    chart.moveFarReferencesToSubtitle()
+    #expect(chart.references.count == 1)
+  }
 }

@@ -17,6 +17,7 @@ enum LearningCurves {
     chart.series = rows.map { series($0.cell, ended[$0.cell] ?? []) }
     let values = chart.series.flatMap { $0.points.map(\.y) } + chart.references.map(\.value)
     if task.metric.direction == .lower, values.allSatisfy({ $0 > 0 }) { chart.yScale = .log }
+    chart.moveFarReferencesToSubtitle()
     return chart
   }
 

@@ -32,6 +32,7 @@ struct ReportFigures {
         { index == 0 ? $0.validation.value : $0.validation.extras[index - 1] })
       one.references = references(run, metric)
       if metric.direction == .lower { Self.chooseScale(&one) }
+      one.moveFarReferencesToSubtitle()
       charts.append(one)
     }
     charts.append(
@@ -59,6 +60,7 @@ struct ReportFigures {
     }
     chart.references = references(first, metric)
     if metric.direction == .lower { Self.chooseScale(&chart) }
+    chart.moveFarReferencesToSubtitle()
     return chart.figure(families: families, points: points)
   }
 
