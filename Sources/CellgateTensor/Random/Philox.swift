@@ -3,7 +3,7 @@
 /// 128-bit counter and a 64-bit key.
 enum Philox {
   /// The four words at `counter` under `key`. Computed one by one: a vector of four would be taken apart and put
-  /// together again in each round, which takes three times as long.
+  /// together again in each round.
   static func block(counter: SIMD4<UInt32>, key: SIMD2<UInt32>) -> SIMD4<UInt32> {
     var (a, b, c, d) = (counter.x, counter.y, counter.z, counter.w)
     var (k, l) = (key.x, key.y)

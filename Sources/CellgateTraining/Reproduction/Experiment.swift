@@ -31,7 +31,7 @@ public struct Experiment: Codable, Equatable, Sendable {
     public var label: String
     /// The settings of all runs; the cell's name in it is not looked at, and `hidden` is the first cell's.
     public var training: TrainingSettings
-    /// What the cells have in common, a comparison for each.
+    /// What the cells have in common, a comparison for each; without any no run is made of this part.
     public var equal: [ComparisonSettings.Equality]
     /// The most parameters of each cell's whole model, in place of `hidden`; nil for no such budget.
     public var parameters: Int?
