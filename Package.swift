@@ -74,12 +74,15 @@ let package = Package(
     tests("CellgateFormats", ["CellgateFormats", "CellgateTensor"]),
     tests(
       "CellgateTraining",
-      ["CellgateTraining", "CellgateFormats", "CellgateNN", "CellgateCells", "CellgateTensor"]),
+      [
+        "CellgateTraining", "CellgateFormats", "CellgateNN", "CellgateCells", "CellgateTensor",
+        "CellgateTestSupport",
+      ]),
     tests(
       "CellgateTasks",
       [
         "CellgateTasks", "CellgateTraining", "CellgateFormats", "CellgateNN", "CellgateCells",
-        "CellgateTensor",
+        "CellgateTensor", "CellgateTestSupport",
       ]),
     tests("CellgateCommand", ["CellgateCommand", "CellgateCells"]),
   ],

@@ -33,6 +33,7 @@ enum Main {
     Interruption.ignoreFailingWrites()
     let arguments = Array(CommandLine.arguments.dropFirst())
     var status = execute(arguments)
+    ThreadNotice.print()
     if let code = Console.outputFailure {
       Console.printError("cellgate: standard output: \(Console.reason(code))")
       if status == 0 { status = CommandFailure.Code.inputOutput.rawValue }

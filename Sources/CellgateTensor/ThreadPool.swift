@@ -1,4 +1,3 @@
-import Foundation
 import Synchronization
 
 #if canImport(Glibc)
@@ -14,8 +13,9 @@ import Synchronization
 /// The one place where the numeric core runs concurrently. A task writes only what belongs to its
 /// number, and what the numbers mean never depends on `threads`; so neither do results.
 @safe public final class ThreadPool: @unchecked Sendable {
-  /// The pool that all of Cellgate uses unless told otherwise, with a thread per active core until told otherwise.
-  public static let shared = ThreadPool(threads: ProcessInfo.processInfo.activeProcessorCount)
+  /// The pool that all of Cellgate uses unless told otherwise, with a thread for each of `Processors.available` until
+  /// told otherwise.
+  public static let shared = ThreadPool(threads: Processors.available)
 
   /// The pool that the numeric core uses here: `shared`, or what the caller has bound. Jobs that run side by side
   /// bind one each, so that none finds the threads taken by another:
@@ -39,9 +39,10 @@ import Synchronization
   private var taskCount = 0
   /// The owner of `busy` alone touches it.
   private var contention = Contention()
+  private let starter = ThreadStarter.current
 
   // Under `lock`: how many workers were ever started, and both conditions.
-  private var startedWorkers = 0
+  private var runningWorkers = 0
   private let lock: UnsafeMutablePointer<pthread_mutex_t>
   private let wake: UnsafeMutablePointer<pthread_cond_t>
   private let done: UnsafeMutablePointer<pthread_cond_t>
@@ -64,7 +65,8 @@ import Synchronization
   }
 
   /// Threads that take part, the caller's included; at least 1. A change concerns the calls of `run` that begin
-  /// after it. Results do not depend on it.
+  /// after it. Results do not depend on it. Threads are started when they are first needed; if the system refuses
+  /// one, this becomes the number of those that run, and ``ThreadShortage/first`` says why.
   public var threads: Int {
     get { activeWorkers.load(ordering: .relaxed) + 1 }
     set {
@@ -78,32 +80,32 @@ import Synchronization
   /// runs on the calling thread alone.
   public func run(_ tasks: Int, _ body: (Int) -> Void) {
     precondition(tasks >= 0, "ThreadPool: \(tasks) tasks")
-    let workers = activeWorkers.load(ordering: .relaxed)
-    guard tasks > 1, workers > 0,
+    guard tasks > 1, activeWorkers.load(ordering: .relaxed) > 0,
       busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
     else {
       for task in 0..<tasks { body(task) }
       return
     }
     defer { busy.store(false, ordering: .releasing) }
-    work(on: tasks, workers: workers, body)
+    work(on: tasks, workers: startedWorkers(), body)
   }
 
   /// Runs `body` once for each of 0 ..< tasks and each member of the team that shares the task, and returns when
   /// all are done. A team's members run at the same time and may wait for each other. There are as many as the
-  /// threads allow, at most `mostMembers`; a call from inside a task, or while another caller has the threads, or
-  /// while other programs take the processors away, has teams of one.
+  /// threads that run allow, at most `mostMembers`; a call from inside a task, or while another caller has the
+  /// threads, or while other programs take the processors away, has teams of one.
   public func run(_ tasks: Int, mostMembers: Int, _ body: (_ task: Int, _ member: TeamMember) -> Void) {
     precondition(tasks >= 0 && mostMembers > 0, "ThreadPool: \(tasks) tasks of teams of \(mostMembers)")
-    let workers = activeWorkers.load(ordering: .relaxed)
-    let members = tasks == 0 ? 1 : min(mostMembers, (workers + 1) / tasks)
-    guard members > 1 else { return run(tasks) { body($0, .alone) } }
+    func members(_ workers: Int) -> Int { tasks == 0 ? 1 : min(mostMembers, (workers + 1) / tasks) }
+    guard members(activeWorkers.load(ordering: .relaxed)) > 1 else { return run(tasks) { body($0, .alone) } }
     guard busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
       for task in 0..<tasks { body(task, .alone) }
       return
     }
     defer { busy.store(false, ordering: .releasing) }
-    if contention.advisesAgainstTeams() {
+    let workers = startedWorkers()
+    let members = members(workers)
+    if members <= 1 || contention.advisesAgainstTeams() {
       work(on: tasks, workers: workers) { body($0, .alone) }
       return
     }
@@ -122,7 +124,6 @@ import Synchronization
 
   /// Shares out the tasks; the caller owns `busy`.
   private func work(on tasks: Int, workers: Int, _ body: (Int) -> Void) {
-    start(workers)
     jobWorkers.store(workers, ordering: .relaxed)
     withoutActuallyEscaping(body) { body in
       self.body = body
@@ -190,7 +191,7 @@ import Synchronization
 
   private func wakeUp(_ wanted: Int, of workers: Int) {
     unsafe pthread_mutex_lock(lock)
-    if wanted < sleepers.load(ordering: .relaxed) && startedWorkers <= workers {
+    if wanted < sleepers.load(ordering: .relaxed) && runningWorkers <= workers {
       for _ in 0..<wanted { unsafe pthread_cond_signal(wake) }
     } else {
       unsafe pthread_cond_broadcast(wake)
@@ -198,19 +199,42 @@ import Synchronization
     unsafe pthread_mutex_unlock(lock)
   }
 
-  /// Starts the workers that are still missing. Only the owner of `busy` calls it.
-  private func start(_ workers: Int) {
-    while startedWorkers < workers {
-      let index = startedWorkers
+  /// The workers of the job that begins: those that are wanted, or as many as the system lets run.
+  /// Only the owner of `busy` calls it.
+  private func startedWorkers() -> Int {
+    let wanted = activeWorkers.load(ordering: .relaxed)
+    guard let shortage = startWorkers(wanted) else { return wanted }
+    shortage.note()
+    return runningWorkers
+  }
+
+  /// Starts the threads now that else are started when they are first needed; returns what the system refused.
+  package func start() -> ThreadShortage? {
+    guard busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
+      return nil
+    }
+    defer { busy.store(false, ordering: .releasing) }
+    return startWorkers(activeWorkers.load(ordering: .relaxed))
+  }
+
+  /// Starts the workers that are still missing; those that the system refuses are wanted no longer.
+  private func startWorkers(_ wanted: Int) -> ThreadShortage? {
+    while runningWorkers < wanted {
+      let index = runningWorkers
       // A call from inside a task finds this pool, which is busy, and no other one.
-      let thread = Thread { [self] in ThreadPool.$current.withValue(self) { work(index) } }
-      thread.stackSize = 4 << 20
-      thread.name = "cellgate-\(index + 1)"
-      thread.start()
+      let code = starter.start("cellgate-\(index + 1)", 4 << 20) { [self] in
+        ThreadPool.$current.withValue(self) { work(index) }
+      }
+      guard code == 0 else {
+        // Unless another number is wanted in the meantime.
+        _ = activeWorkers.compareExchange(expected: wanted, desired: index, ordering: .sequentiallyConsistent)
+        return ThreadShortage(running: index + 1, wanted: wanted + 1, errorNumber: code)
+      }
       unsafe pthread_mutex_lock(lock)
-      startedWorkers += 1
+      runningWorkers += 1
       unsafe pthread_mutex_unlock(lock)
     }
+    return nil
   }
 
   // MARK: A worker

@@ -1,4 +1,6 @@
 import CellgateFormats
+import CellgateTensor
+import CellgateTestSupport
 import Foundation
 import Synchronization
 import Testing
@@ -43,6 +45,19 @@ struct FetchTests {
   private func expectWhole(_ sourceLocation: SourceLocation = #_sourceLocation) {
     #expect(scratch.read("s/a.bin") == Self.body, sourceLocation: sourceLocation)
     #expect(scratch.names("s") == ["a.bin"], sourceLocation: sourceLocation)
+  }
+
+  @Test("Where the system refuses the threads of a transfer, the fetch says so and waits for nothing")
+  func noThreads() throws {
+    let server = try server(Reply(body: Self.body))
+    #expect(
+      throws: failure("\(server.address)a.bin: no thread could be started: Resource temporarily unavailable")
+    ) {
+      try ThreadStarter.$current.withValue(.allowing(2)) {
+        try set.fetch(into: directory, mirrors: [server.address]) { _ in }
+      }
+    }
+    #expect(server.requests.isEmpty)
   }
 
   @Test("A whole download is stored, its progress told, and a second fetch asks for nothing")

@@ -1,4 +1,5 @@
 import CellgateTensor
+import CellgateTestSupport
 import Foundation
 import Synchronization
 import Testing
@@ -90,5 +91,24 @@ struct JobsTests {
       }, receive: { (_, _, _) in count += 1 }, shouldStop: { count > 0 })
     #expect(!isWhole)
     #expect(count <= jobs)
+  }
+
+  @Test(
+    "Where the system refuses threads, those that run do all the work", arguments: [0, 1, 3, 5], [2, 4])
+  func refused(started: Int, jobs: Int) throws {
+    var heard: [Int] = []
+    let isWhole = try ThreadStarter.$current.withValue(.allowing(started)) {
+      try ThreadPool.$current.withValue(ThreadPool(threads: 8)) {
+        try Jobs(count: jobs).run(
+          9,
+          { (piece, _, tell: (Int) -> Void, _) in
+            // Members of a team wait for each other.
+            ThreadPool.current.run(1, mostMembers: 4) { $1.wait() }
+            tell(piece)
+          }, receive: { (_, _, piece) in heard.append(piece) }, shouldStop: { false })
+      }
+    }
+    #expect(isWhole)
+    #expect(heard.sorted() == Array(0..<9))
   }
 }

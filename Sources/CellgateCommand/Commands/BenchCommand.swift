@@ -43,7 +43,8 @@ struct BenchCommand: ParsableCommand {
   var bidirectional = false
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Threads; all cores if you leave it out.", valueName: "n"))
+    parsing: .unconditional,
+    help: ArgumentHelp("Threads; one for each available processor if you leave it out.", valueName: "n"))
   var threads: WholeNumber?
 
   @Option(
@@ -103,7 +104,7 @@ struct BenchCommand: ParsableCommand {
     }
     return Bench(
       cell: found, steps: steps, batch: batch, input: input, hidden: hidden, layers: layers,
-      directions: bidirectional ? 2 : 1, threads: threads ?? ProcessInfo.processInfo.activeProcessorCount,
+      directions: bidirectional ? 2 : 1, threads: threads ?? Processors.available,
       repeats: repeats, checkpointEvery: checkpointEvery, precision: precision)
   }
 }
@@ -190,6 +191,8 @@ struct BenchReport {
   /// Operations per second.
   let peak: Double
 
+  /// Those that ran, which may be fewer than were asked for.
+  private var threads: Int { ThreadPool.shared.threads }
   private var trainingRate: Double { bench.trainingOperations / training * 1e-6 }
   private var inferenceRate: Double { bench.inferenceOperations / inference * 1e-6 }
   private var peakRate: Double { peak * 1e-9 }
@@ -199,7 +202,7 @@ struct BenchReport {
     [
       "cell": .string(bench.cell.name), "steps": .integer(bench.steps), "batch": .integer(bench.batch),
       "input": .integer(bench.input), "hidden": .integer(bench.hidden), "layers": .integer(bench.layers),
-      "bidirectional": .bool(bench.directions == 2), "threads": .integer(bench.threads),
+      "bidirectional": .bool(bench.directions == 2), "threads": .integer(threads),
       "precision": .string(bench.precision.rawValue), "isa": .string("\(InstructionSet.active)"),
       "parameters": .integer(bench.parameters), "training_ms": .number(training),
       "inference_ms": .number(inference), "training_gflops": .number(trainingRate),
@@ -216,7 +219,7 @@ struct BenchReport {
       Text.plural(bench.steps, "step"), "batch \(Text.count(bench.batch))", Text.plural(bench.input, "input"),
       "\(Text.count(bench.hidden)) hidden units",
       Text.plural(bench.layers, "layer") + (bench.directions == 2 ? " in both directions" : ""),
-      Text.plural(bench.threads, "thread"), "\(bench.precision.rawValue), \(InstructionSet.active)",
+      Text.plural(threads, "thread"), "\(bench.precision.rawValue), \(InstructionSet.active)",
     ]
     Console.print("\n  \(Terminal.output.styled(bench.cell.name, .bold))  \(sizes.joined(separator: ", "))")
     Console.print("  \(Text.count(bench.parameters)) parameters\n")

@@ -107,6 +107,7 @@ struct ComparisonProgress {
         if started.insert(run.index).inserted { display.restart(line) }
       }
       if case .progress(let progress) = event {
+        ThreadNotice.print(above: display)
         advance(line, run, to: progress.step, note: seeds > 1 ? "seed \(run.seed)  \(note)" : note)
       }
     case .completed(let result):

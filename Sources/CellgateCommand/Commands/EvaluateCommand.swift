@@ -32,7 +32,8 @@ struct EvaluateCommand: ParsableCommand {
   var precision: String?
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Threads; all cores if you leave it out.", valueName: "n"))
+    parsing: .unconditional,
+    help: ArgumentHelp("Threads; one for each available processor if you leave it out.", valueName: "n"))
   var threads: WholeNumber?
 
   @Option(

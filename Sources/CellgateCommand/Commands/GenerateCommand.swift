@@ -53,7 +53,8 @@ struct GenerateCommand: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Threads; all cores if you leave it out. Changes no result.", valueName: "n"))
+    help: ArgumentHelp(
+      "Threads; one for each available processor if you leave it out. Changes no result.", valueName: "n"))
   var threads: WholeNumber?
 
   @Flag(help: "Print one JSON object and nothing else.")

@@ -69,7 +69,8 @@ struct ReproduceCommand: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Threads that the jobs share; all cores if you leave it out. Changes no result.", valueName: "n"))
+      "Threads that the jobs share; one for each available processor if you leave it out. Changes no result.",
+      valueName: "n"))
   var threads: WholeNumber?
 
   @OptionGroup var recording: RecordingOptions

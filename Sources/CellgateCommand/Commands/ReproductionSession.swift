@@ -121,6 +121,7 @@ struct ReproductionProgress {
     switch event {
     case .started: display.restart(job, label: run.name)
     case .progress(let progress):
+      ThreadNotice.print(above: display)
       display.update(job, done: progress.step, total: progress.steps, note: note)
       showAll()
     case .notice(let line):

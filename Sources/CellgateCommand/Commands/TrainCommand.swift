@@ -101,6 +101,7 @@ private struct TrainingSession {
         if json { reporter.print(event) }
         if case .notice(let line) = event { Console.printError("cellgate: " + line) }
         if case .progress(let progress) = event {
+          ThreadNotice.print(above: display)
           display.update(0, done: progress.step, total: progress.steps, note: note)
         }
       }, shouldStop: { Interruption.isRequested })

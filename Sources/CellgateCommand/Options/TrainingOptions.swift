@@ -86,7 +86,8 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Threads; all cores if you leave it out. Changes no result.", valueName: "n"))
+    help: ArgumentHelp(
+      "Threads; one for each available processor if you leave it out. Changes no result.", valueName: "n"))
   var threads: WholeNumber?
 
   @Option(

@@ -1,4 +1,5 @@
 import CellgateFormats
+import CellgateTensor
 import Foundation
 import Synchronization
 
@@ -60,6 +61,9 @@ final class Transfer: NSObject, URLSessionDataDelegate, Sendable {
 
   /// Sends the request and waits for its end.
   func run(_ url: URL) -> Outcome {
+    if let code = Self.threadRefusal() {
+      return .refused("no thread could be started: \(unsafe String(cString: strerror(code)))")
+    }
     let configuration = URLSessionConfiguration.ephemeral
     configuration.timeoutIntervalForRequest = 30
     let session = URLSession(configuration: configuration, delegate: self, delegateQueue: nil)
@@ -73,6 +77,21 @@ final class Transfer: NSObject, URLSessionDataDelegate, Sendable {
     session.finishTasksAndInvalidate()
     return state.withLock { $0.outcome ?? .ended }
   }
+
+  /// The error number of a system that doesn't start the threads of a transfer, for which it would wait forever.
+  private static func threadRefusal() -> Int32? {
+    let isTried = DispatchSemaphore(value: 0)
+    var (started, code) = (0, Int32(0))
+    while started < threads, code == 0 {
+      code = ThreadStarter.current.start("cellgate-probe", 1 << 20) { isTried.wait() }
+      if code == 0 { started += 1 }
+    }
+    for _ in 0..<started { isTried.signal() }
+    return code == 0 ? nil : code
+  }
+
+  /// More than the queues of a session and the search for the server's address use.
+  private static let threads = 6
 
   func urlSession(
     _ session: URLSession, dataTask: URLSessionDataTask, didReceive response: URLResponse,

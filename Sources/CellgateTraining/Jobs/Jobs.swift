@@ -4,7 +4,7 @@ import Foundation
 /// Works through numbered pieces of work, several at a time, each job on a thread of its own.
 ///
 /// The threads of the caller's `ThreadPool.current` are shared out among the jobs; a job that finds nothing left
-/// gives its threads to the others. What the jobs tell is heard by the calling thread, in whose hands all that is
+/// gives its threads to the others. There are no more jobs than threads that the system starts. What the jobs tell is heard by the calling thread, in whose hands all that is
 /// shared stays. Nothing outlives the call.
 struct Jobs {
   /// How many pieces of work are done at a time.
@@ -24,24 +24,29 @@ struct Jobs {
   ) throws(TrainingError) -> Bool {
     let count = min(count, pieces)
     guard count > 1 else { return try runHere(pieces, work, receive, shouldStop) }
-    let mailbox = Mailbox<Message>(pieces: pieces, threads: ThreadPool.current.threads, jobs: count)
-    for job in 0..<count {
-      let thread = Thread {
-        ThreadPool.$current.withValue(mailbox.pools[job]) {
-          while let piece = mailbox.next() {
-            do throws(TrainingError) {
-              try work(piece, job, { mailbox.post(.told(piece, job, $0)) }, { mailbox.isStopped })
-            } catch {
-              mailbox.post(.failed(error))
-            }
-          }
-        }
-        mailbox.leave(job)
-      }
-      thread.stackSize = 16 << 20
-      thread.name = "cellgate-job-\(job + 1)"
-      thread.start()
+    let mailbox = Mailbox<Message>(pieces: pieces)
+    let threads = ThreadPool.current.threads
+    var (jobs, refusal) = (0, Int32(0))
+    while jobs < count, refusal == 0 {
+      refusal = start(jobs, mailbox, work)
+      if refusal == 0 { jobs += 1 }
     }
+    guard jobs > 0 else {
+      ThreadShortage(running: 1, wanted: threads, errorNumber: refusal).note()
+      return try runHere(pieces, work, receive, shouldStop)
+    }
+    let pools = (0..<jobs).map { job in
+      ThreadPool(threads: max(1, threads / jobs + (job < threads % jobs ? 1 : 0)))
+    }
+    var running = jobs
+    for pool in pools where refusal == 0 {
+      if let shortage = pool.start() { refusal = shortage.errorNumber }
+      running += pool.threads - 1
+    }
+    if refusal != 0 {
+      ThreadShortage(running: running, wanted: max(threads, count), errorNumber: refusal).note()
+    }
+    mailbox.open(pools)
     var failure: TrainingError?
     var hasStopped = false
     while let letters = mailbox.take(seconds: 0.05) {
@@ -63,6 +68,24 @@ struct Jobs {
     }
     if let failure { throw failure }
     return !hasStopped
+  }
+
+  /// Starts the thread of a job, which begins when the mailbox opens; returns 0, or why the system refused it.
+  private func start<Message: Sendable>(
+    _ job: Int, _ mailbox: Mailbox<Message>, _ work: @escaping Work<Message>
+  ) -> Int32 {
+    ThreadStarter.current.start("cellgate-job-\(job + 1)", 16 << 20) {
+      ThreadPool.$current.withValue(mailbox.pool(of: job)) {
+        while let piece = mailbox.next() {
+          do throws(TrainingError) {
+            try work(piece, job, { mailbox.post(.told(piece, job, $0)) }, { mailbox.isStopped })
+          } catch {
+            mailbox.post(.failed(error))
+          }
+        }
+      }
+      mailbox.leave(job)
+    }
   }
 
   /// One piece after the other, on the calling thread with all its threads.
@@ -95,27 +118,38 @@ private final class Mailbox<Message: Sendable>: @unchecked Sendable {
     case failed(TrainingError)
   }
 
-  let pools: [ThreadPool]
   private let pieces: Int
   private let condition = NSCondition()
   // Under `condition`.
   private var letters: [Letter] = []
   private var claimed = 0
   private var stopped = false
-  private var working: [Int]
+  private var pools: [ThreadPool] = []
+  private var working: [Int] = []
 
-  init(pieces: Int, threads: Int, jobs: Int) {
-    self.pieces = pieces
-    pools = (0..<jobs).map { job in
-      ThreadPool(threads: max(1, threads / jobs + (job < threads % jobs ? 1 : 0)))
-    }
-    working = Array(0..<jobs)
-  }
+  init(pieces: Int) { self.pieces = pieces }
 
   private func locked<Result>(_ body: () -> Result) -> Result {
     condition.lock()
     defer { condition.unlock() }
     return body()
+  }
+
+  /// As many jobs as pools begin.
+  func open(_ pools: [ThreadPool]) {
+    locked {
+      self.pools = pools
+      working = Array(pools.indices)
+      condition.broadcast()
+    }
+  }
+
+  /// The threads of a job, once the mailbox is open.
+  func pool(of job: Int) -> ThreadPool {
+    locked {
+      while pools.isEmpty { condition.wait() }
+      return pools[job]
+    }
   }
 
   var isStopped: Bool { locked { stopped } }

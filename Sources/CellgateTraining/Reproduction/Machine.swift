@@ -1,4 +1,5 @@
 import CellgateCells
+import CellgateTensor
 import Foundation
 
 /// The machine that numbers were measured on.
@@ -17,7 +18,7 @@ public struct Machine: Codable, Equatable, Sendable {
   /// This one.
   public static var current: Machine {
     Machine(
-      processor: processorName, cores: ProcessInfo.processInfo.activeProcessorCount,
+      processor: processorName, cores: Processors.available,
       instructionSet: "\(InstructionSet.active)", memoryBytes: MemoryEstimate.available,
       system: ProcessInfo.processInfo.operatingSystemVersionString)
   }
