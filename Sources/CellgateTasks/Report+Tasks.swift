@@ -7,9 +7,10 @@ extension Report {
   /// unless `data` was given and is a file. Throws what is wrong with a file of a run, `notARun` for a folder without
   /// runs.
   public init(
-    of folders: [String], cells: [Cell] = Cell.all, data: DataDirectory = DataDirectory()
+    of folders: [String], cells: [Cell] = Cell.all, data: DataDirectory = DataDirectory(),
+    trustingWeights: Bool = false
   ) throws(RunError) {
-    try self.init(of: folders, tasks: Tasks.all, cells: cells) { task in
+    try self.init(of: folders, tasks: Tasks.all, cells: cells, trustingWeights: trustingWeights) { task in
       guard task.readsOwnFile else { return data.path }
       var isFolder: ObjCBool = false
       let exists = unsafe FileManager.default.fileExists(atPath: data.path, isDirectory: &isFolder)

@@ -1,4 +1,5 @@
 import CellgateCells
+import CellgateFormats
 import CellgateNN
 import CellgateTensor
 import CellgateTraining
@@ -68,6 +69,14 @@ public class SequentialMNISTTask: SequenceTask {
 
   /// The images that are trained on.
   var trainingCount: Int { data.training.count - Self.validationCount }
+
+  /// That of the 60,000 images and labels, which are training and validation data.
+  public var dataChecksum: String? {
+    var checksum = CRC32()
+    checksum.update(data.training.pixels)
+    checksum.update(data.training.labels)
+    return "crc32:\(checksum)"
+  }
 
   /// The share of the largest class of the test set.
   public var baseline: Baseline {

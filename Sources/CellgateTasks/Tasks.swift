@@ -66,12 +66,16 @@ public enum Tasks {
   /// What the best model of the run in a folder reaches on a split of its task's data, and the settings it was made
   /// with. Throws `settings`, `data` or `run`.
   public static func evaluate(
-    run path: String, on split: Split = .test, cells: [Cell] = Cell.all, data: DataDirectory = DataDirectory()
+    run path: String, on split: Split = .test, cells: [Cell] = Cell.all,
+    data: DataDirectory = DataDirectory(),
+    trustingWeights: Bool = false
   ) throws(TrainingError) -> (settings: TrainingSettings, evaluation: Evaluation) {
     let settings: TrainingSettings
     do throws(RunError) { settings = try RunDirectory.settings(of: path) } catch { throw .run(error) }
     let task = try make(settings, cells: cells, data: data)
     let cell = cells.first { $0.name == settings.cell }
-    return (settings, try RunDirectory.evaluate(path, task: task, cell: cell, on: split))
+    let evaluation = try RunDirectory.evaluate(
+      path, task: task, cell: cell, on: split, trustingWeights: trustingWeights)
+    return (settings, evaluation)
   }
 }

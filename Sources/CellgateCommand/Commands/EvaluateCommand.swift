@@ -42,6 +42,8 @@ struct EvaluateCommand: ParsableCommand {
       valueName: "path"))
   var data: String?
 
+  @OptionGroup var trusted: TrustOptions
+
   @Flag(help: "Print one JSON object and nothing else.")
   var json = false
 
@@ -69,7 +71,8 @@ struct EvaluateCommand: ParsableCommand {
       guard case .settings(let errors) = error else { throw error }
       throw CommandFailure(.data, "\(folder)/config.json: \(errors)")
     }
-    let evaluation = try RunDirectory.evaluate(folder, task: task, precision: chosen, on: part ?? .test)
+    let evaluation = try RunDirectory.evaluate(
+      folder, task: task, precision: chosen, on: part ?? .test, trustingWeights: trusted.weights)
     report(evaluation, task: task, settings: settings)
   }
 

@@ -57,6 +57,8 @@ struct GenerateCommand: ParsableCommand {
       "Threads; one for each available processor if you leave it out. Changes no result.", valueName: "n"))
   var threads: WholeNumber?
 
+  @OptionGroup var trusted: TrustOptions
+
   @Flag(help: "Print one JSON object and nothing else.")
   var json = false
 
@@ -76,7 +78,7 @@ struct GenerateCommand: ParsableCommand {
     }
     problems.threads(threads)
     try problems.check()
-    let generator = try TextGenerator(run: folder)
+    let generator = try TextGenerator(run: folder, trustingWeights: trusted.weights)
     let text = try generator.text(after: prompt, sampling: sampling, seed: seed ?? 1)
     Interruption.install()
     if json {

@@ -33,11 +33,14 @@ struct ReportCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The data folder, for samples: see 'cellgate data --help'.", valueName: "dir"))
   var data: String?
 
+  @OptionGroup var trusted: TrustOptions
+
   @Flag(help: "Print one JSON object and nothing else.")
   var json = false
 
   func run() throws {
-    let report = try Report(of: folders, data: DataDirectory(option: data))
+    let report = try Report(
+      of: folders, data: DataDirectory(option: data), trustingWeights: trusted.weights)
     let file = out ?? (folders.count == 1 ? folders[0] + "/report.html" : "report.html")
     let size = try report.write(to: file)
     for warning in report.warnings { Console.printError("cellgate: " + warning) }

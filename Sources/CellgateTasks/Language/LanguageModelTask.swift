@@ -1,4 +1,5 @@
 import CellgateCells
+import CellgateFormats
 import CellgateNN
 import CellgateTensor
 import CellgateTraining
@@ -92,6 +93,14 @@ public class LanguageModelTask {
 
   /// The vocabulary.
   public var modelMetadata: [String: String] { vocabulary.metadata }
+
+  /// That of the training and validation symbols.
+  public var dataChecksum: String? {
+    var checksum = CRC32()
+    checksum.update(training)
+    checksum.update(validation)
+    return "crc32:\(checksum)"
+  }
 
   /// The symbols of update `step` and those behind them, [T, B] each.
   func batch(step: Int) -> (inputs: [Int32], classes: [Int32]) {

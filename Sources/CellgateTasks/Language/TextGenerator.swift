@@ -31,33 +31,38 @@ public final class TextGenerator: Sendable {
     head = PackedLinear(weight: model.head.weight.value, bias: model.head.bias?.value)
   }
 
-  /// The best model of the run in a folder, which needs no data. Throws `notALanguageModel`, or `run`.
-  public convenience init(run path: String, cells: [Cell] = Cell.all) throws(GenerationError) {
+  /// The best model of the run in a folder, which needs no data; one without the checksum of its bytes is refused unless
+  /// its weights are trusted. Throws `notALanguageModel`, or `run`.
+  public convenience init(
+    run path: String, cells: [Cell] = Cell.all, trustingWeights: Bool = false
+  ) throws(GenerationError) {
     let settings: TrainingSettings
     do throws(RunError) { settings = try RunDirectory.settings(of: path) } catch { throw .run(error) }
     guard let task = Tasks.all.first(where: { $0.name == settings.task }), task is LanguageModelTask.Type
     else { throw .notALanguageModel(folder: path, task: settings.task) }
     let loaded: (model: LanguageModel, vocabulary: Vocabulary)
     do throws(RunError) {
-      loaded = try Self.load(path, settings, task, cells)
+      loaded = try Self.load(path, settings, task, cells, trustingWeights)
     } catch { throw .run(error) }
     self.init(model: loaded.model, vocabulary: loaded.vocabulary)
   }
 
   private static func load(
-    _ path: String, _ settings: TrainingSettings, _ task: any SequenceTask.Type, _ cells: [Cell]
+    _ path: String, _ settings: TrainingSettings, _ task: any SequenceTask.Type, _ cells: [Cell],
+    _ trustingWeights: Bool
   ) throws(RunError) -> (LanguageModel, Vocabulary) {
     let problems = settings.problems(tasks: [task], cells: cells)
     guard problems.isEmpty, let cell = cells.first(where: { $0.name == settings.cell }) else {
       throw .badConfig(file: path + "/config.json", reason: SettingsErrors(problems).description)
     }
     let file = path + "/model.safetensors"
-    guard let vocabulary = Vocabulary(metadata: try ModelFile.metadata(of: file)), !vocabulary.symbols.isEmpty
-    else {
+    let metadata = try ModelFile.metadata(
+      of: file, settings: settings, cell: cell, trustingWeights: trustingWeights)
+    guard let vocabulary = Vocabulary(metadata: metadata), !vocabulary.symbols.isEmpty else {
       throw .badState(file: file, name: "vocabulary", expected: "the model's symbols", found: "nothing")
     }
     let model = LanguageModel(settings: settings, symbols: vocabulary.count, cell: cell)
-    try ModelFile.load(file, into: model)
+    try ModelFile.load(file, into: model, trustingWeights: trustingWeights)
     return (model, vocabulary)
   }
 

@@ -33,10 +33,11 @@ public struct Report {
 
   /// Reads the runs in these folders; a folder that holds run folders, up to six levels down, counts as all of them.
   /// `cells` are the cells known, `dataDirectory` is what a task gets to take its samples from. Throws what is wrong
-  /// with a file that is there, `notARun` for a folder without runs.
+  /// with a file that is there, `notARun` for a folder without runs; a model without the checksum of its bytes is wrong
+  /// unless its weights are trusted.
   public init(
     of folders: [String], tasks: [any SequenceTask.Type], cells: [Cell] = Cell.all,
-    dataDirectory: (any SequenceTask.Type) -> String
+    trustingWeights: Bool = false, dataDirectory: (any SequenceTask.Type) -> String
   ) throws(RunError) {
     var loaded: [Data: Result<any SequenceTask, TaskDataError>] = [:]
     for var run in try Self.read(folders, tasks, cells) {
@@ -47,11 +48,14 @@ public struct Report {
       let task = loaded[key] ?? Self.task(run.taskType, run.settings, dataDirectory(run.taskType))
       loaded[key] = task
       switch task {
-      case .success(let task): try run.addModel(of: task)
-      case .failure(let error):
-        let line = "\(run.settings.task): no samples: \(error)"
-        if !warnings.contains(line) { warnings.append(line) }
-        run.notes.append("There are no samples: \(error).")
+      case .success(let task):
+        do throws(RunError) {
+          try run.addModel(of: task, trustingWeights: trustingWeights)
+        } catch {
+          guard case .otherModel = error else { throw error }
+          addWarning(error.description, to: &run)
+        }
+      case .failure(let error): addWarning(error.description, to: &run)
       }
       add(run)
     }
@@ -79,6 +83,12 @@ public struct Report {
     do throws(TaskDataError) {
       return .success(try type.init(settings: settings, dataDirectory: dataDirectory))
     } catch { return .failure(error) }
+  }
+
+  private mutating func addWarning(_ reason: String, to run: inout ReportedRun) {
+    let line = "\(run.settings.task): no samples: \(reason)"
+    if !warnings.contains(line) { warnings.append(line) }
+    run.notes.append("There are no samples: \(reason).")
   }
 
   private mutating func add(_ run: ReportedRun) {

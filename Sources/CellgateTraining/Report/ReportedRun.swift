@@ -140,7 +140,7 @@ public struct ReportedRun {
 
   /// Builds the model for what follows from it: parameters, and samples from the best one. Throws when the model's
   /// file is damaged; that it is missing is noted.
-  mutating func addModel(of task: any SequenceTask) throws(RunError) {
+  mutating func addModel(of task: any SequenceTask, trustingWeights: Bool) throws(RunError) {
     baseline = task.baseline
     if result == nil { steps = task.totalSteps(settings) }
     guard let cell else { return }
@@ -156,14 +156,18 @@ public struct ReportedRun {
       return
     }
     let file = RunDirectory.modelFile(folder)
-    let bound = task.bound(cell: cell)
-    let values = ParameterSet(bound.model)
-    if parameters == nil { parameters = values.count }
     guard RunDirectory.exists(file) else {
+      if parameters == nil { parameters = ParameterSet(task.bound(cell: cell).model).count }
       notes.append("There are no samples: no best model is kept in the folder.")
       return
     }
-    values.assign(try ModelFile.read(file, of: values).values)
+    let saved = try ModelFile.open(file, trustingWeights: trustingWeights)
+    try RunIdentity(settings: settings, cell: cell, task: task).check(
+      saved.metadata, file: file, resuming: false)
+    let bound = task.bound(cell: cell)
+    let values = ParameterSet(bound.model)
+    if parameters == nil { parameters = values.count }
+    values.assign(try saved.values(of: values))
     samples = bound.samples(Self.sampleCount)
   }
 

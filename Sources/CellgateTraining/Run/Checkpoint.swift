@@ -41,9 +41,12 @@ struct Checkpoint {
 
   /// Writes everything as one file.
   func write(
-    to path: String, parameters: ParameterSet, optimizer: any Optimizer, schedule: any Schedule
+    to path: String, identity: RunIdentity, parameters: ParameterSet, optimizer: any Optimizer,
+    schedule: any Schedule
   ) throws(RunError) {
-    var writer = Safetensors.Writer(metadata: metadata(optimizer, schedule), checksum: true)
+    var writer = Safetensors.Writer(
+      metadata: metadata(optimizer, schedule).merging(identity.metadata) { known, _ in known },
+      checksum: true)
     for entry in parameters.entries {
       writer.add("model." + entry.name, shape: entry.shape, floats: entry.parameter.value.scalars)
     }
@@ -83,12 +86,15 @@ struct Checkpoint {
     return metadata
   }
 
-  /// Reads everything back. Nothing of the model, optimiser or schedule is changed when it throws.
+  /// Reads everything back, if it is that of `identity`. Nothing of the model, optimiser or schedule is changed when it
+  /// throws.
   init(
-    from path: String, carriedShapes: [[Int]], parameters: ParameterSet, optimizer: any Optimizer,
+    from path: String, identity: RunIdentity, carriedShapes: [[Int]], parameters: ParameterSet,
+    optimizer: any Optimizer,
     schedule: inout any Schedule
   ) throws(RunError) {
     let reader = try CheckpointReader(path, format: Self.format, newest: Self.version)
+    try identity.check(reader.metadata, file: path, resuming: true)
     try reader.require("optimizer", type(of: optimizer).name)
     step = try reader.count("step")
     rows = try reader.count("rows")

@@ -1,3 +1,4 @@
+import CellgateCells
 import CellgateFormats
 import CellgateNN
 import CellgateTensor
@@ -9,40 +10,69 @@ public enum ModelFile {
   /// 1 had no checksum.
   static let version = 2
 
-  /// Writes the values of the parameters, the settings that the model is built from, the step and validation result,
-  /// and what the task adds.
+  /// Writes the values of the parameters, what the model is, the step and the validation result.
   static func write(
-    to path: String, parameters: ParameterSet, values: Tensor, settings: TrainingSettings,
-    best: Checkpoint.Best, metric: String, adding own: [String: String]
+    to path: String, parameters: ParameterSet, values: Tensor, identity: RunIdentity,
+    best: Checkpoint.Best, metric: String
   ) throws(RunError) {
+    let settings = identity.settings
     let metadata = [
       "format": format, "format_version": "\(version)", "task": settings.task, "cell": settings.cell,
       "hidden": "\(settings.hidden)", "layers": "\(settings.layers)",
       "bidirectional": "\(settings.bidirectional)", "step": "\(best.step)", "metric": metric,
-      "validation_value": "\(best.value)", "settings": String(decoding: settings.encoded(), as: UTF8.self),
+      "validation_value": "\(best.value)",
     ]
-    var writer = Safetensors.Writer(metadata: metadata.merging(own) { known, _ in known }, checksum: true)
+    var writer = Safetensors.Writer(
+      metadata: metadata.merging(identity.metadata) { known, _ in known }, checksum: true)
     for (entry, value) in parameters.windows(of: values) {
       writer.add(entry.name, shape: entry.shape, floats: value.scalars)
     }
     do throws(FileError) { try writer.write(to: path) } catch { throw .file(error) }
   }
 
-  /// Reads what the parameters are to be, [count], and what the model reached.
+  /// Opens a file that is whole, or whose weights are trusted; throws `unverifiedModel`, `tensors` or `badState`.
+  static func open(_ path: String, trustingWeights: Bool = false) throws(RunError) -> CheckpointReader {
+    do throws(RunError) {
+      return try CheckpointReader(path, format: format, newest: version, trusting: trustingWeights)
+    } catch {
+      switch error {
+      case .tensors(.wrongChecksum(_, let expected, let found)):
+        throw .unverifiedModel(file: path, expected: expected, found: found)
+      case .tensors(.missingChecksum), .badState(_, "format", _, "nothing"):
+        throw .unverifiedModel(file: path, expected: nil, found: nil)
+      default: throw error
+      }
+    }
+  }
+
+  /// Reads what the parameters are to be, [count], and what the model reached, if it is the model of `identity`.
   static func read(
-    _ path: String, of parameters: ParameterSet
+    _ path: String, of parameters: ParameterSet, identity: RunIdentity
   ) throws(RunError) -> (best: Checkpoint.Best, values: Tensor) {
-    let reader = try CheckpointReader(path, format: format, newest: version)
+    let reader = try open(path)
+    try identity.check(reader.metadata, file: path, resuming: true)
     let best = Checkpoint.Best(
       step: try reader.count("step"), value: try reader.number("validation_value"))
     return (best, try reader.values(of: parameters))
   }
 
-  /// Reads the parameters of `model` from a file; throws `tensors`, `notFinite` or `badState`, and nothing changes
-  /// then.
-  public static func load(_ path: String, into model: any Module) throws(RunError) {
+  /// Reads the parameters of `model` from a file; throws `unverifiedModel`, which `trustingWeights` rules out,
+  /// `tensors`, `notFinite` or `badState`, and nothing changes then.
+  public static func load(
+    _ path: String, into model: any Module, trustingWeights: Bool = false
+  ) throws(RunError) {
     let parameters = ParameterSet(model)
-    parameters.assign(try read(path, of: parameters).values)
+    parameters.assign(try open(path, trustingWeights: trustingWeights).values(of: parameters))
+  }
+
+  /// All that the file of a model of `settings` and `cell` says besides the parameters, before the model is built; throws
+  /// what `load` does, and `otherModel` for another model's file.
+  public static func metadata(
+    of path: String, settings: TrainingSettings, cell: Cell, trustingWeights: Bool = false
+  ) throws(RunError) -> [String: String] {
+    let metadata = try open(path, trustingWeights: trustingWeights).metadata
+    try RunIdentity(settings: settings, cell: cell).check(metadata, file: path, resuming: false)
+    return metadata
   }
 
   /// All that a model's file tells besides the parameters; throws `tensors`.

@@ -4,13 +4,15 @@ import CellgateNN
 extension RunDirectory {
   /// What the best model of the run in a folder reaches on a split of `task`'s data. `task` is made from
   /// `settings(of:)`, and `cell` looked up by them unless given; a `precision` takes the place of theirs, if `task`
-  /// was made with it too. Throws `settings` or `run`.
+  /// was made with it too. A model without the checksum of its bytes is refused unless its weights are trusted. Throws
+  /// `settings` or `run`.
   public static func evaluate(
     _ path: String, task: any SequenceTask, cell: Cell? = nil, precision: Precision? = nil,
-    on split: Split = .test
+    on split: Split = .test, trustingWeights: Bool = false
   ) throws(TrainingError) -> Evaluation {
     do throws(RunError) {
-      var settings = try settings(of: path)
+      let made = try settings(of: path)
+      var settings = made
       if let precision { settings.precision = precision }
       let cells = cell.map { [$0] } ?? Cell.all
       do throws(SettingsErrors) {
@@ -21,9 +23,13 @@ extension RunDirectory {
       guard let cell = cells.first(where: { $0.name == settings.cell }) else {
         preconditionFailure("RunDirectory: valid settings name a cell")
       }
+      // Before a model is built that the file has not.
+      let file = try ModelFile.open(modelFile(path), trustingWeights: trustingWeights)
+      try RunIdentity(settings: made, cell: cell, task: task).check(
+        file.metadata, file: file.path, resuming: false)
       let bound = task.bound(cell: cell)
       let parameters = ParameterSet(bound.model)
-      parameters.assign(try ModelFile.read(modelFile(path), of: parameters).values)
+      parameters.assign(try file.values(of: parameters))
       return bound.evaluate(split)
     } catch { throw .run(error) }
   }

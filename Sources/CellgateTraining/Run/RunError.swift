@@ -26,6 +26,10 @@ public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
   case badState(file: String, name: String, expected: String, found: String)
   /// `metrics.csv` can't be continued.
   case metrics(CSVError)
+  /// A model has no checksum, or that of other numbers: it is damaged, or another program has written it.
+  case unverifiedModel(file: String, expected: String?, found: String?)
+  /// A saved model, or a checkpoint, is not that of what it is to be used with; `place` says where `found` stands.
+  case otherModel(file: String, name: String, expected: String, place: String, found: String)
   /// None of the checkpoints can be continued from; `problems` says why, the newest first, and is empty when a run
   /// that had begun has no checkpoint at all.
   case noCheckpoint(folder: String, problems: [RunError])
@@ -54,6 +58,12 @@ public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
     case .badState(let file, let name, let expected, let found):
       "\(file): \(quotedName(name)): expected \(expected), found \(quotedName(found))"
     case .metrics(let error): error.description
+    case .unverifiedModel(let file, let expected, let found):
+      "\(file): checksum is missing or of other bytes: expected \(found ?? "one"), "
+        + "found \(quotedName(expected ?? "none")): damaged, or changed by another program; "
+        + "evaluate, generate and report accept it with --trust-weights"
+    case .otherModel(let file, let name, let expected, let place, let found):
+      "\(file): \(quotedName(name)): made with \(quotedName(expected)), found \(quotedName(found)) in \(place)"
     case .noCheckpoint(let folder, let problems):
       "\(folder): no checkpoint to continue from"
         + (problems.isEmpty ? "" : ": " + problems.map(\.description).joined(separator: "; "))

@@ -19,9 +19,8 @@ final class RunStore {
   private(set) var notices: [String] = []
 
   private let directory: RunDirectory?
-  private let settings: TrainingSettings
+  private let identity: RunIdentity
   private let metric: String
-  private let modelMetadata: [String: String]
   /// The checkpoint that the run continues from, or the last one that it wrote.
   private var newest: String?
   /// What `model.safetensors` holds; it may be ahead of a run that was resumed, which then comes to it again.
@@ -30,22 +29,21 @@ final class RunStore {
   /// Brings `state`, parameters, optimiser and schedule to where the run in the folder can be continued: its newest
   /// whole checkpoint, or the end of a complete run. Nothing in the folder changes when it throws.
   init(
-    _ directory: RunDirectory?, settings: TrainingSettings, metrics: [String],
-    modelMetadata: [String: String],
-    carriedShapes: [[Int]], state: inout Checkpoint, parameters: ParameterSet, optimizer: any Optimizer,
+    _ directory: RunDirectory?, identity: RunIdentity, metrics: [String], carriedShapes: [[Int]],
+    state: inout Checkpoint, parameters: ParameterSet, optimizer: any Optimizer,
     schedule: inout any Schedule
   ) throws(RunError) {
     self.directory = directory
-    self.settings = settings
+    self.identity = identity
     metric = metrics[0]
-    self.modelMetadata = modelMetadata
     guard let directory else {
       log = try MetricsLog(creating: nil, metrics: metrics)
       return
     }
     if let result = try directory.result() {
       log = try MetricsLog(complete: directory.metricsFile, metrics: metrics)
-      parameters.assign(try ModelFile.read(directory.modelFile, of: parameters).values)
+      parameters.assign(
+        try ModelFile.read(directory.modelFile, of: parameters, identity: identity).values)
       state.step = result.steps
       savedStep = result.steps
       return
@@ -54,10 +52,14 @@ final class RunStore {
     for file in try directory.checkpointFiles() where newest == nil {
       do throws(RunError) {
         state = try Checkpoint(
-          from: file, carriedShapes: carriedShapes, parameters: parameters, optimizer: optimizer,
+          from: file, identity: identity, carriedShapes: carriedShapes, parameters: parameters,
+          optimizer: optimizer,
           schedule: &schedule)
         newest = file
-      } catch { problems.append(error) }
+      } catch {
+        if case .otherModel = error { throw error }
+        problems.append(error)
+      }
     }
     guard newest != nil else {
       if problems.count == 1 { throw problems[0] }
@@ -71,7 +73,7 @@ final class RunStore {
     }
     notices = problems.map { "\($0); the run goes on from step \(state.step)" }
     savedStep = state.step
-    let damage = try Self.readBest(directory.modelFile, of: parameters, &state, &onDisk)
+    let damage = try Self.readBest(directory.modelFile, of: parameters, identity, &state, &onDisk)
     log = try MetricsLog(continuing: directory.metricsFile, metrics: metrics, rows: state.rows)
     try directory.removeTemporaries()
     guard let damage else { return }
@@ -81,15 +83,20 @@ final class RunStore {
 
   /// Looks at the best model's file. Returns what is wrong with it if the checkpoint has what it should hold.
   private static func readBest(
-    _ path: String, of parameters: ParameterSet, _ state: inout Checkpoint, _ onDisk: inout Checkpoint.Best?
+    _ path: String, of parameters: ParameterSet, _ identity: RunIdentity, _ state: inout Checkpoint,
+    _ onDisk: inout Checkpoint.Best?
   ) throws(RunError) -> RunError? {
     guard let best = state.best else {
       // Written behind the checkpoint, if it is there; a whole one stays until the run comes to it again.
-      onDisk = try? ModelFile.read(path, of: parameters).best
+      do throws(RunError) {
+        onDisk = try ModelFile.read(path, of: parameters, identity: identity).best
+      } catch {
+        if case .otherModel = error { throw error }
+      }
       return nil
     }
     do throws(RunError) {
-      let file = try ModelFile.read(path, of: parameters)
+      let file = try ModelFile.read(path, of: parameters, identity: identity)
       guard file.best.step > best.step || file.best == best else {
         throw .badState(
           file: path, name: "step", expected: "the best model of step \(best.step)",
@@ -99,6 +106,7 @@ final class RunStore {
       if state.bestValues == nil { state.bestValues = file.values }
       return nil
     } catch {
+      if case .otherModel = error { throw error }
       if state.bestValues == nil { throw error }
       return error
     }
@@ -115,8 +123,8 @@ final class RunStore {
     guard let directory, let best = state.best, let values = state.bestValues, best != onDisk else { return }
     try writing { () throws(RunError) in
       try ModelFile.write(
-        to: directory.modelFile, parameters: parameters, values: values, settings: settings, best: best,
-        metric: metric, adding: modelMetadata)
+        to: directory.modelFile, parameters: parameters, values: values, identity: identity, best: best,
+        metric: metric)
     }
     onDisk = best
   }
@@ -133,7 +141,8 @@ final class RunStore {
     guard let directory else { return }
     let file = directory.checkpointFile(step: state.step)
     try writing { () throws(RunError) in
-      try state.write(to: file, parameters: parameters, optimizer: optimizer, schedule: schedule)
+      try state.write(
+        to: file, identity: identity, parameters: parameters, optimizer: optimizer, schedule: schedule)
     }
     savedStep = state.step
     lastSave = .now

@@ -99,10 +99,16 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
     }
   }
 
+  /// The settings that say how long a run goes on: it may be continued with larger ones.
+  static let growing: Set<String> = ["steps", "epochs", "patience"]
+
   /// The first setting, by name in `config.json`, in which `other` differs, with both values.
-  func firstDifference(from other: TrainingSettings) -> (name: String, own: String, other: String)? {
+  func firstDifference(
+    from other: TrainingSettings, ignoring ignored: Set<String> = []
+  ) -> (name: String, own: String, other: String)? {
     let (own, others) = (flattened(), other.flattened())
-    for name in Set(own.keys).union(others.keys).sorted() where own[name] != others[name] {
+    let names = Set(own.keys).union(others.keys).subtracting(ignored)
+    for name in names.sorted() where own[name] != others[name] {
       return (name, own[name] ?? "none", others[name] ?? "none")
     }
     return nil

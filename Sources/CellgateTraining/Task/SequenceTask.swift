@@ -52,6 +52,8 @@ public protocol SequenceTask: SendableMetatype {
   var stepsPerEpoch: Int? { get }
   /// What a model's file has to tell besides the settings, for the model to be used without the data.
   var modelMetadata: [String: String] { get }
+  /// A checksum of the data that a run learns from, validation included; nil where they are made and not read.
+  var dataChecksum: String? { get }
 
   /// A model with its first values, which depend on the seed alone.
   func makeModel(cell: Cell) -> Model
@@ -95,6 +97,8 @@ extension SequenceTask {
   ) throws(TaskDataError) -> TrainingSettings { settings }
   /// Nothing.
   public var modelMetadata: [String: String] { [:] }
+  /// The data are made.
+  public var dataChecksum: String? { nil }
 
   /// None.
   public func carriedShapes(_ model: Model) -> [[Int]] { [] }

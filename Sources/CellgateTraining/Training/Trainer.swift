@@ -75,7 +75,8 @@ public final class Trainer {
     schedule = settings.schedule.make(steps: steps)
     do throws(RunError) {
       store = try RunStore(
-        directory, settings: settings, metrics: taskType.metricNames, modelMetadata: task.modelMetadata,
+        directory, identity: RunIdentity(settings: settings, cell: cell, task: task),
+        metrics: taskType.metricNames,
         carriedShapes: bound.carriedShapes, state: &state, parameters: parameters, optimizer: optimizer,
         schedule: &schedule)
       let isComplete = try directory?.result() != nil

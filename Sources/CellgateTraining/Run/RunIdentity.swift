@@ -1,0 +1,82 @@
+import CellgateCells
+import CellgateFormats
+import Foundation
+
+/// What makes a model the one that it is: its settings, its cell's equations, what its task adds (such as a vocabulary)
+/// and the data that it learns from.
+///
+/// Models and checkpoints record it, and it is compared before their numbers are scored or trained on. What a file of
+/// an older version doesn't record is not compared.
+struct RunIdentity {
+  /// What the run is made with.
+  let settings: TrainingSettings
+  /// The SHA-256 digest of the cell's canonical text.
+  let equations: String
+  /// What the task adds, by name.
+  let own: [String: String]
+  /// A checksum of the data that the run learns from; nil where they are made and not read.
+  let data: String?
+
+  private static let settingsKey = "settings", equationsKey = "cell_sha256", dataKey = "training_data"
+
+  /// The identity of a model of `settings`; without a task, of what is known without data.
+  init(settings: TrainingSettings, cell: Cell, task: (any SequenceTask)? = nil) {
+    self.settings = settings
+    equations = SHA256.hex(Array(cell.canonicalText.utf8))
+    own = task?.modelMetadata ?? [:]
+    data = task?.dataChecksum
+  }
+
+  /// What a file records.
+  var metadata: [String: String] {
+    var metadata = own
+    metadata[Self.settingsKey] = String(decoding: settings.encoded(), as: UTF8.self)
+    metadata[Self.equationsKey] = equations
+    metadata[Self.dataKey] = data
+    return metadata
+  }
+
+  /// The settings that a file records; nil when it has none. Throws `badConfig`.
+  static func settings(in metadata: [String: String], file: String) throws(RunError) -> TrainingSettings? {
+    guard let text = metadata[settingsKey] else { return nil }
+    return try TrainingSettings(decoding: Data(text.utf8), file: file)
+  }
+
+  /// Throws `otherModel` for the first difference from what a file records. How long the run is to be is no part of a
+  /// model's identity, nor where a text lies; the data are part of it when the run is to learn on (`resuming`).
+  func check(_ metadata: [String: String], file: String, resuming: Bool) throws(RunError) {
+    if let recorded = try Self.settings(in: metadata, file: file),
+      let (name, expected, found) = recorded.firstDifference(
+        from: settings, ignoring: TrainingSettings.growing.union(["text.path"]))
+    {
+      throw .otherModel(file: file, name: name, expected: expected, place: "config.json", found: found)
+    }
+    if let recorded = metadata[Self.equationsKey], recorded != equations {
+      throw .otherModel(
+        file: file, name: "equations of the cell \(settings.cell)", expected: "SHA-256 \(recorded)",
+        place: "this program", found: equations)
+    }
+    for (name, value) in own.sorted(by: { $0.key < $1.key }) {
+      guard let recorded = metadata[name], recorded != value else { continue }
+      let (expected, found) = Self.shortened(recorded, value)
+      throw .otherModel(file: file, name: name, expected: expected, place: "the data", found: found)
+    }
+    if resuming, let data, let recorded = metadata[Self.dataKey], recorded != data {
+      throw .otherModel(
+        file: file, name: "training data", expected: recorded, place: "the data directory", found: data)
+    }
+  }
+
+  /// Two long texts from a few characters before their first difference on.
+  private static func shortened(_ one: String, _ other: String) -> (String, String) {
+    let (a, b) = (Array(one.unicodeScalars), Array(other.unicodeScalars))
+    let same = zip(a, b).prefix { $0 == $1 }.count
+    func text(_ scalars: [Unicode.Scalar]) -> String {
+      let start = max(0, same - 3)
+      var part = String.UnicodeScalarView()
+      part.append(contentsOf: scalars[start..<min(same + 12, scalars.count)])
+      return "'\(start > 0 ? "…" : "")\(String(part))\(same + 12 < scalars.count ? "…" : "")'"
+    }
+    return (text(a), text(b))
+  }
+}
