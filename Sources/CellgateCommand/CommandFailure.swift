@@ -118,7 +118,7 @@ struct CommandFailure: Error {
     case .noText: .usage
     case .folder: .noInput
     case .idx, .wrongDimensions, .labelOutOfRange, .countMismatch, .gzip, .notUTF8, .tooShort, .changed,
-      .unknownCharacter:
+      .unknownCharacter, .unknownToModel, .otherEncoding:
       .data
     }
   }
@@ -127,7 +127,7 @@ struct CommandFailure: Error {
     switch error {
     case .exists, .notAReproduction, .parentMissing, .cannotCreate, .inUse: .cannotCreate
     case .notARun: .noInput
-    case .otherSettings: .usage
+    case .otherSettings, .cannotExtend: .usage
     case .notSaved: .inputOutput
     case .noCheckpoint: .data
     case .file(let error), .tensors(.file(let error)), .metrics(.file(let error)): code(of: error)

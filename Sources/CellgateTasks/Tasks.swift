@@ -53,6 +53,25 @@ public enum Tasks {
     } catch { throw .data(error) }
   }
 
+  /// The task to score the model of the run in a folder with: on the run's own data or, where `data` were given as an
+  /// option, on those, as far as the model knows them. `split` is the part that is asked for, if any. Throws `settings`,
+  /// `data` or `run`.
+  public static func make(
+    scoring path: String, _ settings: TrainingSettings, split: Split? = nil, cells: [Cell] = Cell.all,
+    data: DataDirectory = DataDirectory()
+  ) throws(TrainingError) -> any SequenceTask {
+    guard data.origin == .option else { return try make(settings, cells: cells, data: data) }
+    let type = try type(of: settings, cells)
+    let metadata: [String: String]
+    do throws(RunError) {
+      metadata = try ModelFile.metadata(of: path + "/model.safetensors")
+    } catch { throw .run(error) }
+    do throws(TaskDataError) {
+      return try type.init(
+        scoring: settings, dataDirectory: Self.path(of: data, for: type), metadata: metadata, split: split)
+    } catch { throw .data(error) }
+  }
+
   /// The task of valid settings.
   private static func type(
     of settings: TrainingSettings, _ cells: [Cell]
@@ -63,19 +82,20 @@ public enum Tasks {
     } catch { throw .settings(error) }
   }
 
-  /// What the best model of the run in a folder reaches on a split of its task's data, and the settings it was made
-  /// with. Throws `settings`, `data` or `run`.
+  /// What the best model of the run in a folder reaches on a split of its task's data, the test data unless another is
+  /// asked for, and the settings it was made with; on data given as an option as `make(scoring:_:split:cells:data:)`
+  /// says. Throws `settings`, `data` or `run`.
   public static func evaluate(
-    run path: String, on split: Split = .test, cells: [Cell] = Cell.all,
+    run path: String, on split: Split? = nil, cells: [Cell] = Cell.all,
     data: DataDirectory = DataDirectory(),
     trustingWeights: Bool = false
   ) throws(TrainingError) -> (settings: TrainingSettings, evaluation: Evaluation) {
     let settings: TrainingSettings
     do throws(RunError) { settings = try RunDirectory.settings(of: path) } catch { throw .run(error) }
-    let task = try make(settings, cells: cells, data: data)
+    let task = try make(scoring: path, settings, split: split, cells: cells, data: data)
     let cell = cells.first { $0.name == settings.cell }
     let evaluation = try RunDirectory.evaluate(
-      path, task: task, cell: cell, on: split, trustingWeights: trustingWeights)
+      path, task: task, cell: cell, on: split ?? .test, trustingWeights: trustingWeights)
     return (settings, evaluation)
   }
 }

@@ -80,7 +80,8 @@ struct GenerateCommandTests {
     #expect(try workplace.text("err").isEmpty && workplace.text("status") == "0\n")
   }
 
-  @Test("A run on a text finds it again, and refuses one that has changed")
+  @Test(
+    "A run on a text finds it again, refuses one that has changed, and scores another one when it is given")
   func remembers() throws {
     let workplace = try trained()
     let first = try workplace.run(line: "evaluate run --json")
@@ -92,9 +93,20 @@ struct GenerateCommandTests {
     #expect(try workplace.run(line: "evaluate run").status == 66)
     let again = try workplace.run(line: "evaluate run --json --data moved.txt")
     #expect(again.output == first.output)
-    try Data("something else".utf8).write(to: URL(fileURLWithPath: moved))
-    let changed = try workplace.run(line: "evaluate run --data moved.txt")
-    #expect(changed.status == 65 && changed.error.contains("moved.txt: changed since the run began"))
+    try Data("to be zzzzz".utf8).write(to: URL(fileURLWithPath: moved))
+    let other = try workplace.run(line: "evaluate run --json --data moved.txt")
+    #expect(other.status == 0 && other.errorLines.count == 1)
+    #expect(other.error.hasPrefix("cellgate: 50.0 % of the characters are unknown to the model and make "))
+    let record = try #require(try other.records().first)
+    #expect((record["extras"] as? [String: Any])?["unknown_share"] as? Double == 0.5)
+    #expect(record["split"] as? String == "all")
+    try FileManager.default.copyItem(atPath: moved, toPath: workplace.path + "/my.txt")
+    for line in [
+      "evaluate run", "train text --resume --out run", "train text --resume --out run --data moved.txt",
+    ] {
+      let changed = try workplace.run(line: line)
+      #expect(changed.status == 65 && changed.error.contains(".txt: changed since the run began"))
+    }
   }
 
   @Test("What is no text to learn from is told in one line")

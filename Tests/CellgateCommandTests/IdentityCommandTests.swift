@@ -41,6 +41,37 @@ struct IdentityCommandTests {
     #expect(workplace.names(in: "run") == files)
   }
 
+  @Test("Data with other characters are scored with the model's own, and one that it doesn't know is named")
+  func otherData() throws {
+    let workplace = try trained()
+    let other = try workplace.run(line: "evaluate run --data b")
+    #expect(other.status == 65 && other.errorLines.count == 1 && other.output.isEmpty)
+    #expect(other.error.contains("b/ptb/ptb.test.txt: character 19: the model doesn't know 'z'"))
+    let found = try workplace.start(["evaluate", "run"], environment: ["CELLGATE_DATA": "b"]).wait()
+    #expect(found.status == 65 && found.error.contains("vocabulary: made with '"), "\(found.error)")
+    let path = workplace.path + "/b/ptb/ptb.test.txt"
+    let text = try String(contentsOfFile: path, encoding: .utf8)
+    try Data(text.replacing("z", with: "q").utf8).write(to: URL(fileURLWithPath: path))
+    let score = try #require(try workplace.run(line: "evaluate run --data b --json").records().first)
+    let own = try #require(try workplace.run(line: "evaluate run --data a --json").records().first)
+    #expect(score["value"] as? Double == own["value"] as? Double)
+  }
+
+  @Test("A run is made longer by its option, and nothing else may change")
+  func longer() throws {
+    let workplace = try trained()
+    let line = "train ptb-char --resume --out run --data a "
+    let run = try workplace.run(line: line + "--steps 7")
+    #expect(run.status == 0 && run.errorLines == ["cellgate: steps 4 made 7: the run goes on from step 4"])
+    #expect(try workplace.text("run/config.json").contains("\"steps\" : 7"))
+    for (option, text) in [
+      ("--steps 5", "steps: expected 7 or more, found 5"), ("--batch 5", "batch: expected 4"),
+    ] {
+      let refused = try workplace.run(line: line + option)
+      #expect(refused.status == 64 && refused.error.contains(text), "\(refused.error)")
+    }
+  }
+
   @Test("A model with another checksum is used when its weights are trusted, and only then")
   func trusted() throws {
     let workplace = try trained()

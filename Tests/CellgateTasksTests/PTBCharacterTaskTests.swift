@@ -72,6 +72,34 @@ struct PTBCharacterTaskTests {
     #expect(try task(["a b c d\n", "a b\n", "a b\n"]).vocabulary.count == 6)
   }
 
+  @Test("Other data are scored with the model's symbols, and a character that it has none for is named")
+  func scoring() throws {
+    let scratch = try Scratch()
+    let parts = ["a b c d e\n", "a b d\n", "b a d d\n"]
+    for (name, text) in zip(["train", "valid", "test"], parts) {
+      try scratch.write(Array(text.utf8), as: "ptb/ptb.\(name).txt")
+    }
+    var settings = PTBCharacterTask.defaults
+    settings.taskOptions["length"] = 2
+    settings.batch = 2
+    func scored(_ symbols: String, _ split: Split? = nil) throws -> PTBCharacterTask {
+      try PTBCharacterTask(
+        scoring: settings, dataDirectory: scratch.path,
+        metadata: Vocabulary(of: symbols.unicodeScalars).metadata, split: split)
+    }
+    let own = try PTBCharacterTask(settings: settings, dataDirectory: scratch.path)
+    #expect(try scored("\n_abcde").baseline.value == own.baseline.value)
+    let other = try scored("\n_abdx")
+    #expect(other.vocabulary.symbols == Array("\n_abdx".unicodeScalars))
+    #expect(abs(other.baseline.value - log2(6)) < 1e-12)
+    let error = #expect(throws: TaskDataError.self) { try scored("\n_bd") }
+    #expect(
+      error
+        == .unknownToModel(file: scratch.path + "/ptb/ptb.test.txt", character: "a", place: 2))
+    #expect(throws: TaskDataError.self) { try scored("\n_bd", .validation) }
+    #expect(error?.description.contains("the model doesn't know 'a' and has no symbol") == true)
+  }
+
   @Test("A second direction is refused")
   func bidirectional() {
     var settings = PTBCharacterTask.defaults

@@ -15,6 +15,7 @@ struct TextFileTests {
     try scratch.write(Gzip.compress(bytes), as: "packed.gz")
     let plain = try TextFile(scratch.path + "/plain.txt")
     #expect(plain.scalars == Array(text.unicodeScalars))
+    #expect(plain.hasMark && plain.text == Array(text.unicodeScalars.dropFirst()))
     #expect(plain.sha256 == SHA256.hex(bytes))
     #expect(try TextFile(scratch.path + "/packed.gz").scalars == plain.scalars)
   }

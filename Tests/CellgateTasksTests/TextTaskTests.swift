@@ -1,5 +1,7 @@
 import CellgateCells
 import CellgateFormats
+import CellgateNN
+import CellgateTensor
 import CellgateTraining
 import Foundation
 import Testing
@@ -38,7 +40,9 @@ struct TextTaskTests {
     let (scratch, path) = try write()
     let settings = try TextTask.prepared(Self.settings(), dataDirectory: path)
     // a, b, c, the newline, and the unknown.
-    #expect(settings.text == TextSource(path: path, sha256: SHA256.hex(Array(Self.text.utf8)), symbols: 5))
+    var source = TextSource(path: path, sha256: SHA256.hex(Array(Self.text.utf8)), symbols: 5)
+    source.unknownScored = false
+    #expect(settings.text == source)
     #expect(TextTask.shape(settings).outputSize == 5)
     let task = try TextTask(settings: settings, dataDirectory: "")
     #expect(task.vocabulary.symbols == Array("\nabc".unicodeScalars) && task.vocabulary.hasUnknown)
@@ -58,6 +62,86 @@ struct TextTaskTests {
     #expect(task.evaluate(model, on: .test).extras[1] == 0)
     #expect(TextTask.extraMetrics.count == 2)
     withExtendedLifetime(scratch) {}
+  }
+
+  @Test(
+    "The metric leaves unknown characters out, but for runs of earlier versions; the cross-entropy has them in"
+  )
+  func knownAlone() throws {
+    let (scratch, path) = try write()
+    var settings = try TextTask.prepared(Self.settings(), dataDirectory: path)
+    let task = try TextTask(settings: settings, dataDirectory: "")
+    settings.text?.unknownScored = nil
+    let older = try TextTask(settings: settings, dataDirectory: "")
+    let model = task.makeModel(cell: .lstm)
+    let (found, before) = (task.evaluate(model, on: .validation), older.evaluate(model, on: .validation))
+    #expect(before.value == before.extras[0] / log(2) && found.extras == before.extras)
+    // Every other character of a stream of 20 that begins with a, one by one.
+    let (unknown, stream) = (
+      try #require(task.vocabulary.unknown),
+      try task.vocabulary.encode(
+        Self.text.unicodeScalars.dropFirst(160).prefix(20))
+    )
+    var (states, sum): ([Tensor]?, Double) = (nil, 0)
+    for (symbol, next) in zip(stream, stream.dropFirst()) {
+      let result = model([symbol], steps: 1, batch: 1, states: states)
+      states = result.states
+      if next != unknown { sum += Double(crossEntropy(result.logits, classes: [next]).item) }
+    }
+    #expect(abs(found.value - sum / 9 / log(2)) < 1e-6)
+    #expect(
+      found.remark?.hasPrefix("52.6 % of the characters are unknown to the model and make ") == true)
+    #expect(found.remark?.hasSuffix("; bits_per_character leaves them out") == true)
+    #expect(before.remark?.hasSuffix("; bits_per_character counts them") == true)
+    // Without such characters both are the same number.
+    let (one, other) = (task.evaluate(model, on: .test), older.evaluate(model, on: .test))
+    #expect(one == other && one.value == one.extras[0] / log(2) && one.remark == nil)
+    #expect(task.baseline.value == older.baseline.value)
+    withExtendedLifetime(scratch) {}
+  }
+
+  @Test("A byte-order mark is no character of a text, but for runs of earlier versions")
+  func mark() throws {
+    let (scratch, path) = try write("\u{FEFF}" + Self.text)
+    var settings = try TextTask.prepared(Self.settings(), dataDirectory: path)
+    #expect(settings.text?.byteOrderMarkDropped == true && settings.text?.symbols == 5)
+    let task = try TextTask(settings: settings, dataDirectory: "")
+    #expect(task.vocabulary.symbols == Array("\nabc".unicodeScalars))
+    settings.text?.byteOrderMarkDropped = nil
+    settings.text?.symbols = 6
+    let older = try TextTask(settings: settings, dataDirectory: "")
+    #expect(older.vocabulary.symbols == Array("\nabc\u{FEFF}".unicodeScalars))
+    let decoded = try TrainingSettings(decoding: settings.encoded(), file: "config.json")
+    #expect(decoded == settings && !String(decoding: settings.encoded(), as: UTF8.self).contains("mark"))
+    withExtendedLifetime(scratch) {}
+  }
+
+  @Test("Another text is scored with the model's vocabulary, all of it or the split that is asked for")
+  func otherText() throws {
+    let (scratch, path) = try write()
+    let settings = try TextTask.prepared(Self.settings(), dataDirectory: path)
+    let task = try TextTask(settings: settings, dataDirectory: "")
+    let model = task.makeModel(cell: .lstm)
+    let other = scratch.path + "/other.txt"
+    try scratch.write(Array(("\u{FEFF}" + String(repeating: "abcé", count: 25) + "a").utf8), as: "other.txt")
+    func scored(_ split: Split?, _ path: String) throws -> TextTask {
+      try TextTask(
+        scoring: settings, dataDirectory: path, metadata: task.modelMetadata, split: split)
+    }
+    let whole = try scored(nil, other)
+    #expect(whole.vocabulary == task.vocabulary && whole.scoresWholeText)
+    let found = whole.evaluate(model, on: .test)
+    #expect(found.extras[1] == 0.25)
+    #expect(found.remark?.hasPrefix("25.0 % of the characters are unknown to the model") == true)
+    #expect(abs(whole.baseline.value - log2(5)) < 1e-12)
+    // The last ten characters, of which the first is not told: "bcéabcéa" behind it has two.
+    #expect(try scored(.test, other).evaluate(model, on: .test).extras[1] == 2.0 / 9)
+    #expect(try scored(nil, path).evaluate(model, on: .test) == task.evaluate(model, on: .test))
+    #expect(try !scored(nil, path).scoresWholeText)
+    try scratch.write(Array("a".utf8), as: "other.txt")
+    #expect(throws: TaskDataError.tooShort(file: other, part: "scored", expected: 2, found: 1)) {
+      try scored(nil, other)
+    }
   }
 
   @Test("A text that has changed is refused, one that has moved is found by its new path")

@@ -95,6 +95,11 @@ struct CompareCommand: ParsableCommand {
     try problems.check()
     // What fits is known when the data are.
     training = try Tasks.prepared(training, data: options.dataDirectory)
+    if options.resume, let out = options.out {
+      // The same text is read as it was when the comparison began.
+      let known = try Comparison.settings(of: out).training.text
+      if let known, known.sha256 == training.text?.sha256 { training.text = known }
+    }
     problems.add(settings(parameters: budget).problems(tasks: Tasks.all))
     try problems.check()
     return (settings(parameters: budget), recording)

@@ -9,13 +9,15 @@ struct EvaluateCommand: ParsableCommand {
     abstract: "Score a run's best model on the test data.",
     discussion: """
       Reads the settings and the best model from the folder of a run and computes the task's metric on data \
-      that the model was not trained on.
+      that the model was not trained on. A language model reads data given with --data with its own vocabulary: \
+      characters that it doesn't know are counted (unknown_share), or refused where it has no symbol for them.
 
       EXAMPLES:
         cellgate evaluate runs/adding-lstm
         cellgate evaluate runs/adding-lstm --split validation
         cellgate evaluate runs/digits --data /scratch/data --json
         cellgate evaluate runs/digits --precision f32
+        cellgate evaluate runs/text-lstm --data other.txt
       """)
 
   @Argument(help: ArgumentHelp("The folder of the run.", valueName: "run"))
@@ -23,8 +25,9 @@ struct EvaluateCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The part of the data: \(Split.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "name"))
-  var split = Split.test.rawValue
+      "The part of the data: \(Split.allCases.map(\.rawValue).joined(separator: ", ")). The test data, or all of a text "
+        + "that isn't the run's own, if you leave it out.", valueName: "name"))
+  var split: String?
 
   @Option(
     help: ArgumentHelp(
@@ -38,7 +41,7 @@ struct EvaluateCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The data folder, see 'cellgate data --help'; of the task text the file, if it has moved.",
+      "The data folder, see 'cellgate data --help'; of the task text a file, which may be another text than the run's.",
       valueName: "path"))
   var data: String?
 
@@ -50,8 +53,8 @@ struct EvaluateCommand: ParsableCommand {
   func run() throws {
     var problems = OptionProblems()
     let names = Split.allCases.map(\.rawValue)
-    let part = Split(rawValue: split)
-    if part == nil { problems.add("--split: " + Names.unknown("split", split, known: names)) }
+    let part = split.flatMap { Split(rawValue: $0) }
+    if let split, part == nil { problems.add("--split: " + Names.unknown("split", split, known: names)) }
     problems.threads(threads)
     let chosen = precision.flatMap { problems.precision($0) }
     try problems.check()
@@ -65,7 +68,7 @@ struct EvaluateCommand: ParsableCommand {
     }
     let task: any SequenceTask
     do throws(TrainingError) {
-      task = try Tasks.make(settings, data: DataDirectory(option: data))
+      task = try Tasks.make(scoring: folder, settings, split: part, data: DataDirectory(option: data))
     } catch {
       // The settings come from a file here, not from options.
       guard case .settings(let errors) = error else { throw error }
@@ -73,7 +76,10 @@ struct EvaluateCommand: ParsableCommand {
     }
     let evaluation = try RunDirectory.evaluate(
       folder, task: task, precision: chosen, on: part ?? .test, trustingWeights: trusted.weights)
-    report(evaluation, task: task, settings: settings)
+    if let remark = evaluation.remark { Console.printError("cellgate: " + remark) }
+    let isWhole = (task as? TextTask)?.scoresWholeText == true
+    report(
+      evaluation, of: isWhole ? "all" : (part ?? .test).rawValue, task: task, settings: settings)
   }
 
   /// A run inside the folder, if the folder is a comparison's.
@@ -84,7 +90,9 @@ struct EvaluateCommand: ParsableCommand {
     }
   }
 
-  private func report(_ evaluation: Evaluation, task: any SequenceTask, settings: TrainingSettings) {
+  private func report(
+    _ evaluation: Evaluation, of split: String, task: any SequenceTask, settings: TrainingSettings
+  ) {
     let type = type(of: task)
     let extras = zip(type.extraMetrics.map(\.name), evaluation.extras)
     if json {

@@ -14,6 +14,10 @@ struct TrainCommand: ParsableCommand {
       command that continues; a run that was killed, or whose disk was full, is continued with --out DIR \
       --resume too. A continued run ends exactly like one that never stopped.
 
+      With --resume a larger --steps, --epochs or --patience makes a run longer, a complete one too; anything else must \
+      be as before. A longer run ends exactly like one that was as long from its start, unless its learning rate \
+      depends on the length: the cosine schedule follows the new length from where the run goes on.
+
       EXAMPLES:
         cellgate train adding
         cellgate train copying --cell gru --length 200 --steps 5000
@@ -21,6 +25,7 @@ struct TrainCommand: ParsableCommand {
         cellgate train adding --schedule plateau --schedule-factor 0.5 --patience 20
         cellgate train text --data my.txt --cell lstm-wm --parameters 500000
         cellgate train adding --out runs/adding-lstm --resume
+        cellgate train adding --out runs/adding-lstm --resume --steps 20000
 
       \(TaskArguments.help)
       """)
@@ -40,7 +45,7 @@ struct TrainCommand: ParsableCommand {
     let task = try Tasks.make(settings, data: data)
     let directory: RunDirectory
     if options.resume, let out = options.out {
-      directory = try RunDirectory(resuming: out, expecting: settings)
+      directory = try RunDirectory(extending: out, to: settings)
     } else {
       let folder = try options.out ?? RunFolders.new("\(settings.task)-\(settings.cell)")
       directory = try RunDirectory(creating: folder, settings: settings)
@@ -61,7 +66,7 @@ struct TrainCommand: ParsableCommand {
       problems.add("--resume: expected --out DIR as well, the folder of the run to continue")
     }
     guard let type else { throw CommandFailure(problems: problems.lines) }
-    // A run is continued with its own settings; what is typed besides must agree with them.
+    // A run is continued with its own settings; what is typed besides must agree with them, or make the run longer.
     var settings = type.defaults
     if options.resume, let out = options.out { settings = try RunDirectory.settings(of: out) }
     settings.task = type.name
@@ -99,7 +104,10 @@ private struct TrainingSession {
       onEvent: { event in
         let note = reporter.note(event)
         if json { reporter.print(event) }
-        if case .notice(let line) = event { Console.printError("cellgate: " + line) }
+        if case .notice(let line) = event {
+          display.close()
+          Console.printError("cellgate: " + line)
+        }
         if case .progress(let progress) = event {
           ThreadNotice.print(above: display)
           display.update(0, done: progress.step, total: progress.steps, note: note)

@@ -29,6 +29,8 @@ public class LanguageModelTask {
   private let training: [Int32]
   private let validation: [Int32]
   private let test: [Int32]
+  /// Whether the data aren't those that the model was trained on.
+  private let isOther: Bool
 
   /// A task on streams of indices of `vocabulary`; each is at least as long as `leastCounts` says.
   init(
@@ -39,7 +41,27 @@ public class LanguageModelTask {
     self.training = training
     self.validation = validation
     self.test = test
+    isOther = false
     precondition(stepsPerEpoch ?? 0 > 0 && validation.count > 1 && test.count > 1, "streams for one update")
+  }
+
+  /// A task to score a model on a text that isn't its run's own, with the model's vocabulary: it has nothing to train
+  /// on, and `text` stands for every split. Throws `tooShort`, or `unknownToModel` where the vocabulary has no symbol for
+  /// unknown characters.
+  init(
+    settings: TrainingSettings, scoring text: [Unicode.Scalar], of file: String, vocabulary: Vocabulary
+  ) throws(TaskDataError) {
+    guard text.count > 1 else {
+      throw .tooShort(file: file, part: "scored", expected: 2, found: text.count)
+    }
+    do throws(UnknownCharacter) { test = try vocabulary.encode(text) } catch {
+      throw .unknownToModel(file: file, character: error.character, place: error.place)
+    }
+    self.settings = settings
+    self.vocabulary = vocabulary
+    training = []
+    validation = test
+    isOther = true
   }
 
   // MARK: Sizes
@@ -147,18 +169,30 @@ public class LanguageModelTask {
   private static let chunk = 100
 
   /// Bits per character and nats per character over the whole validation or test stream, each character but the
-  /// first told once; with an unknown symbol, also the share of characters that it stands for.
+  /// first told once; with an unknown symbol, also the share of characters that it stands for. Those are in the nats, and
+  /// in the bits only where the run's settings say so.
   ///
   /// Up to 64 lanes of 5,000 characters or more are run at once. Each but the first begins 500 characters before the
   /// first one that it tells, with the states behind the stream's first 500: what came even before is not remembered.
   /// Zeros in the middle of a text are not what a model was trained for: some never recover from them.
   public func evaluate(_ model: LanguageModel, on split: Split) -> Evaluation {
     let stream = split == .test ? test : validation
-    let nats = Self.nats(model, stream)
-    let unknown = vocabulary.unknown.map { unknown in
-      Double(stream.dropFirst().count { $0 == unknown }) / Double(stream.count - 1)
-    }
-    return Evaluation(nats / log(2), extras: [nats] + (unknown.map { [$0] } ?? []))
+    let scores = Self.scores(model, stream, unknown: vocabulary.unknown)
+    let value = scoresUnknown ? scores.all : scores.known
+    let extras = [scores.all] + (vocabulary.unknown == nil ? [] : [scores.unknownShare])
+    return Evaluation(value / log(2), extras: extras, remark: remark(on: scores))
+  }
+
+  /// Whether the metric has characters in it that the vocabulary knows only as unknown.
+  private var scoresUnknown: Bool { settings.text.map { $0.unknownScored ?? true } ?? false }
+
+  /// What unknown characters do to the metric, when that is more than a hundredth of it or the text isn't the run's own.
+  private func remark(on scores: Scores) -> String? {
+    guard scores.unknownShare > 0, isOther || scores.unknownCost > 0.01 else { return nil }
+    func percent(_ share: Double) -> String { String(format: "%.\(share < 0.1 ? 2 : 1)f %%", 100 * share) }
+    return "\(percent(scores.unknownShare)) of the characters are unknown to the model and make "
+      + "\(percent(scores.unknownCost)) of the cross-entropy; "
+      + "\(Self.metric.name) \(scoresUnknown ? "counts them" : "leaves them out")"
   }
 
   /// The states of lanes that begin at these places: zeros at the stream's beginning, elsewhere those that its first
@@ -178,10 +212,30 @@ public class LanguageModelTask {
     }
   }
 
+  /// What a model makes of a stream's symbols but the first.
+  struct Scores {
+    /// The mean cross-entropy in nats of all of them.
+    var all: Double
+    /// That of all but the unknown symbol; of all where there is no other.
+    var known: Double
+    /// The share of the unknown symbol.
+    var unknownShare: Double
+
+    /// The share of the whole cross-entropy that is the unknown symbol's.
+    var unknownCost: Double { all > 0 ? max(0, 1 - known * (1 - unknownShare) / all) : 0 }
+  }
+
   /// The mean cross-entropy in nats of all symbols of a stream but the first, told in `lanes` at once.
   static func nats(
     _ model: LanguageModel, _ stream: [Int32], lanes: Int? = nil, warmUp: Int = warmUp
   ) -> Double {
+    scores(model, stream, unknown: nil, lanes: lanes, warmUp: warmUp).all
+  }
+
+  /// The scores of a stream, told in `lanes` at once.
+  static func scores(
+    _ model: LanguageModel, _ stream: [Int32], unknown: Int32?, lanes: Int? = nil, warmUp: Int = warmUp
+  ) -> Scores {
     let count = stream.count - 1
     let lanes = lanes ?? max(1, min(mostLanes, count / leastLane))
     // Lane i tells the symbols firsts[i] ..< firsts[i + 1], and reads those from starts[i] on.
@@ -189,7 +243,7 @@ public class LanguageModelTask {
     let starts = (0..<lanes).map { max(0, firsts[$0] - 1 - warmUp) }
     let steps = (0..<lanes).map { firsts[$0 + 1] - 1 - starts[$0] }.max() ?? 0
     var states = states(model, stream, starts: starts, behind: warmUp)
-    var sum = 0.0
+    var (sum, knownSum, knownCount) = (0.0, 0.0, 0)
     for begin in stride(from: 0, to: steps, by: chunk) {
       let length = min(chunk, steps - begin)
       var (inputs, classes): ([Int32], [Int32]) = ([], [])
@@ -205,23 +259,38 @@ public class LanguageModelTask {
       }
       let result = model(inputs, steps: length, batch: lanes, states: states)
       states = result.states
-      let told = mask.reduce(0.0) { $0 + Double($1) }
-      if told > 0 {
-        sum += told * Double(crossEntropy(result.logits, classes: classes, mask: mask).item)
+      let knownMask = zip(mask, classes).map { $1 == unknown ? 0 : $0 }
+      func total(_ mask: [Float]) -> Double {
+        let told = mask.reduce(0.0) { $0 + Double($1) }
+        return told > 0
+          ? told * Double(crossEntropy(result.logits, classes: classes, mask: mask).item) : 0
       }
+      let all = total(mask)
+      sum += all
+      knownSum += knownMask == mask ? all : total(knownMask)
+      knownCount += knownMask.count { $0 > 0 }
     }
-    return sum / Double(count)
+    let all = sum / Double(count)
+    return Scores(
+      all: all, known: knownCount > 0 ? knownSum / Double(knownCount) : all,
+      unknownShare: Double(count - knownCount) / Double(count))
   }
 
-  /// The test data's bits per character under the characters' frequencies in the training data, one added to each.
+  /// The test data's bits per character under the characters' frequencies in the training data, one added to each; of
+  /// the characters that the metric has in it. Without training data all are alike.
   public var baseline: Baseline {
     var counts = [Double](repeating: 1, count: vocabulary.count)
     for symbol in training { counts[Int(symbol)] += 1 }
     let total = counts.reduce(0, +)
     let bits = counts.map { -log2($0 / total) }
-    let sum = test.dropFirst().reduce(0.0) { $0 + bits[Int($1)] }
-    return Baseline(sum / Double(test.count - 1), "character frequencies")
+    let left = scoresUnknown ? nil : vocabulary.unknown
+    var told = test.dropFirst().filter { $0 != left }
+    if told.isEmpty { told = Array(test.dropFirst()) }
+    let sum = told.reduce(0.0) { $0 + bits[Int($1)] }
+    return Baseline(
+      sum / Double(told.count), training.isEmpty ? "all characters alike" : "character frequencies")
   }
+
   // MARK: Samples
 
   /// Symbols that a sample goes on from, and that it goes on for.

@@ -47,11 +47,44 @@ public final class PTBCharacterTask: LanguageModelTask, SequenceTask {
   public static func problems(_ settings: TrainingSettings) -> [SettingsError] { commonProblems(settings) }
 
   /// The task, with the files in `dataDirectory/ptb`; throws what is wrong with them.
-  public init(settings: TrainingSettings, dataDirectory: String) throws(TaskDataError) {
+  public convenience init(settings: TrainingSettings, dataDirectory: String) throws(TaskDataError) {
+    try self.init(settings: settings, parts: try Self.parts(in: dataDirectory))
+  }
+
+  /// The task on the files in `dataDirectory/ptb`, read with the model's vocabulary when theirs is another one; throws
+  /// `unknownToModel` for a character that the model doesn't know.
+  public convenience init(
+    scoring settings: TrainingSettings, dataDirectory: String, metadata: [String: String], split: Split?
+  ) throws(TaskDataError) {
+    let parts = try Self.parts(in: dataDirectory)
+    guard let vocabulary = Vocabulary(metadata: metadata), vocabulary != Vocabulary(of: parts[0].text) else {
+      try self.init(settings: settings, parts: parts)
+      return
+    }
+    let (file, text) = parts[split == .validation ? 1 : 2]
+    try self.init(settings: settings, scoring: text, of: file, vocabulary: vocabulary)
+  }
+
+  override init(
+    settings: TrainingSettings, scoring text: [Unicode.Scalar], of file: String, vocabulary: Vocabulary
+  ) throws(TaskDataError) {
+    try super.init(settings: settings, scoring: text, of: file, vocabulary: vocabulary)
+  }
+
+  /// The training, validation and test parts.
+  private static func parts(
+    in dataDirectory: String
+  ) throws(TaskDataError) -> [(file: String, text: [Unicode.Scalar])] {
     var parts: [(file: String, text: [Unicode.Scalar])] = []
     for part in ["train", "valid", "test"] {
-      parts.append(try Self.load(part, in: dataDirectory + "/ptb"))
+      parts.append(try load(part, in: dataDirectory + "/ptb"))
     }
+    return parts
+  }
+
+  private init(
+    settings: TrainingSettings, parts: [(file: String, text: [Unicode.Scalar])]
+  ) throws(TaskDataError) {
     let vocabulary = Vocabulary(of: parts[0].text)
     var streams: [[Int32]] = []
     for (file, text) in parts {
@@ -75,7 +108,7 @@ public final class PTBCharacterTask: LanguageModelTask, SequenceTask {
     guard let path = paths.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
       throw .missing(tried: paths, command: "cellgate data fetch ptb")
     }
-    let text = try TextFile(path).scalars
+    let text = try TextFile(path).text
     return (path, Self.stream(text, between: path.hasPrefix(characters) ? nil : "_"))
   }
 

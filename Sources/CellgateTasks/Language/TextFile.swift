@@ -12,7 +12,14 @@ struct TextFile {
   /// The SHA-256 digest of the file as it is on the disk.
   let sha256: String
 
-  /// Reads a file; throws `folder`, `file`, `gzip` or `notUTF8`.
+  /// U+FEFF, the byte-order mark, which some programs put before a text.
+  static let mark: Unicode.Scalar = "\u{FEFF}"
+  /// Whether the text begins with a byte-order mark.
+  var hasMark: Bool { scalars.first == Self.mark }
+  /// The characters without a byte-order mark at their beginning, which is no part of a text.
+  var text: [Unicode.Scalar] { hasMark ? Array(scalars.dropFirst()) : scalars }
+
+  /// Reads a file; throws `folder`, `file`, `gzip`, `notUTF8` or `otherEncoding`.
   init(_ path: String) throws(TaskDataError) {
     var isFolder: ObjCBool = false
     if unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
@@ -26,7 +33,14 @@ struct TextFile {
         bytes = try Gzip.decompress(bytes, file: path, limit: Self.limit)
       } catch { throw .gzip(error) }
     }
-    scalars = try Self.scalars(bytes, file: path)
+    do throws(TaskDataError) {
+      scalars = try Self.scalars(bytes, file: path)
+    } catch {
+      guard case .notUTF8(_, let offset) = error, let other = TextEncoding(of: bytes, wrongAt: offset) else {
+        throw error
+      }
+      throw other.error(file: path, offset: offset)
+    }
   }
 
   /// The scalars of UTF-8 bytes; throws `notUTF8` with the place of the first byte that is wrong.

@@ -5,8 +5,10 @@ import Foundation
 /// Characters of the user's own UTF-8 text, gzipped or not: a character is a Unicode scalar, line endings are kept.
 ///
 /// The beginning of the text is trained on, what follows is for validation, and the end for the test. The vocabulary
-/// is that of the training part and one symbol more, for all characters that only come later: they are told and
-/// scored like any other, and their share is an extra metric.
+/// is that of the training part and one symbol more, for all characters that only come later. That symbol is never
+/// trained, so what it costs says nothing about the model, and the metric, by which the best model and the learning rate
+/// are chosen, leaves such characters out; the cross-entropy, an extra metric, has them in, and their share is another.
+/// Runs of earlier versions go on with a metric of all characters.
 public final class TextTask: LanguageModelTask, SequenceTask {
   /// "text".
   public static let name = "text"
@@ -18,7 +20,7 @@ public final class TextTask: LanguageModelTask, SequenceTask {
       TaskOption("valid-percent", "share of the text for validation", in: 1...90),
       TaskOption("test-percent", "share of the text for the test, at its end", in: 1...90),
     ]
-  /// The cross-entropy in nats, and the share of characters that the training part has none of.
+  /// The cross-entropy of all characters in nats, and the share of those that the training part has none of.
   public static let extraMetrics = [
     Metric("cross_entropy", better: .lower), Metric("unknown_share", better: .lower),
   ]
@@ -64,27 +66,41 @@ public final class TextTask: LanguageModelTask, SequenceTask {
     (settings.taskOptions["valid-percent"] ?? 5, settings.taskOptions["test-percent"] ?? 5)
   }
 
-  /// The settings with the text in the file `dataDirectory` filled in: its path, checksum and number of symbols.
+  /// The settings with the text in the file `dataDirectory` filled in: its path, checksum, number of symbols and how it
+  /// is read.
   public static func prepared(
     _ settings: TrainingSettings, dataDirectory path: String
   ) throws(TaskDataError) -> TrainingSettings {
     guard !path.isEmpty else { throw .noText(task: name) }
     let file = try TextFile(path)
-    let parts = try parts(of: file.scalars, path, settings)
+    // Valid UTF-8, and yet nobody means it. A run of an earlier version may have been made with it.
+    let beginning = file.scalars.prefix(4096).map { UInt8(truncatingIfNeeded: min($0.value, 255)) }
+    if let encoding = TextEncoding(unmarked: beginning) {
+      throw encoding.error(file: path, offset: 0)
+    }
+    let parts = try parts(of: file.text, path, settings)
     var settings = settings
-    settings.text = TextSource(
+    var text = TextSource(
       path: URL(fileURLWithPath: path).standardizedFileURL.path, sha256: file.sha256,
       symbols: Vocabulary(of: parts[0], hasUnknown: true).count)
+    text.unknownScored = false
+    if file.hasMark { text.byteOrderMarkDropped = true }
+    settings.text = text
     return settings
+  }
+
+  /// Where the validation and the test part of so many characters begin.
+  private static func bounds(_ count: Int, _ settings: TrainingSettings) -> (validation: Int, test: Int) {
+    let percent = percents(settings)
+    let end = count - count * percent.test / 100
+    return (end - count * percent.valid / 100, end)
   }
 
   /// The training, validation and test parts, each long enough.
   private static func parts(
     of text: [Unicode.Scalar], _ file: String, _ settings: TrainingSettings
   ) throws(TaskDataError) -> [ArraySlice<Unicode.Scalar>] {
-    let percent = percents(settings)
-    let end = text.count - text.count * percent.test / 100
-    let begin = end - text.count * percent.valid / 100
+    let (begin, end) = bounds(text.count, settings)
     let parts = [text[..<begin], text[begin..<end], text[end...]]
     try checkCounts(
       zip(["training", "validation", "test"], parts).map { ($0, file, $1.count) }, settings)
@@ -101,7 +117,8 @@ public final class TextTask: LanguageModelTask, SequenceTask {
     if let known = settings.text, known.sha256 != file.sha256 {
       throw .changed(file: path, expected: known.sha256, found: file.sha256)
     }
-    let parts = try Self.parts(of: file.scalars, path, settings)
+    let keepsMark = settings.text.map { $0.byteOrderMarkDropped != true } ?? false
+    let parts = try Self.parts(of: keepsMark ? file.scalars : file.text, path, settings)
     let vocabulary = Vocabulary(of: parts[0], hasUnknown: true)
     var streams: [[Int32]] = []
     for part in parts {
@@ -112,5 +129,42 @@ public final class TextTask: LanguageModelTask, SequenceTask {
     super.init(
       settings: settings, vocabulary: vocabulary, training: streams[0], validation: streams[1],
       test: streams[2])
+  }
+
+  /// The task on the text in the file `dataDirectory`, read with the model's vocabulary when it isn't the text that
+  /// `settings` know: then all of it is the test part, unless a `split` is asked for.
+  public convenience init(
+    scoring settings: TrainingSettings, dataDirectory path: String, metadata: [String: String], split: Split?
+  ) throws(TaskDataError) {
+    guard !path.isEmpty, let own = settings.text, let vocabulary = Vocabulary(metadata: metadata),
+      vocabulary.hasUnknown, vocabulary.count == own.symbols
+    else {
+      try self.init(settings: settings, dataDirectory: path)
+      return
+    }
+    let file = try TextFile(path)
+    guard file.sha256 != own.sha256 else {
+      try self.init(settings: settings, dataDirectory: path)
+      return
+    }
+    let text = vocabulary.index(of: TextFile.mark) == nil ? file.text : file.scalars
+    let (begin, end) = Self.bounds(text.count, settings)
+    let part =
+      switch split {
+      case nil: text[...]
+      case .validation: text[begin..<end]
+      case .test: text[end...]
+      }
+    try self.init(settings: settings, scoring: Array(part), of: path, vocabulary: vocabulary)
+    scoresWholeText = split == nil
+  }
+
+  /// Whether the test part is a whole text, which isn't the run's own.
+  public private(set) var scoresWholeText = false
+
+  override init(
+    settings: TrainingSettings, scoring text: [Unicode.Scalar], of file: String, vocabulary: Vocabulary
+  ) throws(TaskDataError) {
+    try super.init(settings: settings, scoring: text, of: file, vocabulary: vocabulary)
   }
 }

@@ -72,19 +72,26 @@ public final class Comparison {
     } catch { throw .run(error) }
   }
 
+  /// The settings of the comparison in a folder; throws `notARun`, `badConfig` or `file`.
+  public static func settings(of path: String) throws(RunError) -> ComparisonSettings {
+    let config = path + "/config.json"
+    guard RunDirectory.exists(config) else { throw .notARun(folder: path) }
+    return try ConfigFile.decode(ComparisonSettings.self, RunDirectory.read(config), file: config)
+  }
+
   private static func open(
     _ path: String, settings: ComparisonSettings, resuming: Bool
   ) throws(RunError) -> FolderLock {
     let config = path + "/config.json"
     if resuming {
-      guard RunDirectory.exists(config) else { throw .notARun(folder: path) }
+      _ = try Self.settings(of: path)
     } else {
       try FolderLock.makeFolder(path)
     }
     let lock = try FolderLock(path)
     if !resuming, RunDirectory.exists(config) { throw .exists(folder: path) }
     if resuming {
-      let own = try ConfigFile.decode(ComparisonSettings.self, RunDirectory.read(config), file: config)
+      let own = try Self.settings(of: path)
       // Cells and seeds may be more than before; what all runs have in common may not change.
       if let (name, expected, found) = own.training.firstDifference(from: settings.training) {
         throw .otherSettings(folder: path, setting: name, expected: expected, found: found)

@@ -12,6 +12,8 @@ struct Checkpoint {
   var rows = 0
   /// The sum of the losses since the last row, and of how many.
   var lossSum = 0.0, lossCount = 0
+  /// The norm of the last update's gradients, before clipping.
+  var gradientNorm = 0.0
   /// The smoothed loss before its correction.
   var smoothed = 0.0
   /// The best validation result and its step; nil before the first evaluation.
@@ -28,6 +30,8 @@ struct Checkpoint {
   var diagnostics: DiagnosticsLog.Position?
   /// The states that the last update left for the next one.
   var carried: [Tensor] = []
+  /// The settings that it was written under; nil when the file is of a version that didn't record them.
+  var made: TrainingSettings?
 
   /// A validation result.
   struct Best: Equatable {
@@ -68,7 +72,7 @@ struct Checkpoint {
     var metadata = [
       "format": Self.format, "format_version": "\(Self.version)", "step": "\(step)", "rows": "\(rows)",
       "loss_sum": "\(lossSum)", "loss_count": "\(lossCount)", "smoothed_loss": "\(smoothed)",
-      "since_best": "\(sinceBest)", "update_seconds": "\(updateSeconds)",
+      "gradient_norm": "\(gradientNorm)", "since_best": "\(sinceBest)", "update_seconds": "\(updateSeconds)",
       "total_seconds": "\(totalSeconds)", "optimizer": type(of: optimizer).name,
       "optimizer_step": "\(optimizer.stepCount)",
     ]
@@ -101,6 +105,8 @@ struct Checkpoint {
     lossSum = try reader.number("loss_sum")
     lossCount = try reader.count("loss_count")
     smoothed = try reader.number("smoothed_loss")
+    if reader.has("gradient_norm") { gradientNorm = try reader.number("gradient_norm") }
+    made = try RunIdentity.settings(in: reader.metadata, file: path)
     sinceBest = try reader.count("since_best")
     updateSeconds = try reader.number("update_seconds")
     totalSeconds = try reader.number("total_seconds")

@@ -19,8 +19,10 @@ import Foundation
 public final class RunDirectory {
   /// The folder's path.
   public let path: String
-  /// What the run was made with.
+  /// What the run goes on with.
   public let settings: TrainingSettings
+  /// What its `config.json` has, which differs when the run is to be made longer.
+  let made: TrainingSettings
   private let lock: FolderLock
 
   /// The path of `config.json`.
@@ -45,6 +47,7 @@ public final class RunDirectory {
     lock = try FolderLock(path)
     self.path = path
     self.settings = settings
+    made = settings
     // Between looking and locking another process may have started a run here.
     guard !Self.exists(configFile) else { throw .exists(folder: path) }
     do throws(FileError) {
@@ -55,13 +58,36 @@ public final class RunDirectory {
   /// Opens a run to continue it, with the settings that it was made with or else exactly `expected`; throws
   /// `notARun`, `inUse`, `cannotCreate`, `badConfig` or `otherSettings`.
   public init(resuming path: String, expecting expected: TrainingSettings? = nil) throws(RunError) {
-    let settings = try Self.settings(of: path)
+    let made = try Self.settings(of: path)
+    lock = try FolderLock(path)
+    self.path = path
+    self.made = made
+    settings = made
+    if let expected, let (name, own, other) = made.firstDifference(from: expected) {
+      throw .otherSettings(folder: path, setting: name, expected: own, found: other)
+    }
+  }
+
+  /// Opens a run to continue it with `settings`, whose `steps`, `epochs` or `patience` may be larger than those that it
+  /// was made with: `config.json` then changes when a `Trainer` has found that the run can go on. Throws what
+  /// `init(resuming:expecting:)` does.
+  public init(extending path: String, to settings: TrainingSettings) throws(RunError) {
+    made = try Self.settings(of: path)
     lock = try FolderLock(path)
     self.path = path
     self.settings = settings
-    if let expected, let (name, own, other) = settings.firstDifference(from: expected) {
+    if case .other(let name, let own, let other) = made.continued(with: settings) {
       throw .otherSettings(folder: path, setting: name, expected: own, found: other)
     }
+  }
+
+  /// Gives the run its new settings. Killed in between it is one that was stopped at its end, or has its new length.
+  func extend() throws(RunError) {
+    if Self.exists(resultFile) { try remove(resultFile) }
+    guard settings != made else { return }
+    do throws(FileError) {
+      try AtomicFile.write(settings.encoded(), to: configFile)
+    } catch { throw .file(error) }
   }
 
   /// The settings of the run in a folder, without opening it; throws `notARun` or `badConfig`.

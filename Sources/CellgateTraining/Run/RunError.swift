@@ -30,6 +30,8 @@ public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
   case unverifiedModel(file: String, expected: String?, found: String?)
   /// A saved model, or a checkpoint, is not that of what it is to be used with; `place` says where `found` stands.
   case otherModel(file: String, name: String, expected: String, place: String, found: String)
+  /// The run has ended for a reason that a larger length doesn't change.
+  case cannotExtend(folder: String, reason: String)
   /// None of the checkpoints can be continued from; `problems` says why, the newest first, and is empty when a run
   /// that had begun has no checkpoint at all.
   case noCheckpoint(folder: String, problems: [RunError])
@@ -64,6 +66,7 @@ public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
         + "evaluate, generate and report accept it with --trust-weights"
     case .otherModel(let file, let name, let expected, let place, let found):
       "\(file): \(quotedName(name)): made with \(quotedName(expected)), found \(quotedName(found)) in \(place)"
+    case .cannotExtend(let folder, let reason): "\(folder): can't be made longer: \(reason)"
     case .noCheckpoint(let folder, let problems):
       "\(folder): no checkpoint to continue from"
         + (problems.isEmpty ? "" : ": " + problems.map(\.description).joined(separator: "; "))

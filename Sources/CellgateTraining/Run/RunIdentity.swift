@@ -46,8 +46,7 @@ struct RunIdentity {
   /// model's identity, nor where a text lies; the data are part of it when the run is to learn on (`resuming`).
   func check(_ metadata: [String: String], file: String, resuming: Bool) throws(RunError) {
     if let recorded = try Self.settings(in: metadata, file: file),
-      let (name, expected, found) = recorded.firstDifference(
-        from: settings, ignoring: TrainingSettings.growing.union(["text.path"]))
+      let (name, expected, found) = recorded.modelDifference(from: settings)
     {
       throw .otherModel(file: file, name: name, expected: expected, place: "config.json", found: found)
     }

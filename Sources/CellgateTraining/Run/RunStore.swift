@@ -15,8 +15,12 @@ final class RunStore {
   private(set) var savedStep: Int?
   /// When it was written.
   private(set) var lastSave = ContinuousClock.now
-  /// What was damaged, and what the run goes on with instead, a line each.
+  /// What was damaged, what the run goes on with instead, and how it is made longer, a line each.
   private(set) var notices: [String] = []
+  /// Whether the run has come to its end, and is not to be made longer.
+  private(set) var isComplete = false
+  /// Whether the run goes on for longer than what lies in the folder says, until `extend` has changed that.
+  private(set) var isExtended = false
 
   private let directory: RunDirectory?
   private let identity: RunIdentity
@@ -27,7 +31,8 @@ final class RunStore {
   private var onDisk: Checkpoint.Best?
 
   /// Brings `state`, parameters, optimiser and schedule to where the run in the folder can be continued: its newest
-  /// whole checkpoint, or the end of a complete run. Nothing in the folder changes when it throws.
+  /// whole checkpoint, or the end of a complete run that is not to be longer. Nothing in the folder changes when it
+  /// throws.
   init(
     _ directory: RunDirectory?, identity: RunIdentity, metrics: [String], carriedShapes: [[Int]],
     state: inout Checkpoint, parameters: ParameterSet, optimizer: any Optimizer,
@@ -40,7 +45,8 @@ final class RunStore {
       log = try MetricsLog(creating: nil, metrics: metrics)
       return
     }
-    if let result = try directory.result() {
+    if let result = try directory.result(), try !Self.isLonger(identity, directory) {
+      isComplete = true
       log = try MetricsLog(complete: directory.metricsFile, metrics: metrics)
       parameters.assign(
         try ModelFile.read(directory.modelFile, of: parameters, identity: identity).values)
@@ -71,13 +77,70 @@ final class RunStore {
       try directory.removeTemporaries()
       return
     }
+    let changes = try Self.changes(state, identity, directory)
+    isExtended = !changes.isEmpty
     notices = problems.map { "\($0); the run goes on from step \(state.step)" }
+    if isExtended {
+      let schedule = identity.settings.schedule.name
+      notices.append(
+        changes.joined(separator: ", ") + ": the run goes on from step \(state.step)"
+          + (schedule == "cosine" ? "; the learning rate falls over the new length from here on" : ""))
+    }
     savedStep = state.step
     let damage = try Self.readBest(directory.modelFile, of: parameters, identity, &state, &onDisk)
     log = try MetricsLog(continuing: directory.metricsFile, metrics: metrics, rows: state.rows)
     try directory.removeTemporaries()
     guard let damage else { return }
     notices.append("\(damage); the best model is taken from the checkpoint of step \(state.step)")
+    try writeBest(state, parameters)
+  }
+
+  /// Whether the run that is complete in the folder is to be longer.
+  private static func isLonger(_ identity: RunIdentity, _ directory: RunDirectory) throws(RunError) -> Bool {
+    let file = directory.modelFile
+    let recorded = try RunIdentity.settings(in: try ModelFile.metadata(of: file), file: file)
+    switch (recorded ?? directory.made).continued(with: identity.settings) {
+    case .same: return false
+    case .longer: return true
+    case .other(let name, let expected, let found):
+      throw .otherModel(file: file, name: name, expected: expected, place: "config.json", found: found)
+    }
+  }
+
+  /// What is new for the run that has come as far as `state`, in words, when it is to be longer; throws `otherModel` when
+  /// it is to be shorter, and `cannotExtend` when its end has another reason than its length.
+  private static func changes(
+    _ state: Checkpoint, _ identity: RunIdentity, _ directory: RunDirectory
+  ) throws(RunError) -> [String] {
+    let settings = identity.settings
+    switch (state.made ?? directory.made).continued(with: settings) {
+    case .same: return []
+    case .other(let name, let expected, let found):
+      throw .otherModel(
+        file: directory.checkpointFile(step: state.step), name: name, expected: expected,
+        place: "config.json", found: found)
+    case .longer(let changes):
+      if settings.stopWhenSolved == true, let step = state.solvedStep {
+        throw .cannotExtend(
+          folder: directory.path,
+          reason: "the run ends at step \(step), where its task is solved (stop_when_solved)")
+      }
+      if let patience = settings.patience, state.sinceBest >= patience {
+        throw .cannotExtend(
+          folder: directory.path,
+          reason: "the run has ended after \(state.sinceBest) evaluations without improvement; "
+            + "expected a --patience above that as well, found \(patience)")
+      }
+      return changes
+    }
+  }
+
+  /// Gives the folder what a run has that was longer from its start, as far as it has come: its settings, no result, and
+  /// the best model so far. The checkpoint is still to be written.
+  func extend(_ state: Checkpoint, _ parameters: ParameterSet) throws(RunError) {
+    guard isExtended, let directory else { return }
+    try directory.extend()
+    onDisk = nil
     try writeBest(state, parameters)
   }
 

@@ -6,6 +6,11 @@ public struct TextSource: Codable, Equatable, Sendable {
   public var sha256: String
   /// Symbols that a model of the text tells apart.
   public var symbols: Int
+  /// Whether the metric counts characters that the training part has none of. Nil, as in runs of earlier versions, is yes.
+  public var unknownScored: Bool?
+  /// Whether a byte-order mark at the text's beginning is left out. Nil is no: there is none, or the run is of an earlier
+  /// version, for which it was a character.
+  public var byteOrderMarkDropped: Bool?
 
   /// A text by its path, digest and number of symbols.
   public init(path: String, sha256: String, symbols: Int) {

@@ -99,9 +99,6 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
     }
   }
 
-  /// The settings that say how long a run goes on: it may be continued with larger ones.
-  static let growing: Set<String> = ["steps", "epochs", "patience"]
-
   /// The first setting, by name in `config.json`, in which `other` differs, with both values.
   func firstDifference(
     from other: TrainingSettings, ignoring ignored: Set<String> = []

@@ -26,11 +26,14 @@ public struct Evaluation: Sendable, Equatable {
   public let value: Double
   /// The task's extra metrics, in the order that the task names them.
   public let extras: [Double]
+  /// What whoever reads the numbers must know, in one line; nil for nothing.
+  public let remark: String?
 
   /// A result; `extras` in the order of the task's `extraMetrics`.
-  public init(_ value: Double, extras: [Double] = []) {
+  public init(_ value: Double, extras: [Double] = [], remark: String? = nil) {
     self.value = value
     self.extras = extras
+    self.remark = remark
   }
 }
 

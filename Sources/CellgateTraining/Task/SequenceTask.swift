@@ -46,6 +46,13 @@ public protocol SequenceTask: SendableMetatype {
   /// The task with its data, from the data directory if it needs files. The settings must be valid.
   init(settings: TrainingSettings, dataDirectory: String) throws(TaskDataError)
 
+  /// The task on data that need not be the run's own, to score the model whose file has `metadata` on: what of the data is
+  /// understood is up to the model. `split` is the part that is asked for; nil is what `Split.test` then means. The
+  /// default is the task on the data directory.
+  init(
+    scoring settings: TrainingSettings, dataDirectory: String, metadata: [String: String], split: Split?
+  ) throws(TaskDataError)
+
   /// What is reached without learning anything.
   var baseline: Baseline { get }
   /// Updates in an epoch; nil without epochs.
@@ -97,6 +104,13 @@ extension SequenceTask {
   ) throws(TaskDataError) -> TrainingSettings { settings }
   /// Nothing.
   public var modelMetadata: [String: String] { [:] }
+  /// The task on the data directory.
+  public init(
+    scoring settings: TrainingSettings, dataDirectory: String, metadata: [String: String], split: Split?
+  ) throws(TaskDataError) {
+    try self.init(settings: settings, dataDirectory: dataDirectory)
+  }
+
   /// The data are made.
   public var dataChecksum: String? { nil }
 

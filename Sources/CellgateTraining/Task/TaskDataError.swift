@@ -22,12 +22,17 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
   case gzip(GzipError)
   /// A text is not UTF-8 from a byte on, counted from 0.
   case notUTF8(file: String, offset: Int)
+  /// A text is of another encoding than UTF-8, to all appearances; `offset` is that of the first byte that shows it, and
+  /// `iconv` what the program of that name calls the encoding.
+  case otherEncoding(file: String, offset: Int, encoding: String, iconv: String)
   /// A part of a text has too few characters for one update.
   case tooShort(file: String, part: String, expected: Int, found: Int)
   /// A text is not the one that the run began with, by its SHA-256 digest.
   case changed(file: String, expected: String, found: String)
   /// A character, at a place counted from 0, that the training data have none of.
   case unknownCharacter(file: String, character: Unicode.Scalar, place: Int)
+  /// A character, at a place counted from 0, that the model to be scored doesn't know and has no symbol for.
+  case unknownToModel(file: String, character: Unicode.Scalar, place: Int)
 
   /// One line naming the file, what was expected and what was found.
   public var description: String {
@@ -46,12 +51,18 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
     case .file(let error): error.description
     case .gzip(let error): error.description
     case .notUTF8(let file, let offset): "\(file): expected UTF-8 text, found other bytes at byte \(offset)"
+    case .otherEncoding(let file, let offset, let encoding, let iconv):
+      "\(file): expected UTF-8 text, found other bytes at byte \(offset), as in \(encoding); "
+        + "convert it, such as with: iconv -f \(iconv) -t UTF-8"
     case .tooShort(let file, let part, let expected, let found):
       "\(file): \(part) part: expected \(expected) characters or more for one update, found \(found)"
     case .changed(let file, let expected, let found):
       "\(file): changed since the run began: expected SHA-256 \(expected), found \(found)"
     case .unknownCharacter(let file, let character, let place):
       "\(file): character \(place): expected one of the training data, found '\(quotedName(String(character)))'"
+    case .unknownToModel(let file, let character, let place):
+      "\(file): character \(place): the model doesn't know '\(quotedName(String(character)))' "
+        + "and has no symbol for unknown characters"
     }
   }
 }

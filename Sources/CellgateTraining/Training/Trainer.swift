@@ -39,7 +39,7 @@ public final class Trainer {
   private let store: RunStore
   private var tensorBoard: TensorBoardLog?
   private let diagnostics: DiagnosticsLog?
-  private var lastNorm = 0.0
+  private var hasRemarked = false
 
   /// A run of `task`, new or, when `directory` holds a checkpoint, continued. `cell` is looked up by the settings
   /// unless given. Throws `settings` or `run`.
@@ -79,12 +79,13 @@ public final class Trainer {
         metrics: taskType.metricNames,
         carriedShapes: bound.carriedShapes, state: &state, parameters: parameters, optimizer: optimizer,
         schedule: &schedule)
-      let isComplete = try directory?.result() != nil
       diagnostics =
-        isComplete
+        store.isComplete
         ? nil : try DiagnosticsLog(directory, every: recording.diagnosticsEvery, at: state.diagnostics)
-      // A resumed run knows its diagnostics from the checkpoint.
-      if store.savedStep == nil || state.diagnostics?.every != diagnostics?.every, !isComplete { try save() }
+      try store.extend(state, parameters)
+      // A resumed run knows its diagnostics and its length from the checkpoint.
+      let isNew = store.savedStep == nil || store.isExtended
+      if isNew || state.diagnostics?.every != diagnostics?.every, !store.isComplete { try save() }
     } catch { throw .run(error) }
   }
 
@@ -92,6 +93,9 @@ public final class Trainer {
 
   /// Trains to the end, or until `shouldStop`, which is asked before each update, is true; then evaluates the
   /// best model on the test data, once. Throws `diverged` or `run`.
+  ///
+  /// The last checkpoint comes before an evaluation that is made at the end alone: a run that is made longer later then
+  /// has the bits of one that was as long from its start.
   public func run(
     onEvent: (TrainingEvent) -> Void = { _ in }, shouldStop: () -> Bool = { false }
   ) throws(TrainingError) -> TrainingOutcome {
@@ -111,15 +115,16 @@ public final class Trainer {
         try drawDiagnostics()
         return .interrupted(step: state.step)
       }
-      let (loss, rate) = try update()
-      try tell(.progress(progress(loss, rate, since: began.clock, step: began.step)), onEvent)
-      if state.step % interval == 0 || state.step == steps { try evaluate(rate, onEvent) }
+      let loss = try update()
+      try tell(.progress(progress(loss, since: began.clock, step: began.step)), onEvent)
+      if state.step % interval == 0 { try evaluate(onEvent) }
       state.totalSeconds = began.total + began.clock.secondsSince
       if isSaveDue { try saveNow(onEvent) }
     }
     try saveNow(onEvent)
+    if state.lossCount > 0 { try evaluate(onEvent) }
     try drawDiagnostics()
-    return .completed(try finish(seconds: began.total + began.clock.secondsSince))
+    return .completed(try finish(seconds: began.total + began.clock.secondsSince, onEvent))
   }
 
   private var isOutOfPatience: Bool { settings.patience.map { state.sinceBest >= $0 } ?? false }
@@ -150,8 +155,8 @@ public final class Trainer {
     } catch { throw .run(error) }
   }
 
-  /// Makes one update; returns its loss and learning rate.
-  private func update() throws(TrainingError) -> (loss: Double, rate: Double) {
+  /// Makes one update; returns its loss.
+  private func update() throws(TrainingError) -> Double {
     let start = ContinuousClock.now
     parameters.zeroGradients()
     let observations = diagnostics?.observations(at: state.step)
@@ -161,19 +166,27 @@ public final class Trainer {
     guard value.isFinite else { throw diverged("loss", loss.item) }
     loss.backward()
     if let limit = settings.clipValue { parameters.clipGradients(value: limit) }
-    lastNorm = settings.clipNorm.map { parameters.clipGradients(norm: $0) } ?? parameters.gradientNorm()
-    guard lastNorm.isFinite else { throw diverged("gradient norm", Float(lastNorm)) }
-    optimizer.learningRate = Float(Double(firstRate) * schedule.factor(at: state.step))
+    let norm = settings.clipNorm.map { parameters.clipGradients(norm: $0) } ?? parameters.gradientNorm()
+    guard norm.isFinite else { throw diverged("gradient norm", Float(norm)) }
+    optimizer.learningRate = rate(at: state.step)
     optimizer.step(parameters)
     if let observations { try write(observations) }
     state.step += 1
+    state.gradientNorm = norm
     state.carried = carried
     state.lossSum += value
     state.lossCount += 1
     state.smoothed = Self.smoothing * state.smoothed + (1 - Self.smoothing) * value
     state.updateSeconds += start.secondsSince
-    // By its digits: 0.001 and not 0.0010000000474974513.
-    return (value, Double(optimizer.learningRate.description) ?? Double(optimizer.learningRate))
+    return value
+  }
+
+  private func rate(at step: Int) -> Float { Float(Double(firstRate) * schedule.factor(at: step)) }
+
+  /// The learning rate of the last update by its digits: 0.001 and not 0.0010000000474974513.
+  private var lastRate: Double {
+    let rate = rate(at: state.step - 1)
+    return Double(rate.description) ?? Double(rate)
   }
 
   private static let smoothing = 0.98
@@ -188,19 +201,19 @@ public final class Trainer {
   }
 
   private func progress(
-    _ loss: Double, _ rate: Double, since: ContinuousClock.Instant, step first: Int
+    _ loss: Double, since: ContinuousClock.Instant, step first: Int
   ) -> TrainingProgress {
     let perStep = since.secondsSince / Double(max(1, state.step - first))
     return TrainingProgress(
       step: state.step, steps: steps, loss: loss,
-      smoothedLoss: state.smoothed / (1 - pow(Self.smoothing, Double(state.step))), learningRate: rate,
-      gradientNorm: lastNorm, msPerStep: 1000 * state.updateSeconds / Double(state.step),
+      smoothedLoss: state.smoothed / (1 - pow(Self.smoothing, Double(state.step))), learningRate: lastRate,
+      gradientNorm: state.gradientNorm, msPerStep: 1000 * state.updateSeconds / Double(state.step),
       secondsLeft: perStep * Double(steps - state.step))
   }
 
   // MARK: Evaluation
 
-  private func evaluate(_ rate: Double, _ onEvent: (TrainingEvent) -> Void) throws(TrainingError) {
+  private func evaluate(_ onEvent: (TrainingEvent) -> Void) throws(TrainingError) {
     if let place = DivergenceSearch(task: bound, parameters: parameters).parameter() {
       throw .diverged(divergence(step: state.step, place))
     }
@@ -210,9 +223,13 @@ public final class Trainer {
       let found = evaluation.value.isNaN ? "NaN" : "infinity"
       throw .diverged(divergence(step: state.step, ("validation", metric.name, found)))
     }
+    if !hasRemarked, let remark = evaluation.remark {
+      hasRemarked = true
+      onEvent(.notice("validation data: " + remark))
+    }
     let record = MetricsRecord(
       step: state.step, trainingLoss: state.lossSum / Double(max(1, state.lossCount)),
-      validation: evaluation, learningRate: rate, gradientNorm: lastNorm)
+      validation: evaluation, learningRate: lastRate, gradientNorm: state.gradientNorm)
     let isBest = state.best.map { metric.isBetter(evaluation.value, than: $0.value) } ?? true
     let solved = bound.isSolved(evaluation)
     do throws(RunError) {
@@ -234,12 +251,15 @@ public final class Trainer {
   }
 
   /// Puts the best model in place of the last, and evaluates it on the test data.
-  private func finish(seconds: Double) throws(TrainingError) -> TrainingResult {
+  private func finish(
+    seconds: Double, _ onEvent: (TrainingEvent) -> Void
+  ) throws(TrainingError) -> TrainingResult {
     guard let best = state.best, let values = state.bestValues else {
       preconditionFailure("Trainer: a run ends with an evaluation")
     }
     parameters.assign(values)
     let test = bound.evaluate(.test)
+    if let remark = test.remark { onEvent(.notice("test data: " + remark)) }
     let taskType = type(of: task)
     let result = TrainingResult(
       task: settings.task, cell: settings.cell, seed: settings.seed, hidden: settings.hidden,
