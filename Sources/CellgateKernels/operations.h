@@ -33,9 +33,17 @@ static void operate(const cg_operation *operations, size_t count, float *const *
       case CG_TANH: EACH(tanh_(A))
       case CG_RELU: EACH(choose(A < 0.0f, splat(0), A))
       case CG_EXP: EACH(exp_(A))
+      case CG_LOGARITHM: EACH(log_(A))
+      case CG_SQUARE_ROOT: EACH(__builtin_elementwise_sqrt(A))
+      case CG_SOFTPLUS: EACH(softplus_(A))
+      case CG_ABSOLUTE: EACH(magnitude(A))
+      case CG_MINIMUM: EACH(choose(A < B, A, choose(B <= A, B, A + B)))
+      case CG_MAXIMUM: EACH(choose(A > B, A, choose(B >= A, B, A + B)))
       case CG_SIGMOID_GRADIENT: EACH(A * (B * (1.0f - B)))
       case CG_TANH_GRADIENT: EACH(A * fma_(-B, B, splat(1)))
       case CG_RELU_GRADIENT: EACH(choose(B > 0.0f, A, splat(0)))
+      case CG_ABSOLUTE_GRADIENT: EACH(choose(B > 0.0f, A, choose(B < 0.0f, -A, A * B)))
+      case CG_GREATER_GRADIENT: EACH(choose(B < C, splat(0), choose(B == C, A * 0.5f, A)))
       case CG_ACCUMULATE: EACH(load(y + i) + A)
     }
   }

@@ -102,6 +102,11 @@ void cg_outer(size_t rows, size_t m, size_t n, const float *a, size_t lda, const
   cg_outer_with(cg_isa_active(), rows, m, n, a, lda, b, ldb, c, ldc);
 }
 
+void cg_operate_with(const cg_isa *isa, const cg_operation *operations, size_t count, float *const *slots,
+                     size_t n) {
+  isa->operate(operations, count, slots, n);
+}
+
 size_t cg_peak_with(const cg_isa *isa, size_t rounds, float factor, float *sum) {
   return isa->peak(rounds, factor, sum);
 }
@@ -125,3 +130,6 @@ static void apply(cg_code code, size_t n, const float *x, float *y) {
 void cg_exp(size_t n, const float *x, float *y) { apply(CG_EXP, n, x, y); }
 void cg_tanh(size_t n, const float *x, float *y) { apply(CG_TANH, n, x, y); }
 void cg_sigmoid(size_t n, const float *x, float *y) { apply(CG_SIGMOID, n, x, y); }
+void cg_log(size_t n, const float *x, float *y) { apply(CG_LOGARITHM, n, x, y); }
+void cg_sqrt(size_t n, const float *x, float *y) { apply(CG_SQUARE_ROOT, n, x, y); }
+void cg_softplus(size_t n, const float *x, float *y) { apply(CG_SOFTPLUS, n, x, y); }

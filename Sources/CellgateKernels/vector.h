@@ -1,5 +1,5 @@
-// Vectors of LANES floats in terms of the compiler's vector extension, and the functions exp, tanh and
-// sigmoid on them. Included once per instruction set; the including file defines LANES and CG_FMA.
+// Vectors of LANES floats in terms of the compiler's vector extension, and the functions exp, tanh, sigmoid, log
+// and softplus on them. Included once per instruction set; the including file defines LANES and CG_FMA.
 
 #include <stdint.h>
 #include <string.h>
@@ -128,4 +128,41 @@ INLINE vf sigmoid_(vf x) {
   vf e = scale(expm1_reduced(r) + 1.0f, bits, n);
   vf q = e / (e + 1.0f);
   return x < 0.0f ? q : 1.0f - q;
+}
+
+// x = 2^n m, √½ <= m < √2: the logarithm n ln 2 + log m of a positive normal number, below 1 ULP (the polynomial in
+// m - 1 is Cephes' logf). `less` is taken off n.
+INLINE vf log_normal(vf x, vf less) {
+  const int32_t root_half = 0x3f3504f3;
+  vi above = (vi)x - root_half;
+  vf n = __builtin_convertvector(above >> 23, vf) - less;
+  vf f = (vf)((above & 0x7fffff) + root_half) - 1.0f, square = f * f;
+  vf p = splat(7.0376836292e-2f);
+  p = fma_(p, f, splat(-1.1514610310e-1f));
+  p = fma_(p, f, splat(1.1676998740e-1f));
+  p = fma_(p, f, splat(-1.2420140846e-1f));
+  p = fma_(p, f, splat(1.4249322787e-1f));
+  p = fma_(p, f, splat(-1.6668057665e-1f));
+  p = fma_(p, f, splat(2.0000714765e-1f));
+  p = fma_(p, f, splat(-2.4999993993e-1f));
+  p = fma_(p, f, splat(3.3333331174e-1f));
+  // ln 2 in the two parts of `reduce`, the small terms first
+  vf rest = fma_(n, splat(-2.12194440e-4f), p * f * square);
+  rest = fma_(square, splat(-0.5f), rest);
+  return fma_(n, splat(0.693359375f), f + rest);
+}
+
+// log x; of 0 minus infinity, of negative numbers NaN. Subnormal numbers are scaled up.
+INLINE vf log_(vf x) {
+  vi tiny = x < 0x1p-126f;
+  vf y = log_normal(choose(tiny, x * 0x1p23f, x), choose(tiny, splat(23), splat(0)));
+  y = choose(x < __builtin_inff(), y, x);
+  return choose(x > 0.0f, y, choose(x == 0.0f, splat(-__builtin_inff()), splat(__builtin_nanf(""))));
+}
+
+// max(x, 0) + log(1 + e) from e = e^-|x|. What 1 + e rounds away counts e / (1 + e) times as much.
+INLINE vf softplus_(vf x) {
+  vf e = exp_((vf)((vi)x | (int32_t)0x80000000));
+  vf sum = e + 1.0f, rest = e - (sum - 1.0f);
+  return (log_normal(sum, splat(0)) + rest / sum) + choose(x > 0.0f, x, splat(0));
 }

@@ -110,25 +110,3 @@ func relativeError(_ found: [Double], _ expected: [Double]) -> Double {
   let error = zip(found, expected).map { abs($0 - $1) }.max() ?? 0
   return error == 0 ? 0 : error / scale
 }
-
-extension Cell {
-  /// The registry, and a cell that uses every operation and oddity of the expression language.
-  static let allAndOdd: [Cell] = all + [odd]
-
-  static let odd: Cell = {
-    do throws(CellError) {
-      return try Cell("odd", summary: "every operation at once") { cell in
-        let x = cell.input
-        let h = cell.state("h"), a = cell.state("a"), b = cell.state("b")
-        let W = cell.matrices("w", gates: "p", "q"), U = cell.matrix("u"), V = cell.matrix("v")
-        let k = cell.vector("k"), s = cell.vectors("s", gates: "p", "q")
-        let p = cell.define("p", relu(W.p(x) + s.p * a - 0.25) + exp(-h * h))
-        let q = cell.define("q", sigmoid(W.q(x) + U(h) + U(p) + k * k) / (1.5 + p * p))
-        let ratio = q / (2 + h * h)
-        cell.next(a, b)
-        cell.next(b, V(ratio) * 0.5 + a / 3)
-        cell.next(h, tanh(2 * ratio - p) - s.q * b + 1 / (2 + q))
-      }
-    } catch { preconditionFailure(error.description) }
-  }()
-}

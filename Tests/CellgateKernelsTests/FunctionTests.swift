@@ -2,7 +2,7 @@ import CellgateKernels
 import Foundation
 import Testing
 
-/// exp, tanh and sigmoid against Double.
+/// exp, tanh, sigmoid, log, sqrt and softplus against Double.
 @Suite("Elementwise functions")
 struct FunctionTests {
   struct Function: Sendable, CustomTestStringConvertible {
@@ -18,6 +18,9 @@ struct FunctionTests {
     Function(name: "exp", code: CG_EXP, budget: 1.1) { exp($0) },
     Function(name: "tanh", code: CG_TANH, budget: 2.5) { tanh($0) },
     Function(name: "sigmoid", code: CG_SIGMOID, budget: 2.5) { 1 / (1 + exp(-$0)) },
+    Function(name: "log", code: CG_LOGARITHM, budget: 0.9) { log($0) },
+    Function(name: "sqrt", code: CG_SQUARE_ROOT, budget: 0.5) { sqrt($0) },
+    Function(name: "softplus", code: CG_SOFTPLUS, budget: 2) { max($0, 0) + log1p(exp(-abs($0))) },
   ]
 
   /// Floats over the whole range: of all bit patterns one in 20,011, of those of size 2⁻¹² to 128 one in 3001.
@@ -79,7 +82,7 @@ struct FunctionTests {
     func check(_ code: cg_code, _ pairs: [(Float, Float)]) {
       let found = kernels.map(code, pairs.map(\.0))
       for (pair, y) in zip(pairs, found) {
-        #expect(y.bitPattern == pair.1.bitPattern, "\(code) of \(pair.0) is \(y), not \(pair.1)")
+        #expect(same(y, pair.1), "\(code) of \(pair.0) is \(y), not \(pair.1)")
       }
     }
     let tiny = Float.leastNonzeroMagnitude
@@ -102,6 +105,27 @@ struct FunctionTests {
         (0, 0.5), (-0.0, 0.5), (.infinity, 1), (-.infinity, 0), (huge, 1), (-huge, 0), (18, 1), (-104, 0),
         (tiny, 0.5), (-103, tiny),
       ])
+    check(
+      CG_LOGARITHM,
+      [
+        (1, 0), (0, -.infinity), (-0.0, -.infinity), (.infinity, .infinity), (-tiny, .nan),
+        (-.infinity, .nan),
+        (tiny, -103.27893), (huge, 88.72284), (0x1p-126, -87.33655),
+      ])
+    check(
+      CG_SQUARE_ROOT,
+      [
+        (0, 0), (-0.0, -0.0), (4, 2), (.infinity, .infinity), (-1, .nan), (-.infinity, .nan),
+        (0x1p-148, 0x1p-74),
+        (huge, 0x1.fffffep+63),
+      ])
+    check(
+      CG_SOFTPLUS,
+      [
+        (0, 0.6931472), (.infinity, .infinity), (-.infinity, 0), (huge, huge), (-huge, 0), (40, 40),
+        (-104, 0),
+        (-103, tiny),
+      ])
   }
 
   /// Where a function flattens out, errors of an ULP must not make it turn back or leave its range.
@@ -119,6 +143,8 @@ struct FunctionTests {
     check(CG_TANH, -20 ... -7, -1 ... -0.999)
     check(CG_SIGMOID, 14...40, 0.999...1)
     check(CG_SIGMOID, -104 ... -80, 0...1e-30)
+    check(CG_SOFTPLUS, -104 ... -80, 0...1e-30)
+    check(CG_SOFTPLUS, 14...40, 14...40)
   }
 
   @Test("tanh is odd to the last bit", arguments: Kernels.all)
@@ -132,7 +158,7 @@ struct FunctionTests {
   @Test("Any number of floats, in place too, and nothing past them", arguments: 0...50)
   func lengths(_ count: Int) {
     var numbers = Numbers(UInt64(count))
-    let x = numbers.floats(count).map { 8 * $0 }
+    let x = numbers.floats(count).map { 9 + 8 * $0 }
     for function in Self.functions {
       let expected = Kernels.active.map(function.code, x + [0]).dropLast()
       let (input, output) = (Guarded(x), Guarded([Float](repeating: .nan, count: count)))
@@ -150,6 +176,9 @@ struct FunctionTests {
     switch code {
     case CG_EXP: unsafe cg_exp(count, x, y)
     case CG_TANH: unsafe cg_tanh(count, x, y)
+    case CG_LOGARITHM: unsafe cg_log(count, x, y)
+    case CG_SQUARE_ROOT: unsafe cg_sqrt(count, x, y)
+    case CG_SOFTPLUS: unsafe cg_softplus(count, x, y)
     default: unsafe cg_sigmoid(count, x, y)
     }
   }

@@ -17,7 +17,7 @@ struct OperationTests {
     ) { (self.name, self.code, self.value) = (name, code, value) }
   }
 
-  /// Those of exact arithmetic; exp, tanh and sigmoid are in `FunctionTests`.
+  /// Those of exact arithmetic; exp, tanh and their like are in `FunctionTests`.
   static let codes = [
     Code("copy", CG_COPY) { a, _, _, _, _ in a },
     Code("fill", CG_FILL) { _, _, _, k, _ in k },
@@ -35,7 +35,12 @@ struct OperationTests {
     Code("relu", CG_RELU) { a, _, _, _, _ in a < 0 ? 0 : a },
     Code("sigmoid gradient", CG_SIGMOID_GRADIENT) { a, b, _, _, _ in a * (b * (1 - b)) },
     Code("tanh gradient", CG_TANH_GRADIENT) { a, b, _, _, _ in a * Float(1).addingProduct(-b, b) },
+    Code("absolute", CG_ABSOLUTE) { a, _, _, _, _ in abs(a) },
+    Code("minimum", CG_MINIMUM) { a, b, _, _, _ in a < b ? a : b <= a ? b : .nan },
+    Code("maximum", CG_MAXIMUM) { a, b, _, _, _ in a > b ? a : b >= a ? b : .nan },
     Code("relu gradient", CG_RELU_GRADIENT) { a, b, _, _, _ in b > 0 ? a : 0 },
+    Code("absolute gradient", CG_ABSOLUTE_GRADIENT) { a, b, _, _, _ in b > 0 ? a : b < 0 ? -a : a * b },
+    Code("greater gradient", CG_GREATER_GRADIENT) { a, b, c, _, _ in b < c ? 0 : b == c ? a / 2 : a },
     Code("accumulate", CG_ACCUMULATE) { a, _, _, _, y in y + a },
   ]
 

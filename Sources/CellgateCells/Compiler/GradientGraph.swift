@@ -90,7 +90,20 @@ struct GradientGraph: Sendable {
     case .tanh: give(0, graph.add(.tanhGradient, [g, id]))
     case .relu: give(0, graph.add(.reluGradient, [g, id]))
     case .exp: give(0, graph.add(.multiply, [g, id]))
-    case .sigmoidGradient, .tanhGradient, .reluGradient, .arriving, .outputGradient, .transposed,
+    case .softplus: give(0, graph.add(.multiply, [g, graph.add(.sigmoid, operands)]))
+    case .logarithm: give(0, graph.add(.divide, [g, operands[0]]))
+    case .squareRoot:  // g / 2y
+      let half = graph.add(.multiply, [g, graph.add(.constant(0.5))])
+      give(0, graph.add(.divide, [half, id]))
+    case .absolute: give(0, graph.add(.absoluteGradient, [g, operands[0]]))
+    case .minimum:
+      give(0, graph.add(.greaterGradient, [g, operands[1], operands[0]]))
+      give(1, graph.add(.greaterGradient, [g, operands[0], operands[1]]))
+    case .maximum:
+      give(0, graph.add(.greaterGradient, [g, operands[0], operands[1]]))
+      give(1, graph.add(.greaterGradient, [g, operands[1], operands[0]]))
+    case .sigmoidGradient, .tanhGradient, .reluGradient, .absoluteGradient, .greaterGradient, .arriving,
+      .outputGradient, .transposed,
       .accumulator:
       preconditionFailure("a gradient's own operations are not differentiated")
     }

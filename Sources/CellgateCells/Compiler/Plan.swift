@@ -1,8 +1,8 @@
 /// How the fast execution runs a cell: what each step does forward and backward, and what is kept between
 /// the two.
 ///
-/// Outputs of sigmoid, tanh, exp and relu that the gradient reads are kept; cheap arithmetic on kept values
-/// is computed again. Weight gradients are no part of a step: the arriving gradients `deltas` are stored
+/// Outputs of functions such as sigmoid and exp that the gradient reads are kept; cheap arithmetic on kept values is
+/// computed again. Weight gradients are no part of a step: the arriving gradients `deltas` are stored
 /// for many steps and multiplied with the operands at once.
 struct Plan: Sendable {
   /// A weight gradient: Σ δ vᵀ over steps and sequences.
@@ -189,7 +189,7 @@ struct Plan: Sendable {
     }
     func isCheap(_ id: NodeID) -> Bool {
       switch lowered[id].operation {
-      case .add, .subtract, .multiply, .divide, .negate: true
+      case .add, .subtract, .multiply, .divide, .negate, .minimum, .maximum, .absolute: true
       default: false
       }
     }

@@ -287,10 +287,18 @@ extension Operation {
     case .sigmoid: CG_SIGMOID
     case .tanh: CG_TANH
     case .relu: CG_RELU
+    case .softplus: CG_SOFTPLUS
     case .exp: CG_EXP
+    case .logarithm: CG_LOGARITHM
+    case .squareRoot: CG_SQUARE_ROOT
+    case .absolute: CG_ABSOLUTE
+    case .minimum: CG_MINIMUM
+    case .maximum: CG_MAXIMUM
     case .sigmoidGradient: CG_SIGMOID_GRADIENT
     case .tanhGradient: CG_TANH_GRADIENT
     case .reluGradient: CG_RELU_GRADIENT
+    case .absoluteGradient: CG_ABSOLUTE_GRADIENT
+    case .greaterGradient: CG_GREATER_GRADIENT
     default: preconditionFailure("\(self) is not elementwise")
     }
   }

@@ -50,5 +50,17 @@ public func sigmoid(_ x: Expression) -> Expression { Expression(.sigmoid, x) }
 public func tanh(_ x: Expression) -> Expression { Expression(.tanh, x) }
 /// max(0, x), elementwise.
 public func relu(_ x: Expression) -> Expression { Expression(.relu, x) }
+/// log(1 + eˣ), elementwise.
+public func softplus(_ x: Expression) -> Expression { Expression(.softplus, x) }
 /// eˣ, elementwise.
 public func exp(_ x: Expression) -> Expression { Expression(.exp, x) }
+/// The natural logarithm, elementwise: −∞ at 0, NaN below.
+public func log(_ x: Expression) -> Expression { Expression(.logarithm, x) }
+/// The square root, elementwise: NaN below 0. Its derivative at 0 is infinite.
+public func sqrt(_ x: Expression) -> Expression { Expression(.squareRoot, x) }
+/// |x|, elementwise; its derivative at 0 is 0.
+public func abs(_ x: Expression) -> Expression { Expression(.absolute, x) }
+/// The smaller value, elementwise; where both are equal each gets half of the gradient.
+public func min(_ a: Expression, _ b: Expression) -> Expression { Expression(.minimum, a, b) }
+/// The greater value, elementwise; where both are equal each gets half of the gradient.
+public func max(_ a: Expression, _ b: Expression) -> Expression { Expression(.maximum, a, b) }

@@ -10,7 +10,8 @@ enum Operation: Hashable, Sendable {
   case vector(Block)
   case constant(Double)
   case add, subtract, multiply, divide, negate
-  case sigmoid, tanh, relu, exp
+  case minimum, maximum
+  case sigmoid, tanh, relu, softplus, exp, logarithm, squareRoot, absolute
 
   // The rest appears in gradients only.
 
@@ -20,6 +21,10 @@ enum Operation: Hashable, Sendable {
   case tanhGradient
   /// a where y > 0, else 0. Operands a, y.
   case reluGradient
+  /// a·sign(x): a arrives at the absolute value of x; 0 at 0. Operands a, x.
+  case absoluteGradient
+  /// a where x > y, half of it where they are equal, else 0: a arrives at the greater of x and y. Operands a, x, y.
+  case greaterGradient
   /// The gradient that arrives at a state's new value from the next step.
   case arriving(Int)
   /// The gradient that arrives at the output, the first state's new value.

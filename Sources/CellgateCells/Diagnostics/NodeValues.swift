@@ -139,8 +139,7 @@ struct NodeProgram: Sendable {
         }
         unsafe multiply(terms, rows: rows, to)
       default:
-        let a = unsafe self[node.operands[0]], b = unsafe self[node.operands.last ?? 0]
-        unsafe elementwise(node.operation, rows * layout.width, a, b, to)
+        unsafe elementwise(node, rows * layout.width, to)
       }
     }
   }
@@ -151,27 +150,12 @@ struct NodeProgram: Sendable {
       layout.width)
   }
 
-  private func elementwise(
-    _ operation: Operation, _ count: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
-    _ to: UnsafeMutablePointer<Float>
-  ) {
-    @inline(__always) func each(_ f: (Float, Float) -> Float) {
-      for index in 0..<count { unsafe to[index] = f(a[index], b[index]) }
-    }
-    switch operation {
-    case .add: each { $0 + $1 }
-    case .subtract: each { $0 - $1 }
-    case .multiply: each { $0 * $1 }
-    case .divide: each { $0 / $1 }
-    case .negate: each { a, _ in -a }
-    case .sigmoid: unsafe cg_sigmoid(count, a, to)
-    case .tanh: unsafe cg_tanh(count, a, to)
-    case .exp: unsafe cg_exp(count, a, to)
-    case .relu: each { a, _ in a < 0 ? 0 : a }
-    case .sigmoidGradient: each { $0 * ($1 * (1 - $1)) }
-    case .tanhGradient: each { $0 * (1 - $1 * $1) }
-    case .reluGradient: each { $1 > 0 ? $0 : 0 }
-    default: preconditionFailure("\(operation) is not elementwise")
-    }
+  private func elementwise(_ node: Graph.Node, _ count: Int, _ to: UnsafeMutablePointer<Float>) {
+    let slots: [UnsafeMutablePointer<Float>?] = unsafe [to] + node.operands.map { unsafe self[$0] }
+    func place(_ operand: Int) -> UInt16 { UInt16(min(operand + 1, node.operands.count)) }
+    var program = cg_operation(
+      code: UInt16(node.operation.code.rawValue), result: 0, a: place(0), b: place(1), c: place(2),
+      constant: 0)
+    unsafe cg_operate_with(weights.instructions.handle, &program, 1, slots, count)
   }
 }

@@ -134,8 +134,8 @@ struct EquationPrinter {
     let operands = node.operands
     func of(_ index: Int, _ inside: Precedence) -> String { formula(operands[index], inside: inside) }
     func call(_ unicode: String, _ latex: String) -> (String, Precedence) {
-      style == .latex
-        ? ("\(latex)\\left(\(of(0, .sum))\\right)", .atom) : ("\(unicode)(\(of(0, .sum)))", .atom)
+      let list = operands.indices.map { of($0, .sum) }.joined(separator: ", ")
+      return style == .latex ? ("\(latex)\\left(\(list)\\right)", .atom) : ("\(unicode)(\(list))", .atom)
     }
     let times = style == .latex ? "\\odot" : "⊙", minus = style == .latex ? "-" : "−"
     switch node.operation {
@@ -154,8 +154,16 @@ struct EquationPrinter {
     case .sigmoid: return call("σ", "\\sigma")
     case .tanh: return call("tanh", "\\tanh")
     case .relu: return call("relu", "\\mathrm{relu}")
+    case .softplus: return call("softplus", "\\mathrm{softplus}")
     case .exp: return call("exp", "\\exp")
-    case .sigmoidGradient, .tanhGradient, .reluGradient, .arriving, .outputGradient, .transposed,
+    case .logarithm: return call("log", "\\log")
+    case .squareRoot: return style == .latex ? ("\\sqrt{\(of(0, .sum))}", .atom) : call("sqrt", "")
+    case .absolute:
+      return style == .latex ? ("\\left|\(of(0, .sum))\\right|", .atom) : call("abs", "")
+    case .minimum: return call("min", "\\min")
+    case .maximum: return call("max", "\\max")
+    case .sigmoidGradient, .tanhGradient, .reluGradient, .absoluteGradient, .greaterGradient, .arriving,
+      .outputGradient, .transposed,
       .accumulator:
       preconditionFailure("\(node.operation) in a cell's own graph")
     }

@@ -209,10 +209,18 @@ public struct ReferenceExecution: Sendable {
       case .sigmoid: 1 / (1 + Foundation.exp(-x[0][i]))
       case .tanh: Foundation.tanh(x[0][i])
       case .relu: x[0][i] < 0 ? 0 : x[0][i]
+      case .softplus: max(x[0][i], 0) + Foundation.log1p(Foundation.exp(-abs(x[0][i])))
       case .exp: Foundation.exp(x[0][i])
+      case .logarithm: Foundation.log(x[0][i])
+      case .squareRoot: x[0][i].squareRoot()
+      case .absolute: abs(x[0][i])
+      case .minimum: x[0][i] < x[1][i] ? x[0][i] : x[1][i] <= x[0][i] ? x[1][i] : .nan
+      case .maximum: x[0][i] > x[1][i] ? x[0][i] : x[1][i] >= x[0][i] ? x[1][i] : .nan
       case .sigmoidGradient: x[0][i] * (x[1][i] * (1 - x[1][i]))
       case .tanhGradient: x[0][i] * (1 - x[1][i] * x[1][i])
       case .reluGradient: x[1][i] > 0 ? x[0][i] : 0
+      case .absoluteGradient: x[1][i] > 0 ? x[0][i] : x[1][i] < 0 ? -x[0][i] : x[0][i] * x[1][i]
+      case .greaterGradient: x[1][i] < x[2][i] ? 0 : x[1][i] == x[2][i] ? x[0][i] / 2 : x[0][i]
       default: preconditionFailure("\(operation) is not elementwise")
       }
     }

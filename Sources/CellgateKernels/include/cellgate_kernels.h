@@ -125,6 +125,9 @@ void cg_barrier_wait(cg_barrier *barrier);
 void cg_exp(size_t n, const float *x, float *y);
 void cg_tanh(size_t n, const float *x, float *y);
 void cg_sigmoid(size_t n, const float *x, float *y);
+void cg_log(size_t n, const float *x, float *y);
+void cg_sqrt(size_t n, const float *x, float *y);
+void cg_softplus(size_t n, const float *x, float *y);
 
 // MARK: Elementwise programs
 
@@ -146,9 +149,17 @@ typedef enum {
   CG_TANH,
   CG_RELU,
   CG_EXP,
+  CG_LOGARITHM,
+  CG_SQUARE_ROOT,
+  CG_SOFTPLUS,  // log(1 + e^a)
+  CG_ABSOLUTE,
+  CG_MINIMUM,           // the smaller of a and b, NaN if one is NaN
+  CG_MAXIMUM,           // the greater
   CG_SIGMOID_GRADIENT,  // a b (1 - b): a arrives at a sigmoid whose value is b
   CG_TANH_GRADIENT,     // a (1 - b²)
   CG_RELU_GRADIENT,     // a where b > 0, else 0
+  CG_ABSOLUTE_GRADIENT, // a where b > 0, -a where b < 0, else a b
+  CG_GREATER_GRADIENT,  // 0 where b < c, half of a where b = c, else a
   CG_ACCUMULATE,        // result + a
 } cg_code;
 
@@ -158,6 +169,10 @@ typedef struct {
   uint16_t result, a, b, c;
   float constant;
 } cg_operation;
+
+/// Runs operations in their order over n floats of each slot, n a multiple of 16.
+void cg_operate_with(const cg_isa *isa, const cg_operation *operations, size_t count, float *const *slots,
+                     size_t n);
 
 // MARK: Sweeps over the steps of a sequence
 
