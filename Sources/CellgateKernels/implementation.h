@@ -16,6 +16,7 @@
 #include "units.h"
 #include "product.h"
 #include "operations.h"
+#include "reductions.h"
 #include "peak.h"
 
 _Static_assert(CG_SHARE_COLUMNS % PANEL == 0, "a share of a sweep is whole panels");
@@ -39,5 +40,6 @@ const cg_isa CG_JOIN(cg_isa_, CG_ISA) = {
     .product = product,
     .outer = outer,
     .operate = operate,
+    .reduce = reduce_rows,
     .peak = peak,
 };

@@ -20,6 +20,8 @@ struct cg_isa {
   void (*outer)(size_t rows, size_t m, size_t n, const float *a, size_t lda, const float *b, size_t ldb,
                 float *c, size_t ldc);
   void (*operate)(const cg_operation *operations, size_t count, float *const *slots, size_t n);
+  void (*reduce)(cg_reduction_kind kind, size_t rows, size_t k, const float *source, size_t ld, float *result,
+                 size_t n, size_t ld_result);
   size_t (*peak)(size_t rounds, float factor, float *sum);
 };
 

@@ -107,6 +107,11 @@ void cg_operate_with(const cg_isa *isa, const cg_operation *operations, size_t c
   isa->operate(operations, count, slots, n);
 }
 
+void cg_reduce_with(const cg_isa *isa, cg_reduction_kind kind, size_t rows, size_t k, const float *source,
+                    size_t ld, float *result, size_t n, size_t ld_result) {
+  isa->reduce(kind, rows, k, source, ld, result, n, ld_result);
+}
+
 size_t cg_peak_with(const cg_isa *isa, size_t rounds, float factor, float *sum) {
   return isa->peak(rounds, factor, sum);
 }

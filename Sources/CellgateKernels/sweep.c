@@ -1,4 +1,4 @@
-// Conversions, products and elementwise programs, step after step.
+// Conversions, products, reductions and elementwise programs, step after step.
 
 #include "isa.h"
 
@@ -46,6 +46,13 @@ static void convert(const cg_isa *isa, const cg_conversion *conversion, size_t r
                  at[conversion->result] + column / isa->per_unit, conversion->ld_result);
 }
 
+static void reduce(const cg_isa *isa, const cg_program *program, const cg_reduction *reduction,
+                   const cg_slot *slots, size_t rows, const cg_share *share, float *const *at) {
+  const size_t width = program->width, ld = slots[reduction->source].layout == CG_ROWS ? width : 0;
+  isa->reduce(reduction->kind, rows, reduction->k, at[reduction->source], ld,
+              at[reduction->result] + share->first_column, share->columns, width);
+}
+
 void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_slot *slots, const uint32_t *rows,
               size_t first, size_t count, int backward, float **scratch, cg_term *terms,
               const cg_share *share) {
@@ -66,6 +73,11 @@ void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_slot *slots
       if (stage->kind == CG_CONVERSIONS) {
         for (size_t c = stage->first; c < stage->first + stage->count; c++)
           convert(isa, program->conversions + c, rows[step], share, at);
+        continue;
+      }
+      if (stage->kind == CG_REDUCTIONS) {
+        for (size_t r = stage->first; r < stage->first + stage->count; r++)
+          reduce(isa, program, program->reductions + r, slots, rows[step], share, at);
         continue;
       }
       if (stage->kind == CG_ELEMENTWISE) {

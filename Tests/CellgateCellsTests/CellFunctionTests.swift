@@ -63,6 +63,36 @@ struct CellFunctionTests {
     for found in valueAndSlope(try unary(f), .nan) { #expect(found.value.isNaN) }
   }
 
+  @Test("Means and variances are written as functions, and are stages of the plan")
+  func reductions() throws {
+    let equations = Cell.layerNorm.equations()
+    #expect(
+      equations[0]
+        == "iₜ = σ((W_ix xₜ + W_ih hₜ₋₁ − mean(W_ix xₜ + W_ih hₜ₋₁)) ÷ sqrt(variance(W_ix xₜ + W_ih hₜ₋₁) + 0.001) ⊙ g_i + b_i)"
+    )
+    #expect(Cell.layerNorm.latex.contains("\\mathrm{variance}\\left(c_{t}\\right)"))
+    let plan = Cell.layerNorm.planDescription
+    #expect(
+      plan.forward.map(\.kind)
+        == ["products", "reductions", "elementwise", "reductions", "elementwise"])
+    #expect(plan.forward[1].lines.count == 8)
+    #expect(plan.forward[3].lines.contains { $0.hasSuffix("= mean(cₜ)") })
+    #expect(plan.backward.contains { $0.kind == "reductions" })
+  }
+
+  @Test("A mean of the input or of a constant is refused")
+  func reductionOperands() {
+    for (operand, found) in [("input", "the input"), ("constant", "a constant")] {
+      do throws(CellError) {
+        _ = try Cell("f") { cell in
+          let h = cell.state("h")
+          cell.next(h, cell.matrix("w")(cell.input) + mean(operand == "input" ? cell.input : 1) * h)
+        }
+        Issue.record("a mean of the \(operand) was accepted")
+      } catch { #expect(error.description.contains("of mean") && error.description.contains(found)) }
+    }
+  }
+
   @Test("Functions are written as they are called, and as mathematics in LaTeX")
   func printing() throws {
     #expect(

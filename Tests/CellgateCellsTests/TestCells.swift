@@ -2,7 +2,7 @@ import CellgateCells
 
 extension Cell {
   /// The registry, and cells that use every operation and oddity of the expression language.
-  static let allAndOdd: [Cell] = all + [odd, functions]
+  static let allAndOdd: [Cell] = all + [odd, functions, layerNorm, late]
 
   /// A cell of the tests, whose definition is right.
   private static func defined(_ name: String, _ summary: String, _ equations: (CellBuilder) -> Void) -> Cell {
@@ -34,5 +34,39 @@ extension Cell {
     let rate = cell.define("rate", softplus(W.q(x) + U.q(h) + M(c)))
     let new = cell.next(c, log(1.5 + rate) * high - sqrt(rate + 0.1) * c / 4)
     cell.next(h, tanh(max(new, 0.1) + min(-rate, relu(h))) + sigmoid(abs(new)) * exp(-h))
+  }
+
+  /// Ba et al. 2016, https://arxiv.org/abs/1607.06450, with one normalisation of all that arrives at a gate.
+  static let layerNorm = defined("layer-norm", "LSTM with normalised gates and cell state") { cell in
+    let x = cell.input
+    let h = cell.state("h"), c = cell.state("c")
+    let W = cell.matrices("weight_ih", gates: "i", "f", "g", "o")
+    let U = cell.matrices("weight_hh", gates: "i", "f", "g", "o")
+    let one = GateBias(1)
+    let gain = cell.vectors(
+      "gain", gates: "i", "f", "g", "o", "c", start: ["i": one, "f": one, "g": one, "o": one, "c": one])
+    let b = cell.vectors("bias", gates: "i", "f", "g", "o", "c")
+    func normalized(_ z: Expression, _ gain: Expression, _ bias: Expression) -> Expression {
+      (z - mean(z)) / sqrt(variance(z) + 1e-3) * gain + bias
+    }
+    let i = cell.define("i", sigmoid(normalized(W.i(x) + U.i(h), gain.i, b.i)))
+    let f = cell.define("f", sigmoid(normalized(W.f(x) + U.f(h), gain.f, b.f)))
+    let g = cell.define("g", tanh(normalized(W.g(x) + U.g(h), gain.g, b.g)))
+    let new = cell.next(c, f * c + i * g)
+    let o = cell.define("o", sigmoid(normalized(W.o(x) + U.o(h), gain.o, b.o)))
+    cell.next(h, o * tanh(normalized(new, gain.c, b.c)))
+  }
+
+  /// Products of what x alone gives; reductions of states, of a parameter, of products and of each other, without a
+  /// mean beside a variance; a state that is one number.
+  static let late = defined("late", "reductions in every place") { cell in
+    let x = cell.input
+    let h = cell.state("h"), m = cell.state("m")
+    let W = cell.matrix("w"), U = cell.matrices("u", gates: "p", "q"), V = cell.matrix("v"),
+      k = cell.vector("k")
+    let a = cell.define("a", tanh(W(x)))
+    let spread = cell.define("spread", variance(U.p(a) - h) + 0.1 * mean(k * k + k))
+    cell.next(m, mean(abs(h)) - variance(m * k))
+    cell.next(h, tanh(U.q(a) + V(spread * h) / (1 + mean(spread * a)) + m) + mean(k))
   }
 }

@@ -145,7 +145,8 @@ import Testing
 
   func sweep(
     stages: [cg_stage], operations: [cg_operation], products: [Product] = [],
-    conversions: [cg_conversion] = [], slots: [Slot], rows: [Int], width: Int, tileRows: Int,
+    conversions: [cg_conversion] = [], reductions: [cg_reduction] = [], slots: [Slot], rows: [Int],
+    width: Int, tileRows: Int,
     tileColumns: Int,
     backward: Bool = false, members: Int = 1
   ) {
@@ -179,6 +180,9 @@ import Testing
     let conversionList = UnsafeMutableBufferPointer<cg_conversion>.allocate(capacity: conversions.count)
     _ = unsafe conversionList.initialize(from: conversions)
     defer { unsafe conversionList.deallocate() }
+    let reductionList = UnsafeMutableBufferPointer<cg_reduction>.allocate(capacity: reductions.count)
+    _ = unsafe reductionList.initialize(from: reductions)
+    defer { unsafe reductionList.deallocate() }
     unsafe stages.withUnsafeBufferPointer { stages in
       unsafe operations.withUnsafeBufferPointer { operations in
         unsafe steps.withUnsafeBufferPointer { steps in
@@ -186,7 +190,8 @@ import Testing
             let program = unsafe cg_program(
               stages: stages.baseAddress, stage_count: stages.count, products: steps.baseAddress,
               factors: factors.baseAddress, most_factors: most, operations: operations.baseAddress,
-              conversions: conversionList.baseAddress, slot_count: slots.count, width: width,
+              conversions: conversionList.baseAddress, reductions: reductionList.baseAddress,
+              slot_count: slots.count, width: width,
               tile_rows: tileRows, tile_columns: tileColumns)
             let active = rows.map(UInt32.init)
             nonisolated(unsafe) let places = unsafe places

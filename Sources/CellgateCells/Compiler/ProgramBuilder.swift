@@ -2,8 +2,8 @@ import CellgateKernels
 
 /// Cuts a lowered graph into stages and chooses a slot for every value.
 ///
-/// A value's level is the number of product stages before it: products of level l come first, then the
-/// elementwise run of level l, whose values the products of level l + 1 may read.
+/// A value's level is the number of stages with whole rows before it: products and reductions of level l come first,
+/// then the elementwise run of level l. Products and reductions of level l + 1 may read the values of all three.
 struct ProgramBuilder {
   /// A matrix product's place in the graph.
   struct ProductSource {
@@ -61,6 +61,8 @@ struct ProgramBuilder {
       if !made.isEmpty {
         program.stages.append(.products(made.compactMap { id in products[id]?.make { slot(of: $0) } }))
       }
+      let reduced = needed.filter { level[$0] == current }.compactMap(rowReduction)
+      if !reduced.isEmpty { program.stages.append(.reductions(reduced)) }
       var elements: [StepProgram.Element] = []
       for id in needed where level[id] == current { emit(id, to: &elements) }
       if current == lastLevel {
@@ -82,8 +84,8 @@ struct ProgramBuilder {
       return
     }
     var own = 0
-    if let product = products[id] {
-      for dependency in product.dependencies {
+    if let rows = wholeRows(id) {
+      for dependency in rows {
         visit(dependency)
         uses[dependency, default: 0] += 1
         if leaves[dependency] == nil { own = max(own, level[dependency, default: 0] + 1) }
@@ -96,6 +98,19 @@ struct ProgramBuilder {
       }
     }
     level[id] = own
+  }
+
+  /// What a product or a reduction reads, all columns of it; nil for other nodes.
+  private func wholeRows(_ id: NodeID) -> [NodeID]? {
+    if leaves[id] != nil { return nil }
+    if let product = products[id] { return product.dependencies }
+    if case .reduction = graph[id].operation { return graph[id].operands }
+    return nil
+  }
+
+  private func rowReduction(_ id: NodeID) -> StepProgram.RowReduction? {
+    guard leaves[id] == nil, case .reduction(let kind) = graph[id].operation else { return nil }
+    return .init(kind: kind, result: slot(of: id), operand: slot(of: graph[id].operands[0]))
   }
 
   private func constant(_ id: NodeID) -> Double? {
@@ -163,8 +178,8 @@ struct ProgramBuilder {
   private mutating func choosePlaces(_ needed: [NodeID]) {
     var crosses: Set<NodeID> = []
     for id in needed {
-      if let product = products[id] {
-        crosses.formUnion(product.dependencies)
+      if let rows = wholeRows(id) {
+        crosses.formUnion(rows)
       } else if leaves[id] == nil {
         for operand in graph[id].operands where level[operand] != level[id] {
           crosses.insert(operand)
@@ -183,7 +198,7 @@ struct ProgramBuilder {
         place[id] = leaf
       } else if let home = homes[id]?.first {
         place[id] = home
-      } else if products[id] != nil {
+      } else if wholeRows(id) != nil {
         if case .accumulator(let index) = graph[id].operation {
           place[id] = .accumulator(index)
         } else {
@@ -205,8 +220,8 @@ struct ProgramBuilder {
   }
 
   private mutating func emit(_ id: NodeID, to elements: inout [StepProgram.Element]) {
-    let isComputed = leaves[id] == nil && products[id] == nil
-    if isComputed && !fused.contains(id) && !isFolded(id) { elements.append(element(id, &elements)) }
+    let isElementwise = leaves[id] == nil && wholeRows(id) == nil
+    if isElementwise && !fused.contains(id) && !isFolded(id) { elements.append(element(id, &elements)) }
     // Leaves and products are copied to all their homes but the one that they live in.
     for home in homes[id] ?? [] where home != slot(of: id) {
       elements.append(.init(code: CG_COPY, result: home, operands: [slot(of: id)], constant: 0))
@@ -273,6 +288,11 @@ struct ProgramBuilder {
       }
     }
   }
+}
+
+extension Reduction {
+  /// The kernels' name of it.
+  var code: cg_reduction_kind { self == .mean ? CG_MEAN : CG_VARIANCE }
 }
 
 extension Operation {

@@ -1,6 +1,7 @@
 import CellgateKernels
 
-/// What one step does, free of sizes: stages of matrix products and of elementwise operations over slots.
+/// What one step does, free of sizes: stages of matrix products, of reductions over units and of elementwise operations
+/// over slots.
 struct StepProgram: Sendable {
   /// A place for a value. `[n, H]` is a row per active sequence.
   enum Slot: Hashable, Sendable {
@@ -50,8 +51,16 @@ struct StepProgram: Sendable {
     var constant: Float
   }
 
+  /// A number of each row of the operand, in every column of the result.
+  struct RowReduction: Sendable {
+    var kind: Reduction
+    var result: Slot
+    var operand: Slot
+  }
+
   enum Stage: Sendable {
     case products([Product])
+    case reductions([RowReduction])
     case elementwise([Element])
   }
 
@@ -68,6 +77,11 @@ struct StepProgram: Sendable {
         for product in products {
           product.factors.forEach { note($0.operand) }
           note(product.result)
+        }
+      case .reductions(let reductions):
+        for reduction in reductions {
+          note(reduction.operand)
+          note(reduction.result)
         }
       case .elementwise(let elements):
         for element in elements {

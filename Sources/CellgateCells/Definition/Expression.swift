@@ -50,6 +50,11 @@ public func sigmoid(_ x: Expression) -> Expression { Expression(.sigmoid, x) }
 public func tanh(_ x: Expression) -> Expression { Expression(.tanh, x) }
 /// max(0, x), elementwise.
 public func relu(_ x: Expression) -> Expression { Expression(.relu, x) }
+/// The mean over the units, the same number for each of them.
+public func mean(_ x: Expression) -> Expression { Expression(.reduction(.mean), x) }
+/// The variance over the units, the same number for each of them: the mean of (x − mean(x))², as layer normalisation
+/// takes it.
+public func variance(_ x: Expression) -> Expression { Expression(.reduction(.variance), x) }
 /// log(1 + eˣ), elementwise.
 public func softplus(_ x: Expression) -> Expression { Expression(.softplus, x) }
 /// eˣ, elementwise.

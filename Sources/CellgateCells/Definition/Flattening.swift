@@ -103,7 +103,7 @@ struct Flattening {
       else { throw .foreignExpression(cell: cell, node: "parameter \(block.parameter)") }
       used.insert(block)
       guard let operand = operands.first else { return }
-      if case .constant = graph[operand].operation {
+      if isConstant(operand) {
         throw .sizeMismatch(
           cell: cell, node: "operand of '\(builder.parameters[block.parameter].name)'",
           expected: "the input, a state or a value", found: "a constant")
@@ -119,12 +119,27 @@ struct Flattening {
     case .state(let index):
       if index >= builder.states.count { throw .foreignExpression(cell: cell, node: "state \(index)") }
     case .input, .constant: break
-    default:
-      for operand in operands where sizes[operand] == .input {
+    case .reduction(let kind):
+      try checkIsHidden(operands, of: kind.rawValue)
+      if isConstant(operands[0]) {
         throw .sizeMismatch(
-          cell: cell, node: "an operand of \(operation)", expected: "hidden size H",
-          found: "the input, which only a matrix can read")
+          cell: cell, node: "operand of \(kind.rawValue)", expected: "a state or a value", found: "a constant"
+        )
       }
+    default: try checkIsHidden(operands, of: "\(operation)")
+    }
+  }
+
+  private func isConstant(_ id: NodeID) -> Bool {
+    if case .constant = graph[id].operation { return true }
+    return false
+  }
+
+  private func checkIsHidden(_ operands: [NodeID], of name: String) throws(CellError) {
+    for operand in operands where sizes[operand] == .input {
+      throw .sizeMismatch(
+        cell: builder.cell, node: "an operand of \(name)", expected: "hidden size H",
+        found: "the input, which only a matrix can read")
     }
   }
 }

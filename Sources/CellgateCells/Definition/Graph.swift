@@ -11,6 +11,8 @@ enum Operation: Hashable, Sendable {
   case constant(Double)
   case add, subtract, multiply, divide, negate
   case minimum, maximum
+  /// One number of all units, the same for each of them.
+  case reduction(Reduction)
   case sigmoid, tanh, relu, softplus, exp, logarithm, squareRoot, absolute
 
   // The rest appears in gradients only.
@@ -39,6 +41,9 @@ enum Operation: Hashable, Sendable {
 }
 
 typealias NodeID = Int
+
+/// What is computed from a value's units. The variance is the mean square of the deviations from the mean.
+enum Reduction: String, Hashable, Sendable { case mean, variance }
 
 /// One gate's rows of a parameter.
 struct Block: Hashable, Sendable {

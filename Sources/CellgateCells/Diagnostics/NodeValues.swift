@@ -138,6 +138,11 @@ struct NodeProgram: Sendable {
             packed: weights.matrix(NodeProgram.factor(block, isTransposed: true)))
         }
         unsafe multiply(terms, rows: rows, to)
+      case .reduction(let kind):
+        unsafe cg_reduce_with(
+          weights.instructions.handle, kind.code, rows, layout.hiddenSize, self[node.operands[0]],
+          layout.width,
+          to, layout.width, layout.width)
       default:
         unsafe elementwise(node, rows * layout.width, to)
       }

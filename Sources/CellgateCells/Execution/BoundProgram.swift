@@ -23,6 +23,7 @@ import CellgateTensor
   private let factors: UnsafeMutableBufferPointer<cg_factor>
   private let operations: UnsafeMutableBufferPointer<cg_operation>
   private let conversions: UnsafeMutableBufferPointer<cg_conversion>
+  private let reductions: UnsafeMutableBufferPointer<cg_reduction>
   private let mostFactors: Int
 
   init(_ source: StepProgram, layout: Layout, weights: PackedWeights) {
@@ -40,6 +41,7 @@ import CellgateTensor
     var factors: [cg_factor] = unsafe []
     var operations: [cg_operation] = []
     var conversions: [cg_conversion] = []
+    var reductions: [cg_reduction] = []
     var converted: [StepProgram.Slot] = []
     /// Where products find an operand: x is converted before the sweep, others by the sweep when first they are read.
     func factorIndex(_ slot: StepProgram.Slot) -> Int {
@@ -54,19 +56,18 @@ import CellgateTensor
     }
     var hoisted: [Hoisted] = []
     var mostFactors = 1
-    // Values of one step alone that products read: the next step overwrites them.
-    let operands = Set(
-      source.stages.flatMap { stage -> [StepProgram.Slot] in
-        guard case .products(let products) = stage else { return [] }
-        return products.flatMap { $0.factors.map(\.operand) }.filter { slot in
-          if case .step = slot { return true }
-          return false
-        }
-      })
-    for (place, stage) in source.stages.enumerated() {
+    /// What each stage reads of other members' columns, and what it writes of its own.
+    var accesses: [StageAccess] = []
+    func add(_ kind: cg_stage_kind, first: Int, count: Int, _ access: StageAccess) {
+      if count == 0 { return }
+      stages.append(cg_stage(kind: kind.rawValue, waits: 0, first: UInt32(first), count: UInt32(count)))
+      accesses.append(access)
+    }
+    for stage in source.stages {
       switch stage {
       case .products(let list):
         let first = unsafe products.count, firstConversion = conversions.count
+        var access = StageAccess()
         for product in list {
           var own = product.factors
           var start =
@@ -90,8 +91,13 @@ import CellgateTensor
             cg_step_product(
               result: UInt32(index(product.result)), first_factor: UInt32(factors.count),
               factor_count: UInt32(own.count), start: start.rawValue, ld: width, bias: bias))
+          access.writes.append(.slot(product.result))
           for factor in own {
             let isInput = factor.operand == .input
+            if !isInput {
+              access.reads.append(
+                layout.precision == .float32 ? .slot(factor.operand) : .converted(factor.operand))
+            }
             let k = isInput ? layout.inputSize : layout.hiddenSize
             unsafe factors.append(
               cg_factor(
@@ -101,26 +107,24 @@ import CellgateTensor
           }
           mostFactors = max(mostFactors, own.count)
         }
-        if conversions.count > firstConversion {
-          stages.append(
-            cg_stage(
-              kind: CG_CONVERSIONS.rawValue, waits: 0, first: UInt32(firstConversion),
-              count: UInt32(conversions.count - firstConversion)))
-        }
-        let count = unsafe products.count - first
-        if count > 0 {
-          let waits = list.contains { $0.factors.contains { $0.operand != .input } }
-          stages.append(
-            cg_stage(
-              kind: CG_PRODUCTS.rawValue, waits: waits ? 1 : 0, first: UInt32(first), count: UInt32(count)))
+        add(
+          CG_CONVERSIONS, first: firstConversion, count: conversions.count - firstConversion,
+          StageAccess(writes: converted[firstConversion...].map { .converted($0) }))
+        unsafe add(CG_PRODUCTS, first: first, count: products.count - first, access)
+      case .reductions(let list):
+        add(
+          CG_REDUCTIONS, first: reductions.count, count: list.count,
+          StageAccess(reads: list.map { .slot($0.operand) }, writes: list.map { .slot($0.result) }))
+        for reduction in list {
+          reductions.append(
+            cg_reduction(
+              source: UInt32(index(reduction.operand)), result: UInt32(index(reduction.result)),
+              kind: reduction.kind.code.rawValue, k: layout.hiddenSize))
         }
       case .elementwise(let elements):
-        // Behind a wait of the step before, unless no products stand before it.
-        let waits = place == 0 && elements.contains { operands.contains($0.result) }
-        stages.append(
-          cg_stage(
-            kind: CG_ELEMENTWISE.rawValue, waits: waits ? 1 : 0, first: UInt32(operations.count),
-            count: UInt32(elements.count)))
+        add(
+          CG_ELEMENTWISE, first: operations.count, count: elements.count,
+          StageAccess(writes: elements.map { .slot($0.result) }))
         for element in elements {
           let result = UInt16(index(element.result))
           let operands = element.operands.map { UInt16(index($0)) }
@@ -132,6 +136,7 @@ import CellgateTensor
         }
       }
     }
+    for (index, waits) in StageAccess.waits(accesses).enumerated() { stages[index].waits = waits ? 1 : 0 }
     self.hoisted = hoisted
     self.converted = converted
     self.mostFactors = mostFactors
@@ -140,12 +145,14 @@ import CellgateTensor
     unsafe self.factors = Self.copy(factors)
     unsafe self.operations = Self.copy(operations)
     unsafe self.conversions = Self.copy(conversions)
+    unsafe self.reductions = Self.copy(reductions)
     unsafe program = .allocate(capacity: 1)
     unsafe program.initialize(
       to: cg_program(
         stages: self.stages.baseAddress, stage_count: stages.count, products: self.products.baseAddress,
         factors: self.factors.baseAddress, most_factors: mostFactors,
         operations: self.operations.baseAddress, conversions: self.conversions.baseAddress,
+        reductions: self.reductions.baseAddress,
         slot_count: slots.count + converted.count, width: width, tile_rows: layout.tileRows,
         tile_columns: layout.tileColumns))
   }
@@ -156,6 +163,7 @@ import CellgateTensor
     unsafe factors.deallocate()
     unsafe operations.deallocate()
     unsafe conversions.deallocate()
+    unsafe reductions.deallocate()
     unsafe program.deallocate()
   }
 

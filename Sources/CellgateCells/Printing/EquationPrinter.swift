@@ -151,6 +151,7 @@ struct EquationPrinter {
       if style == .latex { return ("\\frac{\(of(0, .sum))}{\(of(1, .sum))}", .atom) }
       return ("\(of(0, .product)) ÷ \(of(1, .atom))", .product)
     case .negate: return (minus + of(0, .product), .sum)
+    case .reduction(let kind): return call(kind.rawValue, "\\mathrm{\(kind.rawValue)}")
     case .sigmoid: return call("σ", "\\sigma")
     case .tanh: return call("tanh", "\\tanh")
     case .relu: return call("relu", "\\mathrm{relu}")

@@ -2,7 +2,7 @@
 public struct PlanDescription: Sendable {
   /// A part of a step.
   public struct Stage: Sendable, Equatable {
-    /// "products" or "elementwise".
+    /// "products", "reductions" or "elementwise".
     public var kind: String
     /// What it computes, an item a line.
     public var lines: [String]
@@ -56,6 +56,10 @@ extension Cell {
               let sum = (terms + product.biases.map(printer.symbol)).joined(separator: " + ")
               return "\(result(product.result)) \(product.continues ? "+=" : "=") \(sum)"
             })
+        case .reductions(let reductions):
+          return .init(
+            kind: "reductions",
+            lines: reductions.map { "\(place($0.result)) = \($0.kind.rawValue)(\(place($0.operand)))" })
         case .elementwise(let elements):
           var results: [String] = []
           for element in elements {

@@ -101,11 +101,13 @@ public struct ReferenceExecution: Sendable {
         let node = gradient.graph[id]
         let operands = node.operands.map { values[$0] }
         switch node.operation {
+        case .constant(let value): values.append(Array(repeating: value, count: hiddenSize))
         case .arriving(let state): values.append(Array(result.states[state][rows]))
         case .outputGradient:
           values.append(Array(outputGradient[place * hiddenSize..<(place + 1) * hiddenSize]))
         case .transposed(let target):
           values.append(transposed(target, values, parameters, size: hiddenSize))
+        case .reduction(let kind): values.append(reduced(kind, operands[0]))
         default: values.append(elementwise(node.operation, operands))
         }
       }
@@ -162,6 +164,7 @@ public struct ReferenceExecution: Sendable {
             }
             return sum
           })
+      case .reduction(let kind): values.append(reduced(kind, values[node.operands[0]]))
       default: values.append(elementwise(node.operation, node.operands.map { values[$0] }))
       }
     }
@@ -196,6 +199,12 @@ public struct ReferenceExecution: Sendable {
   /// The parameters with their matrices as they are multiplied.
   private func rounded(_ parameters: [[Double]]) -> [[Double]] {
     zip(cell.parameters, parameters).map { $0.columns == nil ? $1 : rounded($1) }
+  }
+
+  private func reduced(_ kind: Reduction, _ x: [Double]) -> [Double] {
+    let count = Double(x.count), mean = x.reduce(0, +) / count
+    let variance = x.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / count
+    return Array(repeating: kind == .mean ? mean : variance, count: x.count)
   }
 
   private func elementwise(_ operation: Operation, _ x: [[Double]]) -> [Double] {

@@ -174,6 +174,18 @@ typedef struct {
 void cg_operate_with(const cg_isa *isa, const cg_operation *operations, size_t count, float *const *slots,
                      size_t n);
 
+// MARK: Reductions of rows
+
+typedef enum {
+  CG_MEAN = 0,
+  CG_VARIANCE = 1  // the mean square of the deviations from the mean
+} cg_reduction_kind;
+
+/// result[rows, n] = the mean or variance of the row of source[rows, k], the same in every column. The order of
+/// additions depends on k alone. `ld` may be 0. Nothing overlaps.
+void cg_reduce_with(const cg_isa *isa, cg_reduction_kind kind, size_t rows, size_t k, const float *source,
+                    size_t ld, float *result, size_t n, size_t ld_result);
+
 // MARK: Sweeps over the steps of a sequence
 
 /// How a slot's memory is laid out beside the rows [rows, width] of a step.
@@ -213,13 +225,21 @@ typedef struct {
   size_t k, ld, ld_result;
 } cg_conversion;
 
+/// The mean or variance of each row [rows, k] of a slot that is no tile, into every column of another.
+typedef struct {
+  uint32_t source, result;
+  uint32_t kind;  // cg_reduction_kind
+  size_t k;
+} cg_reduction;
+
 typedef enum {
   CG_ELEMENTWISE = 0,  // operations, in their order
   CG_PRODUCTS = 1,     // in any order
-  CG_CONVERSIONS = 2   // in any order; each thread of a team converts its own columns
+  CG_CONVERSIONS = 2,  // in any order; each thread of a team converts its own columns
+  CG_REDUCTIONS = 3    // in any order; each thread reads whole rows and writes its own columns
 } cg_stage_kind;
 
-/// A run of operations, products or conversions. `waits` says that it reads columns which other threads of the team
+/// A run of operations, products, conversions or reductions. `waits` says that it reads columns which other threads of the team
 /// have written, or overwrites some that they may still read.
 typedef struct {
   uint32_t kind;  // cg_stage_kind
@@ -238,6 +258,7 @@ typedef struct {
   size_t most_factors;  // of one product
   const cg_operation *operations;
   const cg_conversion *conversions;
+  const cg_reduction *reductions;
   size_t slot_count;
   size_t width, tile_rows, tile_columns;
 } cg_program;
