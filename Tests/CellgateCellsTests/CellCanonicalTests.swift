@@ -41,6 +41,6 @@ struct CellCanonicalTests {
 
   @Test("No two of the cells there are have the same text")
   func differ() {
-    #expect(Set(Cell.all.map(\.canonicalText)).count == Cell.all.count)
+    #expect(Set(Cell.allAndOdd.map(\.canonicalText)).count == Cell.allAndOdd.count)
   }
 }

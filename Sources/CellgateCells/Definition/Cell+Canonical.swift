@@ -44,7 +44,15 @@ extension Cell {
     case .tanh: "tanh"
     case .relu: "relu"
     case .exp: "exp"
-    case .sigmoidGradient, .tanhGradient, .reluGradient, .arriving, .outputGradient, .transposed,
+    case .softplus: "softplus"
+    case .logarithm: "logarithm"
+    case .squareRoot: "squareRoot"
+    case .absolute: "absolute"
+    case .minimum: "minimum"
+    case .maximum: "maximum"
+    case .reduction(let kind): kind.rawValue
+    case .sigmoidGradient, .tanhGradient, .reluGradient, .absoluteGradient, .greaterGradient, .arriving,
+      .outputGradient, .transposed,
       .accumulator:
       preconditionFailure("\(operation) in a cell's own graph")
     }
