@@ -111,4 +111,28 @@ struct CompareCommandTests {
     #expect(run.output.contains("diverged"))
     #expect(workplace.has("d/compare.json"))
   }
+
+  @Test("A comparison of a text that an earlier version began goes on with the metric that it had")
+  func olderText() throws {
+    let workplace = try Workplace()
+    let text = String(repeating: "to be or not to be\n", count: 40) + String(repeating: "x y z\n", count: 10)
+    try Data(text.utf8).write(to: URL(fileURLWithPath: workplace.path + "/my.txt"))
+    let line =
+      "compare text --data my.txt --cells lstm,gru --hidden 4 --embedding 3 --length 8 --batch 4 --steps 4 --out c --json"
+    let new = try workplace.run(line: line)
+    #expect(new.status == 0 && new.error.contains("bits_per_character leaves them out"), "\(new.error)")
+    // What an earlier version that was stopped at once leaves.
+    let config = try workplace.text("c/config.json").split(separator: "\n", omittingEmptySubsequences: false)
+    let older = config.filter { !$0.contains("unknown_scored") }.joined(separator: "\n")
+      .replacing(/,(\s*})/) { $0.output.1 }
+    #expect(older.utf8.count < config.joined(separator: "\n").utf8.count)
+    for name in ["lstm-seed1", "gru-seed1", "compare.json"] {
+      try FileManager.default.removeItem(atPath: workplace.path + "/c/" + name)
+    }
+    try Data(older.utf8).write(to: URL(fileURLWithPath: workplace.path + "/c/config.json"))
+    let resumed = try workplace.run(line: line + " --resume")
+    #expect(
+      resumed.status == 0 && resumed.error.contains("bits_per_character counts them"), "\(resumed.error)")
+    #expect(try !workplace.text("c/lstm-seed1/config.json").contains("unknown_scored"))
+  }
 }

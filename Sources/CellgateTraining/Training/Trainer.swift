@@ -122,7 +122,7 @@ public final class Trainer {
       if isSaveDue { try saveNow(onEvent) }
     }
     try saveNow(onEvent)
-    if state.lossCount > 0 { try evaluate(onEvent) }
+    if state.lossCount > 0 || state.best == nil { try evaluate(onEvent) }
     try drawDiagnostics()
     return .completed(try finish(seconds: began.total + began.clock.secondsSince, onEvent))
   }
