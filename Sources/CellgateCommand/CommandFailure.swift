@@ -22,6 +22,8 @@ struct CommandFailure: Error {
     case data = 65
     /// A file that is missing or can't be opened.
     case noInput = 66
+    /// The system refused something that no work goes without, such as memory.
+    case system = 71
     /// A file or folder that can't be created.
     case cannotCreate = 73
     /// Reading or writing failed.

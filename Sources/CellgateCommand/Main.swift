@@ -31,6 +31,7 @@ struct CellgateCommand: ParsableCommand {
 enum Main {
   static func main() {
     Interruption.ignoreFailingWrites()
+    RefusedMemory.endInOneLine()
     let arguments = Array(CommandLine.arguments.dropFirst())
     var status = execute(arguments)
     ThreadNotice.print()

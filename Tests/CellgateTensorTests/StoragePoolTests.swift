@@ -37,4 +37,15 @@ import Testing
     #expect(pool.retainedBytes <= (40 + 64) << 20)
     pool.releaseAll()
   }
+
+  @Test(
+    "Memory that no system has ends the program with the bytes that were asked for",
+    arguments: [1 << 45, 1 << 60, Int.max / 4])
+  func refused(floats: Int) async {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) { [floats] in
+      _ = Storage(count: floats)
+    }
+    let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(text.contains("Storage: the system refused \(4 * floats) bytes of memory"), "\(text)")
+  }
 }

@@ -46,10 +46,10 @@ public struct CellExecution: Sendable {
     /// Whether each sequence's valid steps are taken from the last to the first.
     public var reversed: Bool
 
-    /// Sequences of T steps in a batch of B.
+    /// Sequences of T steps in a batch of B; without steps, or without sequences, there is nothing to compute.
     public init(steps: Int, batch: Int, lengths: [Int]? = nil, reversed: Bool = false) {
       precondition(
-        steps > 0 && batch > 0, "sequences: T and B must be positive, found T=\(steps), B=\(batch)")
+        steps >= 0 && batch >= 0, "sequences: T and B can't be negative, found T=\(steps), B=\(batch)")
       precondition(
         lengths.map { $0.count == batch && $0.allSatisfy { $0 >= 0 && $0 <= steps } } ?? true,
         "sequences: expected \(batch) lengths of 0...\(steps), found \(lengths ?? [])")

@@ -41,7 +41,7 @@ import CellgateTensor
     private var run: ForwardRun
 
     fileprivate init(_ stream: CellStream, batch: Int) {
-      precondition(batch > 0, "a session needs at least one sequence, found \(batch)")
+      precondition(batch >= 0, "a session's batch can't be negative, found \(batch)")
       self.stream = stream
       self.batch = batch
       run = Self.run(stream, batch: batch, steps: 1)
@@ -68,7 +68,7 @@ import CellgateTensor
 
     /// Takes one step: `input` holds `[B, I]`, and `[B, H]` is written to `output`.
     public func step(_ input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
-      unsafe take(1, input, output: output)
+      unsafe run(input, steps: 1, output: output)
     }
 
     /// Takes many steps: `input` holds `[T, B, I]`, and `[T, B, H]` is written to `output`. The same bits as step by
@@ -76,6 +76,7 @@ import CellgateTensor
     /// steps allocates memory, later ones don't.
     public func run(_ input: UnsafePointer<Float>, steps: Int, output: UnsafeMutablePointer<Float>) {
       precondition(steps >= 0, "a session cannot take \(steps) steps")
+      if batch == 0 { return }
       let most = max(1, CellStream.rowsAtOnce / batch)
       if steps > run.slice.steps && run.slice.steps < most {
         let longer = Self.run(stream, batch: batch, steps: most)
@@ -120,9 +121,11 @@ import CellgateTensor
 
     /// Takes as many steps as the input has: `[T, B, I]` gives `[T, B, H]`.
     public func run(_ input: [Float]) -> [Float] {
-      let (steps, rest) = input.count.quotientAndRemainder(dividingBy: batch * stream.execution.inputSize)
+      // Without sequences there is nothing to count steps by.
+      let (steps, rest) = input.count.quotientAndRemainder(
+        dividingBy: max(1, batch * stream.execution.inputSize))
       precondition(
-        rest == 0,
+        rest == 0 && (batch > 0 || steps == 0),
         "run: expected [T, \(batch), \(stream.execution.inputSize)], found \(input.count) numbers")
       let size = steps * batch * stream.execution.hiddenSize
       return unsafe Array(unsafeUninitializedCapacity: size) { buffer, count in

@@ -33,7 +33,7 @@ struct Layout: Sendable {
   var tileColumns: Int { min(width, 128) }
 
   /// Sums of weight gradients that slices may have for themselves: at least 2, at most about 256 MiB.
-  func mostGradientSums(parameters: Int) -> Int { max(2, (1 << 26) / parameters) }
+  func mostGradientSums(parameters: Int) -> Int { max(2, (1 << 26) / max(1, parameters)) }
 
   /// Whether x's weight gradients are summed transposed, with x as the shorter side.
   var transposesInputGradient: Bool { inputSize <= 12 }

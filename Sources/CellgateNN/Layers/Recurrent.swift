@@ -158,7 +158,8 @@ public final class Recurrent: Module {
     }
   }
 
-  /// Runs sequences `[T, B, I]`.
+  /// Runs sequences `[T, B, I]`. Without steps the final states are the first ones; without sequences all that
+  /// comes out is empty.
   ///
   /// - Parameters:
   ///   - states: each of the cell's states, `[L·D, B, H]`; nil for zeros, or for the learned ones.

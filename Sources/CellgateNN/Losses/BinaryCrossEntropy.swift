@@ -6,7 +6,7 @@ import Foundation
 ///     mean of max(x, 0) − x t + ln(1 + e^−|x|)
 ///
 /// logits, targets and `mask` of one shape. The mask weighs the numbers: the mean is over the sum of
-/// weights, a number of weight 0 is not looked at, and without any weight the loss is 0. The targets are data.
+/// weights, a number of weight 0 is not looked at, and without any weight, or without any number, the loss is 0. The targets are data.
 /// Finite logits of any size are safe; NaN gives NaN.
 public func binaryCrossEntropy(_ logits: Tensor, targets: Tensor, mask: Tensor? = nil) -> Tensor {
   precondition(

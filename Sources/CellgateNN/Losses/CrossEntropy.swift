@@ -8,7 +8,7 @@ import Foundation
 ///
 /// logits [.., C], N rows in all; classes [N], each in 0 ..< C; ε is `labelSmoothing`. `mask` [N] weighs the
 /// rows: the mean is over the sum of weights, a row of weight 0 is not looked at (its class may be
-/// anything), and without any weight the loss is 0. Finite logits of any size are safe; NaN gives NaN.
+/// anything), and without any weight, or without any row, the loss is 0. Finite logits of any size are safe; NaN gives NaN.
 public func crossEntropy(
   _ logits: Tensor, classes: [Int32], mask: [Float]? = nil, labelSmoothing: Float = 0
 ) -> Tensor {

@@ -1,11 +1,12 @@
 import CellgateTensor
 
-/// The mean of (prediction − target)², of shape []; both of one shape. The target is data: no gradient
-/// flows into it.
+/// The mean of (prediction − target)², of shape []; both of one shape, 0 if that holds no numbers. The target is
+/// data: no gradient flows into it.
 public func meanSquaredError(_ prediction: Tensor, target: Tensor) -> Tensor {
   precondition(
     prediction.shape == target.shape,
     "meanSquaredError: a prediction \(prediction.shape) of a target \(target.shape)")
   let difference = prediction - target.detached
-  return (difference * difference).mean()
+  let squares = difference * difference
+  return squares.count == 0 ? squares.sum() : squares.mean()
 }

@@ -43,6 +43,8 @@ final class StoragePool: Sendable {
   }
 
   private static let slack = 64 << 20
+  /// More than any system has; no size class above it can be counted.
+  private static let mostBytes = 1 << 60
   private static let hugePage = 2 << 20
   private static let hugeThreshold = 4 << 20
   private static let adviceHugePage: Int32 = 14  // MADV_HUGEPAGE of Linux
@@ -54,6 +56,7 @@ final class StoragePool: Sendable {
 
   /// A block of at least `bytes` bytes, aligned to 64 (2 MiB from 4 MiB on).
   func take(bytes: Int) -> Block {
+    guard bytes <= Self.mostBytes else { MemoryRefusal.end(bytes) }
     let sizeClass = Self.sizeClass(for: bytes)
     let size = Self.size(of: sizeClass)
     let reused: UInt? = state.withLock { state in
@@ -66,7 +69,11 @@ final class StoragePool: Sendable {
       state.bytesRetained -= size
       return bits
     }
-    return Block(bits: reused ?? Self.allocate(size), sizeClass: sizeClass)
+    if let bits = reused ?? Self.allocate(size) { return Block(bits: bits, sizeClass: sizeClass) }
+    // What is kept for reuse may be what is missing.
+    releaseAll()
+    guard let bits = Self.allocate(size) else { MemoryRefusal.end(size) }
+    return Block(bits: bits, sizeClass: sizeClass)
   }
 
   /// Takes a block back.
@@ -122,13 +129,12 @@ final class StoragePool: Sendable {
 
   // MARK: The system
 
-  private static func allocate(_ size: Int) -> UInt {
+  /// The address of new memory; nil when the system refuses it.
+  private static func allocate(_ size: Int) -> UInt? {
     let huge = size >= hugeThreshold
     var address: UnsafeMutableRawPointer?
     let status = unsafe posix_memalign(&address, huge ? hugePage : 64, size)
-    guard status == 0, let address = unsafe address else {
-      preconditionFailure("Storage: the system refused \(size) bytes of memory")
-    }
+    guard status == 0, let address = unsafe address else { return nil }
     #if os(Linux)
       if huge { unsafe _ = madvise(address, size, adviceHugePage) }
     #endif

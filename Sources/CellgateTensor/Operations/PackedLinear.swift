@@ -25,7 +25,8 @@
       x.shape.last == inputSize, "PackedLinear: an input of shape \(x.shape), [.., \(inputSize)] expected")
     let output = Tensor.uninitialized(x.shape.dropLast() + [outputSize])
     unsafe MatrixProduct.multiply(
-      x.pointer, rows: x.count / inputSize, depth: inputSize, columns: outputSize, packed: packed, bias: bias,
+      x.pointer, rows: x.shape.dropLast().reduce(1, *), depth: inputSize, columns: outputSize, packed: packed,
+      bias: bias,
       into: output.pointer)
     return output
   }
