@@ -17,15 +17,20 @@ public final class ForwardContext {
   public let step: UInt64
   /// Who wants to see the recurrent layers; nil for nobody.
   public let observer: LayerObserver?
+  /// Who may want the pass to end before it is done; nil for nobody.
+  public let stop: StopRequest?
 
   private var uses: [String: UInt64] = [:]
   private var observed: [String: Int] = [:]
 
-  private init(isTraining: Bool, seed: UInt64, step: UInt64, observer: LayerObserver? = nil) {
+  private init(
+    isTraining: Bool, seed: UInt64, step: UInt64, observer: LayerObserver? = nil, stop: StopRequest? = nil
+  ) {
     self.isTraining = isTraining
     self.seed = seed
     self.step = step
     self.observer = observer
+    self.stop = stop
   }
 
   /// A pass that trains. An `observer` is shown each recurrent layer in the course of the backward pass; it takes
@@ -36,10 +41,13 @@ public final class ForwardContext {
     ForwardContext(isTraining: true, seed: seed, step: step, observer: observer)
   }
 
-  /// A pass without noise.
-  public static func inference() -> ForwardContext {
-    ForwardContext(isTraining: false, seed: 0, step: 0)
+  /// A pass without noise, or several one after the other, which may be asked to `stop`.
+  public static func inference(stop: StopRequest? = nil) -> ForwardContext {
+    ForwardContext(isTraining: false, seed: 0, step: 0, stop: stop)
   }
+
+  /// Whether the pass is wanted no longer: what it gives is thrown away.
+  public var shouldStop: Bool { stop?.check() ?? false }
 
   /// What stands before the layers' names of the recurrent part `name`, and behind them at a second use within this
   /// pass: nothing for the usual name, else "encoder.", and "#2".

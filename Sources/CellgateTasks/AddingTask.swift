@@ -88,13 +88,15 @@ public final class AddingTask: SequenceTask {
   }
 
   /// The mean squared error of 1,000 validation or 10,000 test sequences.
-  public func evaluate(_ model: RecurrentModel, on split: Split) -> Evaluation {
+  public func evaluate(
+    _ model: RecurrentModel, on split: Split, context: ForwardContext
+  ) -> Evaluation {
     let count = split == .test ? Self.testCount : Self.validationCount
     var stream = RandomStream(seed: 0, name: "adding/\(split.rawValue)")
     var sum = 0.0
-    for _ in 0..<count / Self.chunk {
+    for _ in 0..<count / Self.chunk where !context.shouldStop {
       let (x, target) = samples(Self.chunk, from: &stream)
-      for (found, expected) in zip(model(x).scalars, target.scalars) {
+      for (found, expected) in zip(model(x, context: context).scalars, target.scalars) {
         let difference = Double(found) - Double(expected)
         sum += difference * difference
       }

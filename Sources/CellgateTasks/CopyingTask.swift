@@ -103,13 +103,15 @@ public final class CopyingTask: SequenceTask {
   }
 
   /// The cross-entropy, and the accuracy in the last ten steps, of 1,000 validation or 10,000 test sequences.
-  public func evaluate(_ model: RecurrentModel, on split: Split) -> Evaluation {
+  public func evaluate(
+    _ model: RecurrentModel, on split: Split, context: ForwardContext
+  ) -> Evaluation {
     let count = split == .test ? Self.testCount : Self.validationCount
     var stream = RandomStream(seed: 0, name: "copying/\(split.rawValue)")
     var (sum, right) = (0.0, 0)
-    for _ in 0..<count / Self.chunk {
+    for _ in 0..<count / Self.chunk where !context.shouldStop {
       let (x, classes) = samples(Self.chunk, from: &stream)
-      let logits = model(x)
+      let logits = model(x, context: context)
       sum += Double(crossEntropy(logits, classes: classes).item) * Double(Self.chunk)
       let last = Self.copied * Self.chunk
       right += correctCount(

@@ -116,14 +116,16 @@ public class SequentialMNISTTask: SequenceTask {
   }
 
   /// The accuracy and the cross-entropy of 5,000 validation or 10,000 test images.
-  public func evaluate(_ model: RecurrentModel, on part: Split) -> Evaluation {
+  public func evaluate(
+    _ model: RecurrentModel, on part: Split, context: ForwardContext
+  ) -> Evaluation {
     let images = part == .test ? Array(0..<data.test.count) : Array(split[trainingCount...])
     let set = part == .test ? data.test : data.training
     var (sum, right, place) = (0.0, 0, 0)
-    while place < images.count {
+    while place < images.count, !context.shouldStop {
       let chunk = images[place..<min(place + Self.chunk, images.count)]
       let (x, classes) = set.sequences(Array(chunk), order: Self.order)
-      let logits = model(x)
+      let logits = model(x, context: context)
       sum += Double(crossEntropy(logits, classes: classes).item) * Double(chunk.count)
       right += correctCount(logits, classes: classes)
       place += chunk.count

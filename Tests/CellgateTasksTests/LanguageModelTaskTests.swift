@@ -108,12 +108,12 @@ struct LanguageModelTaskTests {
     let model = task.makeModel(cell: .lstm)
     let stream = LanguageModelTests.symbols(300, name: "test")
     let expected = naive(model, stream)
-    let found = task.evaluate(model, on: .test)
+    let found = task.evaluate(model, on: .test, context: .inference())
     #expect(abs(found.extras[0] - expected) < 1e-6)
     #expect(abs(found.value - expected / log(2)) < 1e-6)
     #expect(
       abs(
-        task.evaluate(model, on: .validation).extras[0]
+        task.evaluate(model, on: .validation, context: .inference()).extras[0]
           - naive(model, LanguageModelTests.symbols(20, name: "validation")))
         < 1e-6)
     // Lanes that read everything before what they tell, of equal and unequal length, change nothing.
@@ -184,6 +184,6 @@ struct LanguageModelTaskTests {
       task.loss(model, step: step, carried: &carried, context: context, probe: nil).backward()
       optimizer.step(parameters)
     }
-    #expect(task.evaluate(model, on: .test).value < 0.3 && task.baseline.value > 1.7)
+    #expect(task.evaluate(model, on: .test, context: .inference()).value < 0.3 && task.baseline.value > 1.7)
   }
 }

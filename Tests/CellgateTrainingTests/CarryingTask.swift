@@ -52,8 +52,9 @@ struct CarryingTask: SequenceTask {
     carries ? model.recurrent.cell.states.map { _ in [1, settings.batch, settings.hidden] } : []
   }
 
-  func evaluate(_ model: RecurrentModel, on split: Split) -> Evaluation {
-    let error = meanSquaredError(model(.full([4, 1, 1], 0.5)), target: .full([4, 1, 1], 0.5))
+  func evaluate(_ model: RecurrentModel, on split: Split, context: ForwardContext) -> Evaluation {
+    let error = meanSquaredError(
+      model(.full([4, 1, 1], 0.5), context: context), target: .full([4, 1, 1], 0.5))
     return Evaluation(Double(error.item))
   }
 }

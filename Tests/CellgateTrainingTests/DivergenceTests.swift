@@ -93,7 +93,9 @@ struct DivergenceTests {
       return Operation.record("broken", inputs: [loss], outputs: [loss.copied()]) { _, _ in [Tensor(.nan)] }[
         0]
     }
-    func evaluate(_ model: RecurrentModel, on split: Split) -> Evaluation { Evaluation(1) }
+    func evaluate(_ model: RecurrentModel, on split: Split, context: ForwardContext) -> Evaluation {
+      Evaluation(1)
+    }
   }
 
   @Test(

@@ -55,8 +55,8 @@ struct MeanTask: SequenceTask {
       model, RandomStream(seed: settings.seed, name: "mean/train", step: UInt64(step)), context, probe)
   }
 
-  func evaluate(_ model: RecurrentModel, on split: Split) -> Evaluation {
-    let value = error(model, RandomStream(seed: 0, name: "mean/\(split)"), .inference(), nil).item
+  func evaluate(_ model: RecurrentModel, on split: Split, context: ForwardContext) -> Evaluation {
+    let value = error(model, RandomStream(seed: 0, name: "mean/\(split)"), context, nil).item
     return Evaluation(Double(value), extras: [Double(value).squareRoot()])
   }
 

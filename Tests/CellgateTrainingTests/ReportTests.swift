@@ -30,7 +30,9 @@ private struct AbsentTask: SequenceTask {
   func loss(
     _ model: RecurrentModel, step: Int, carried: inout [Tensor], context: ForwardContext, probe: TensorProbe?
   ) -> Tensor { .zeros([]) }
-  func evaluate(_ model: RecurrentModel, on split: Split) -> Evaluation { Evaluation(0) }
+  func evaluate(_ model: RecurrentModel, on split: Split, context: ForwardContext) -> Evaluation {
+    Evaluation(0)
+  }
 }
 
 /// The elements of a page and its texts; fails when it is not well-formed XML.

@@ -240,5 +240,7 @@ private struct ReadingTask: SequenceTask {
   ) -> Tensor {
     task.loss(model, step: step, carried: &carried, context: context, probe: probe)
   }
-  func evaluate(_ model: RecurrentModel, on split: Split) -> Evaluation { task.evaluate(model, on: split) }
+  func evaluate(_ model: RecurrentModel, on split: Split, context: ForwardContext) -> Evaluation {
+    task.evaluate(model, on: split, context: context)
+  }
 }

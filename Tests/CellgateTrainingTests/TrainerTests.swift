@@ -241,4 +241,56 @@ struct TrainerTests {
     #expect(first == second)
     #expect(scratch.read("run/checkpoint-000012.safetensors") == before)
   }
+
+  @Test(
+    "A run that is stopped at any question, also in an evaluation, ends with the bits of one that never was")
+  func stoppedAnywhere() throws {
+    var settings = MeanTask.defaults
+    settings.steps = 7
+    settings.evaluationInterval = 3
+    settings.schedule.name = "plateau"
+    settings.schedule.patience = 0
+    let scratch = try Scratch()
+    /// Begins or resumes a run, and lets go of its folder.
+    func run(_ name: String, stopAt question: Int) throws -> (outcome: TrainingOutcome, rows: Int, asked: Int)
+    {
+      let path = scratch.file(name)
+      let isThere = FileManager.default.fileExists(atPath: path)
+      let trainer = try Trainer(
+        task: MeanTask(settings: settings), settings: settings,
+        directory: isThere ? RunDirectory(resuming: path) : RunDirectory(creating: path, settings: settings))
+      var asked = 0
+      let outcome = try trainer.run(shouldStop: {
+        asked += 1
+        return asked >= question
+      })
+      return (outcome, trainer.records.count, asked)
+    }
+    let whole = try run("whole", stopAt: .max)
+    guard case .completed(let expected) = whole.outcome else {
+      Issue.record("not completed")
+      return
+    }
+    var stops: [[Int]] = []
+    for question in 1...whole.asked {
+      let name = "parts-\(question)"
+      let first = try run(name, stopAt: question)
+      guard case .interrupted(let step) = first.outcome else {
+        Issue.record("question \(question): not interrupted")
+        continue
+      }
+      stops.append([step, first.rows])
+      #expect(try run(name, stopAt: 1).outcome == first.outcome)
+      guard case .completed(let result) = try run(name, stopAt: .max).outcome else {
+        Issue.record("question \(question): not completed")
+        continue
+      }
+      #expect(result.value == expected.value && result.bestStep == expected.bestStep)
+      for file in ["metrics.csv", "model.safetensors"] {
+        #expect(scratch.read("\(name)/\(file)") == scratch.read("whole/\(file)"), "\(question): \(file)")
+      }
+    }
+    // In each evaluation, of which one is at the end alone, and in that of the test data.
+    #expect([[3, 0], [6, 1], [7, 2], [7, 3]].allSatisfy(stops.contains))
+  }
 }

@@ -8,6 +8,12 @@ extension CellExecution {
     public var finalStates: [Tensor]
     /// For the backward pass, if it was asked for.
     public var saved: Saved?
+
+    /// What a pass gives that ends where it begins, or another one.
+    public init(finalStates: [Tensor], saved: Saved? = nil) {
+      self.finalStates = finalStates
+      self.saved = saved
+    }
   }
 
   /// What a forward pass keeps for the backward pass.

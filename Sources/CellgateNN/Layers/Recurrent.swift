@@ -186,7 +186,8 @@ public final class Recurrent: Module {
       Operation.records(inputs) ? checkpointEvery.map { .checkpoints(every: $0) } ?? .everything : .nothing
     var pass = RecurrentPass(
       executions: executions, directions: directions, wantsOutput: wantsOutput,
-      needsInputGradient: x.needsGradient, observe: context.observer.map { observe(for: $0, context) })
+      needsInputGradient: x.needsGradient, stop: context.stop,
+      observe: context.observer.map { observe(for: $0, context) })
     let outputs = pass.forward(
       x.detached, states: given.map(\.detached), parameters: parameters.map { $0.map(\.value) },
       steps: steps, batch: batch, lengths: lengths, saving: saving,

@@ -7,6 +7,8 @@ struct RecurrentPass {
   let directions: Int
   let wantsOutput: Bool
   let needsInputGradient: Bool
+  /// Who may want a pass that saves nothing to end before it is done.
+  let stop: StopRequest?
   /// Who sees each layer and direction; nil for nobody.
   let observe: ((Int, CellObservation) -> Void)?
   /// Per layer and direction.
@@ -18,12 +20,13 @@ struct RecurrentPass {
 
   init(
     executions: [CellExecution], directions: Int, wantsOutput: Bool, needsInputGradient: Bool,
-    observe: ((Int, CellObservation) -> Void)? = nil
+    stop: StopRequest? = nil, observe: ((Int, CellObservation) -> Void)? = nil
   ) {
     self.executions = executions
     self.directions = directions
     self.wantsOutput = wantsOutput
     self.needsInputGradient = needsInputGradient
+    self.stop = stop
     self.observe = observe
   }
 
@@ -53,12 +56,10 @@ struct RecurrentPass {
         isLast && !wantsOutput ? nil : Tensor.uninitialized([steps, batch, directions * hiddenSize])
       for direction in 0..<directions {
         let place = layer * directions + direction
-        let sequences = CellExecution.Sequences(
-          steps: steps, batch: batch, lengths: lengths, reversed: direction == 1)
-        let result = execution.forward(
-          input: input, states: states.map { Self.row($0, place) }, parameters: parameters[place],
-          sequences: sequences, output: output.map { .init($0, first: direction * hiddenSize) },
-          saving: saving, observed: observe != nil)
+        let result = run(
+          execution, input, states: states.map { Self.row($0, place) }, parameters: parameters[place],
+          .init(steps: steps, batch: batch, lengths: lengths, reversed: direction == 1),
+          output: output, first: direction * hiddenSize, saving: saving)
         for (final, state) in zip(finals, result.finalStates) {
           unsafe Self.row(final, place).pointer.update(from: state.pointer, count: state.count)
         }
@@ -67,6 +68,36 @@ struct RecurrentPass {
       if let output { input = output }
     }
     return (wantsOutput ? [input] : []) + finals
+  }
+
+  /// One layer in one direction. A pass that may be stopped goes through the sequence in pieces, with the same bits;
+  /// once it is stopped nothing is computed any more.
+  private func run(
+    _ execution: CellExecution, _ input: Tensor, states: [Tensor], parameters: [Tensor],
+    _ sequences: CellExecution.Sequences, output: Tensor?, first: Int, saving: CellExecution.Saving
+  ) -> CellExecution.Forward {
+    func forward(
+      _ input: Tensor, _ states: [Tensor], _ sequences: CellExecution.Sequences, _ output: Tensor?
+    ) -> CellExecution.Forward {
+      execution.forward(
+        input: input, states: states, parameters: parameters, sequences: sequences,
+        output: output.map { .init($0, first: first) }, saving: saving, observed: observe != nil)
+    }
+    guard let stop, case .nothing = saving, sequences.lengths == nil else {
+      return forward(input, states, sequences, output)
+    }
+    let weights = parameters.reduce(1) { $0 + $1.count }
+    let most = max(1, max(stop.least.rows, stop.least.work / weights) / max(1, batch))
+    var result = CellExecution.Forward(finalStates: states)
+    for start in stride(from: 0, to: steps, by: most) where !stop.check() {
+      let count = min(most, steps - start)
+      let begin = sequences.reversed ? steps - start - count : start
+      var piece = sequences
+      piece.steps = count
+      result = forward(
+        input[begin..<begin + count], result.finalStates, piece, output?[begin..<begin + count])
+    }
+    return result
   }
 
   /// Gradients in the order of the operation's inputs: x, states, parameters.

@@ -175,9 +175,9 @@ public class LanguageModelTask {
   /// Up to 64 lanes of 5,000 characters or more are run at once. Each but the first begins 500 characters before the
   /// first one that it tells, with the states behind the stream's first 500: what came even before is not remembered.
   /// Zeros in the middle of a text are not what a model was trained for: some never recover from them.
-  public func evaluate(_ model: LanguageModel, on split: Split) -> Evaluation {
+  public func evaluate(_ model: LanguageModel, on split: Split, context: ForwardContext) -> Evaluation {
     let stream = split == .test ? test : validation
-    let scores = Self.scores(model, stream, unknown: vocabulary.unknown)
+    let scores = Self.scores(model, stream, unknown: vocabulary.unknown, context: context)
     let value = scoresUnknown ? scores.all : scores.known
     let extras = [scores.all] + (vocabulary.unknown == nil ? [] : [scores.unknownShare])
     return Evaluation(value / log(2), extras: extras, remark: remark(on: scores))
@@ -198,10 +198,11 @@ public class LanguageModelTask {
   /// The states of lanes that begin at these places: zeros at the stream's beginning, elsewhere those that its first
   /// `count` symbols leave.
   private static func states(
-    _ model: LanguageModel, _ stream: [Int32], starts: [Int], behind count: Int
+    _ model: LanguageModel, _ stream: [Int32], starts: [Int], behind count: Int, context: ForwardContext
   ) -> [Tensor]? {
     guard count > 0, starts.contains(where: { $0 > 0 }) else { return nil }
-    return model(Array(stream.prefix(count)), steps: count, batch: 1).states.map { state in
+    let first = model(Array(stream.prefix(count)), steps: count, batch: 1, context: context)
+    return first.states.map { state in
       let (layers, hidden, values) = (state.shape[0], state.shape[2], state.scalars)
       let lanes = (0..<layers).flatMap { layer in
         starts.flatMap { start in
@@ -234,7 +235,8 @@ public class LanguageModelTask {
 
   /// The scores of a stream, told in `lanes` at once.
   static func scores(
-    _ model: LanguageModel, _ stream: [Int32], unknown: Int32?, lanes: Int? = nil, warmUp: Int = warmUp
+    _ model: LanguageModel, _ stream: [Int32], unknown: Int32?, lanes: Int? = nil, warmUp: Int = warmUp,
+    context: ForwardContext = .inference()
   ) -> Scores {
     let count = stream.count - 1
     let lanes = lanes ?? max(1, min(mostLanes, count / leastLane))
@@ -242,9 +244,9 @@ public class LanguageModelTask {
     let firsts = (0...lanes).map { 1 + $0 * count / lanes }
     let starts = (0..<lanes).map { max(0, firsts[$0] - 1 - warmUp) }
     let steps = (0..<lanes).map { firsts[$0 + 1] - 1 - starts[$0] }.max() ?? 0
-    var states = states(model, stream, starts: starts, behind: warmUp)
+    var states = states(model, stream, starts: starts, behind: warmUp, context: context)
     var (sum, knownSum, knownCount) = (0.0, 0.0, 0)
-    for begin in stride(from: 0, to: steps, by: chunk) {
+    for begin in stride(from: 0, to: steps, by: chunk) where !context.shouldStop {
       let length = min(chunk, steps - begin)
       var (inputs, classes): ([Int32], [Int32]) = ([], [])
       var mask: [Float] = []
@@ -257,7 +259,7 @@ public class LanguageModelTask {
           mask.append(isInside && place + 1 >= firsts[lane] ? 1 : 0)
         }
       }
-      let result = model(inputs, steps: length, batch: lanes, states: states)
+      let result = model(inputs, steps: length, batch: lanes, states: states, context: context)
       states = result.states
       let knownMask = zip(mask, classes).map { $1 == unknown ? 0 : $0 }
       func total(_ mask: [Float]) -> Double {

@@ -30,7 +30,7 @@ extension RunDirectory {
       let bound = task.bound(cell: cell)
       let parameters = ParameterSet(bound.model)
       parameters.assign(try file.values(of: parameters))
-      return bound.evaluate(split)
+      return bound.evaluate(split, .inference())
     } catch { throw .run(error) }
   }
 }

@@ -8,9 +8,20 @@ struct BoundTask {
   let loss:
     (_ step: Int, _ carried: inout [Tensor], _ context: ForwardContext, _ probe: TensorProbe?) -> Tensor
   let carriedShapes: [[Int]]
-  let evaluate: (Split) -> Evaluation
+  let evaluate: (Split, ForwardContext) -> Evaluation
   let isSolved: (Evaluation) -> Bool
   let samples: (_ count: Int) -> [PredictionSample]
+}
+
+extension BoundTask {
+  /// What the model reaches; nil when `shouldStop` was true before that was known.
+  func evaluate(_ split: Split, shouldStop: () -> Bool) -> Evaluation? {
+    withoutActuallyEscaping(shouldStop) { shouldStop in
+      let stop = StopRequest(shouldStop)
+      let evaluation = evaluate(split, .inference(stop: stop))
+      return stop.isMade ? nil : evaluation
+    }
+  }
 }
 
 extension SequenceTask {
@@ -21,7 +32,7 @@ extension SequenceTask {
       model: model,
       loss: { loss(model, step: $0, carried: &$1, context: $2, probe: $3) },
       carriedShapes: carriedShapes(model),
-      evaluate: { split in withoutGradient { evaluate(model, on: split) } },
+      evaluate: { split, context in withoutGradient { evaluate(model, on: split, context: context) } },
       isSolved: { Self.solved.isMet(by: $0, of: Self.self) },
       samples: { count in withoutGradient { samples(model, count: count) } })
   }

@@ -77,8 +77,9 @@ public protocol SequenceTask: SendableMetatype {
   /// The shapes of what an update leaves in `carried`.
   func carriedShapes(_ model: Model) -> [[Int]]
 
-  /// What the model reaches on fixed data, the same for every seed and cell.
-  func evaluate(_ model: Model, on split: Split) -> Evaluation
+  /// What the model reaches on fixed data, the same for every seed and cell. The model is run in `context`, which may
+  /// want the evaluation to stop: long ones ask it between batches, and what they then return is thrown away.
+  func evaluate(_ model: Model, on split: Split, context: ForwardContext) -> Evaluation
 
   /// What the model makes of at most `count` fixed test examples, the same for every seed and cell; a task whose
   /// examples take much room gives fewer.
@@ -118,6 +119,11 @@ extension SequenceTask {
   public func carriedShapes(_ model: Model) -> [[Int]] { [] }
   /// None.
   public func samples(_ model: Model, count: Int) -> [PredictionSample] { [] }
+
+  /// What the model reaches on fixed data.
+  public func evaluate(_ model: Model, on split: Split) -> Evaluation {
+    evaluate(model, on: split, context: .inference())
+  }
 
   /// Updates of a whole run under `settings`, which must be valid.
   public func totalSteps(_ settings: TrainingSettings) -> Int {

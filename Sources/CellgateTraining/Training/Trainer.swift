@@ -91,8 +91,9 @@ public final class Trainer {
 
   // MARK: The run
 
-  /// Trains to the end, or until `shouldStop`, which is asked before each update, is true; then evaluates the
-  /// best model on the test data, once. Throws `diverged` or `run`.
+  /// Trains to the end, or until `shouldStop` is true, which is asked before each update and in the course of
+  /// evaluations; then evaluates the best model on the test data, once. A run that is stopped in an evaluation begins
+  /// it again when it is resumed. Throws `diverged` or `run`.
   ///
   /// The last checkpoint comes before an evaluation that is made at the end alone: a run that is made longer later then
   /// has the bits of one that was as long from its start.
@@ -105,26 +106,36 @@ public final class Trainer {
     for notice in store.notices { onEvent(.notice(notice)) }
     onEvent(.started(step: state.step, steps: steps, parameters: parameters.count))
     if recording.writesTensorBoard { try openTensorBoard() }
-    let interval = settings.evaluationInterval ?? task.stepsPerEpoch ?? Self.usualEvaluationInterval
     let began = (clock: ContinuousClock.now, step: state.step, total: state.totalSeconds)
     defer { state.totalSeconds = began.total + began.clock.secondsSince }
+    /// Saves what a run that is stopped needs to continue.
+    func stop() throws(TrainingError) -> TrainingOutcome {
+      state.totalSeconds = began.total + began.clock.secondsSince
+      try saveNow(onEvent)
+      try drawDiagnostics()
+      return .interrupted(step: state.step)
+    }
+    // The one in which the run was stopped.
+    if isEvaluationDue, try !evaluate(onEvent, shouldStop) { return try stop() }
     while state.step < steps, !isOutOfPatience, !isSolvedForGood {
-      if shouldStop() {
-        state.totalSeconds = began.total + began.clock.secondsSince
-        try saveNow(onEvent)
-        try drawDiagnostics()
-        return .interrupted(step: state.step)
-      }
+      if shouldStop() { return try stop() }
       let loss = try update()
       try tell(.progress(progress(loss, since: began.clock, step: began.step)), onEvent)
-      if state.step % interval == 0 { try evaluate(onEvent) }
+      if isEvaluationDue, try !evaluate(onEvent, shouldStop) { return try stop() }
       state.totalSeconds = began.total + began.clock.secondsSince
       if isSaveDue { try saveNow(onEvent) }
     }
     try saveNow(onEvent)
-    if state.lossCount > 0 || state.best == nil { try evaluate(onEvent) }
+    if state.lossCount > 0 || state.best == nil, try !evaluate(onEvent, shouldStop) { return try stop() }
     try drawDiagnostics()
-    return .completed(try finish(seconds: began.total + began.clock.secondsSince, onEvent))
+    let result = try finish(seconds: began.total + began.clock.secondsSince, onEvent, shouldStop)
+    return result.map { .completed($0) } ?? .interrupted(step: state.step)
+  }
+
+  /// Whether an evaluation comes after this step that was not made.
+  private var isEvaluationDue: Bool {
+    let interval = settings.evaluationInterval ?? task.stepsPerEpoch ?? Self.usualEvaluationInterval
+    return state.lossCount > 0 && state.step % interval == 0
   }
 
   private var isOutOfPatience: Bool { settings.patience.map { state.sinceBest >= $0 } ?? false }
@@ -213,11 +224,14 @@ public final class Trainer {
 
   // MARK: Evaluation
 
-  private func evaluate(_ onEvent: (TrainingEvent) -> Void) throws(TrainingError) {
+  /// Evaluates the model on the validation data, and notes what follows from it; false when it was stopped.
+  private func evaluate(
+    _ onEvent: (TrainingEvent) -> Void, _ shouldStop: () -> Bool
+  ) throws(TrainingError) -> Bool {
     if let place = DivergenceSearch(task: bound, parameters: parameters).parameter() {
       throw .diverged(divergence(step: state.step, place))
     }
-    let evaluation = bound.evaluate(.validation)
+    guard let evaluation = bound.evaluate(.validation, shouldStop: shouldStop) else { return false }
     let metric = type(of: task).metric
     guard ([evaluation.value] + evaluation.extras).allSatisfy(\.isFinite) else {
       let found = evaluation.value.isNaN ? "NaN" : "infinity"
@@ -241,6 +255,7 @@ public final class Trainer {
     if solved, state.solvedStep == nil { state.solvedStep = state.step }
     schedule.observe(metric.direction == .lower ? evaluation.value : -evaluation.value)
     try tell(.evaluated(record, isBest: isBest, solved: solved), onEvent)
+    return true
   }
 
   private func keepBest(_ value: Double) throws(RunError) {
@@ -250,15 +265,15 @@ public final class Trainer {
     try store.keepBest(state, parameters)
   }
 
-  /// Puts the best model in place of the last, and evaluates it on the test data.
+  /// Puts the best model in place of the last, and evaluates it on the test data; nil when that was stopped.
   private func finish(
-    seconds: Double, _ onEvent: (TrainingEvent) -> Void
-  ) throws(TrainingError) -> TrainingResult {
+    seconds: Double, _ onEvent: (TrainingEvent) -> Void, _ shouldStop: () -> Bool
+  ) throws(TrainingError) -> TrainingResult? {
     guard let best = state.best, let values = state.bestValues else {
       preconditionFailure("Trainer: a run ends with an evaluation")
     }
     parameters.assign(values)
-    let test = bound.evaluate(.test)
+    guard let test = bound.evaluate(.test, shouldStop: shouldStop) else { return nil }
     if let remark = test.remark { onEvent(.notice("test data: " + remark)) }
     let taskType = type(of: task)
     let result = TrainingResult(
