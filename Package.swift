@@ -42,9 +42,9 @@ let package = Package(
     .target(name: "CellgateKernels"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     library("CellgateTensor", ["CellgateKernels"]),
-    library("CellgateCells", ["CellgateKernels", "CellgateTensor"]),
-    library("CellgateNN", ["CellgateKernels", "CellgateTensor", "CellgateCells"]),
     library("CellgateFormats", ["CellgateTensor", "CZlib"]),
+    library("CellgateCells", ["CellgateKernels", "CellgateTensor", "CellgateFormats"]),
+    library("CellgateNN", ["CellgateKernels", "CellgateTensor", "CellgateCells"]),
     library("CellgateTraining", ["CellgateTensor", "CellgateCells", "CellgateNN", "CellgateFormats"]),
     library(
       "CellgateTasks",
@@ -62,7 +62,8 @@ let package = Package(
       swiftSettings: swiftSettings),
 
     .target(
-      name: "CellgateTestSupport", dependencies: ["CellgateTensor"], path: "Tests/CellgateTestSupport",
+      name: "CellgateTestSupport", dependencies: ["CellgateTensor", "CellgateCells"],
+      path: "Tests/CellgateTestSupport",
       swiftSettings: swiftSettings),
     tests("CellgateKernels", ["CellgateKernels", "CellgateTensor"]),
     tests("CellgateTensor", ["CellgateTensor", "CellgateKernels", "CellgateTestSupport"]),
@@ -70,7 +71,9 @@ let package = Package(
       "CellgateNN",
       ["CellgateNN", "CellgateCells", "CellgateTensor", "CellgateFormats", "CellgateTestSupport"],
       resources: [.copy("Golden")]),
-    tests("CellgateCells", ["CellgateCells", "CellgateTensor", "CellgateKernels"]),
+    tests(
+      "CellgateCells",
+      ["CellgateCells", "CellgateFormats", "CellgateTensor", "CellgateKernels", "CellgateTestSupport"]),
     tests("CellgateFormats", ["CellgateFormats", "CellgateTensor"]),
     tests(
       "CellgateTraining",

@@ -214,10 +214,12 @@ struct Plan: Sendable {
     }
     for id in read where !isThere(id) && !isCheap(id) { kept.insert(id) }
     // Cheap values are computed again where all that they need is there, and kept otherwise.
-    func isAvailable(_ id: NodeID) -> Bool {
-      isThere(id) || kept.contains(id) || (isCheap(id) && lowered[id].operands.allSatisfy(isAvailable))
+    var available: Set<NodeID> = []
+    for id in lowered.nodes.indices {
+      let isComputed = isCheap(id) && lowered[id].operands.allSatisfy(available.contains)
+      if read.contains(id) && !isThere(id) && !isComputed { kept.insert(id) }
+      if isThere(id) || isComputed || kept.contains(id) { available.insert(id) }
     }
-    for id in read.sorted() where !isAvailable(id) { kept.insert(id) }
     return kept.sorted()
   }
 }

@@ -9,6 +9,8 @@
 /// }
 /// ```
 ///
+/// The same cell as text is ``text``, and ``init(text:)`` reads it.
+///
 /// The first state is the output. The graph's nodes are evaluated by ``ReferenceExecution`` in Double,
 /// and compiled into the fast execution behind ``CellExecution``.
 public struct Cell: Sendable {
@@ -28,6 +30,10 @@ public struct Cell: Sendable {
   let next: [NodeID]
   /// Names of values, in order of definition.
   let names: [(name: String, node: NodeID)]
+  /// What got a value, in the order in which the equations were written.
+  let equationOrder: [CellBuilder.Equation]
+  /// What the input and the parameters are called in equations.
+  let symbols: CellSymbols
   let gradient: GradientGraph
   let plan: Plan
 
@@ -40,7 +46,16 @@ public struct Cell: Sendable {
   ) throws(CellError) {
     let builder = CellBuilder(cell: name)
     equations(builder)
+    try self.init(builder, summary: summary, source: source)
+  }
+
+  /// The most nodes and slots that a cell may have.
+  static let mostNodes = 4096
+
+  /// Builds a cell from what a builder has collected.
+  init(_ builder: CellBuilder, summary: String, source: String) throws(CellError) {
     if let error = builder.firstError { throw error }
+    let name = builder.cell
     if name.isEmpty || name.contains(where: { $0.isWhitespace || $0 == "/" || $0 == "," }) {
       throw .badName(cell: name, name: name)
     }
@@ -55,10 +70,13 @@ public struct Cell: Sendable {
     graph = flattening.graph
     next = flattening.next
     names = flattening.names
+    equationOrder = builder.equations.map(\.equation)
+    symbols = CellSymbols(
+      builder, parameters: parameters, graph: graph, next: next, names: names)
     gradient = GradientGraph(graph: graph, next: next)
     plan = Plan(graph: graph, next: next, gradient: gradient, stateCount: states.count)
     let slots = max(plan.forward.slots.count, plan.backward.slots.count)
-    if slots > 4096 { throw .tooLarge(cell: name, nodes: slots, most: 4096) }
+    if slots > Self.mostNodes { throw .tooLarge(cell: name, nodes: slots, most: Self.mostNodes) }
   }
 
   /// A cell of this package, whose definition is known to be right.

@@ -6,15 +6,30 @@ public final class CellBuilder {
   private(set) var named: [String: Expression.Node] = [:]
   private(set) var nameOrder: [String] = []
   /// Named values and next values, in the order in which they were written.
-  private(set) var equations: [Expression.Node] = []
+  private(set) var equations: [(equation: Equation, value: Expression.Node)] = []
   private(set) var next: [Int: Expression.Node] = [:]
   private(set) var firstError: CellError?
+  /// What the input is called in the printed equations, if not x.
+  var inputSymbol: String?
+  /// The expression in which flattening found a mistake.
+  var culprit: Expression.Node?
+
+  /// What an equation gives a value to.
+  enum Equation: Hashable, Sendable {
+    /// A named value, by its number in `nameOrder`.
+    case value(Int)
+    /// A state at t.
+    case state(Int)
+  }
 
   struct PendingParameter {
     var name: String
     var gates: [String]
     var isMatrix: Bool
     var start: ParameterDefinition.Start
+    /// What it is called in the printed equations: "W_*x" with the gate for the star; nil leaves the choice to
+    /// ``CellSymbols``.
+    var symbol: String?
   }
 
   init(cell: String) { self.cell = cell }
@@ -23,11 +38,22 @@ public final class CellBuilder {
 
   private func claim(_ name: String) {
     let taken = states.contains(name) || parameters.contains { $0.name == name } || named[name] != nil
-    if name.isEmpty || name.contains(where: { $0.isWhitespace || $0 == "." || $0 == "/" }) {
+    if !Self.isName(name) {
       fail(.badName(cell: cell, name: name))
     } else if taken {
       fail(.duplicateName(cell: cell, name: name))
     }
+  }
+
+  /// Whether a state, a value, a parameter or a gate can be called so.
+  private static func isName(_ name: String) -> Bool {
+    !name.isEmpty
+      && name.unicodeScalars.allSatisfy { scalar in
+        switch scalar.properties.generalCategory {
+        case .control, .format, .surrogate, .unassigned, .lineSeparator, .paragraphSeparator: false
+        default: !scalar.properties.isWhitespace && !"./`".unicodeScalars.contains(scalar)
+        }
+      }
   }
 
   /// The input x_t, `[I]`; only matrices read it.
@@ -69,14 +95,29 @@ public final class CellBuilder {
     return Vectors(parameter: block.parameter, name: name, gates: gates)
   }
 
-  private func declare(
-    _ name: String, gates: [String], isMatrix: Bool, start: ParameterDefinition.Start
+  /// Declares a parameter; a single gate "" is none.
+  func declare(
+    _ name: String, gates: [String], isMatrix: Bool, start: ParameterDefinition.Start, symbol: String? = nil
   ) -> Block {
     claim(name)
-    for (index, gate) in gates.enumerated() where gates[..<index].contains(gate) {
-      fail(.duplicateName(cell: cell, name: "\(name).\(gate)"))
+    if gates.isEmpty { fail(.noGate(cell: cell, parameter: name)) }
+    for (index, gate) in gates.enumerated() where gates != [""] {
+      if gates[..<index].contains(gate) { fail(.duplicateName(cell: cell, name: "\(name).\(gate)")) }
+      if !Self.isName(gate) { fail(.badName(cell: cell, name: gate)) }
     }
-    parameters.append(PendingParameter(name: name, gates: gates, isMatrix: isMatrix, start: start))
+    if case .perGate(let biases) = start {
+      if biases.count != gates.count {
+        fail(
+          .sizeMismatch(
+            cell: cell, node: "start of '\(name)'", expected: "\(gates.count) gates",
+            found: "\(biases.count)"))
+      }
+      for bias in biases where !Float(bias.constant).isFinite {
+        fail(.badConstant(cell: cell, value: bias.constant))
+      }
+    }
+    parameters.append(
+      PendingParameter(name: name, gates: gates, isMatrix: isMatrix, start: start, symbol: symbol))
     return Block(parameter: parameters.count - 1, gate: 0)
   }
 
@@ -87,13 +128,28 @@ public final class CellBuilder {
     if named[name] == nil {
       named[name] = expression.node
       nameOrder.append(name)
-      equations.append(expression.node)
+      equations.append((.value(nameOrder.count - 1), expression.node))
     }
     return expression
   }
 
+  /// Lets a name stand for a value in other equations; unlike a defined name it is no part of the cell.
+  func abbreviate(_ name: String, _ value: Expression) {
+    claim(name)
+    if named[name] == nil { named[name] = Expression(.named(name, value.node)).node }
+  }
+
   /// The value that is defined under this name, here or further below.
   public func value(_ name: String) -> Expression { Expression(.reference(name)) }
+
+  /// The state's value at t, which is set here or further below.
+  public func next(_ state: Expression) -> Expression {
+    guard case .operation(.state(let index), _) = state.node.content, index < states.count else {
+      fail(.notAState(cell: cell))
+      return state
+    }
+    return Expression(.next(index))
+  }
 
   /// Sets the state's value at t and returns it.
   @discardableResult
@@ -104,7 +160,7 @@ public final class CellBuilder {
     }
     if next[index] != nil { fail(.assignedTwice(cell: cell, state: states[index])) }
     next[index] = value.node
-    equations.append(value.node)
+    equations.append((.state(index), value.node))
     return value
   }
 }

@@ -1,3 +1,5 @@
+import CellgateFormats
+
 /// A mistake in a cell's definition, found when the cell is built.
 public enum CellError: Error, Equatable, Sendable, CustomStringConvertible {
   case noState(cell: String)
@@ -6,6 +8,8 @@ public enum CellError: Error, Equatable, Sendable, CustomStringConvertible {
   case stateNeverAssigned(cell: String, state: String)
   case assignedTwice(cell: String, state: String)
   case notAState(cell: String)
+  case noGate(cell: String, parameter: String)
+  case badConstant(cell: String, value: Double)
   case unknownGate(cell: String, parameter: String, gate: String)
   case undefinedValue(cell: String, name: String)
   case cycle(cell: String, path: [String])
@@ -16,36 +20,51 @@ public enum CellError: Error, Equatable, Sendable, CustomStringConvertible {
   case foreignExpression(cell: String, node: String)
 
   /// One line: the cell, the node, what was expected and what was found.
-  public var description: String {
+  public var description: String { "cell '\(quotedName(cell))': \(mistake)" }
+
+  private var cell: String {
     switch self {
-    case .noState(let cell):
-      "cell '\(cell)': no state is declared; a recurrent cell needs at least one"
-    case .badName(let cell, let name):
-      "cell '\(cell)': '\(name)' is no name; expected letters, digits, '-', '_' or primes"
-    case .duplicateName(let cell, let name):
-      "cell '\(cell)': the name '\(name)' is used twice"
-    case .stateNeverAssigned(let cell, let state):
-      "cell '\(cell)': state '\(state)' is never assigned; call next(\(state), …)"
-    case .assignedTwice(let cell, let state):
-      "cell '\(cell)': state '\(state)' is assigned twice"
-    case .notAState(let cell):
-      "cell '\(cell)': next(_:_:) was given a value that is not one of the cell's states"
-    case .unknownGate(let cell, let parameter, let gate):
-      "cell '\(cell)': parameter '\(parameter)' has no gate '\(gate)'"
-    case .undefinedValue(let cell, let name):
-      "cell '\(cell)': the value '\(name)' is used but never defined"
-    case .cycle(let cell, let path):
-      "cell '\(cell)': cycle \(path.joined(separator: " → ")); within a step values can't depend on themselves"
-    case .sizeMismatch(let cell, let node, let expected, let found):
-      "cell '\(cell)': \(node): expected \(expected), found \(found)"
-    case .neverUsed(let cell, let name):
-      "cell '\(cell)': '\(name)' is never used"
-    case .ignoresInput(let cell):
-      "cell '\(cell)': no state depends on the input"
-    case .tooLarge(let cell, let nodes, let most):
-      "cell '\(cell)': \(nodes) nodes; at most \(most) can be compiled"
-    case .foreignExpression(let cell, let node):
-      "cell '\(cell)': \(node) belongs to another cell's builder"
+    case .noState(let cell), .badName(let cell, _), .duplicateName(let cell, _),
+      .stateNeverAssigned(let cell, _), .assignedTwice(let cell, _), .notAState(let cell),
+      .noGate(let cell, _), .badConstant(let cell, _), .unknownGate(let cell, _, _),
+      .undefinedValue(let cell, _), .cycle(let cell, _), .sizeMismatch(let cell, _, _, _),
+      .neverUsed(let cell, _), .ignoresInput(let cell), .tooLarge(let cell, _, _),
+      .foreignExpression(let cell, _):
+      cell
     }
+  }
+
+  /// The description without the cell.
+  var mistake: String {
+    switch self {
+    case .noState: "no state is declared; a recurrent cell needs at least one"
+    case .badName(_, let name):
+      "'\(quotedName(name))' is no name; expected letters, digits, '-', '_' or primes"
+    case .duplicateName(_, let name): "the name '\(quotedName(name))' is used twice"
+    case .stateNeverAssigned(_, let state):
+      "state '\(quotedName(state))' is never assigned; expected an equation for its value at t"
+    case .assignedTwice(_, let state): "state '\(quotedName(state))' is assigned twice"
+    case .notAState: "next(_:_:) was given a value that is not one of the cell's states"
+    case .noGate(_, let parameter): "parameter '\(quotedName(parameter))' has no gate; expected at least one"
+    case .badConstant(_, let value): "constant \(value): expected a number within Float32's range"
+    case .unknownGate(_, let parameter, let gate):
+      "parameter '\(quotedName(parameter))' has no gate '\(quotedName(gate))'"
+    case .undefinedValue(_, let name): "the value '\(quotedName(name))' is used but never defined"
+    case .cycle(_, let path):
+      "cycle \(Self.shortened(path)); within a step values can't depend on themselves"
+    case .sizeMismatch(_, let node, let expected, let found):
+      "\(quotedName(node)): expected \(expected), found \(found)"
+    case .neverUsed(_, let name): "'\(quotedName(name))' is never used"
+    case .ignoresInput: "no state depends on the input"
+    case .tooLarge(_, let nodes, let most): "\(nodes) nodes; at most \(most) can be compiled"
+    case .foreignExpression(_, let node): "\(node) belongs to another cell's builder"
+    }
+  }
+
+  /// A path of names, without its middle if it is long.
+  private static func shortened(_ path: [String]) -> String {
+    let names = path.map { quotedName($0) }
+    return (names.count > 12 ? names.prefix(6) + ["…"] + names.suffix(5) : names[...]).joined(
+      separator: " → ")
   }
 }

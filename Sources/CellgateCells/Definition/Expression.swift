@@ -14,6 +14,8 @@ public struct Expression: Sendable, ExpressibleByFloatLiteral, ExpressibleByInte
     case named(String, Node)
     /// The value that bears this name, wherever it is defined.
     case reference(String)
+    /// A state's value at t, wherever it is set.
+    case next(Int)
     /// A parameter's gate that the parameter doesn't have.
     case unknownGate(parameter: String, gate: String)
   }

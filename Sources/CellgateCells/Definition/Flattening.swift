@@ -2,7 +2,6 @@
 struct Flattening {
   private let builder: CellBuilder
   private var done: [ObjectIdentifier: NodeID] = [:]
-  private var open: [String] = []
   private var sizes: [Dimension] = []
   private var columns: [Dimension?]
   private var used: Set<Block> = []
@@ -27,7 +26,7 @@ struct Flattening {
   mutating func run() throws(CellError) {
     let cell = builder.cell
     if builder.states.isEmpty { throw .noState(cell: cell) }
-    for equation in builder.equations { _ = try flatten(equation) }
+    for equation in builder.equations { _ = try flatten(equation.value) }
     for (index, state) in builder.states.enumerated() {
       guard let value = builder.next[index] else { throw .stateNeverAssigned(cell: cell, state: state) }
       let id = try flatten(value)
@@ -65,33 +64,82 @@ struct Flattening {
     return found
   }
 
-  private mutating func flatten(_ node: Expression.Node) throws(CellError) -> NodeID {
-    if let id = done[ObjectIdentifier(node)] { return id }
-    let id: NodeID
+  /// The node of an expression, after those that it is made of; a loop, as equations may depend on each other
+  /// in chains of any length.
+  private mutating func flatten(_ root: Expression.Node) throws(CellError) -> NodeID {
+    var stack = [root]
+    // The values that are being flattened, outermost first.
+    var open: [Link] = []
+    var entered: Set<ObjectIdentifier> = []
+    while let node = stack.last {
+      builder.culprit = node
+      let parts = try parts(of: node)
+      if let link = link(of: node), entered.insert(ObjectIdentifier(node)).inserted { open.append(link) }
+      if let part = parts.first(where: { done[ObjectIdentifier($0)] == nil }) {
+        if let link = link(of: part), let start = open.firstIndex(of: link) {
+          throw .cycle(cell: builder.cell, path: (open[start...] + [link]).map(name))
+        }
+        stack.append(part)
+        continue
+      }
+      let ids = parts.compactMap { done[ObjectIdentifier($0)] }
+      if case .operation(let operation, _) = node.content {
+        try check(operation, ids)
+        let id = graph.add(operation, ids)
+        if id == sizes.count { sizes.append(operation == .input ? .input : .hidden) }
+        if id >= Cell.mostNodes {
+          throw .tooLarge(cell: builder.cell, nodes: id + 1, most: Cell.mostNodes)
+        }
+        done[ObjectIdentifier(node)] = id
+      } else {
+        done[ObjectIdentifier(node)] = ids[0]
+        if link(of: node) != nil { open.removeLast() }
+      }
+      stack.removeLast()
+    }
+    guard let id = done[ObjectIdentifier(root)] else { preconditionFailure("an expression without a node") }
+    return id
+  }
+
+  /// The expressions that must be flattened before `node` is.
+  private func parts(of node: Expression.Node) throws(CellError) -> [Expression.Node] {
     switch node.content {
-    case .unknownGate(let parameter, let gate):
-      throw .unknownGate(cell: builder.cell, parameter: parameter, gate: gate)
+    case .operation(_, let operands): return operands
+    case .named(_, let value): return [value]
     case .reference(let name):
       guard let target = builder.named[name] else {
         throw .undefinedValue(cell: builder.cell, name: name)
       }
-      id = try flatten(target)
-    case .named(let name, let value):
-      if let start = open.firstIndex(of: name) {
-        throw .cycle(cell: builder.cell, path: open[start...] + [name])
+      return [target]
+    case .next(let state):
+      guard state < builder.states.count else {
+        throw .foreignExpression(cell: builder.cell, node: "state \(state)")
       }
-      open.append(name)
-      id = try flatten(value)
-      open.removeLast()
-    case .operation(let operation, let operandNodes):
-      var operands: [NodeID] = []
-      for operand in operandNodes { operands.append(try flatten(operand)) }
-      try check(operation, operands)
-      id = graph.add(operation, operands)
-      if id == sizes.count { sizes.append(operation == .input ? .input : .hidden) }
+      guard let target = builder.next[state] else {
+        throw .stateNeverAssigned(cell: builder.cell, state: builder.states[state])
+      }
+      return [target]
+    case .unknownGate(let parameter, let gate):
+      throw .unknownGate(cell: builder.cell, parameter: parameter, gate: gate)
     }
-    done[ObjectIdentifier(node)] = id
-    return id
+  }
+
+  /// A step of a cycle: a named value, or a state at t.
+  private enum Link: Equatable { case value(String), state(Int) }
+
+  private func link(of node: Expression.Node) -> Link? {
+    switch node.content {
+    case .named(let name, _): .value(name)
+    case .next(let state): .state(state)
+    default: nil
+    }
+  }
+
+  private func name(_ link: Link) -> String {
+    switch link {
+    case .value(let name): name
+    case .state(let state): builder.states[state] + "ₜ"
+    }
   }
 
   private mutating func check(_ operation: Operation, _ operands: [NodeID]) throws(CellError) {
@@ -118,7 +166,9 @@ struct Flattening {
       columns[block.parameter] = size
     case .state(let index):
       if index >= builder.states.count { throw .foreignExpression(cell: cell, node: "state \(index)") }
-    case .input, .constant: break
+    case .constant(let value):
+      if !Float(value).isFinite { throw .badConstant(cell: cell, value: value) }
+    case .input: break
     case .reduction(let kind):
       try checkIsHidden(operands, of: kind.rawValue)
       if isConstant(operands[0]) {

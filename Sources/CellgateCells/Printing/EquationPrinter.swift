@@ -1,6 +1,6 @@
 /// How equations are written.
 public enum EquationStyle: Sendable {
-  /// iₜ = σ(W_ix xₜ + W_ih hₜ₋₁ + b_i), for a terminal.
+  /// iₜ = σ(W_ix xₜ + W_ih hₜ₋₁ + b_i), for a terminal and for `.cell` files.
   case unicode
   /// i_t = \sigma\left(W_{ix} x_t + …\right), for a paper.
   case latex
@@ -8,7 +8,7 @@ public enum EquationStyle: Sendable {
 
 extension Cell {
   /// The cell's equations, one a line, printed from the graph that runs: named values and the states' new
-  /// values in the order in which they are computed.
+  /// values in the order in which they were written.
   public func equations(_ style: EquationStyle = .unicode) -> [String] {
     EquationPrinter(cell: self, style: style).equations()
   }
@@ -21,40 +21,60 @@ extension Cell {
 }
 
 /// Writes the nodes of a cell's graph as formulas.
+///
+/// A formula is written out down to values with a name. Where a value without a name would make lines long,
+/// deep or repeat itself at length, it becomes an abbreviation with a line of its own, `let m1 = …`.
 struct EquationPrinter {
   let cell: Cell
   let style: EquationStyle
-  /// Nodes with a name of their own: named values, and states at t.
-  private let labels: [NodeID: String]
-  private let symbols: [Block: String]
+  /// Nodes with a name of their own: named values, states at t, and abbreviations.
+  private var labels: [NodeID: String] = [:]
+  /// The equation that says what a node is, where several have the same value.
+  private var owners: [NodeID: CellBuilder.Equation] = [:]
+  private var abbreviated: Set<NodeID> = []
+
+  /// An unnamed value that is read twice is written out twice up to this many operations.
+  private static let mostRepeated = 2
+  /// The most operations of an equation, and how deep they nest.
+  private static let mostOperations = 400, deepest = 30
 
   init(cell: Cell, style: EquationStyle) {
     self.cell = cell
     self.style = style
-    var labels: [NodeID: String] = [:]
-    for (name, node) in cell.names { labels[node] = Self.indexed(name, "t", style) }
-    for (state, node) in cell.next.enumerated() where labels[node] == nil {
-      if case .state = cell.graph[node].operation { continue }
-      labels[node] = Self.indexed(cell.states[state], "t", style)
+    for equation in cell.equationOrder {
+      let node = root(of: equation)
+      if isLeaf(node) || owners[node] != nil { continue }
+      owners[node] = equation
+      labels[node] = label(of: equation)
     }
-    self.labels = labels
-    symbols = Self.symbols(cell, style)
+    abbreviate()
   }
 
   func equations() -> [String] {
-    var lines: [(NodeID, String)] = []
-    for (node, label) in labels { lines.append((node, "\(label) = \(formula(node, isRoot: true))")) }
-    lines.sort { $0.0 < $1.0 }
-    var result = lines.map(\.1)
-    for (state, node) in cell.next.enumerated() {
-      let label = Self.indexed(cell.states[state], "t", style)
-      if labels[node] != label { result.append("\(label) = \(labels[node] ?? formula(node))") }
+    var lines: [String] = []
+    var written: Set<NodeID> = []
+    for equation in cell.equationOrder {
+      let node = root(of: equation)
+      let isOwner = owners[node] == equation || isLeaf(node)
+      if isOwner {
+        for part in abbreviations(inside: node, except: written) {
+          written.insert(part)
+          let start = style == .unicode ? "let " : ""
+          lines.append("\(start)\(labels[part] ?? "") = \(formula(part, isRoot: true))")
+        }
+      }
+      lines.append("\(label(of: equation)) = \(formula(node, isRoot: isOwner))")
     }
-    return result
+    return lines
   }
 
   /// What a matrix or vector is called: W_ix is gate i's matrix that reads x.
-  func symbol(_ block: Block) -> String { symbols[block] ?? cell.parameters[block.parameter].name }
+  func symbol(_ block: Block) -> String {
+    let symbol = cell.symbols[block]
+    guard style == .latex else { return Notation.written(symbol: symbol) }
+    guard let line = symbol.firstIndex(of: "_"), line != symbol.startIndex else { return latex(symbol) }
+    return "\(latex(String(symbol[..<line])))_{\(Self.escaped(String(symbol[symbol.index(after: line)...])))}"
+  }
 
   /// A value's name, or its formula.
   func name(_ node: NodeID) -> String { labels[node] ?? formula(node) }
@@ -63,110 +83,141 @@ struct EquationPrinter {
   func atom(_ node: NodeID) -> String { formula(node, inside: .atom) }
 
   /// A state's name at t, or at t−1.
-  func state(_ index: Int, before: Bool) -> String {
-    Self.indexed(cell.states[index], before ? "t-1" : "t", style)
+  func state(_ index: Int, before: Bool) -> String { indexed(cell.states[index], before: before) }
+
+  // MARK: Names
+
+  private func root(of equation: CellBuilder.Equation) -> NodeID {
+    switch equation {
+    case .value(let index): cell.names[index].node
+    case .state(let index): cell.next[index]
+    }
   }
 
-  private static func indexed(_ name: String, _ index: String, _ style: EquationStyle) -> String {
+  private func label(of equation: CellBuilder.Equation) -> String {
+    switch equation {
+    case .value(let index): indexed(cell.names[index].name)
+    case .state(let index): state(index, before: false)
+    }
+  }
+
+  private func indexed(_ name: String, before: Bool = false) -> String {
     switch style {
-    case .unicode: name + (index == "t" ? "ₜ" : "ₜ₋₁")
-    case .latex: (name.count > 1 ? "\\mathrm{\(name)}" : name) + "_{\(index)}"
+    case .unicode: Notation.written(name) + (before ? Notation.before : Notation.now)
+    case .latex: "\(latex(name))_{\(before ? "t-1" : "t")}"
     }
   }
 
-  private static func symbols(_ cell: Cell, _ style: EquationStyle) -> [Block: String] {
-    func subscripted(_ letter: String, _ index: String) -> String {
-      if index.isEmpty { return letter }
-      return style == .latex ? "\(letter)_{\(index)}" : "\(letter)_\(index)"
-    }
-    var symbols: [Block: String] = [:]
-    var taken: Set<String> = []
-    for node in cell.graph.nodes {
-      switch node.operation {
-      case .product(let block) where symbols[block] == nil:
-        let parameter = cell.parameters[block.parameter]
-        let operand: String
-        switch cell.graph[node.operands[0]].operation {
-        case .input: operand = "x"
-        case .state(let state): operand = cell.states[state]
-        default:
-          operand = nameInside(node.operands[0], of: cell)
-        }
-        var symbol = subscripted("W", parameter.gates[block.gate] + operand)
-        if taken.contains(symbol) { symbol = subscripted(parameter.name, parameter.gates[block.gate]) }
-        taken.insert(symbol)
-        symbols[block] = symbol
-      case .vector(let block) where symbols[block] == nil:
-        let parameter = cell.parameters[block.parameter], gate = parameter.gates[block.gate]
-        let parts = parameter.name.split(separator: "_").map(String.init)
-        let letter = parts[0] == "weight" ? String(parts.last?.prefix(1) ?? "w") : String(parts[0].prefix(1))
-        var symbol = subscripted(letter, gate)
-        if taken.contains(symbol) { symbol = subscripted(letter, gate + "′") }
-        taken.insert(symbol)
-        symbols[block] = symbol
-      default: break
-      }
-    }
-    return symbols
+  private func latex(_ name: String) -> String {
+    name.count > 1 ? "\\mathrm{\(Self.escaped(name))}" : Self.escaped(name)
   }
 
-  /// The name of the first value, state or input in a formula.
-  private static func nameInside(_ node: NodeID, of cell: Cell) -> String {
-    if let named = cell.names.first(where: { $0.node == node }) { return named.name }
-    if let state = cell.next.firstIndex(of: node) { return cell.states[state] }
+  private static func escaped(_ name: String) -> String {
+    name.map { "_#$%&{}".contains($0) ? "\\\($0)" : String($0) }.joined()
+  }
+
+  private func isLeaf(_ node: NodeID) -> Bool {
     switch cell.graph[node].operation {
-    case .input: return "x"
-    case .state(let index): return cell.states[index]
-    default: return cell.graph[node].operands.last.map { nameInside($0, of: cell) } ?? ""
+    case .input, .state, .vector, .constant: true
+    default: false
     }
   }
 
-  private enum Precedence: Int { case sum, product, atom }
+  // MARK: Abbreviations
 
-  private func formula(_ node: NodeID, isRoot: Bool = false, inside: Precedence = .sum) -> String {
+  private mutating func abbreviate() {
+    let graph = cell.graph
+    let readers = graph.uses(upTo: graph.nodes.count)
+    // Operations of each formula as it is written, and how deep they nest; operands come before their nodes.
+    var sizes: [Int] = [], depths: [Int] = []
+    var taken = Set(cell.states + cell.names.map(\.name) + [cell.symbols.input])
+    for (index, definition) in cell.parameters.enumerated() {
+      taken.formUnion(CellSymbols.symbols(cell.symbols.parameters[index], definition.gates))
+    }
+    var count = 0
+    for (id, node) in graph.nodes.enumerated() {
+      var size = 1, depth = 0
+      let isInfix = Notation.sign(of: node.operation) != nil
+      for (index, operand) in node.operands.enumerated() {
+        size += labels[operand] == nil ? sizes[operand] : 0
+        let inside = labels[operand] == nil ? depths[operand] : 0
+        depth = max(depth, inside + (isInfix && index == 0 ? 0 : 1))
+      }
+      if isLeaf(id) { (size, depth) = (0, 0) }
+      sizes.append(size)
+      depths.append(depth)
+      let isRepeated = readers[id] > 1 && size > Self.mostRepeated
+      guard labels[id] == nil, isRepeated || size > Self.mostOperations || depth >= Self.deepest else {
+        continue
+      }
+      repeat { count += 1 } while taken.contains("m\(count)")
+      labels[id] = style == .latex ? "m_{\(count)}" : "m\(count)"
+      abbreviated.insert(id)
+    }
+  }
+
+  /// The abbreviations in a formula that have no line yet, each after those in its own formula.
+  private func abbreviations(inside root: NodeID, except written: Set<NodeID>) -> [NodeID] {
+    var found: Set<NodeID> = [], seen: Set<NodeID> = [root]
+    var stack = cell.graph[root].operands
+    while let id = stack.popLast() {
+      guard seen.insert(id).inserted else { continue }
+      if abbreviated.contains(id) {
+        if written.contains(id) { continue }
+        found.insert(id)
+      } else if labels[id] != nil {
+        continue
+      }
+      stack += cell.graph[id].operands
+    }
+    return found.sorted()
+  }
+
+  // MARK: Formulas
+
+  private func formula(
+    _ node: NodeID, isRoot: Bool = false, inside: Notation.Precedence = .sum
+  ) -> String {
     if !isRoot, let label = labels[node] { return label }
     let (text, own) = formulaAndPrecedence(cell.graph[node])
-    if own.rawValue >= inside.rawValue { return text }
+    if own >= inside { return text }
     return style == .latex ? "\\left(\(text)\\right)" : "(\(text))"
   }
 
-  private func formulaAndPrecedence(_ node: Graph.Node) -> (String, Precedence) {
+  private func formulaAndPrecedence(_ node: Graph.Node) -> (String, Notation.Precedence) {
     let operands = node.operands
-    func of(_ index: Int, _ inside: Precedence) -> String { formula(operands[index], inside: inside) }
-    func call(_ unicode: String, _ latex: String) -> (String, Precedence) {
-      let list = operands.indices.map { of($0, .sum) }.joined(separator: ", ")
-      return style == .latex ? ("\(latex)\\left(\(list)\\right)", .atom) : ("\(unicode)(\(list))", .atom)
+    func of(_ index: Int, _ inside: Notation.Precedence) -> String {
+      formula(operands[index], inside: inside)
     }
-    let times = style == .latex ? "\\odot" : "⊙", minus = style == .latex ? "-" : "−"
+    if let function = Notation.function(of: node.operation) {
+      let arguments = operands.indices.map { of($0, .sum) }.joined(separator: ", ")
+      if style == .unicode { return ("\(function.name)(\(arguments))", .atom) }
+      let (open, close) = function.brackets
+      return ("\(function.latex)\(open)\(arguments)\(close)", .atom)
+    }
+    if let sign = Notation.sign(of: node.operation) {
+      if style == .latex, node.operation == .divide {
+        return ("\\frac{\(of(0, .sum))}{\(of(1, .sum))}", .atom)
+      }
+      let text = style == .latex ? sign.latex : String(sign.sign)
+      return ("\(of(0, sign.precedence)) \(text) \(of(1, sign.right))", sign.precedence)
+    }
+    let minus = style == .latex ? "-" : String(Notation.minus)
     switch node.operation {
-    case .input: return (Self.indexed("x", "t", style), .atom)
+    case .input: return (indexed(cell.symbols.input), .atom)
     case .state(let index): return (state(index, before: true), .atom)
-    case .product(let block): return ("\(symbol(block)) \(of(0, .atom))", .product)
+    case .product(let block): return ("\(symbol(block)) \(of(0, .atom))", .application)
     case .vector(let block): return (symbol(block), .atom)
-    case .constant(let value): return (Int(exactly: value).map(String.init) ?? String(value), .atom)
-    case .add: return ("\(of(0, .sum)) + \(of(1, .sum))", .sum)
-    case .subtract: return ("\(of(0, .sum)) \(minus) \(of(1, .product))", .sum)
-    case .multiply: return ("\(of(0, .product)) \(times) \(of(1, .product))", .product)
-    case .divide:
-      if style == .latex { return ("\\frac{\(of(0, .sum))}{\(of(1, .sum))}", .atom) }
-      return ("\(of(0, .product)) ÷ \(of(1, .atom))", .product)
-    case .negate: return (minus + of(0, .product), .sum)
-    case .reduction(let kind): return call(kind.rawValue, "\\mathrm{\(kind.rawValue)}")
-    case .sigmoid: return call("σ", "\\sigma")
-    case .tanh: return call("tanh", "\\tanh")
-    case .relu: return call("relu", "\\mathrm{relu}")
-    case .softplus: return call("softplus", "\\mathrm{softplus}")
-    case .exp: return call("exp", "\\exp")
-    case .logarithm: return call("log", "\\log")
-    case .squareRoot: return style == .latex ? ("\\sqrt{\(of(0, .sum))}", .atom) : call("sqrt", "")
-    case .absolute:
-      return style == .latex ? ("\\left|\(of(0, .sum))\\right|", .atom) : call("abs", "")
-    case .minimum: return call("min", "\\min")
-    case .maximum: return call("max", "\\max")
-    case .sigmoidGradient, .tanhGradient, .reluGradient, .absoluteGradient, .greaterGradient, .arriving,
-      .outputGradient, .transposed,
-      .accumulator:
-      preconditionFailure("\(node.operation) in a cell's own graph")
+    case .constant(let value):
+      let text = Notation.written(value)
+      let isNegative = value.sign == .minus
+      return (style == .latex ? text.replacing("−", with: "-") : text, isNegative ? .sum : .atom)
+    case .negate:
+      // −1 is a number; what else begins with one is put in parentheses.
+      let inner = of(0, .product)
+      let isNumber = inner.first?.isNumber == true
+      return (minus + (isNumber ? "(\(inner))" : inner), .sum)
+    default: preconditionFailure("\(node.operation) in a cell's own graph")
     }
   }
 }

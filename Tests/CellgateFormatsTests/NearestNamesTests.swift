@@ -1,6 +1,6 @@
 import Testing
 
-@testable import CellgateTraining
+@testable import CellgateFormats
 
 @Suite("Nearest names")
 struct NearestNamesTests {

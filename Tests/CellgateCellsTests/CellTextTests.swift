@@ -1,0 +1,198 @@
+import CellgateFormats
+import CellgateTestSupport
+import Foundation
+import Testing
+
+@testable import CellgateCells
+
+/// The registry, an odd cell, and cells of random equations.
+private let cells: [Cell] =
+  Cell.allAndOdd
+  + (0..<200 as Range<UInt64>).map { seed in
+    do { return try randomCell(seed) } catch { preconditionFailure("random cell \(seed): \(error)") }
+  }
+
+@Suite("Cells as text")
+struct CellTextTests {
+  @Test("What was printed reads back as the same graph, plan and parameters", arguments: cells)
+  func sameCell(_ cell: Cell) throws {
+    let read = try Cell(text: cell.text)
+    #expect(read.name == cell.name && read.summary == cell.summary && read.source == cell.source)
+    #expect(read.states == cell.states)
+    #expect(read.graph.nodes == cell.graph.nodes, "\(cell.text)")
+    #expect(read.next == cell.next)
+    #expect(read.names.map(\.name) == cell.names.map(\.name))
+    #expect(read.names.map(\.node) == cell.names.map(\.node))
+    #expect(read.equationOrder == cell.equationOrder)
+    #expect(read.parameters.map(\.name) == cell.parameters.map(\.name))
+    #expect(read.parameters.map(\.gates) == cell.parameters.map(\.gates))
+    #expect(read.parameters.map(\.columns) == cell.parameters.map(\.columns))
+    #expect(read.parameters.map(\.start) == cell.parameters.map(\.start))
+    #expect("\(read.plan)" == "\(cell.plan)")
+  }
+
+  @Test("What was printed and read has the same bits, forward and backward", arguments: cells)
+  func sameBits(_ cell: Cell) throws {
+    func bits(_ cell: Cell) -> [[UInt64]] {
+      Problem(cell, T: 3, B: 2, I: 2, H: 3, lengths: [3, 2]).fast().parts(cell).map { $0.1.map(\.bitPattern) }
+    }
+    #expect(bits(try Cell(text: cell.text)) == bits(cell))
+  }
+
+  @Test("Printing what was read changes nothing", arguments: cells)
+  func fixedPoint(_ cell: Cell) throws {
+    let again = try Cell(text: cell.text).text
+    #expect(again == cell.text, "\(again)")
+    #expect(cell.text.hasSuffix("\n") && !cell.text.hasSuffix("\n\n"))
+  }
+
+  @Test("The equations in the text are those of the page", arguments: cells)
+  func equations(_ cell: Cell) {
+    let lines = cell.text.split(separator: "\n").map(String.init)
+    #expect(lines.suffix(cell.equations().count) == cell.equations()[...])
+  }
+
+  @Test("LSTM-WM's text is its paper")
+  func workingMemory() {
+    #expect(
+      Cell.lstmWM.text == """
+        cell lstm-wm: LSTM with working memory connections: gates see tanh(W c)
+        source Landi et al. 2021, https://arxiv.org/abs/2109.00020
+
+        states h, c
+        matrices W_*x = weight_ih (i, f, g, o)
+        matrices W_*h = weight_hh (i, f, g, o) start orthogonal
+        matrices W_*c = weight_mh (i, f, o)
+        vectors b_* = bias (i, f, g, o) start i at 0 chrono −, f at 1 chrono +
+
+        iₜ = σ(W_ix xₜ + W_ih hₜ₋₁ + tanh(W_ic cₜ₋₁) + b_i)
+        fₜ = σ(W_fx xₜ + W_fh hₜ₋₁ + tanh(W_fc cₜ₋₁) + b_f)
+        gₜ = tanh(W_gx xₜ + W_gh hₜ₋₁ + b_g)
+        cₜ = fₜ ⊙ cₜ₋₁ + iₜ ⊙ gₜ
+        oₜ = σ(W_ox xₜ + W_oh hₜ₋₁ + tanh(W_oc cₜ) + b_o)
+        hₜ = oₜ ⊙ tanh(cₜ)
+
+        """)
+  }
+
+  /// The LSTM as somebody types it, with letters of his own.
+  static let typed = """
+    # An LSTM, in ASCII.
+    cell lstm: long short-term memory with a forget gate
+    source Gers et al. 2000, https://doi.org/10.1162/089976600300015015   # a comment
+
+    state h, c        # the first is the output
+    matrices W = weight_ih (i, f, g, o)
+    matrices U = weight_hh (i, f, g, o) starts orthogonal
+    vectors b = bias (i, f, g, o) start i at 0 chrono -, f at 1 chrono +
+
+    i = sigmoid(W_i x + U_i h + b_i)
+    f = sigmoid(W_f x + U_f h + b_f)
+    g = tanh(W_g x + U_g h + b_g)
+    o = sigmoid(W_o x + U_o h + b_o)
+    c' = f * c + i*g
+    h' = o * tanh(c')
+    """
+
+  @Test("ASCII spellings and other letters are the same cell")
+  func ascii() throws {
+    let typed = try Cell(text: Self.typed)
+    #expect(typed.graph.nodes == Cell.lstm.graph.nodes && "\(typed.plan)" == "\(Cell.lstm.plan)")
+    #expect(typed.parameters.map(\.start) == Cell.lstm.parameters.map(\.start))
+    #expect(typed.source == Cell.lstm.source && typed.summary == Cell.lstm.summary)
+    #expect(typed.equations()[0] == "iₜ = σ(W_i xₜ + U_i hₜ₋₁ + b_i)")
+    for other in [Self.typed.replacing("\n", with: "\r\n"), "\u{FEFF}" + Self.typed] {
+      #expect(try Cell(text: other).text == typed.text)
+    }
+  }
+
+  @Test("Operators bind as in mathematics, and parentheses are printed where they change the graph")
+  func precedence() throws {
+    func line(_ right: String) throws -> String {
+      let cell = try Cell(
+        text: "cell a\nstates h, c\nmatrix W = w\nmatrix U = u\nh' = \(right)\nc' = W x + U h")
+      return String(cell.equations()[0].dropFirst("hₜ = ".count))
+    }
+    for (typed, printed) in [
+      ("h + c + h", "hₜ₋₁ + cₜ₋₁ + hₜ₋₁"), ("h + (c + h)", "hₜ₋₁ + (cₜ₋₁ + hₜ₋₁)"),
+      ("h - (c - h)", "hₜ₋₁ − (cₜ₋₁ − hₜ₋₁)"), ("h*c*h", "hₜ₋₁ ⊙ cₜ₋₁ ⊙ hₜ₋₁"),
+      ("h*(c*h)", "hₜ₋₁ ⊙ (cₜ₋₁ ⊙ hₜ₋₁)"), ("-h*c", "−hₜ₋₁ ⊙ cₜ₋₁"), ("(-h)*c", "(−hₜ₋₁) ⊙ cₜ₋₁"),
+      ("h * -c", "hₜ₋₁ ⊙ (−cₜ₋₁)"), ("-1*h", "(−1) ⊙ hₜ₋₁"), ("-(1*h)", "−(1 ⊙ hₜ₋₁)"),
+      ("h - -1", "hₜ₋₁ − (−1)"),
+      ("-(1) + h", "−(1) + hₜ₋₁"), ("h/c/h", "hₜ₋₁ ÷ cₜ₋₁ ÷ hₜ₋₁"), ("h/(c*h)", "hₜ₋₁ ÷ (cₜ₋₁ ⊙ hₜ₋₁)"),
+      ("h * U c", "hₜ₋₁ ⊙ W_h cₜ₋₁"), ("U (h*c)", "W_h (hₜ₋₁ ⊙ cₜ₋₁)"),
+      ("U tanh(c) + 0.50", "U tanh(cₜ₋₁) + 0.5"),
+      ("1e-7 * h", "1e-07 ⊙ hₜ₋₁"), (".5 + h·c", "0.5 + hₜ₋₁ ⊙ cₜ₋₁"), ("U U h", "U (U hₜ₋₁)"),
+    ] {
+      let found = try line(typed)
+      #expect(found.replacing("W_h", with: "U") == printed.replacing("W_h", with: "U"), "\(typed)")
+    }
+  }
+
+  @Test("A gate's starts, one for all, and a matrix of constants")
+  func starts() throws {
+    let cell = try Cell(
+      text: """
+        cell a
+        state h
+        matrix W start zero
+        matrices U = u (p, q) start at 0.5
+        vectors b = bias (p, q) start q at -2 chrono - 3
+        vector v start at 1 chrono +
+        h' = W x + U_p h + U_q h + b_p + b_q * v
+        """)
+    #expect(cell.parameters[0].start == .zero && cell.parameters[0].name == "W")
+    #expect(cell.parameters[1].start == .perGate([GateBias(0.5), GateBias(0.5)]))
+    #expect(cell.parameters[2].start == .perGate([.zero, GateBias(-2, chronoSign: -3)]))
+    #expect(cell.parameters[3].start == .perGate([.forget]))
+    #expect(cell.text.contains("matrices U_* = u (p, q) start at 0.5\n"))
+    #expect(cell.text.contains("vectors b_* = bias (p, q) start q at −2 chrono −3\n"))
+  }
+
+  @Test("An abbreviation is written out where it is used")
+  func abbreviation() throws {
+    let cell = try Cell(
+      text: "cell a\nstate h\nmatrix W = w\nmatrix U = u\nlet m = tanh(h)\nh' = W x + U m + m")
+    #expect(cell.names.isEmpty)
+    #expect(cell.equations() == ["hₜ = W xₜ + U tanh(hₜ₋₁) + tanh(hₜ₋₁)"])
+  }
+
+  @Test("A value that is read again and again makes no long lines")
+  func sharing() throws {
+    let cell = try Cell("doubling") { cell in
+      let h = cell.state("h"), W = cell.matrix("w")
+      var value = W(cell.input) + h
+      for _ in 0..<60 { value = tanh(value * value) }
+      cell.next(h, value)
+    }
+    #expect(cell.text.utf8.count < 4000)
+    let read = try Cell(text: cell.text)
+    #expect(read.graph.nodes == cell.graph.nodes && read.text == cell.text)
+    #expect(cell.latex.count < 8000)
+  }
+
+  @Test("A deep value and a long sum are read back", arguments: [1, 300, 800])
+  func deep(_ depth: Int) throws {
+    let cell = try Cell("deep") { cell in
+      let h = cell.state("h"), W = cell.matrix("w")
+      var deep = W(cell.input), sum = h
+      for index in 0..<depth {
+        deep = index % 2 == 0 ? 1 / (2 + deep) : tanh(deep)
+        sum = sum + Expression(Double(index)) * h
+      }
+      cell.next(h, deep + sum)
+    }
+    let read = try Cell(text: cell.text)
+    #expect(read.graph.nodes == cell.graph.nodes && read.text == cell.text)
+  }
+
+  @Test("A file is read as its text is")
+  func file() throws {
+    let path = FileManager.default.temporaryDirectory.appending(path: "cellgate-\(UUID().uuidString).cell")
+      .path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try Cell.gru.text.write(toFile: path, atomically: true, encoding: .utf8)
+    #expect(try Cell(contentsOf: path).text == Cell.gru.text)
+    #expect(throws: CellTextError.file(.missing(file: path + "x"))) { try Cell(contentsOf: path + "x") }
+  }
+}
