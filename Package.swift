@@ -87,7 +87,7 @@ let package = Package(
         "CellgateTasks", "CellgateTraining", "CellgateFormats", "CellgateNN", "CellgateCells",
         "CellgateTensor", "CellgateTestSupport",
       ]),
-    tests("CellgateCommand", ["CellgateCommand", "CellgateCells"]),
+    tests("CellgateCommand", ["CellgateCommand", "CellgateCells"], resources: [.copy("Recorded")]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11
