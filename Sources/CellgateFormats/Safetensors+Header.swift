@@ -81,11 +81,7 @@ extension Safetensors {
         case "dtype":
           isDuplicate = dtype != nil
           try scanner.refuseNesting(name, allowing: nil)
-          let text = try scanner.string()
-          guard let known = Dtype(rawValue: text) else {
-            throw .unknownDtype(file: scanner.file, tensor: name, found: text)
-          }
-          dtype = known
+          dtype = Dtype(rawValue: try scanner.string())
         case "shape":
           isDuplicate = shape != nil
           shape = try scanner.integers(name, key)

@@ -74,13 +74,21 @@ extension Safetensors {
     guard entry.end <= available else {
       throw .outOfBounds(file: file, tensor: entry.name, end: entry.end, available: available)
     }
-    var expected = entry.dtype.size
+    var numbers = 1
     for dimension in entry.shape {
-      let (product, overflow) = expected.multipliedReportingOverflow(by: dimension)
+      let (product, overflow) = numbers.multipliedReportingOverflow(by: dimension)
       guard !overflow else {
         throw .shapeOverflow(file: file, tensor: entry.name, shape: entry.shape)
       }
-      expected = product
+      numbers = product
+    }
+    // Of a type that is not known only that no number takes no bytes.
+    guard let bits = entry.dtype.bits ?? (numbers == 0 ? 0 : nil) else { return }
+    let total = numbers.multipliedFullWidth(by: bits)
+    guard total.high < 4 else { throw .shapeOverflow(file: file, tensor: entry.name, shape: entry.shape) }
+    let (expected, rest) = 8.dividingFullWidth(total)
+    guard rest == 0 else {
+      throw .partialByte(file: file, tensor: entry.name, bytes: expected, bits: rest)
     }
     guard expected == entry.end - entry.begin else {
       throw .sizeMismatch(

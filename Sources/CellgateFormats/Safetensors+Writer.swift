@@ -56,7 +56,7 @@ extension Safetensors {
       add(name, .i64, shape, .int64s(int64s))
     }
 
-    /// Adds a tensor of any dtype as little-endian bytes; the product of `shape` times the dtype's size must be
+    /// Adds a tensor of any dtype of known size as little-endian bytes; the product of `shape` times that size must be
     /// their count and the name unused.
     public mutating func add(_ name: String, dtype: Dtype, shape: [Int], bytes: [UInt8]) {
       add(name, dtype, shape, .bytes(bytes))
@@ -94,13 +94,16 @@ extension Safetensors {
     }
 
     private mutating func add(_ name: String, _ dtype: Dtype, _ shape: [Int], _ payload: Payload) {
-      let expected = shape.reduce(dtype.size) {
+      guard let size = dtype.bits else {
+        preconditionFailure("tensor '\(name)': the size of dtype \(dtype.rawValue) is not known")
+      }
+      let bits = shape.reduce(size) {
         precondition($1 >= 0, "tensor '\(name)': shape \(shape) has a negative dimension")
         return $0 * $1
       }
       precondition(
-        expected == payload.byteCount,
-        "tensor '\(name)': shape \(shape) needs \(expected) bytes, \(payload.byteCount) given")
+        bits == 8 * payload.byteCount,
+        "tensor '\(name)': shape \(shape) needs \(bits) bits, \(payload.byteCount) bytes given")
       precondition(names.insert(name).inserted, "tensor name '\(name)' is taken or reserved")
       entries.append((name, dtype, shape, payload))
     }
@@ -147,7 +150,7 @@ extension Safetensors {
     for tensor in tensors {
       let shape = tensor.shape.map(String.init).joined(separator: ",")
       parts.append(
-        "\(quoted(tensor.name)):{\"dtype\":\"\(tensor.dtype.rawValue)\",\"shape\":[\(shape)],"
+        "\(quoted(tensor.name)):{\"dtype\":\(quoted(tensor.dtype.rawValue)),\"shape\":[\(shape)],"
           + "\"data_offsets\":[\(tensor.bytes.lowerBound),\(tensor.bytes.upperBound)]}")
     }
     var json = Array(("{" + parts.joined(separator: ",") + "}").utf8)

@@ -7,8 +7,9 @@ import Foundation
 ///
 /// The layout is an unsigned 64-bit little-endian header length N, N bytes of JSON, and the numbers,
 /// little-endian and row-major. The reader trusts nothing: the header is at most 100 MB, strict JSON without
-/// duplicate names, and the tensors must cover the rest of the file exactly, one behind the other. Opening reads
-/// the header only; each access reads its tensor from the disk straight into the array returned.
+/// duplicate names, and the tensors must cover the rest of the file exactly, one after the other. Opening reads
+/// the header only; each access reads its tensor from the disk straight into the array returned. Tensors of types that
+/// are not known here do no harm to the others: only their bytes can be read.
 ///
 /// Source: https://github.com/huggingface/safetensors#format
 public struct Safetensors: Sendable {
@@ -25,33 +26,6 @@ public struct Safetensors: Sendable {
   let source: Source
   let dataStart: Int
   let index: [String: Int]
-
-  /// The type of a tensor's numbers, named as in the file.
-  public enum Dtype: String, Sendable, CaseIterable {
-    case bool = "BOOL"
-    case u8 = "U8"
-    case i8 = "I8"
-    case u16 = "U16"
-    case i16 = "I16"
-    case f16 = "F16"
-    case bf16 = "BF16"
-    case u32 = "U32"
-    case i32 = "I32"
-    case f32 = "F32"
-    case u64 = "U64"
-    case i64 = "I64"
-    case f64 = "F64"
-
-    /// Bytes per number.
-    public var size: Int {
-      switch self {
-      case .bool, .u8, .i8: 1
-      case .u16, .i16, .f16, .bf16: 2
-      case .u32, .i32, .f32: 4
-      case .u64, .i64, .f64: 8
-      }
-    }
-  }
 
   /// One tensor's entry in the header.
   public struct TensorInfo: Sendable, Equatable {

@@ -32,14 +32,14 @@ public enum SafetensorsError: Error, Equatable, Sendable, CustomStringConvertibl
   case invalidNumber(file: String, tensor: String, key: String, found: String)
   /// `data_offsets` holds a count of numbers other than two.
   case offsetCount(file: String, tensor: String, found: Int)
-  /// The type is none of the format's, or one whose size is not known here.
-  case unknownDtype(file: String, tensor: String, found: String)
   /// The product of the dimensions overflows.
   case shapeOverflow(file: String, tensor: String, shape: [Int])
   /// The end lies before the begin.
   case reversedOffsets(file: String, tensor: String, begin: Int, end: Int)
   /// The tensor reaches past the end of the file: a lie, or a truncated file.
   case outOfBounds(file: String, tensor: String, end: Int, available: Int)
+  /// Numbers of less than a byte don't fill the last one.
+  case partialByte(file: String, tensor: String, bytes: Int, bits: Int)
   /// Shape times size of the type is not the count of bytes.
   case sizeMismatch(file: String, tensor: String, expected: Int, found: Int)
   /// The tensor starts before its predecessor ends.
@@ -88,14 +88,14 @@ public enum SafetensorsError: Error, Equatable, Sendable, CustomStringConvertibl
       "\(at(file, tensor)): \(key): expected an integer from 0 to 2^63-1, found \(quotedName(found))"
     case .offsetCount(let file, let tensor, let found):
       "\(at(file, tensor)): data_offsets: expected 2 numbers, found \(found)"
-    case .unknownDtype(let file, let tensor, let found):
-      "\(at(file, tensor)): unknown dtype '\(quotedName(found))'"
     case .shapeOverflow(let file, let tensor, let shape):
       "\(at(file, tensor)): shape \(brief(shape)) has more than 2^63-1 bytes"
     case .reversedOffsets(let file, let tensor, let begin, let end):
       "\(at(file, tensor)): data_offsets end at \(end), before their begin \(begin)"
     case .outOfBounds(let file, let tensor, let end, let available):
       "\(at(file, tensor)): ends at data byte \(end), the file has \(available)"
+    case .partialByte(let file, let tensor, let bytes, let bits):
+      "\(at(file, tensor)): dtype and shape need \(bytes) bytes and \(bits) bits, expected whole bytes"
     case .sizeMismatch(let file, let tensor, let expected, let found):
       "\(at(file, tensor)): dtype and shape need \(expected) bytes, data_offsets give \(found)"
     case .overlap(let file, let tensor, let previous):
@@ -105,7 +105,7 @@ public enum SafetensorsError: Error, Equatable, Sendable, CustomStringConvertibl
     case .trailingBytes(let file, let count): "\(file): \(count) bytes behind the last tensor"
     case .missingTensor(let file, let tensor): "\(at(file, tensor)): not in the file"
     case .wrongDtype(let file, let tensor, let expected, let found):
-      "\(at(file, tensor)): expected dtype \(expected), found \(found)"
+      "\(at(file, tensor)): expected dtype \(expected), found \(quotedName(found))"
     case .wrongShape(let file, let tensor, let expected, let found):
       "\(at(file, tensor)): expected shape \(brief(expected)), found \(brief(found))"
     case .missingChecksum(let file): "\(file): metadata: checksum is missing"

@@ -57,6 +57,28 @@ struct SafetensorsTests {
     #expect(try file.int64s("n") == [-1, 5])
   }
 
+  @Test(
+    "A tensor of another type leaves the others readable; asked for, it is refused by name, and its bytes are given",
+    arguments: [("F8_E4M3", 6), ("C64", 48), ("F4", 3), ("F6_E3M2", 6), ("F8_E8M0", 6), ("MX\u{1B}\"9", 5)])
+  func otherTypes(_ dtype: String, _ size: Int) throws {
+    let count = dtype == "F6_E3M2" ? 8 : 6
+    let name = dtype.replacing("\"", with: "\\\"").replacing("\u{1B}", with: "\\u001b")
+    let header =
+      #"{"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"w":{"dtype":"\#(name)","shape":[\#(count)],"#
+      + #""data_offsets":[8,\#(8 + size)]}}"#
+    let length = (0..<8).map { UInt8(truncatingIfNeeded: header.utf8.count >> (8 * $0)) }
+    let last = (0..<UInt8(size)).map { $0 }
+    let file = try Safetensors(
+      data: length + Array(header.utf8) + [0, 0, 128, 63, 0, 0, 0, 64] + last, file: "f")
+    #expect(try file.floats("b") == [1, 2])
+    #expect(try file.bytes("w") == last)
+    #expect(throws: SafetensorsError.wrongDtype(file: "f", tensor: "w", expected: "F32", found: dtype)) {
+      try file.floats("w", shape: [count])
+    }
+    let error = try #require(throws: SafetensorsError.self) { try file.doubles("w") }
+    #expect(!error.description.unicodeScalars.contains("\u{1B}"))
+  }
+
   @Test("A wrong name, dtype or shape names the tensor, what was expected and what was found")
   func wrongAccess() throws {
     let file = try Safetensors(data: Array(Self.small().encode()), file: "f")
