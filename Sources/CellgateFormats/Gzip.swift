@@ -40,7 +40,8 @@ public enum Gzip {
   /// True when the bytes start with gzip's magic, 1F 8B.
   public static func isGzip(_ bytes: [UInt8]) -> Bool { bytes.starts(with: [0x1F, 0x8B]) }
 
-  /// Decompresses all members of `bytes` into at most `limit` bytes; `file` is the name in errors.
+  /// Decompresses all members of `bytes`, zeros after each of them left out, into at most `limit` bytes; `file` is the
+  /// name in errors.
   public static func decompress(
     _ bytes: [UInt8], file: String, limit: Int
   ) throws(GzipError) -> [UInt8] {
@@ -62,9 +63,12 @@ public enum Gzip {
       case Z_OK: continue
       case Z_BUF_ERROR: throw .truncated(file: file)  // no progress: the input is used up
       case Z_STREAM_END:
+        let end = position
+        // Zeros after a member are padding, as of a tape's blocks.
+        while position < bytes.count, bytes[position] == 0 { position += 1 }
         if position == bytes.count { return output }
         guard isGzip(Array(bytes[position..<min(position + 2, bytes.count)])) else {
-          throw .trailingBytes(file: file, count: bytes.count - position)
+          throw .trailingBytes(file: file, count: bytes.count - end)
         }
         unsafe inflateReset(&stream)
       case Z_MEM_ERROR: throw .outOfMemory(file: file)

@@ -20,6 +20,21 @@ struct GzipTests {
     #expect(try Gzip.decompress(bytes, file: "f", limit: 1000) == Self.text + [1, 2])
   }
 
+  @Test("Zeros after a member are padding; other bytes after them are none", arguments: [1, 512, 300_000])
+  func padding(count: Int) throws {
+    let zeros = [UInt8](repeating: 0, count: count)
+    let member = Gzip.compress(Self.text)
+    #expect(try Gzip.decompress(member + zeros, file: "f", limit: 1000) == Self.text)
+    #expect(
+      try Gzip.decompress(member + zeros + member + zeros, file: "f", limit: 1000) == Self.text + Self.text)
+    #expect(throws: GzipError.trailingBytes(file: "f", count: count + 2)) {
+      try Gzip.decompress(member + zeros + [0x1F, 7], file: "f", limit: 1000)
+    }
+    #expect(throws: GzipError.truncated(file: "f")) {
+      try Gzip.decompress(member + zeros + member.dropLast(), file: "f", limit: 1000)
+    }
+  }
+
   @Test("Each truncation is an error", arguments: 0..<Gzip.compress(text).count)
   func truncated(count: Int) {
     let expected: GzipError = count < 2 ? .notGzip(file: "f") : .truncated(file: "f")

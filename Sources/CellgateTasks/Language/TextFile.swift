@@ -1,10 +1,9 @@
 import CellgateFormats
 import CellgateTraining
-import Foundation
 
 /// A UTF-8 text on the disk, gzipped or not.
 struct TextFile {
-  /// The most bytes accepted: 1 GiB.
+  /// The most bytes that a gzipped file may unpack to: 1 GiB.
   static let limit = 1 << 30
 
   /// The characters, as Unicode scalars; line endings are as in the file.
@@ -21,10 +20,7 @@ struct TextFile {
 
   /// Reads a file; throws `folder`, `file`, `gzip`, `notUTF8` or `otherEncoding`.
   init(_ path: String) throws(TaskDataError) {
-    var isFolder: ObjCBool = false
-    if unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
-      throw .folder(path: path)
-    }
+    if Paths.isFolder(path) { throw .folder(path: path) }
     var bytes: [UInt8]
     do throws(FileError) { bytes = try InputFile(path).readAll() } catch { throw .file(error) }
     sha256 = SHA256.hex(bytes)
