@@ -14,7 +14,7 @@ public enum CSVError: Error, Equatable, Sendable, CustomStringConvertible {
   case file(FileError)
   /// The first line is not the header of the rows to come.
   case wrongHeader(file: String, expected: String, found: String)
-  /// The file has fewer whole rows than shall be kept.
+  /// The file has fewer whole rows than are to be kept.
   case missingRows(file: String, expected: Int, found: Int)
 
   /// One line naming the file, what was expected and what was found.
@@ -45,40 +45,21 @@ public final class CSVWriter {
   private var size: Int
 
   /// Starts a file with its header, replacing an old one; throws `CSVError.file`.
-  public init(creating path: String, header: [String]) throws(CSVError) {
-    let line = Self.line(header)
-    do throws(FileError) {
-      try AtomicFile.write(Data(line.utf8), to: path)
-      file = try OutputFile(opening: path, flags: O_WRONLY | O_APPEND)
-    } catch { throw .file(error) }
-    self.header = header
-    rows = 0
-    size = line.utf8.count
+  public convenience init(creating path: String, header: [String]) throws(CSVError) {
+    try self.init(continuing: path, as: CSVTable(header: header))
   }
 
-  /// Continues a file behind its first `rows` rows and cuts off the rest, as after a resume from a checkpoint;
-  /// throws `wrongHeader` or `missingRows` and leaves the file as it was.
-  public init(continuing path: String, header: [String], keeping rows: Int) throws(CSVError) {
-    precondition(rows >= 0, "a file has no negative count of rows")
-    let content: [UInt8]
-    do throws(FileError) { content = try InputFile(path).readAll() } catch { throw .file(error) }
-    let ends = Self.recordEnds(content)
-    let first = content[..<(ends.first ?? content.count)]
-    guard !ends.isEmpty, Self.isLine(first, header) else {
-      let found = String(decoding: first, as: UTF8.self).trimmingCharacters(in: .newlines)
-      let expected = Self.line(header).trimmingCharacters(in: .newlines)
-      throw .wrongHeader(file: path, expected: expected, found: found)
-    }
-    guard ends.count > rows else {
-      throw .missingRows(file: path, expected: rows, found: ends.count - 1)
-    }
-    self.header = header
-    self.rows = rows
-    size = ends[rows]
+  /// Goes on after the rows of `table`, as after a resume from a checkpoint: the file is replaced by them, whole or not
+  /// at all, however they stood in it and whatever followed. Throws `CSVError.file`.
+  public init(continuing path: String, as table: CSVTable) throws(CSVError) {
+    let content = Data(([table.header] + table.rows).map(Self.line).joined().utf8)
     do throws(FileError) {
+      try AtomicFile.write(content, to: path)
       file = try OutputFile(opening: path, flags: O_WRONLY | O_APPEND)
-      try file.truncate(to: size)
     } catch { throw .file(error) }
+    header = table.header
+    rows = table.rows.count
+    size = content.count
   }
 
   /// Appends a row of as many fields as the header has; throws `CSVError.file`.
@@ -100,29 +81,14 @@ public final class CSVWriter {
     do throws(FileError) { try file.sync() } catch { throw .file(error) }
   }
 
-  /// One row as text with its line feed, fields quoted where they hold a comma, a quote or a line break.
+  /// One row as text with its line feed, fields quoted where they hold a comma, a quote or a line break; an empty field
+  /// that is alone too, for a line with nothing on it is no row.
   public static func line(_ fields: [String]) -> String {
+    if fields == [""] { return "\"\"\n" }
     let quoted = fields.map { field in
       let needsQuotes = field.utf8.contains { [0x22, 0x2C, 0x0A, 0x0D].contains($0) }
       return needsQuotes ? "\"" + field.replacingOccurrences(of: "\"", with: "\"\"") + "\"" : field
     }
     return quoted.joined(separator: ",") + "\n"
-  }
-
-  /// The offsets behind each whole record; line breaks inside quotes end none.
-  private static func recordEnds(_ content: [UInt8]) -> [Int] {
-    var ends: [Int] = []
-    var isQuoted = false
-    for (offset, byte) in content.enumerated() {
-      if byte == UInt8(ascii: "\"") { isQuoted.toggle() }
-      if byte == UInt8(ascii: "\n"), !isQuoted { ends.append(offset + 1) }
-    }
-    return ends
-  }
-
-  /// True when a record is the line of these fields, ended by LF or CRLF.
-  private static func isLine(_ record: ArraySlice<UInt8>, _ fields: [String]) -> Bool {
-    let line = Array(line(fields).utf8)
-    return Array(record) == line || Array(record) == line.dropLast() + [0x0D, 0x0A]
   }
 }

@@ -31,37 +31,33 @@ struct CSVWriterTests {
         == "\"a,b\",\"say \"\"x\"\"\",\"two\nlines\",\"cr\r\nlf\",,plain é\n")
   }
 
-  @Test("Continuing keeps the rows told and cuts off later ones, quoted line breaks and half lines included")
+  @Test(
+    "Continuing puts the rows of a table in place of the file's, in the form of a writer, and goes on after them"
+  )
   func continues() throws {
-    let writer = try CSVWriter(creating: path, header: ["step", "note"])
-    try writer.append(["1", "a\nb"])
-    try writer.append(["2", "c"])
-    try writer.append(["3", "\"d\"\n"])
-    try Data((content + "4,half").utf8).write(to: URL(fileURLWithPath: path))
-    let resumed = try CSVWriter(continuing: path, header: ["step", "note"], keeping: 2)
+    try Data("\u{FEFF}step,note\r\n\r\n1,\"a\nb\"\r\n2,c\r\n3,\"d\"\r\n4,half".utf8)
+      .write(to: URL(fileURLWithPath: path))
+    let table = try CSVTable(path, header: ["step", "note"])
+    let kept = CSVTable(header: table.header, rows: Array(table.rows.prefix(2)))
+    let resumed = try CSVWriter(continuing: path, as: kept)
     #expect(content == "step,note\n1,\"a\nb\"\n2,c\n")
+    #expect(resumed.rows == 2)
     try resumed.append(["3", "again"])
     #expect(content == "step,note\n1,\"a\nb\"\n2,c\n3,again\n")
     #expect(resumed.rows == 3)
-    _ = try CSVWriter(continuing: path, header: ["step", "note"], keeping: 0)
+    _ = try CSVWriter(creating: path, header: ["step", "note"])
     #expect(content == "step,note\n")
   }
 
-  @Test("A file with another header or too few rows is refused and left alone")
+  @Test("A file that can't be replaced is left alone, and one whose folder is missing is named")
   func refuses() throws {
     try CSVWriter(creating: path, header: ["step", "loss"]).append(["1", "2"])
     let before = content
-    #expect(throws: CSVError.wrongHeader(file: path, expected: "step,accuracy", found: "step,loss")) {
-      try CSVWriter(continuing: path, header: ["step", "accuracy"], keeping: 0)
-    }
-    #expect(throws: CSVError.missingRows(file: path, expected: 2, found: 1)) {
-      try CSVWriter(continuing: path, header: ["step", "loss"], keeping: 2)
+    let table = CSVTable(header: ["step", "loss"])
+    WriteFault.$injected.withValue({ operation, _ in operation == .sync ? EIO : 0 }) {
+      #expect(throws: CSVError.self) { try CSVWriter(continuing: path, as: table) }
     }
     #expect(content == before)
-    let absent = scratch.file("absent.csv")
-    #expect(throws: CSVError.file(.missing(file: absent))) {
-      try CSVWriter(continuing: absent, header: ["step"], keeping: 0)
-    }
     #expect(throws: CSVError.self) { try CSVWriter(creating: scratch.file("no/x.csv"), header: ["a"]) }
   }
 }

@@ -295,7 +295,59 @@ struct DiagnosticsTests {
     let error = try #require(throws: RunError.self) { try RunDiagnostics(of: path) }
     #expect(
       error.description
-        == "\(path)/diagnostics.csv: row \(count + 1): expected step,layer,quantity,name,value, found 1,l0,mean_abs_state,h,x"
-    )
+        == "\(path)/diagnostics.csv: row \(count + 1): value: expected a number, found x")
+  }
+
+  @Test("A figure that can't be drawn is a notice: the run has its result, and the comparison its summary")
+  func figureNotice() throws {
+    let scratch = try Scratch()
+    func expectNotice(_ notices: [String], _ start: String, _ end: String) {
+      #expect(notices.count == 1)
+      #expect(notices.first?.hasPrefix(scratch.path + start) == true, "\(notices)")
+      #expect(notices.first?.hasSuffix(end) == true, "\(notices)")
+    }
+    func run(_ name: String, spoil: (String) throws -> Void) throws -> [String] {
+      let path = scratch.file(name)
+      var notices: [String] = []
+      let trainer = try trainer(path, settings(), every: 2)
+      let outcome = try trainer.run { event in
+        if case .progress(let progress) = event, progress.step == 12 { try? spoil(path) }
+        if case .notice(let line) = event { notices.append(line) }
+      }
+      guard case .completed(let result) = outcome else { return [] }
+      #expect(try trainer.run() == .completed(result))
+      #expect(scratch.names(name).contains("result.json"))
+      return notices
+    }
+    let rows = try run("rows") {
+      try Data("step,layer,quantity,name,value\n0,l0,mean_abs_state,h,1\n0,l0,x\n".utf8)
+        .write(to: URL(fileURLWithPath: $0 + "/diagnostics.csv"))
+    }
+    expectNotice(rows, "/rows/diagnostics.csv: row 2: ", "; the figures of the diagnostics are not drawn")
+    try WriteFault.$injected.withValue({ $0 == .create && $1.hasSuffix(".svg") ? ENOSPC : 0 }) {
+      let full = try run("full") { _ in }
+      expectNotice(full, "/full/diagnostics-", "; the figures of the diagnostics are not drawn")
+    }
+    let comparison = try Comparison(
+      ComparisonSettings(MeanTask.defaults, cells: ["lstm", "lstm-wm"]), task: MeanTask.self,
+      directory: scratch.file("comparison"))
+    comparison.recording.diagnosticsEvery = 6
+    var notices: [String] = []
+    let outcome = try comparison.run { run, event in
+      guard case .training(let event) = event else { return }
+      if case .notice(let line) = event { notices.append(line) }
+      if case .started = event, run.index == 1 {
+        try? scratch.write([], as: "comparison/lstm-seed1/gradients.csv")
+      }
+    }
+    guard case .completed = outcome else {
+      Issue.record("\(outcome)")
+      return
+    }
+    expectNotice(
+      notices, "/comparison/lstm-seed1/gradients.csv: expected the header ",
+      "; the figures are drawn without this run")
+    #expect(scratch.names("comparison").contains("compare.json"))
+    #expect(scratch.names("comparison").contains("diagnostics-gate-saturation.svg"))
   }
 }

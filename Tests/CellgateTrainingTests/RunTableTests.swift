@@ -32,13 +32,36 @@ struct RunTableTests {
     #expect(throws: RunError.metrics(.wrongHeader(file: path, expected: "step,value", found: "a,b"))) {
       try table("a,b\n")
     }
-    func bad(_ expected: String, _ found: String) -> RunError {
-      .badState(file: path, name: "row 2", expected: expected, found: found)
+    func bad(_ name: String, _ expected: String, _ found: String) -> RunError {
+      .badState(file: path, name: name, expected: expected, found: found)
     }
-    #expect(throws: bad("2 fields", "1")) { try table("step,value\n1,2\n1\n") }
+    #expect(throws: bad("row 2", "2 fields", "1")) { try table("step,value\n1,2\n1\n") }
     let whole = try table("step,value\n1,nan\n-1,x\n")
-    #expect(throws: bad("a whole number", "-1")) { try whole.count(1, 0) }
-    #expect(throws: bad("a number", "x")) { try whole.number(1, 1) }
+    #expect(throws: bad("row 2: step", "a whole number", "-1")) { try whole.count(1, 0) }
+    #expect(throws: bad("row 2: value", "a number", "x")) { try whole.number(1, 1) }
     #expect(throws: RunError.file(.missing(file: path + "x"))) { try RunTable(path + "x", header: []) }
+  }
+
+  @Test("What a spreadsheet saved is read")
+  func spreadsheet() throws {
+    let table = try table("\u{FEFF}step,value\r\n1,0.5\r\n\r\n2,nan\r\n")
+    #expect(table.rows == [["1", "0.5"], ["2", "nan"]])
+  }
+
+  @Test("Of a file that is continued the checkpoint's rows are read, whatever follows them")
+  func extent() throws {
+    try scratch.write(Array("step,value\n2,1\n4,2\n6,3\nx\n".utf8), as: "table.csv")
+    func rows(_ rows: Int, most: Int) throws -> [String] {
+      try RunTable(path, header: ["step", "value"], keeping: .init(rows: rows, most: most)).rows.map { $0[0] }
+    }
+    #expect(try rows(0, most: -1) == [])
+    #expect(try rows(2, most: 5) == ["2", "4"])
+    #expect(try rows(3, most: 6) == ["2", "4", "6"])
+    #expect(throws: RunError.metrics(.missingRows(file: path, expected: 5, found: 4))) {
+      try rows(5, most: 9)
+    }
+    for (count, most) in [(3, 5), (2, 6), (0, 2)] {
+      #expect(throws: RunError.self) { try rows(count, most: most) }
+    }
   }
 }

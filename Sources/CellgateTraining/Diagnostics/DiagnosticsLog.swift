@@ -34,20 +34,35 @@ final class DiagnosticsLog {
   private let values: CSVWriter
   private let gradients: CSVWriter
 
-  /// The log of a run, continued behind a position if there is one; nil when there is none and `every` is nil.
-  init?(_ directory: RunDirectory?, every: Int?, at position: Position?) throws(RunError) {
-    guard let directory, let every = every ?? position?.every else { return nil }
+  /// The files as a checkpoint knows them, read and found whole, so that they can be drawn when the run ends.
+  struct Saved {
+    let every: Int
+    let values: RunTable, gradients: RunTable
+
+    /// Reads the files of a run that was saved after `step` updates; nil without diagnostics.
+    init?(_ directory: RunDirectory, at position: Position?, step: Int) throws(RunError) {
+      guard let position else { return nil }
+      every = position.every
+      values = try RunTable(
+        directory.diagnosticsFile, header: DiagnosticsLog.header,
+        keeping: .init(rows: position.rows, most: step - 1))
+      gradients = try RunTable(
+        directory.gradientsFile, header: DiagnosticsLog.gradientsHeader,
+        keeping: .init(rows: position.gradientRows, most: step - 1))
+      _ = (try RunDiagnostics.values(values), try RunDiagnostics.norms(gradients))
+    }
+  }
+
+  /// The log of a run, continued after what was saved, if there is that; nil when there is not and `every` is nil.
+  init?(_ directory: RunDirectory, every: Int?, continuing saved: Saved? = nil) throws(RunError) {
+    guard let every = every ?? saved?.every else { return nil }
     self.every = every
-    let files = (directory.diagnosticsFile, directory.gradientsFile)
     do throws(CSVError) {
-      if let position {
-        values = try CSVWriter(continuing: files.0, header: Self.header, keeping: position.rows)
-        gradients = try CSVWriter(
-          continuing: files.1, header: Self.gradientsHeader, keeping: position.gradientRows)
-      } else {
-        values = try CSVWriter(creating: files.0, header: Self.header)
-        gradients = try CSVWriter(creating: files.1, header: Self.gradientsHeader)
-      }
+      values = try CSVWriter(
+        continuing: directory.diagnosticsFile, as: saved?.values.table ?? CSVTable(header: Self.header))
+      gradients = try CSVWriter(
+        continuing: directory.gradientsFile,
+        as: saved?.gradients.table ?? CSVTable(header: Self.gradientsHeader))
     } catch { throw .metrics(error) }
   }
 

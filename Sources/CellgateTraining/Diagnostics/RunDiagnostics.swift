@@ -75,45 +75,42 @@ public struct RunDiagnostics: Sendable {
   public init(of folder: String) throws(RunError) {
     self.folder = folder
     settings = try RunDirectory.settings(of: folder)
-    values = try Self.rows(RunDirectory.diagnosticsFile(folder), header: DiagnosticsLog.header) { row in
-      guard let step = Int(row[0]), let value = Double(row[4]) else { return nil }
-      return Value(step: step, layer: row[1], quantity: row[2], name: row[3], value: value)
+    values = try Self.values(
+      RunTable(RunDirectory.diagnosticsFile(folder), header: DiagnosticsLog.header))
+    norms = try Self.norms(
+      RunTable(RunDirectory.gradientsFile(folder), header: DiagnosticsLog.gradientsHeader))
+    // The task's metric stands after the training loss; see MetricsLog.
+    let table = try RunTable(folder + "/metrics.csv")
+    let hasMetric = table.table.header.count > 2
+    metric = hasMetric ? table.table.header[2].replacing("_", with: " ") : ""
+    var curve: [(step: Int, value: Double)] = []
+    for row in table.rows.indices where hasMetric {
+      curve.append((try table.count(row, 0), try table.number(row, 2)))
     }
-    norms = try Self.rows(RunDirectory.gradientsFile(folder), header: DiagnosticsLog.gradientsHeader) { row in
-      guard let step = Int(row[0]), let time = Int(row[3]), let norm = Double(row[4]) else { return nil }
-      return Norm(step: step, layer: row[1], state: row[2], time: time, norm: norm)
-    }
-    // The task's metric stands behind the training loss; see MetricsLog.
-    let metrics = folder + "/metrics.csv"
-    var name = ""
-    curve = try Self.rows(metrics, header: nil) { row in
-      guard row.count > 2, let step = Int(row[0]), let value = Double(row[2]) else { return nil }
-      return (step, value)
-    } names: {
-      name = $0.count > 2 ? $0[2] : ""
-    }
-    metric = name.replacing("_", with: " ")
+    self.curve = curve
   }
 
-  private static func rows<Row>(
-    _ file: String, header: [String]?, _ parse: ([String]) -> Row?, names: ([String]) -> Void = { _ in }
-  ) throws(RunError) -> [Row] {
-    let table: CSVTable
-    do throws(FileError) { table = try CSVTable(file) } catch { throw .file(error) }
-    if let header, table.header != header {
-      let found = table.header.joined(separator: ",")
-      throw .metrics(.wrongHeader(file: file, expected: header.joined(separator: ","), found: found))
+  /// The rows of a `diagnostics.csv`; throws `badState`.
+  static func values(_ table: RunTable) throws(RunError) -> [Value] {
+    var values: [Value] = []
+    for (row, fields) in table.rows.enumerated() {
+      values.append(
+        Value(
+          step: try table.count(row, 0), layer: fields[1], quantity: fields[2], name: fields[3],
+          value: try table.number(row, 4)))
     }
-    names(table.header)
-    var rows: [Row] = []
-    for (index, fields) in table.rows.enumerated() {
-      guard fields.count == table.header.count, let row = parse(fields) else {
-        throw .badState(
-          file: file, name: "row \(index + 1)", expected: table.header.joined(separator: ","),
-          found: fields.joined(separator: ","))
-      }
-      rows.append(row)
+    return values
+  }
+
+  /// The rows of a `gradients.csv`; throws `badState`.
+  static func norms(_ table: RunTable) throws(RunError) -> [Norm] {
+    var norms: [Norm] = []
+    for (row, fields) in table.rows.enumerated() {
+      norms.append(
+        Norm(
+          step: try table.count(row, 0), layer: fields[1], state: fields[2], time: try table.count(row, 3),
+          norm: try table.number(row, 4)))
     }
-    return rows
+    return norms
   }
 }

@@ -26,9 +26,6 @@ struct DiagnosticCurves {
     }
   }
 
-  static let header = ["step", "layer", "quantity", "name", "value"]
-  static let gradientHeader = ["step", "layer", "state", "t", "norm"]
-
   /// In the order in which the file first names them.
   var curves: [Curve] = []
   /// In the order in which the file first names them.
@@ -37,8 +34,12 @@ struct DiagnosticCurves {
   /// Reads the files of a run's folder that are there; throws `file`, `metrics` or `badState`.
   init(folder: String) throws(RunError) {
     let (diagnostics, gradients) = (folder + "/diagnostics.csv", folder + "/gradients.csv")
-    if RunDirectory.exists(diagnostics) { try readCurves(RunTable(diagnostics, header: Self.header)) }
-    if RunDirectory.exists(gradients) { try readFlows(RunTable(gradients, header: Self.gradientHeader)) }
+    if RunDirectory.exists(diagnostics) {
+      try readCurves(RunTable(diagnostics, header: DiagnosticsLog.header))
+    }
+    if RunDirectory.exists(gradients) {
+      try readFlows(RunTable(gradients, header: DiagnosticsLog.gradientsHeader))
+    }
   }
 
   /// The quantities, each with its curves.

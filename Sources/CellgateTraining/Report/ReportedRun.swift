@@ -123,19 +123,7 @@ public struct ReportedRun {
   ) throws(RunError) -> [MetricsRecord] {
     let file = folder + "/metrics.csv"
     guard RunDirectory.exists(file) else { return [] }
-    let table = try RunTable(file, header: MetricsLog.header(metrics: task.metricNames))
-    var records: [MetricsRecord] = []
-    for row in table.rows.indices {
-      var numbers: [Double] = []
-      for column in 1..<table.rows[row].count { numbers.append(try table.number(row, column)) }
-      let last = numbers.count - 1
-      records.append(
-        MetricsRecord(
-          step: try table.count(row, 0), trainingLoss: numbers[0],
-          validation: Evaluation(numbers[1], extras: Array(numbers[2..<(last - 1)])),
-          learningRate: numbers[last - 1], gradientNorm: numbers[last]))
-    }
-    return records
+    return try MetricsLog.read(file, metrics: task.metricNames)
   }
 
   /// Builds the model for what follows from it: parameters, and samples from the best one. Throws when the model's

@@ -37,12 +37,12 @@ final class MetricsLog {
     } catch { throw .metrics(error) }
   }
 
-  /// Continues a log behind its first `rows` rows and cuts off the rest.
-  init(continuing path: String, metrics: [String], rows: Int) throws(RunError) {
-    do throws(CSVError) {
-      writer = try CSVWriter(continuing: path, header: Self.header(metrics: metrics), keeping: rows)
-    } catch { throw .metrics(error) }
-    records = try Self.read(path, metrics: metrics)
+  /// Continues a log after the rows that were read, which are these records; all that follows them is removed.
+  init(continuing table: RunTable, _ records: [MetricsRecord]) throws(RunError) {
+    do throws(CSVError) { writer = try CSVWriter(continuing: table.file, as: table.table) } catch {
+      throw .metrics(error)
+    }
+    self.records = records
   }
 
   /// The log of a complete run, which takes no more rows.
@@ -65,27 +65,19 @@ final class MetricsLog {
 
   /// The rows of a `metrics.csv`; throws `metrics`, `file` or `badState`.
   static func read(_ path: String, metrics: [String]) throws(RunError) -> [MetricsRecord] {
-    let bytes: [UInt8]
-    do throws(FileError) { bytes = try InputFile(path).readAll() } catch { throw .file(error) }
-    let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
-    let header = CSVWriter.line(Self.header(metrics: metrics)).dropLast()
-    guard let first = lines.first, first == header else {
-      throw .metrics(
-        .wrongHeader(file: path, expected: String(header), found: String(lines.first ?? "")))
-    }
+    try records(RunTable(path, header: header(metrics: metrics)))
+  }
+
+  /// The rows of a table that has the header of a log; throws `badState`.
+  static func records(_ table: RunTable) throws(RunError) -> [MetricsRecord] {
     var records: [MetricsRecord] = []
-    for (index, line) in lines.dropFirst().enumerated() {
-      let fields = line.split(separator: ",", omittingEmptySubsequences: false)
-      let numbers = fields.dropFirst().compactMap { Double(String($0)) }
-      guard fields.count == metrics.count + 4, numbers.count == fields.count - 1, let step = Int(fields[0])
-      else {
-        throw .badState(
-          file: path, name: "row \(index + 1)", expected: "\(metrics.count + 4) numbers", found: String(line))
-      }
+    for row in table.rows.indices {
+      var numbers: [Double] = []
+      for column in 1..<table.rows[row].count { numbers.append(try table.number(row, column)) }
       let last = numbers.count - 1
       records.append(
         MetricsRecord(
-          step: step, trainingLoss: numbers[0],
+          step: try table.count(row, 0), trainingLoss: numbers[0],
           validation: Evaluation(numbers[1], extras: Array(numbers[2..<(last - 1)])),
           learningRate: numbers[last - 1], gradientNorm: numbers[last]))
     }

@@ -11,14 +11,14 @@ import CellgateTensor
 final class RunStore {
   /// The evaluations.
   let log: MetricsLog
+  /// The observations of the layers; nil without any, and for a complete run.
+  let diagnostics: DiagnosticsLog?
   /// The step of the last checkpoint; nil before the first.
   private(set) var savedStep: Int?
   /// When it was written.
   private(set) var lastSave = ContinuousClock.now
   /// What was damaged, what the run goes on with instead, and how it is made longer, a line each.
   private(set) var notices: [String] = []
-  /// Whether the run has come to its end, and is not to be made longer.
-  private(set) var isComplete = false
   /// Whether the run goes on for longer than what lies in the folder says, until `extend` has changed that.
   private(set) var isExtended = false
 
@@ -31,10 +31,11 @@ final class RunStore {
   private var onDisk: Checkpoint.Best?
 
   /// Brings `state`, parameters, optimiser and schedule to where the run in the folder can be continued: its newest
-  /// whole checkpoint, or the end of a complete run that is not to be longer. Nothing in the folder changes when it
-  /// throws.
+  /// whole checkpoint, or the end of a complete run that is not to be longer. All that is to be continued is read and
+  /// checked before anything in the folder changes.
   init(
     _ directory: RunDirectory?, identity: RunIdentity, metrics: [String], carriedShapes: [[Int]],
+    diagnosticsEvery: Int?,
     state: inout Checkpoint, parameters: ParameterSet, optimizer: any Optimizer,
     schedule: inout any Schedule
   ) throws(RunError) {
@@ -43,11 +44,12 @@ final class RunStore {
     metric = metrics[0]
     guard let directory else {
       log = try MetricsLog(creating: nil, metrics: metrics)
+      diagnostics = nil
       return
     }
     if let result = try directory.result(), try !Self.isLonger(identity, directory) {
-      isComplete = true
       log = try MetricsLog(complete: directory.metricsFile, metrics: metrics)
+      diagnostics = nil
       parameters.assign(
         try ModelFile.read(directory.modelFile, of: parameters, identity: identity).values)
       state.step = result.steps
@@ -74,6 +76,7 @@ final class RunStore {
         throw .noCheckpoint(folder: directory.path, problems: problems)
       }
       log = try MetricsLog(creating: directory.metricsFile, metrics: metrics)
+      diagnostics = try DiagnosticsLog(directory, every: diagnosticsEvery)
       try directory.removeTemporaries()
       return
     }
@@ -88,7 +91,14 @@ final class RunStore {
     }
     savedStep = state.step
     let damage = try Self.readBest(directory.modelFile, of: parameters, identity, &state, &onDisk)
-    log = try MetricsLog(continuing: directory.metricsFile, metrics: metrics, rows: state.rows)
+    let table = try RunTable(
+      directory.metricsFile, header: MetricsLog.header(metrics: metrics),
+      keeping: .init(rows: state.rows, most: state.step - state.lossCount))
+    let records = try MetricsLog.records(table)
+    let observed = try DiagnosticsLog.Saved(directory, at: state.diagnostics, step: state.step)
+    // All is read and whole: from here on the folder changes.
+    log = try MetricsLog(continuing: table, records)
+    diagnostics = try DiagnosticsLog(directory, every: diagnosticsEvery, continuing: observed)
     try directory.removeTemporaries()
     guard let damage else { return }
     notices.append("\(damage); the best model is taken from the checkpoint of step \(state.step)")

@@ -65,7 +65,8 @@ struct RunTable {
     guard let text = next?.first, let step = Int(text), step <= extent.most else { return }
     throw .badState(
       file: file, name: "row \(extent.rows + 1): \(table.header[0])",
-      expected: "more than \(extent.most) updates, after the \(extent.rows) rows of the checkpoint", found: text)
+      expected: "more than \(extent.most) updates, after the \(extent.rows) rows of the checkpoint",
+      found: text)
   }
 
   /// A field as a number, which may be NaN or infinite; `row` and `column` count from 0. Throws `badState`.
@@ -82,6 +83,7 @@ struct RunTable {
 
   private func bad(_ row: Int, _ column: Int, _ expected: String) -> RunError {
     .badState(
-      file: file, name: "row \(row + 1): \(table.header[column])", expected: expected, found: rows[row][column])
+      file: file, name: "row \(row + 1): \(table.header[column])", expected: expected,
+      found: rows[row][column])
   }
 }

@@ -38,7 +38,6 @@ public final class Trainer {
   private var state = Checkpoint()
   private let store: RunStore
   private var tensorBoard: TensorBoardLog?
-  private let diagnostics: DiagnosticsLog?
   private var hasRemarked = false
 
   /// A run of `task`, new or, when `directory` holds a checkpoint, continued. `cell` is looked up by the settings
@@ -76,16 +75,13 @@ public final class Trainer {
     do throws(RunError) {
       store = try RunStore(
         directory, identity: RunIdentity(settings: settings, cell: cell, task: task),
-        metrics: taskType.metricNames,
-        carriedShapes: bound.carriedShapes, state: &state, parameters: parameters, optimizer: optimizer,
-        schedule: &schedule)
-      diagnostics =
-        store.isComplete
-        ? nil : try DiagnosticsLog(directory, every: recording.diagnosticsEvery, at: state.diagnostics)
+        metrics: taskType.metricNames, carriedShapes: bound.carriedShapes,
+        diagnosticsEvery: recording.diagnosticsEvery, state: &state, parameters: parameters,
+        optimizer: optimizer, schedule: &schedule)
       try store.extend(state, parameters)
       // A resumed run knows its diagnostics and its length from the checkpoint.
       let isNew = store.savedStep == nil || store.isExtended
-      if isNew || state.diagnostics?.every != diagnostics?.every, !store.isComplete { try save() }
+      if isNew || state.diagnostics?.every != store.diagnostics?.every { try save() }
     } catch { throw .run(error) }
   }
 
@@ -112,7 +108,7 @@ public final class Trainer {
     func stop() throws(TrainingError) -> TrainingOutcome {
       state.totalSeconds = began.total + began.clock.secondsSince
       try saveNow(onEvent)
-      try drawDiagnostics()
+      drawDiagnostics(onEvent)
       return .interrupted(step: state.step)
     }
     // The one in which the run was stopped.
@@ -127,8 +123,8 @@ public final class Trainer {
     }
     try saveNow(onEvent)
     if state.lossCount > 0 || state.best == nil, try !evaluate(onEvent, shouldStop) { return try stop() }
-    try drawDiagnostics()
     let result = try finish(seconds: began.total + began.clock.secondsSince, onEvent, shouldStop)
+    drawDiagnostics(onEvent)
     return result.map { .completed($0) } ?? .interrupted(step: state.step)
   }
 
@@ -170,7 +166,7 @@ public final class Trainer {
   private func update() throws(TrainingError) -> Double {
     let start = ContinuousClock.now
     parameters.zeroGradients()
-    let observations = diagnostics?.observations(at: state.step)
+    let observations = store.diagnostics?.observations(at: state.step)
     var carried = state.carried
     let loss = bound.loss(state.step, &carried, context(observations), nil)
     let value = Double(loss.item)
@@ -293,18 +289,16 @@ public final class Trainer {
 
   private func write(_ observations: LayerObservations) throws(TrainingError) {
     do throws(RunError) {
-      try store.writing { () throws(RunError) in try diagnostics?.append(observations) }
+      try store.writing { () throws(RunError) in try store.diagnostics?.append(observations) }
     } catch { throw .run(error) }
   }
 
-  /// Draws what was observed so far into the run's folder.
-  private func drawDiagnostics() throws(TrainingError) {
-    guard let directory, diagnostics != nil else { return }
+  /// Draws what was observed so far into the run's folder. What goes wrong is a notice: a figure costs no run.
+  private func drawDiagnostics(_ onEvent: (TrainingEvent) -> Void) {
+    guard let directory, store.diagnostics != nil else { return }
     do throws(RunError) {
-      try store.writing { () throws(RunError) in
-        try DiagnosticsCharts.write([RunDiagnostics(of: directory.path)], to: directory.path)
-      }
-    } catch { throw .run(error) }
+      try DiagnosticsCharts.write([RunDiagnostics(of: directory.path)], to: directory.path)
+    } catch { onEvent(.notice("\(error); the figures of the diagnostics are not drawn")) }
   }
 
   // MARK: Saving
@@ -319,7 +313,7 @@ public final class Trainer {
   }
 
   private func save() throws(RunError) {
-    try store.writing { () throws(RunError) in state.diagnostics = try diagnostics?.synced() }
+    try store.writing { () throws(RunError) in state.diagnostics = try store.diagnostics?.synced() }
     try store.save(state, parameters: parameters, optimizer: optimizer, schedule: schedule)
   }
 

@@ -1,7 +1,7 @@
 /// What a run tells while it goes on.
 public enum TrainingEvent: Sendable, Equatable {
   /// One line: before `started` what in the folder was not whole and how the run goes on, or how it is made longer; at
-  /// the end what whoever reads the result must know.
+  /// the end what whoever reads the result must know, and which figures could not be drawn.
   case notice(String)
   /// The run begins, or continues behind `step`.
   case started(step: Int, steps: Int, parameters: Int)
