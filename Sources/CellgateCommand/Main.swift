@@ -30,6 +30,7 @@ struct CellgateCommand: ParsableCommand {
 @main
 enum Main {
   static func main() {
+    StandardStreams.open()
     Interruption.ignoreFailingWrites()
     RefusedMemory.endInOneLine()
     let arguments = Array(CommandLine.arguments.dropFirst())
@@ -43,12 +44,12 @@ enum Main {
   }
 
   private static func execute(_ arguments: [String]) -> Int32 {
-    let known = CellgateCommand.configuration.subcommands.map { $0._commandName } + ["help"]
-    if let first = arguments.first, !first.hasPrefix("-"), !known.contains(first) {
-      Console.printError("cellgate: " + Names.unknown("command", first, known: known))
-      return CommandFailure.Code.usage.rawValue
-    }
     do {
+      try Arguments.check()
+      let known = CellgateCommand.configuration.subcommands.map { $0._commandName } + ["help"]
+      if let first = arguments.first, !first.hasPrefix("-"), !known.contains(first) {
+        throw CommandFailure(.usage, Names.unknown("command", first, known: known))
+      }
       var command = try CellgateCommand.parseAsRoot(TaskArguments.carried(arguments))
       try command.run()
       return 0

@@ -91,7 +91,8 @@ public enum AtomicFile {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
-  /// Follows a symbolic link and refuses folders and devices.
+  /// Follows symbolic links to the file that is to be replaced, and refuses folders and devices. A path that is no
+  /// link stays as it is: the system's own absolute path may hold bytes that are not UTF-8.
   private static func resolve(_ path: String) throws(FileError) -> String {
     guard !path.isEmpty, path.last != "/" else {
       throw .cannotCreate(file: path, reason: "is not a file name")
@@ -102,11 +103,24 @@ public enum AtomicFile {
       let isFolder = status.st_mode & S_IFMT == S_IFDIR
       throw .cannotCreate(file: path, reason: isFolder ? "is a folder" : "is not a regular file")
     }
-    guard let resolved = unsafe realpath(path, nil) else {
-      throw .cannotCreate(file: path, reason: systemReason(errno))
+    var target = path
+    while unsafe lstat(target, &status) == 0, status.st_mode & S_IFMT == S_IFLNK {
+      guard let next = try destination(of: target, for: path) else { break }
+      target = next.hasPrefix("/") ? next : folder(of: target) + "/" + next
     }
-    defer { unsafe free(resolved) }
-    return unsafe String(cString: resolved)
+    return target
+  }
+
+  /// What a symbolic link names; nil when it is none any more.
+  private static func destination(of link: String, for path: String) throws(FileError) -> String? {
+    let limit = Int(PATH_MAX)
+    var bytes = [CChar](repeating: 0, count: limit)
+    let count = unsafe readlink(link, &bytes, limit)
+    guard count >= 0 else { return nil }
+    guard let name = String(validating: bytes[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self) else {
+      throw .cannotCreate(file: path, reason: "is a link to a name that is not UTF-8")
+    }
+    return name
   }
 
   private static func createTemporary(

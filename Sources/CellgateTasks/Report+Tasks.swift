@@ -1,4 +1,5 @@
 import CellgateCells
+import CellgateFormats
 import CellgateTraining
 import Foundation
 
@@ -12,9 +13,8 @@ extension Report {
   ) throws(RunError) {
     try self.init(of: folders, tasks: Tasks.all, cells: cells, trustingWeights: trustingWeights) { task in
       guard task.readsOwnFile else { return data.path }
-      var isFolder: ObjCBool = false
-      let exists = unsafe FileManager.default.fileExists(atPath: data.path, isDirectory: &isFolder)
-      return exists && !isFolder.boolValue && data.origin == .option ? data.path : ""
+      let isFile = FileManager.default.fileExists(atPath: data.path) && !Paths.isFolder(data.path)
+      return isFile && data.origin == .option ? data.path : ""
     }
   }
 }

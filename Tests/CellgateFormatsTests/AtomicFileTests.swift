@@ -92,7 +92,38 @@ struct AtomicFileTests {
     #expect(try FileManager.default.destinationOfSymbolicLink(atPath: path) == target)
   }
 
+  @Test("Links to links are followed as the system does, a relative one from its own folder")
+  func links() throws {
+    try Paths.makeFolder(scratch.file("deep/inner"))
+    let target = try scratch.write(Array("old".utf8), as: "deep/target")
+    for (name, leads) in [("link", "deep/inner"), ("deep/inner/one", "../target"), ("two", "link/one")] {
+      try #require(unsafe symlink(leads, scratch.file(name)) == 0)
+    }
+    try AtomicFile.write(Data("new".utf8), to: scratch.file("two"))
+    #expect(try contents(target) == "new")
+    #expect(try FileManager.default.destinationOfSymbolicLink(atPath: scratch.file("two")) == "link/one")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.file("deep/inner")) == ["one"])
+  }
+
   #if os(Linux)
+    @Test("A file is replaced in a folder whose name is not UTF-8, and no other folder is made")
+    func otherBytes() throws {
+      let name: [CChar] = Array("caf".utf8CString.dropLast()) + [-23, 0]
+      let folder = Array(scratch.file("").utf8CString.dropLast()) + name
+      try #require(unsafe mkdir(folder, 0o755) == 0)
+      // The working folder is the whole process's, so the file is reached by a link.
+      try #require(unsafe symlink(name, scratch.file("link")) == 0)
+      let path = scratch.file("link/file")
+      try AtomicFile.write(Data("old".utf8), to: path)
+      try AtomicFile.write(Data("new".utf8), to: path)
+      #expect(try contents(path) == "new")
+      #expect(scratch.names.count == 2)
+      // A link to such a file would have to be written as text.
+      try #require(unsafe symlink(folder.dropLast() + Array("/file".utf8CString), scratch.file("file")) == 0)
+      #expect(throws: FileError.self) { try AtomicFile.write(Data("3".utf8), to: scratch.file("file")) }
+      #expect(try contents(path) == "new")
+    }
+
     @Test("A full device is a typed error")
     func fullDevice() throws {
       let file = try OutputFile(opening: "/dev/full", flags: O_WRONLY)

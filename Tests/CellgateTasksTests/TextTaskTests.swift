@@ -51,6 +51,19 @@ struct TextTaskTests {
     withExtendedLifetime(scratch) {}
   }
 
+  @Test("A path with `..` after a link is remembered as the file that the system opens")
+  func link() throws {
+    let (scratch, _) = try write("another text, of the same length or so\n", as: "my.txt")
+    try FileManager.default.createDirectory(
+      atPath: scratch.path + "/deep/inner", withIntermediateDirectories: true)
+    try FileManager.default.createSymbolicLink(
+      atPath: scratch.path + "/link", withDestinationPath: "deep/inner")
+    try scratch.write(Array(Self.text.utf8), as: "deep/my.txt")
+    let settings = try TextTask.prepared(Self.settings(), dataDirectory: scratch.path + "/link/../my.txt")
+    #expect(settings.text?.path.hasSuffix("/deep/my.txt") == true, "\(settings.text?.path ?? "")")
+    #expect(try TextTask(settings: settings, dataDirectory: "").vocabulary.count == 5)
+  }
+
   @Test("Characters that come only later are one unknown symbol, told and counted")
   func unknown() throws {
     let (scratch, path) = try write()

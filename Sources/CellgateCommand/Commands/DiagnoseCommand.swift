@@ -1,6 +1,6 @@
 import ArgumentParser
 import Cellgate
-import Foundation
+import CellgateFormats
 
 /// `cellgate diagnose`: what was observed in runs, as figures and a table.
 struct DiagnoseCommand: ParsableCommand {
@@ -37,11 +37,7 @@ struct DiagnoseCommand: ParsableCommand {
       throw CommandFailure(.usage, "--out: expected a folder for the figures of several runs, found none")
     }
     let runs = try folders.flatMap(runs)
-    do {
-      try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)
-    } catch {
-      throw CommandFailure(.cannotCreate, "\(target): cannot create: \(RunFolders.reason(error))")
-    }
+    try Paths.makeFolder(target)
     let files = try DiagnosticsCharts.write(runs, to: target)
     if json {
       let last = runs.flatMap { run in

@@ -1,14 +1,27 @@
 import Cellgate
-import Foundation
+import CellgateFormats
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Glibc
+#endif
 
 /// Where runs go, and what is said when they are stopped.
 enum RunFolders {
-  /// The folder of that name below `runs`, which is made if needed, with a number behind it if there is one
-  /// already.
+  /// Makes a folder of that name below `runs`, which is made if needed, with the first number after it that is free if
+  /// there is one already. It is this command's alone, however many start at once.
   static func new(_ name: String) throws(CommandFailure) -> String {
     let folder = try known(name)
     var path = folder, number = 2
-    while FileManager.default.fileExists(atPath: path) {
+    while unsafe mkdir(path, 0o777) != 0 {
+      let code = errno
+      guard code == EEXIST else {
+        throw CommandFailure(
+          .cannotCreate, "\(path): cannot create: \(Console.reason(code)); give a folder with --out")
+      }
       path = "\(folder)-\(number)"
       number += 1
     }
@@ -17,18 +30,10 @@ enum RunFolders {
 
   /// The folder of that name below `runs`, which is made if needed; the folder itself may be there.
   static func known(_ name: String) throws(CommandFailure) -> String {
-    do {
-      try FileManager.default.createDirectory(atPath: "runs", withIntermediateDirectories: true)
-    } catch {
-      throw CommandFailure(.cannotCreate, "runs: cannot create: \(reason(error)); give a folder with --out")
+    do throws(FileError) { try Paths.makeFolder("runs") } catch {
+      throw CommandFailure(.cannotCreate, "\(error); give a folder with --out")
     }
     return "runs/\(name)"
-  }
-
-  /// Why the system refused.
-  static func reason(_ error: any Error) -> String {
-    let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-    return underlying.map { Console.reason(Int32($0.code)) } ?? "not allowed"
   }
 
   /// Says where a run stopped and how it is continued, by `command` or else by resuming, and ends the command.

@@ -1,13 +1,13 @@
+import CellgateFormats
 import Foundation
 
 /// The command as it was typed, for commands to copy that go on from it.
 enum TypedCommand {
   /// How this program was called: "cellgate" or a path, relative where that is shorter.
   static let program: String = {
-    let typed = CommandLine.arguments.first ?? "cellgate"
-    let here = FileManager.default.currentDirectoryPath + "/"
-    guard typed.hasPrefix(here) else { return typed }
-    let relative = String(typed.dropFirst(here.count))
+    let typed = Arguments.firstInvalid == 0 ? "cellgate" : CommandLine.arguments.first ?? "cellgate"
+    guard let here = Paths.workingFolder, typed.hasPrefix(here + "/") else { return typed }
+    let relative = String(typed.dropFirst(here.count + 1))
     // `swift run` calls .build/TRIPLE/release/cellgate, to which .build/release leads too.
     let parts = relative.split(separator: "/")
     if parts.count == 4, parts[0] == ".build" {

@@ -1,6 +1,6 @@
+import CellgateFormats
 import CellgateNN
 import CellgateTraining
-import Foundation
 
 /// Characters of the user's own UTF-8 text, gzipped or not: a character is a Unicode scalar, line endings are kept.
 ///
@@ -81,7 +81,7 @@ public final class TextTask: LanguageModelTask, SequenceTask {
     let parts = try parts(of: file.text, path, settings)
     var settings = settings
     var text = TextSource(
-      path: URL(fileURLWithPath: path).standardizedFileURL.path, sha256: file.sha256,
+      path: Paths.absolute(path), sha256: file.sha256,
       symbols: Vocabulary(of: parts[0], hasUnknown: true).count)
     text.unknownScored = false
     if file.hasMark { text.byteOrderMarkDropped = true }

@@ -1,3 +1,4 @@
+import CellgateFormats
 import Foundation
 
 /// Finds the folders of runs.
@@ -9,12 +10,11 @@ enum RunFolderSearch {
   /// somewhere below it. Throws `notARun` for a path without any.
   static func runs(at paths: [String]) throws(RunError) -> [[String]] {
     var found: [[String]] = []
-    var known: Set<String> = []
+    var known: Set<Paths.Identity> = []
     for path in paths {
       let runs = runs(in: path, depth)
       guard !runs.isEmpty else { throw .notARun(folder: path) }
-      found.append(
-        runs.filter { known.insert(URL(fileURLWithPath: $0).resolvingSymlinksInPath().path).inserted })
+      found.append(runs.filter { Paths.Identity(of: $0).map { known.insert($0).inserted } ?? false })
     }
     return found
   }
@@ -26,7 +26,7 @@ enum RunFolderSearch {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     let folders = names.filter { !$0.hasPrefix(".") }
       .sorted { $0.compare($1, options: [.numeric, .caseInsensitive]) == .orderedAscending }
-      .map { path.hasSuffix("/") ? path + $0 : path + "/" + $0 }.filter(isFolder)
+      .map { path.hasSuffix("/") ? path + $0 : path + "/" + $0 }.filter(Paths.isFolder)
     let inner = depth > 0 ? folders.flatMap { runs(in: $0, depth - 1) } : []
     // Settings of something else, a comparison, stand beside runs; settings that stand alone are a damaged run's.
     return inner.isEmpty && hasConfig ? [path] : inner
@@ -37,10 +37,5 @@ enum RunFolderSearch {
       let object = try? JSONSerialization.jsonObject(with: data) as? [String: Any]
     else { return false }
     return object["task"] is String && object["cell"] is String
-  }
-
-  private static func isFolder(_ path: String) -> Bool {
-    var isFolder: ObjCBool = false
-    return unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
   }
 }

@@ -1,6 +1,6 @@
 /// A text of the user's own as a run knows it.
 public struct TextSource: Codable, Equatable, Sendable {
-  /// The file's absolute path.
+  /// The file's absolute path; in a working folder whose name is not UTF-8 the path as it was given.
   public var path: String
   /// The SHA-256 digest of the file, 64 lower-case hexadecimal digits.
   public var sha256: String
