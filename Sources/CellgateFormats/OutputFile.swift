@@ -15,7 +15,7 @@ public final class OutputFile {
   /// How many bytes were written, and their checksum.
   package private(set) var written = 0, checksum = CRC32()
   private var descriptor: Int32
-  private var isLocked = false
+  private var lockKind: FileLock.Kind?
 
   /// Takes over an open descriptor; closed by `close()` or at the latest with the object.
   package init(descriptor: Int32, path: String) {
@@ -95,17 +95,18 @@ public final class OutputFile {
     }
   }
 
-  /// True when no other process holds this file's lock; kept until the file is closed.
-  package func lock() -> Bool {
-    isLocked = flock(descriptor, LOCK_EX | LOCK_NB) == 0
-    return isLocked
+  /// Asks for the file's lock, which is kept until the file is closed.
+  package func lock() -> FileLock.Answer {
+    let (kind, answer) = FileLock.ask(descriptor, path)
+    lockKind = kind
+    return answer
   }
 
   /// Gives the lock back. Closing alone would leave it with a child process that another thread has just started,
   /// until that has become its own program.
   private func unlock() {
-    if isLocked { _ = flock(descriptor, LOCK_UN) }
-    isLocked = false
+    if let lockKind { FileLock.release(descriptor, lockKind) }
+    lockKind = nil
   }
 
   /// Closes the file; throws `cannotWrite` when the system reports a late failure.

@@ -214,11 +214,25 @@ struct FetchTests {
     ) { try set.fetch(into: directory, mirrors: []) }
   }
 
+  @Test("On a file system without locks a file is fetched, with one warning")
+  func noLocks() throws {
+    let server = try server(Reply(body: Self.body))
+    var warnings: [String] = []
+    try WriteFault.$injected.withValue({ operation, _ in
+      [.lock, .recordLock].contains(operation) ? ENOLCK : 0
+    }) {
+      _ = try set.fetch(into: directory, mirrors: [server.address], warn: { warnings.append($0) })
+    }
+    expectWhole()
+    #expect(warnings.count == 1)
+    #expect(warnings.first?.hasPrefix(scratch.path + "/s/a.bin: the file system has no locks") == true)
+  }
+
   @Test("A file that another process is fetching is left alone")
   func inUse() throws {
     try scratch.write([1], as: "s/a.bin.part")
     let held = try OutputFile(opening: scratch.path + "/s/a.bin.part", flags: O_WRONLY)
-    #expect(held.lock())
+    #expect(held.lock() == .held)
     #expect(throws: DataError.inUse(file: scratch.path + "/s/a.bin")) {
       try set.fetch(into: directory, mirrors: [])
     }

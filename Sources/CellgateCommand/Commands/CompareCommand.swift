@@ -58,6 +58,7 @@ struct CompareCommand: ParsableCommand {
     let folder = try options.out ?? RunFolders.new("compare-\(type.name)")
     let comparison = try Comparison(
       settings, task: type, dataDirectory: path, directory: folder, resuming: options.resume)
+    comparison.lockWarning.map(Console.warn)
     comparison.recording = recording
     try ComparisonSession(comparison: comparison, task: type, folder: folder, json: options.json).run()
   }

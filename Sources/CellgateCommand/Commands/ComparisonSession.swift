@@ -100,7 +100,7 @@ struct ComparisonProgress {
       reporters[run.index] = reporter
       if case .notice(let line) = event {
         display.close()  // the bars are drawn again below
-        Console.printError("cellgate: " + line)
+        Console.warn(line)
       }
       if case .started(_, let steps, _) = event {
         stepsPerRun = steps

@@ -25,7 +25,11 @@ struct DataCommand: ParsableCommand {
     @Flag(help: "Print JSON and nothing else.")
     var json = false
 
-    var directory: DataDirectory { DataDirectory(option: data) }
+    func directory() throws(CommandFailure) -> DataDirectory {
+      let directory = DataDirectory(option: data)
+      try Arguments.check(directory)
+      return directory
+    }
 
     /// The data set of a name.
     func dataSet(_ name: String) throws(CommandFailure) -> DataSet {
@@ -49,7 +53,7 @@ struct DataCommand: ParsableCommand {
     @OptionGroup var place: Place
 
     func run() throws {
-      let directory = place.directory
+      let directory = try place.directory()
       let sets = DataSet.all.map { set in (set, isThere: (try? set.require(in: directory)) != nil) }
       if place.json {
         JSONValue.array(
@@ -103,7 +107,7 @@ struct DataCommand: ParsableCommand {
 
     func run() throws {
       let set = try place.dataSet(name)
-      let directory = place.directory
+      let directory = try place.directory()
       let display = LiveDisplay(set.files.map(\.name), unit: "kB", isSilent: place.json)
       let json = place.json
       let fetched = try set.fetch(into: directory, mirrors: mirror.isEmpty ? nil : mirror) { progress in
@@ -118,6 +122,8 @@ struct DataCommand: ParsableCommand {
           display.update(index, done: received / 1000, total: total / 1000, note: "")
           if received == total { display.finish(index, verdict: "whole") }
         }
+      } warn: {
+        Console.warn($0)
       }
       display.close()
       if json {
@@ -154,10 +160,11 @@ struct DataCommand: ParsableCommand {
 
     func run() throws {
       let set = try place.dataSet(name)
-      let checks = set.verify(in: place.directory)
+      let directory = try place.directory()
+      let checks = set.verify(in: directory)
       if place.json {
         let record: JSONValue = [
-          "name": .string(set.name), "directory": .string(place.directory.path),
+          "name": .string(set.name), "directory": .string(directory.path),
           "whole": .bool(checks.allSatisfy(\.isWhole)),
           "files": .array(
             checks.map {

@@ -43,7 +43,7 @@ struct ReportCommand: ParsableCommand {
       of: folders, data: DataDirectory(option: data), trustingWeights: trusted.weights)
     let file = out ?? (folders.count == 1 ? folders[0] + "/report.html" : "report.html")
     let size = try report.write(to: file)
-    for warning in report.warnings { Console.printError("cellgate: " + warning) }
+    for warning in report.warnings { Console.warn(warning) }
     if json {
       record(report, file: file, size: size).print()
     } else {

@@ -100,6 +100,7 @@ struct ReproduceCommand: ParsableCommand {
     let dataPath = DataDirectory(option: data).path
     let folder = try out ?? defaultFolder(experiment, type, dataPath)
     let reproduction = try Reproduction(experiment, task: type, dataDirectory: dataPath, directory: folder)
+    reproduction.lockWarning.map(Console.warn)
     reproduction.recording = recording
     try ReproductionSession(reproduction: reproduction, task: type, folder: folder, jobs: jobs, json: json)
       .run()

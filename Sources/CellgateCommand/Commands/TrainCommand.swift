@@ -50,6 +50,7 @@ struct TrainCommand: ParsableCommand {
       let folder = try options.out ?? RunFolders.new("\(settings.task)-\(settings.cell)")
       directory = try RunDirectory(creating: folder, settings: settings)
     }
+    directory.lockWarning.map(Console.warn)
     let trainer = try Trainer(
       task: task, settings: settings, directory: directory, recording: recording)
     try TrainingSession(trainer: trainer, task: task, directory: directory, json: options.json).run()
@@ -106,7 +107,7 @@ private struct TrainingSession {
         if json { reporter.print(event) }
         if case .notice(let line) = event {
           display.close()
-          Console.printError("cellgate: " + line)
+          Console.warn(line)
         }
         if case .progress(let progress) = event {
           ThreadNotice.print(above: display)

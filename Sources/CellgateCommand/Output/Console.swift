@@ -41,6 +41,9 @@ enum Console {
   /// Writes a line to standard error.
   static func printError(_ line: String) { _ = write(line + "\n", to: STDERR_FILENO) }
 
+  /// Writes a notice to standard error: a line that begins with the program's name.
+  static func warn(_ line: String) { printError("cellgate: " + line) }
+
   /// The operating system's words for an error number.
   static func reason(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
 

@@ -1,5 +1,4 @@
 import CellgateFormats
-import Foundation
 
 /// How far the fetching of one file is.
 public struct FetchProgress: Sendable, Equatable {
@@ -16,34 +15,31 @@ extension DataSet {
   ///
   /// A file grows as `NAME.part`, which a later fetch resumes, and is renamed into place only when its checksum
   /// is right; so a wrong file is only ever replaced by the right one. Mirrors are tried in turn, `mirrors`
-  /// instead of the set's own when given. `progress` is called on another thread. Throws `cannotStore`, `inUse`,
-  /// or `downloadFailed` when no mirror has the file.
+  /// instead of the set's own when given. `progress` is called on another thread; `warn` at most once, with a line that
+  /// says so when the file system has no locks and nothing keeps another fetch away. Throws `cannotStore`, `inUse`, or
+  /// `downloadFailed` when no mirror has the file.
   @discardableResult
   public func fetch(
     into directory: DataDirectory, mirrors: [String]? = nil,
-    progress: @escaping @Sendable (FetchProgress) -> Void = { _ in }
+    progress: @escaping @Sendable (FetchProgress) -> Void = { _ in }, warn: (String) -> Void = { _ in }
   ) throws(DataError) -> [DataFile] {
     var fetched: [DataFile] = []
+    var hasWarned = false
     for file in files {
       let path = directory.path(of: file)
       if Self.check(file, at: path).isWhole {
         progress(FetchProgress(file: file, received: file.bytes, total: file.bytes))
         continue
       }
-      try Self.makeFolder(for: path)
-      try Fetch(file: file, target: path, mirrors: mirrors ?? self.mirrors, progress: progress).run()
+      do throws(FileError) { try Paths.makeFolder(AtomicFile.folder(of: path)) } catch {
+        throw .cannotStore(error)
+      }
+      try Fetch(file: file, target: path, mirrors: mirrors ?? self.mirrors, progress: progress).run { line in
+        if !hasWarned { warn(line) }
+        hasWarned = true
+      }
       fetched.append(file)
     }
     return fetched
-  }
-
-  private static func makeFolder(for path: String) throws(DataError) {
-    let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
-    do {
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    } catch {
-      let reason = ((error as? CocoaError)?.underlying as? POSIXError).map { systemReason($0.code.rawValue) }
-      throw .cannotStore(.cannotCreate(file: folder.path, reason: reason ?? "cannot make the folder"))
-    }
   }
 }

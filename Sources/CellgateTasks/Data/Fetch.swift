@@ -21,13 +21,19 @@ struct Fetch {
 
   private var partPath: String { target + ".part" }
 
-  /// Leaves the verified file in place, or throws and leaves at most a part that can be resumed.
-  func run() throws(DataError) {
+  /// Leaves the verified file in place, or throws and leaves at most a part that can be resumed; `warn` gets a line
+  /// when the part can't be locked.
+  func run(warn: (String) -> Void = { _ in }) throws(DataError) {
     let part: OutputFile
     do throws(FileError) {
       part = try OutputFile(opening: partPath, flags: O_WRONLY | O_CREAT | O_APPEND)
     } catch { throw .cannotStore(error) }
-    guard part.lock() else { throw .inUse(file: target) }
+    switch part.lock() {
+    case .held: break
+    case .inUse: throw .inUse(file: target)
+    case .unsupported(let reason):
+      warn("\(target): the file system has no locks (\(reason)); nothing keeps another fetch of it away")
+    }
 
     // What an interrupted fetch left may be whole already, or something else.
     if try partSize() >= file.bytes {

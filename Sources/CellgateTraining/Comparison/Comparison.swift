@@ -46,6 +46,9 @@ public final class Comparison {
     set { queue.recording = newValue }
   }
 
+  /// One line that says so when the file system of the folder has no locks: nothing holds the folder then.
+  public var lockWarning: String? { lock?.warning }
+
   private var queue: RunQueue
   private let path: String?
   private let lock: FolderLock?
@@ -126,20 +129,22 @@ public final class Comparison {
     let isComplete = try queue.run(
       entries,
       receive: { (index, _, message) in
-        let settings = runs[index]
-        let run = Run(index: index, count: runs.count, cell: settings.cell, seed: settings.seed)
         switch message {
-        case .training(let event): onEvent(run, .training(event))
+        case .training(let event): onEvent(run(index), .training(event))
         case .ended(let outcome):
-          ended[settings.cell, default: []].append(outcome)
-          onEvent(run, outcome.event)
+          ended[runs[index].cell, default: []].append(outcome)
+          onEvent(run(index), outcome.event)
         }
       }, shouldStop: shouldStop)
     guard isComplete else { return .interrupted }
     let result = summary()
     do throws(FileError) { try write(result) } catch { throw .run(.file(error)) }
-    do throws(RunError) { try drawDiagnostics() } catch { throw .run(error) }
+    drawDiagnostics(onEvent)
     return .completed(result)
+  }
+
+  private func run(_ index: Int) -> Run {
+    Run(index: index, count: runs.count, cell: runs[index].cell, seed: runs[index].seed)
   }
 
   // MARK: The summary
@@ -163,14 +168,22 @@ public final class Comparison {
     try AtomicFile.write(Data(chart(result).render().utf8), to: path + "/curves.svg")
   }
 
-  /// Draws what was observed in the runs, if anything.
-  private func drawDiagnostics() throws(RunError) {
+  /// Draws what was observed in the runs, if anything. What goes wrong is a notice: a figure costs no comparison.
+  private func drawDiagnostics(_ onEvent: (Run, Event) -> Void) {
     guard let path else { return }
     var observed: [RunDiagnostics] = []
-    for run in runs.map({ path + "/" + Self.folder(of: $0) }) where RunDiagnostics.exist(in: run) {
-      observed.append(try RunDiagnostics(of: run))
+    for (index, settings) in runs.enumerated() {
+      let folder = path + "/" + Self.folder(of: settings)
+      guard RunDiagnostics.exist(in: folder) else { continue }
+      do throws(RunError) { observed.append(try RunDiagnostics(of: folder)) } catch {
+        onEvent(run(index), .training(.notice("\(error); the figures are drawn without this run")))
+      }
     }
-    if !observed.isEmpty { try DiagnosticsCharts.write(observed, to: path) }
+    guard !observed.isEmpty else { return }
+    do throws(RunError) { try DiagnosticsCharts.write(observed, to: path) } catch {
+      onEvent(
+        run(runs.count - 1), .training(.notice("\(error); the figures of the diagnostics are not drawn")))
+    }
   }
 
   /// The learning curves of the runs made so far.

@@ -61,6 +61,9 @@ public final class Reproduction {
     set { queue.recording = newValue }
   }
 
+  /// One line that says so when the file system of the folder has no locks: nothing holds the folder then.
+  public var lockWarning: String? { lock?.warning }
+
   private var queue: RunQueue
   private let path: String?
   private let lock: FolderLock?

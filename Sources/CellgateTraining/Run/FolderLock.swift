@@ -15,6 +15,8 @@ import Foundation
 /// ends. The file stays.
 final class FolderLock {
   private let file: OutputFile
+  /// What is to be said when the file system has no locks, so that nothing is held: one line.
+  let warning: String?
 
   /// Locks the folder; throws `inUse`, or `cannotCreate` when the folder can't be written.
   init(_ folder: String) throws(RunError) {
@@ -24,7 +26,13 @@ final class FolderLock {
       if case .cannotCreate(_, let reason) = error { throw .cannotCreate(folder: folder, reason: reason) }
       throw .file(error)
     }
-    guard file.lock() else { throw .inUse(folder: folder) }
+    switch file.lock() {
+    case .held: warning = nil
+    case .inUse: throw .inUse(folder: folder)
+    case .unsupported(let reason):
+      warning =
+        "\(folder): the file system has no locks (\(reason)); nothing keeps another run out of this folder"
+    }
   }
 
   /// Makes a folder whose parent exists, or takes over an empty one; throws what refuses.

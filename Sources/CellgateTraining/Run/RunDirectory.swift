@@ -23,6 +23,8 @@ public final class RunDirectory {
   public let settings: TrainingSettings
   /// What its `config.json` has, which differs when the run is to be made longer.
   let made: TrainingSettings
+  /// One line that says so when the file system has no locks: nothing holds the folder then.
+  public var lockWarning: String? { lock.warning }
   private let lock: FolderLock
 
   /// The path of `config.json`.
