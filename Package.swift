@@ -13,7 +13,8 @@ func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
   .testTarget(
-    name: name + "Tests", dependencies: dependencies, resources: resources, swiftSettings: swiftSettings)
+    name: name + "Tests", dependencies: dependencies + ["CellgateTestSupport"], resources: resources,
+    swiftSettings: swiftSettings)
 }
 
 // Only who builds the documentation downloads what builds it: CELLGATE_DOCS=1, see `make docs`.
@@ -23,7 +24,8 @@ let documentation: [Package.Dependency] =
 
 // What the umbrella re-exports. Executables name all of it: an incremental build would miss changes behind the umbrella.
 let umbrella: [Target.Dependency] = [
-  "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateFormats", "CellgateTraining", "CellgateTasks",
+  "CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateData", "CellgateTraining",
+  "CellgateTasks", "CellgateExperiments", "CellgateReport",
 ]
 
 let package = Package(
@@ -41,18 +43,36 @@ let package = Package(
   targets: [
     .target(name: "CellgateKernels"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    library("CellgateFiles", ["CZlib"]),
+    library("CellgateCharts", ["CellgateFiles"]),
     library("CellgateTensor", ["CellgateKernels"]),
-    library("CellgateFormats", ["CellgateTensor", "CZlib"]),
-    library("CellgateCells", ["CellgateKernels", "CellgateTensor", "CellgateFormats"]),
+    library("CellgateCells", ["CellgateKernels", "CellgateFiles", "CellgateTensor"]),
     library("CellgateNN", ["CellgateKernels", "CellgateTensor", "CellgateCells"]),
-    library("CellgateTraining", ["CellgateTensor", "CellgateCells", "CellgateNN", "CellgateFormats"]),
+    library("CellgateData", ["CellgateFiles", "CellgateTensor"]),
+    library(
+      "CellgateTraining",
+      ["CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateData"]),
     library(
       "CellgateTasks",
-      ["CellgateTensor", "CellgateCells", "CellgateNN", "CellgateFormats", "CellgateTraining"]),
+      ["CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateData", "CellgateTraining"]),
+    library(
+      "CellgateExperiments",
+      [
+        "CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateCells", "CellgateNN",
+        "CellgateTraining",
+        "CellgateTasks",
+      ]),
+    library(
+      "CellgateReport",
+      [
+        "CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateData",
+        "CellgateTraining", "CellgateTasks", "CellgateExperiments",
+      ]),
     library("Cellgate", umbrella),
     .executableTarget(
       name: "CellgateCommand",
       dependencies: umbrella + [
+        "CellgateCharts",
         "Cellgate", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
@@ -62,32 +82,25 @@ let package = Package(
       swiftSettings: swiftSettings),
 
     .target(
-      name: "CellgateTestSupport", dependencies: ["CellgateTensor", "CellgateCells"],
-      path: "Tests/CellgateTestSupport",
-      swiftSettings: swiftSettings),
+      name: "CellgateTestSupport",
+      dependencies: ["CellgateTensor", "CellgateCells", "CellgateNN", "CellgateTraining"],
+      path: "Tests/CellgateTestSupport", swiftSettings: swiftSettings),
     tests("CellgateKernels", ["CellgateKernels", "CellgateTensor"]),
-    tests("CellgateTensor", ["CellgateTensor", "CellgateKernels", "CellgateTestSupport"]),
+    tests("CellgateFiles", ["CellgateFiles"]),
+    tests("CellgateCharts", ["CellgateCharts", "CellgateFiles"]),
+    tests("CellgateTensor", ["CellgateTensor", "CellgateKernels"]),
+    tests("CellgateCells", ["CellgateCells", "CellgateFiles", "CellgateTensor", "CellgateKernels"]),
     tests(
-      "CellgateNN",
-      ["CellgateNN", "CellgateCells", "CellgateTensor", "CellgateFormats", "CellgateTestSupport"],
+      "CellgateNN", ["CellgateNN", "CellgateCells", "CellgateTensor", "CellgateFiles"],
       resources: [.copy("Golden")]),
+    tests("CellgateData", ["CellgateData", "CellgateFiles", "CellgateTensor"]),
+    tests("CellgateTraining", umbrella + ["CellgateCharts"]),
+    tests("CellgateTasks", umbrella),
+    tests("CellgateExperiments", umbrella + ["CellgateCharts"]),
+    tests("CellgateReport", umbrella + ["CellgateCharts"]),
     tests(
-      "CellgateCells",
-      ["CellgateCells", "CellgateFormats", "CellgateTensor", "CellgateKernels", "CellgateTestSupport"]),
-    tests("CellgateFormats", ["CellgateFormats", "CellgateTensor"]),
-    tests(
-      "CellgateTraining",
-      [
-        "CellgateTraining", "CellgateFormats", "CellgateNN", "CellgateCells", "CellgateTensor",
-        "CellgateTestSupport",
-      ]),
-    tests(
-      "CellgateTasks",
-      [
-        "CellgateTasks", "CellgateTraining", "CellgateFormats", "CellgateNN", "CellgateCells",
-        "CellgateTensor", "CellgateTestSupport",
-      ]),
-    tests("CellgateCommand", ["CellgateCommand", "CellgateCells"], resources: [.copy("Recorded")]),
+      "CellgateCommand", ["CellgateCommand", "CellgateCells", "CellgateTensor"],
+      resources: [.copy("Recorded")]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11

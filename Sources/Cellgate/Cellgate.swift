@@ -1,6 +1,9 @@
 @_exported import CellgateCells
-@_exported import CellgateFormats
+@_exported import CellgateData
+@_exported import CellgateExperiments
+@_exported import CellgateFiles
 @_exported import CellgateNN
+@_exported import CellgateReport
 @_exported import CellgateTasks
 @_exported import CellgateTensor
 @_exported import CellgateTraining

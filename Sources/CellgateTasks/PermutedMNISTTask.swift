@@ -1,3 +1,5 @@
+import CellgateData
+
 /// MNIST digits pixel by pixel in a random order, one and the same for all images, cells and seeds (Le et al. 2015,
 /// https://arxiv.org/abs/1504.00941): neighbours in the image lie far apart in time.
 ///

@@ -1,4 +1,5 @@
 import CellgateCells
+import CellgateData
 import CellgateTraining
 
 /// The tasks by name. A new one is a file of its own and a line here.

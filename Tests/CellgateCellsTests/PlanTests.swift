@@ -1,4 +1,5 @@
 import CellgateCells
+import CellgateTensor
 import Testing
 
 @Suite("Plans and printed equations")

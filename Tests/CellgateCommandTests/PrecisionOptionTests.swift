@@ -1,4 +1,4 @@
-import CellgateCells
+import CellgateTensor
 import Foundation
 import Testing
 

@@ -1,4 +1,5 @@
 import CellgateKernels
+import CellgateTensor
 import Foundation
 import Testing
 

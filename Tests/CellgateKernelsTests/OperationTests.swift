@@ -1,4 +1,5 @@
 import CellgateKernels
+import CellgateTensor
 import Testing
 
 /// Every code of an elementwise program, against Swift's own arithmetic.

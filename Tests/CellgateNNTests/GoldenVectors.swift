@@ -1,5 +1,5 @@
 import CellgateCells
-import CellgateFormats
+import CellgateFiles
 import CellgateNN
 import CellgateTensor
 import Foundation

@@ -1,6 +1,7 @@
 import CellgateCells
 import CellgateNN
 import CellgateTensor
+import CellgateTestSupport
 import CellgateTraining
 import Foundation
 import Testing

@@ -1,4 +1,6 @@
-import CellgateFormats
+import CellgateData
+import CellgateFiles
+import CellgateTestSupport
 import CellgateTraining
 import Foundation
 import Testing

@@ -4,6 +4,7 @@ import CellgateTensor
 import CellgateTraining
 import Testing
 
+@testable import CellgateData
 @testable import CellgateTasks
 
 @Suite("Permuted MNIST")

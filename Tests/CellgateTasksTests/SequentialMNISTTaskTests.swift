@@ -1,11 +1,13 @@
 import CellgateCells
-import CellgateFormats
+import CellgateFiles
 import CellgateNN
 import CellgateTensor
+import CellgateTestSupport
 import CellgateTraining
 import Foundation
 import Testing
 
+@testable import CellgateData
 @testable import CellgateTasks
 
 @Suite("Sequential MNIST")

@@ -1,5 +1,6 @@
 import CellgateCells
 import CellgateNN
+import CellgateTestSupport
 import CellgateTraining
 import Foundation
 import Testing

@@ -1,5 +1,7 @@
 import CellgateCells
+import CellgateData
 import CellgateTensor
+import CellgateTestSupport
 import CellgateTraining
 import Foundation
 import Testing

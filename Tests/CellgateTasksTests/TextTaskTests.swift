@@ -1,7 +1,9 @@
 import CellgateCells
-import CellgateFormats
+import CellgateData
+import CellgateFiles
 import CellgateNN
 import CellgateTensor
+import CellgateTestSupport
 import CellgateTraining
 import Foundation
 import Testing

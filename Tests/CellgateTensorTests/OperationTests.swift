@@ -1,3 +1,4 @@
+import CellgateNN
 import CellgateTensor
 import CellgateTestSupport
 import Testing

@@ -1,3 +1,4 @@
+import CellgateTasks
 import CellgateTestSupport
 import Foundation
 import Synchronization

@@ -1,7 +1,10 @@
 import CellgateCells
-import CellgateFormats
+import CellgateCharts
+import CellgateExperiments
+import CellgateFiles
 import CellgateNN
 import CellgateTensor
+import CellgateTestSupport
 import Foundation
 import Testing
 

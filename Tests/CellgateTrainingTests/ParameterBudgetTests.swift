@@ -1,5 +1,8 @@
 import CellgateCells
+import CellgateExperiments
 import CellgateNN
+import CellgateTensor
+import CellgateTestSupport
 import Testing
 
 @testable import CellgateTraining

@@ -1,6 +1,7 @@
 import CellgateCells
-import CellgateFormats
+import CellgateFiles
 import CellgateTensor
+import CellgateTestSupport
 import Foundation
 import Synchronization
 import Testing

@@ -1,6 +1,7 @@
-import CellgateFormats
+import CellgateFiles
 import CellgateNN
 import CellgateTensor
+import CellgateTestSupport
 import Foundation
 import Synchronization
 import Testing

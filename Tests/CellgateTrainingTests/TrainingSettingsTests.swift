@@ -1,5 +1,7 @@
 import CellgateCells
 import CellgateNN
+import CellgateTensor
+import CellgateTestSupport
 import Foundation
 import Testing
 

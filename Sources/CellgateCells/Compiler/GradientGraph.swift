@@ -1,3 +1,5 @@
+import CellgateTensor
+
 /// The gradient of one step, derived from a cell's graph by symbolic reverse mode.
 ///
 /// Its nodes continue the forward graph's: those below `forwardCount` are forward values, the rest are

@@ -1,3 +1,5 @@
+import CellgateTensor
+
 /// Collects a cell's states, parameters and equations; see ``Cell/init(_:summary:source:equations:)``.
 public final class CellBuilder {
   let cell: String

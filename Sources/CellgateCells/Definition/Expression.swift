@@ -1,3 +1,5 @@
+import CellgateTensor
+
 /// A value inside a cell's equations: one number for each hidden unit, or the cell's input.
 ///
 /// Expressions are built with `+ − × ÷`, the functions below, the maps of ``CellBuilder`` and number

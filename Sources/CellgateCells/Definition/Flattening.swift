@@ -1,3 +1,5 @@
+import CellgateTensor
+
 /// Turns a builder's expressions into a graph, and finds the mistakes.
 struct Flattening {
   private let builder: CellBuilder

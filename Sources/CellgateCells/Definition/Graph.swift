@@ -1,3 +1,5 @@
+import CellgateTensor
+
 /// What a node of a cell's graph computes from its operands.
 enum Operation: Hashable, Sendable {
   /// The input x_t, `[I]`.

@@ -1,3 +1,5 @@
+import CellgateTensor
+
 /// What of a cell's graph is observed: its gates and its memory products; see ``CellObservation``.
 struct WatchedNodes: Sendable {
   /// Sigmoids that a state depends on.

@@ -1,3 +1,5 @@
+import CellgateTensor
+
 /// How equations are written.
 public enum EquationStyle: Sendable {
   /// iₜ = σ(W_ix xₜ + W_ih hₜ₋₁ + b_i), for a terminal and for `.cell` files.

@@ -1,3 +1,4 @@
+import CellgateTensor
 import Foundation
 
 /// A cell evaluated in Double, node by node, with nothing clever in it: the oracle of every other

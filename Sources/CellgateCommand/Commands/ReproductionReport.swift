@@ -1,4 +1,5 @@
 import Cellgate
+import CellgateCharts
 import Foundation
 
 /// What a reproduction found: the table, and where the files are.

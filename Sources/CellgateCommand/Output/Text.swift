@@ -1,4 +1,4 @@
-import CellgateFormats
+import CellgateCharts
 import Foundation
 
 /// Numbers, sizes and times as people read them.

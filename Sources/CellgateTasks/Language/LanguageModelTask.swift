@@ -1,5 +1,5 @@
 import CellgateCells
-import CellgateFormats
+import CellgateData
 import CellgateNN
 import CellgateTensor
 import CellgateTraining

@@ -1,4 +1,6 @@
-import CellgateFormats
+import CellgateData
+import CellgateFiles
+import CellgateNN
 import CellgateTraining
 import Foundation
 

@@ -1,4 +1,4 @@
-import CellgateFormats
+import CellgateData
 import CellgateNN
 import CellgateTraining
 

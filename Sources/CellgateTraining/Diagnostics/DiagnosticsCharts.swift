@@ -1,5 +1,6 @@
 import CellgateCells
-import CellgateFormats
+import CellgateCharts
+import CellgateFiles
 import Foundation
 
 /// Figures of what was observed in one run, or in several side by side.

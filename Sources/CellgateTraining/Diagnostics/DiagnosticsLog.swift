@@ -1,5 +1,5 @@
 import CellgateCells
-import CellgateFormats
+import CellgateFiles
 
 /// What was observed of a model's layers in one update.
 final class LayerObservations {

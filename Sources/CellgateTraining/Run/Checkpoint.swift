@@ -1,11 +1,11 @@
-import CellgateFormats
+import CellgateFiles
 import CellgateNN
 import CellgateTensor
 
 /// What a run needs to continue with the same bits, besides its settings.
 ///
 /// Random numbers depend on the seed and the step alone, so the step is the position of every stream.
-struct Checkpoint {
+package struct Checkpoint {
   /// Updates made.
   var step = 0
   /// Rows of `metrics.csv`.
@@ -34,9 +34,9 @@ struct Checkpoint {
   var made: TrainingSettings?
 
   /// A validation result.
-  struct Best: Equatable {
-    var step: Int
-    var value: Double
+  package struct Best: Equatable {
+    package var step: Int
+    package var value: Double
   }
 
   static let format = "cellgate-checkpoint"

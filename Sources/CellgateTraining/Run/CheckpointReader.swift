@@ -1,4 +1,4 @@
-import CellgateFormats
+import CellgateFiles
 import CellgateNN
 import CellgateTensor
 
@@ -97,7 +97,7 @@ extension ParameterSet {
   }
 
   /// Puts `values` [count] in place of the parameters'.
-  func assign(_ values: Tensor) {
+  package func assign(_ values: Tensor) {
     for (entry, value) in windows(of: values) { entry.parameter.assign(value) }
   }
 }

@@ -1,4 +1,4 @@
-import CellgateFormats
+import CellgateFiles
 import Foundation
 
 #if canImport(Darwin)
@@ -13,13 +13,13 @@ import Foundation
 ///
 /// The lock is the system's, on an empty file `.lock` in the folder: it ends with the process, however that
 /// ends. The file stays.
-final class FolderLock {
+package final class FolderLock {
   private let file: OutputFile
   /// What is to be said when the file system has no locks, so that nothing is held: one line.
   let warning: String?
 
   /// Locks the folder; throws `inUse`, or `cannotCreate` when the folder can't be written.
-  init(_ folder: String) throws(RunError) {
+  package init(_ folder: String) throws(RunError) {
     do throws(FileError) {
       file = try OutputFile(opening: folder + "/.lock", flags: O_WRONLY | O_CREAT)
     } catch {
@@ -36,7 +36,7 @@ final class FolderLock {
   }
 
   /// Makes a folder whose parent exists, or takes over an empty one; throws what refuses.
-  static func makeFolder(_ path: String) throws(RunError) {
+  package static func makeFolder(_ path: String) throws(RunError) {
     guard !path.isEmpty else { throw .cannotCreate(folder: path, reason: "is not a folder name") }
     if unsafe mkdir(path, 0o777) == 0 { return }
     let code = errno

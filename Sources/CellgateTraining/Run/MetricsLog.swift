@@ -1,4 +1,4 @@
-import CellgateFormats
+import CellgateFiles
 import Foundation
 
 /// One evaluation on the validation data in the course of a run: a row of `metrics.csv`.
@@ -13,21 +13,31 @@ public struct MetricsRecord: Sendable, Equatable {
   public var learningRate: Double
   /// The norm of the last update's gradients, before clipping.
   public var gradientNorm: Double
+
+  package init(
+    step: Int, trainingLoss: Double, validation: Evaluation, learningRate: Double, gradientNorm: Double
+  ) {
+    self.step = step
+    self.trainingLoss = trainingLoss
+    self.validation = validation
+    self.learningRate = learningRate
+    self.gradientNorm = gradientNorm
+  }
 }
 
 /// The evaluations of a run, in `metrics.csv` when it has a folder. No times are in it: a resumed run has the
 /// same bytes as one never interrupted.
-final class MetricsLog {
+package final class MetricsLog {
   private(set) var records: [MetricsRecord] = []
   private let writer: CSVWriter?
 
   /// The columns for a task's metrics.
-  static func header(metrics: [String]) -> [String] {
+  package static func header(metrics: [String]) -> [String] {
     ["step", "training_loss"] + metrics.map { "validation_" + $0 } + ["learning_rate", "gradient_norm"]
   }
 
   /// A new log; without a path it lies in memory.
-  init(creating path: String?, metrics: [String]) throws(RunError) {
+  package init(creating path: String?, metrics: [String]) throws(RunError) {
     guard let path else {
       writer = nil
       return
@@ -38,7 +48,7 @@ final class MetricsLog {
   }
 
   /// Continues a log after the rows that were read, which are these records; all that follows them is removed.
-  init(continuing table: RunTable, _ records: [MetricsRecord]) throws(RunError) {
+  package init(continuing table: RunTable, _ records: [MetricsRecord]) throws(RunError) {
     do throws(CSVError) { writer = try CSVWriter(continuing: table.file, as: table.table) } catch {
       throw .metrics(error)
     }
@@ -46,13 +56,13 @@ final class MetricsLog {
   }
 
   /// The log of a complete run, which takes no more rows.
-  init(complete path: String, metrics: [String]) throws(RunError) {
+  package init(complete path: String, metrics: [String]) throws(RunError) {
     writer = nil
     records = try Self.read(path, metrics: metrics)
   }
 
   /// Appends a row and waits until it is on the disk.
-  func append(_ record: MetricsRecord) throws(RunError) {
+  package func append(_ record: MetricsRecord) throws(RunError) {
     let numbers =
       [record.trainingLoss, record.validation.value] + record.validation.extras
       + [record.learningRate, record.gradientNorm]
@@ -64,12 +74,12 @@ final class MetricsLog {
   }
 
   /// The rows of a `metrics.csv`; throws `metrics`, `file` or `badState`.
-  static func read(_ path: String, metrics: [String]) throws(RunError) -> [MetricsRecord] {
+  package static func read(_ path: String, metrics: [String]) throws(RunError) -> [MetricsRecord] {
     try records(RunTable(path, header: header(metrics: metrics)))
   }
 
   /// The rows of a table that has the header of a log; throws `badState`.
-  static func records(_ table: RunTable) throws(RunError) -> [MetricsRecord] {
+  package static func records(_ table: RunTable) throws(RunError) -> [MetricsRecord] {
     var records: [MetricsRecord] = []
     for row in table.rows.indices {
       var numbers: [Double] = []

@@ -1,5 +1,5 @@
 import CellgateCells
-import CellgateFormats
+import CellgateFiles
 import CellgateNN
 import CellgateTensor
 import Foundation
@@ -46,7 +46,7 @@ public enum ModelFile {
   }
 
   /// Reads what the parameters are to be, [count], and what the model reached, if it is the model of `identity`.
-  static func read(
+  package static func read(
     _ path: String, of parameters: ParameterSet, identity: RunIdentity
   ) throws(RunError) -> (best: Checkpoint.Best, values: Tensor) {
     let reader = try open(path)

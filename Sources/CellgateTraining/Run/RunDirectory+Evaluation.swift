@@ -1,5 +1,6 @@
 import CellgateCells
 import CellgateNN
+import CellgateTensor
 
 extension RunDirectory {
   /// What the best model of the run in a folder reaches on a split of `task`'s data. `task` is made from

@@ -1,4 +1,4 @@
-import CellgateFormats
+import CellgateFiles
 import CellgateNN
 import Foundation
 
@@ -105,7 +105,7 @@ public final class RunDirectory {
   }
 
   /// The result of the run in a folder, without opening it, when the run is complete; throws `badConfig` or `file`.
-  static func result(of path: String) throws(RunError) -> TrainingResult? {
+  package static func result(of path: String) throws(RunError) -> TrainingResult? {
     let file = path + "/result.json"
     guard exists(file) else { return nil }
     return try TrainingResult(decoding: read(file), file: file)
@@ -152,7 +152,7 @@ public final class RunDirectory {
   }
 
   /// Where the run in a folder diverged, when it did; throws `badConfig` or `file`.
-  static func divergence(of path: String) throws(RunError) -> Divergence? {
+  package static func divergence(of path: String) throws(RunError) -> Divergence? {
     let file = divergenceFile(path)
     guard exists(file) else { return nil }
     return try ConfigFile.decode(Divergence.self, read(file), file: file)
@@ -167,21 +167,21 @@ public final class RunDirectory {
     try? AtomicFile.write(data + Data("\n".utf8), to: Self.divergenceFile(path))
   }
 
-  static func divergenceFile(_ path: String) -> String { path + "/diverged.json" }
+  package static func divergenceFile(_ path: String) -> String { path + "/diverged.json" }
 
   /// The path of `diagnostics.csv`.
   var diagnosticsFile: String { Self.diagnosticsFile(path) }
   /// The path of `gradients.csv`.
   var gradientsFile: String { Self.gradientsFile(path) }
 
-  static func diagnosticsFile(_ path: String) -> String { path + "/diagnostics.csv" }
-  static func gradientsFile(_ path: String) -> String { path + "/gradients.csv" }
-  static func configFile(_ path: String) -> String { path + "/config.json" }
-  static func modelFile(_ path: String) -> String { path + "/model.safetensors" }
-  static func exists(_ file: String) -> Bool { FileManager.default.fileExists(atPath: file) }
+  package static func diagnosticsFile(_ path: String) -> String { path + "/diagnostics.csv" }
+  package static func gradientsFile(_ path: String) -> String { path + "/gradients.csv" }
+  package static func configFile(_ path: String) -> String { path + "/config.json" }
+  package static func modelFile(_ path: String) -> String { path + "/model.safetensors" }
+  package static func exists(_ file: String) -> Bool { FileManager.default.fileExists(atPath: file) }
 
   /// The bytes of a file; throws `file`.
-  static func read(_ file: String) throws(RunError) -> Data {
+  package static func read(_ file: String) throws(RunError) -> Data {
     do throws(FileError) { return Data(try InputFile(file).readAll()) } catch { throw .file(error) }
   }
 }

@@ -1,4 +1,4 @@
-import CellgateFormats
+import CellgateFiles
 
 /// What is wrong with a run's folder, or with what lies in it.
 public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {

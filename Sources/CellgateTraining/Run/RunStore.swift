@@ -1,4 +1,4 @@
-import CellgateFormats
+import CellgateFiles
 import CellgateNN
 import CellgateTensor
 

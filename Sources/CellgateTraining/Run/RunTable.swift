@@ -1,27 +1,27 @@
 import CellgateFormats
 
 /// A CSV file of a run's folder, whose fields are read one by one. A last row that is still being written is left out.
-struct RunTable {
+package struct RunTable {
   /// The file's path.
-  let file: String
+  package let file: String
   /// The columns and the fields of each row.
-  let table: CSVTable
+  package let table: CSVTable
 
   /// The fields of each row.
-  var rows: [[String]] { table.rows }
+  package var rows: [[String]] { table.rows }
 
   /// What a checkpoint says about a file.
-  struct Extent {
+  package struct Extent {
     /// The rows there were.
-    var rows: Int
+    package var rows: Int
     /// The most updates that any of them is of.
-    var most: Int
+    package var most: Int
   }
 
   /// Reads a file that has the columns of `header` if there is one; of a file that is to be continued after a
   /// checkpoint only the rows of that time are read. Throws `file`, `metrics` for another header or too few rows,
   /// `badState` for a row that can't be one of them.
-  init(_ file: String, header: [String]? = nil, keeping extent: Extent? = nil) throws(RunError) {
+  package init(_ file: String, header: [String]? = nil, keeping extent: Extent? = nil) throws(RunError) {
     self.file = file
     var table: CSVTable
     do throws(CSVError) {
@@ -70,13 +70,13 @@ struct RunTable {
   }
 
   /// A field as a number, which may be NaN or infinite; `row` and `column` count from 0. Throws `badState`.
-  func number(_ row: Int, _ column: Int) throws(RunError) -> Double {
+  package func number(_ row: Int, _ column: Int) throws(RunError) -> Double {
     guard let value = Double(rows[row][column]) else { throw bad(row, column, "a number") }
     return value
   }
 
   /// A field as a whole number of 0 or more; throws `badState`.
-  func count(_ row: Int, _ column: Int) throws(RunError) -> Int {
+  package func count(_ row: Int, _ column: Int) throws(RunError) -> Int {
     guard let value = Int(rows[row][column]), value >= 0 else { throw bad(row, column, "a whole number") }
     return value
   }

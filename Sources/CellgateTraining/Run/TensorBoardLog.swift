@@ -1,4 +1,4 @@
-import CellgateFormats
+import CellgateFiles
 
 /// The course of a run as scalars for TensorBoard: of some updates, 10,000 in a run at most, and of each evaluation.
 struct TensorBoardLog {

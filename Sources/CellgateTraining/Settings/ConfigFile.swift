@@ -1,9 +1,9 @@
 import Foundation
 
 /// Writes and reads what a `config.json` holds: keys in snake case, and one line that says what is wrong.
-enum ConfigFile {
+package enum ConfigFile {
   /// The bytes of a file; equal values give equal bytes. The value has no number that is not finite.
-  static func encode(_ value: some Encodable) -> Data {
+  package static func encode(_ value: some Encodable) -> Data {
     let encoder = JSONEncoder()
     encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -15,7 +15,9 @@ enum ConfigFile {
   }
 
   /// The value in the bytes of a file, whose name goes into errors. Throws `RunError.badConfig`.
-  static func decode<Value: Decodable>(_: Value.Type, _ data: Data, file: String) throws(RunError) -> Value {
+  package static func decode<Value: Decodable>(_: Value.Type, _ data: Data, file: String) throws(RunError)
+    -> Value
+  {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     do {
@@ -45,7 +47,7 @@ enum ConfigFile {
   }
 
   /// camelCase as snake_case.
-  static func snakeCase(_ name: String) -> String {
+  package static func snakeCase(_ name: String) -> String {
     name.reduce(into: "") { $0 += $1.isUppercase ? "_" + $1.lowercased() : String($1) }
   }
 }

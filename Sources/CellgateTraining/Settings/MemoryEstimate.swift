@@ -12,7 +12,7 @@ public struct MemoryEstimate {
   let batch: Double
 
   /// All of it.
-  var bytes: Double { parameters + batch }
+  package var bytes: Double { parameters + batch }
 
   /// What this process may use at most, in bytes: the machine's memory, or less in a container.
   public static var available: Double {
@@ -23,7 +23,7 @@ public struct MemoryEstimate {
     return min(physical, limit)
   }
 
-  init(_ settings: TrainingSettings, cell: Cell, shape: SequenceShape) {
+  package init(_ settings: TrainingSettings, cell: Cell, shape: SequenceShape) {
     let directions = settings.bidirectional ? 2.0 : 1.0
     let (hidden, layers) = (Double(settings.hidden), Double(settings.layers))
     var (first, later, rows) = (0.0, 0.0, 0.0)

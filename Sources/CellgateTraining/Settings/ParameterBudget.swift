@@ -1,4 +1,5 @@
 import CellgateCells
+import CellgateNN
 
 extension SequenceTask {
   /// An embedding where there are symbols, recurrent layers, and a linear head with a bias.

@@ -1,4 +1,4 @@
-import CellgateFormats
+import CellgateFiles
 import Foundation
 
 /// One thing that is wrong with a run's settings.

@@ -1,5 +1,6 @@
 import CellgateCells
 import CellgateNN
+import CellgateTensor
 import Foundation
 
 extension TrainingSettings {

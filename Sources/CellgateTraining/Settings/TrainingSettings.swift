@@ -1,5 +1,6 @@
 import CellgateCells
 import CellgateNN
+import CellgateTensor
 import Foundation
 
 /// Everything that a training run depends on besides the data: what is needed to make it again.
@@ -100,7 +101,7 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
   }
 
   /// The first setting, by name in `config.json`, in which `other` differs, with both values.
-  func firstDifference(
+  package func firstDifference(
     from other: TrainingSettings, ignoring ignored: Set<String> = []
   ) -> (name: String, own: String, other: String)? {
     let (own, others) = (flattened(), other.flattened())
@@ -112,7 +113,7 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
   }
 
   /// Every setting as text, by name in `config.json`.
-  func flattened() -> [String: String] {
+  package func flattened() -> [String: String] {
     guard let all = try? JSONDecoder().decode(FlatSettings.self, from: encoded()) else { return [:] }
     return all.texts
   }

@@ -3,19 +3,19 @@ import CellgateNN
 import CellgateTensor
 
 /// A task and its model, with the model's type out of sight.
-struct BoundTask {
-  let model: any Module
-  let loss:
+package struct BoundTask {
+  package let model: any Module
+  package let loss:
     (_ step: Int, _ carried: inout [Tensor], _ context: ForwardContext, _ probe: TensorProbe?) -> Tensor
-  let carriedShapes: [[Int]]
-  let evaluate: (Split, ForwardContext) -> Evaluation
-  let isSolved: (Evaluation) -> Bool
-  let samples: (_ count: Int) -> [PredictionSample]
+  package let carriedShapes: [[Int]]
+  package let evaluate: (Split, ForwardContext) -> Evaluation
+  package let isSolved: (Evaluation) -> Bool
+  package let samples: (_ count: Int) -> [PredictionSample]
 }
 
 extension BoundTask {
   /// What the model reaches; nil when `shouldStop` was true before that was known.
-  func evaluate(_ split: Split, shouldStop: () -> Bool) -> Evaluation? {
+  package func evaluate(_ split: Split, shouldStop: () -> Bool) -> Evaluation? {
     withoutActuallyEscaping(shouldStop) { shouldStop in
       let stop = StopRequest(shouldStop)
       let evaluation = evaluate(split, .inference(stop: stop))
@@ -26,7 +26,7 @@ extension BoundTask {
 
 extension SequenceTask {
   /// This task with a new model of `cell`.
-  func bound(cell: Cell) -> BoundTask {
+  package func bound(cell: Cell) -> BoundTask {
     let model = makeModel(cell: cell)
     return BoundTask(
       model: model,

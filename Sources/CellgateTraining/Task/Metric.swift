@@ -70,7 +70,7 @@ public struct SolvedCriterion: Sendable, Equatable {
   }
 
   /// Whether an evaluation of `task` meets it.
-  func isMet<Task: SequenceTask>(by evaluation: Evaluation, of task: Task.Type) -> Bool {
+  package func isMet<Task: SequenceTask>(by evaluation: Evaluation, of task: Task.Type) -> Bool {
     guard let value = evaluation.value(of: metric.name, task) else { return false }
     return metric.direction == .lower ? value < threshold : value >= threshold
   }

@@ -1,4 +1,5 @@
 import CellgateCells
+import CellgateData
 import CellgateNN
 import CellgateTensor
 

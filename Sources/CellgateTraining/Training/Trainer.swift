@@ -199,7 +199,7 @@ public final class Trainer {
   private static let smoothing = 0.98
 
   /// Updates between two evaluations where there are no epochs.
-  static let usualEvaluationInterval = 100
+  package static let usualEvaluationInterval = 100
 
   private func context(_ observations: LayerObservations? = nil) -> ForwardContext {
     .training(
@@ -337,17 +337,17 @@ public final class Trainer {
 
 extension SequenceTask {
   /// The names of the metric and the extra ones.
-  static var metricNames: [String] { [metric.name] + extraMetrics.map(\.name) }
+  package static var metricNames: [String] { [metric.name] + extraMetrics.map(\.name) }
 
   /// Extra metrics by name.
-  static func named(_ extras: [Double]) -> [String: Double] {
+  package static func named(_ extras: [Double]) -> [String: Double] {
     Dictionary(uniqueKeysWithValues: zip(extraMetrics.map(\.name), extras))
   }
 }
 
 extension ContinuousClock.Instant {
   /// Seconds from this instant to now.
-  var secondsSince: Double {
+  package var secondsSince: Double {
     let (seconds, attoseconds) = (ContinuousClock.now - self).components
     return Double(seconds) + Double(attoseconds) * 1e-18
   }

@@ -1,3 +1,5 @@
+import CellgateData
+
 /// Why a run could not begin or go on.
 public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The settings are wrong.

@@ -1,0 +1,79 @@
+/// The symbols that a language model tells apart: Unicode scalars in order of their code points, each with an index.
+///
+/// With `hasUnknown` one more index, the last, stands for every scalar that is none of the symbols.
+public struct Vocabulary: Sendable, Equatable {
+  /// The symbols, by index.
+  public let symbols: [Unicode.Scalar]
+  /// Whether there is an index for all others.
+  public let hasUnknown: Bool
+  /// By code point; −1 where there is no symbol.
+  private let table: [Int32]
+
+  /// The vocabulary of all scalars in `text`.
+  public init(of text: some Sequence<Unicode.Scalar>, hasUnknown: Bool = false) {
+    var isPresent: [Bool] = []
+    for scalar in text {
+      let code = Int(scalar.value)
+      if code >= isPresent.count {
+        isPresent += [Bool](repeating: false, count: code + 1 - isPresent.count)
+      }
+      isPresent[code] = true
+    }
+    symbols = isPresent.indices.filter { isPresent[$0] }.compactMap { Unicode.Scalar(UInt32($0)) }
+    self.hasUnknown = hasUnknown
+    var table = [Int32](repeating: -1, count: isPresent.count)
+    for (index, symbol) in symbols.enumerated() { table[Int(symbol.value)] = Int32(index) }
+    self.table = table
+  }
+
+  /// How many indices there are, V.
+  public var count: Int { symbols.count + (hasUnknown ? 1 : 0) }
+
+  /// The index that stands for all others; nil when there is none.
+  public var unknown: Int32? { hasUnknown ? Int32(symbols.count) : nil }
+
+  /// The index of a symbol; nil for a scalar that is none.
+  public func index(of scalar: Unicode.Scalar) -> Int32? {
+    let code = Int(scalar.value)
+    return code < table.count && table[code] >= 0 ? table[code] : nil
+  }
+
+  /// The indices of a text. Throws the first scalar that has none, and its place.
+  public func encode(_ text: some Sequence<Unicode.Scalar>) throws(UnknownCharacter) -> [Int32] {
+    var indices: [Int32] = []
+    indices.reserveCapacity(text.underestimatedCount)
+    for scalar in text {
+      guard let index = index(of: scalar) ?? unknown else {
+        throw UnknownCharacter(character: scalar, place: indices.count)
+      }
+      indices.append(index)
+    }
+    return indices
+  }
+
+  // MARK: In a model's file
+
+  private static let symbolsKey = "vocabulary", unknownKey = "vocabulary_unknown"
+
+  /// What a model's file has to tell.
+  package var metadata: [String: String] {
+    var text = String.UnicodeScalarView()
+    text.append(contentsOf: symbols)
+    return [Self.symbolsKey: String(text), Self.unknownKey: "\(hasUnknown)"]
+  }
+
+  /// The vocabulary that a model's file tells; nil when it tells none.
+  package init?(metadata: [String: String]) {
+    guard let text = metadata[Self.symbolsKey], let hasUnknown = metadata[Self.unknownKey].flatMap(Bool.init)
+    else { return nil }
+    self.init(of: text.unicodeScalars, hasUnknown: hasUnknown)
+  }
+}
+
+/// A character that a vocabulary doesn't have.
+public struct UnknownCharacter: Error, Equatable, Sendable {
+  /// The character.
+  public let character: Unicode.Scalar
+  /// Its place in the text, counted in scalars from 0.
+  public let place: Int
+}

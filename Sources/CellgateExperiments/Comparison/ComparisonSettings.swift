@@ -1,0 +1,109 @@
+import CellgateCells
+import CellgateNN
+import CellgateTraining
+import Foundation
+
+/// Several cells under the same settings, each with the same seeds.
+public struct ComparisonSettings: Codable, Equatable, Sendable {
+  /// What the cells have in common.
+  public enum Equality: String, Codable, Sendable, CaseIterable {
+    /// The number of hidden units.
+    case units
+    /// As nearly as can be, and never above the first cell's, the number of recurrent parameters.
+    case parameters
+  }
+
+  /// The cells that are compared unless told otherwise: the plain LSTM, and two with as many parameters more.
+  public static let defaultCells = ["lstm", "lstm-ph-full", "lstm-wm"]
+
+  /// The settings of all runs; the cell's name in it is not looked at, and `hidden` is the first cell's.
+  public var training: TrainingSettings
+  /// The cells' names; the first is the reference.
+  public var cells: [String]
+  /// How many seeds, counted from the settings' own.
+  public var seeds: Int
+  /// What the cells have in common.
+  public var equal: Equality
+  /// The most parameters of each cell's whole model, which then has as many hidden units as fit, whatever `hidden` and
+  /// `equal` say; nil for no such budget.
+  public var parameters: Int?
+
+  /// A comparison at equal units, unless told otherwise.
+  public init(
+    _ training: TrainingSettings, cells: [String] = Self.defaultCells, seeds: Int = 3,
+    equal: Equality = .units, parameters: Int? = nil
+  ) {
+    self.training = training
+    self.cells = cells
+    self.seeds = seeds
+    self.equal = equal
+    self.parameters = parameters
+  }
+
+  /// All that is wrong, in order; empty when the comparison can be made.
+  public func problems(
+    tasks: [any SequenceTask.Type], cells known: [Cell] = Cell.all
+  ) -> [SettingsError] {
+    var problems: [SettingsError] = []
+    if cells.isEmpty {
+      problems.append(.outOfRange(option: "cells", expected: "one or more", found: "none"))
+    }
+    for (index, name) in cells.enumerated() {
+      if !known.contains(where: { $0.name == name }) {
+        problems.append(.unknownName(option: "cells", found: name, known: known.map(\.name)))
+      } else if cells[..<index].contains(name) {
+        problems.append(.outOfRange(option: "cells", expected: "each once", found: "\(name) twice"))
+      }
+    }
+    if !(1...100_000).contains(seeds) {
+      problems.append(.outOfRange(option: "seeds", expected: "1 to 100000", found: "\(seeds)"))
+    }
+    var own = training
+    own.cell = known.first?.name ?? ""
+    problems += own.problems(tasks: tasks, cells: known)
+    guard problems.isEmpty else { return problems }
+    if let parameters, let task = tasks.first(where: { $0.name == training.task }) {
+      for cell in cells.compactMap({ name in known.first { $0.name == name } }) {
+        do throws(SettingsError) {
+          _ = try training.fitted(parameters: parameters, task: task, cell: cell)
+        } catch { problems.append(error) }
+      }
+      guard problems.isEmpty else { return problems }
+    }
+    for settings in runs(tasks: tasks, cells: known).prefix(cells.count) {
+      for problem in settings.problems(tasks: tasks, cells: known) where !problems.contains(problem) {
+        problems.append(problem)
+      }
+    }
+    return problems
+  }
+
+  /// The settings of each run: for each seed every cell in turn. The comparison must be valid.
+  public func runs(tasks: [any SequenceTask.Type], cells known: [Cell] = Cell.all) -> [TrainingSettings] {
+    guard let task = tasks.first(where: { $0.name == training.task }),
+      let reference = known.first(where: { $0.name == cells.first })
+    else { return [] }
+    let size = StackSize(
+      inputSize: task.shape(training).inputSize, layers: training.layers,
+      bidirectional: training.bidirectional)
+    return (0..<seeds).flatMap { seed in
+      cells.map { name in
+        var settings = training
+        settings.cell = name
+        settings.seed = training.seed &+ UInt64(seed)
+        guard let cell = known.first(where: { $0.name == name }) else { return settings }
+        if let parameters {
+          // What fits no unit is a problem, and told as one.
+          return (try? settings.fitted(parameters: parameters, task: task, cell: cell)) ?? settings
+        }
+        if equal == .parameters {
+          settings.hidden = size.hidden(of: cell, matching: reference, hidden: training.hidden)
+        }
+        return settings
+      }
+    }
+  }
+
+  /// As the bytes of the comparison's `config.json`.
+  func encoded() -> Data { ConfigFile.encode(self) }
+}

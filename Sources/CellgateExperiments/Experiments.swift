@@ -1,0 +1,171 @@
+import CellgateNN
+import CellgateTasks
+import CellgateTraining
+
+/// The paper's experiments: F. Landi, L. Baraldi, M. Cornia, R. Cucchiara, "Working Memory Connections for LSTM",
+/// https://arxiv.org/abs/2109.00020.
+///
+/// Everything that a reproduction is made with is in this file. What the paper leaves open is our choice, and the same
+/// for all cells; DocC's article "Reproducing the paper" says which is which.
+public enum Experiments {
+  /// The experiments by their tasks. A new one is a function below and a line here.
+  private static let all: [(task: String, make: @Sendable (Budget) -> Experiment)] = [
+    (AddingTask.name, adding),
+    (CopyingTask.name, copying),
+    (SequentialMNISTTask.name, smnist),
+    (PermutedMNISTTask.name, pmnist),
+    (PTBCharacterTask.name, characters),
+  ]
+
+  /// The tasks' names.
+  public static var names: [String] { all.map(\.task) }
+
+  /// The experiment on the task of this name; throws `SettingsErrors` with the nearest names.
+  public static func named(_ task: String, _ budget: Budget) throws(SettingsErrors) -> Experiment {
+    guard let experiment = all.first(where: { $0.task == task }) else {
+      throw SettingsErrors([.unknownName(option: "task", found: task, known: names)])
+    }
+    return experiment.make(budget)
+  }
+
+  /// The cells of the smallest budget.
+  private static let smokeCells = ["lstm", "lstm-wm"]
+
+  // MARK: adding and copying
+
+  @Sendable private static func adding(_ budget: Budget) -> Experiment {
+    let parts =
+      switch budget {
+      case .smoke: [(6, 30), (12, 30)]
+      case .quick: [(200, 3000), (400, 3000)]
+      case .full: [(100, 20_000), (200, 20_000), (400, 20_000)]
+      }
+    return Experiment(
+      task: AddingTask.name, budget: budget, cells: budget == .smoke ? smokeCells : defaultCells,
+      seeds: [.smoke: 1, .quick: 3, .full: 5][budget] ?? 1, measure: .stepsToSolve,
+      parts: parts.map { part(AddingTask.defaults, budget, length: $0, steps: $1, learningRate: 0.004) },
+      paperNote: """
+        no number is known here. In words: on long sequences, T up to 400, the LSTM stalls at the trivial solution, and \
+        LSTM-WM converges, and faster.
+        """)
+  }
+
+  @Sendable private static func copying(_ budget: Budget) -> Experiment {
+    let parts =
+      switch budget {
+      case .smoke: [(4, 30), (8, 30)]
+      case .quick: [(100, 2500), (200, 2500)]
+      case .full: [(100, 20_000), (200, 20_000)]
+      }
+    return Experiment(
+      task: CopyingTask.name, budget: budget, cells: budget == .smoke ? smokeCells : defaultCells,
+      seeds: [.smoke: 1, .quick: 3, .full: 5][budget] ?? 1, measure: .stepsToHalfBaseline,
+      parts: parts.map { part(CopyingTask.defaults, budget, length: $0, steps: $1, learningRate: 0.008) },
+      paperNote: "no number is known here. In words: LSTM-WM converges where the LSTM stalls, and faster.")
+  }
+
+  /// One length. Runs end when solved: how soon is the question. The learning rate and the chrono biases are those
+  /// with which the plain LSTM is the fastest, see `results/search`.
+  private static func part(
+    _ defaults: TrainingSettings, _ budget: Budget, length: Int, steps: Int, learningRate: Float
+  ) -> Experiment.Part {
+    var settings = defaults
+    settings.taskOptions["length"] = length
+    settings.steps = steps
+    settings.stopWhenSolved = true
+    settings.optimizerSettings.learningRate = learningRate
+    settings.chronoSteps = length
+    settings.evaluationInterval = 50
+    if budget == .smoke { (settings.hidden, settings.batch, settings.evaluationInterval) = (6, 4, 10) }
+    return Experiment.Part("T = \(length)", settings)
+  }
+
+  // MARK: smnist and pmnist
+
+  @Sendable private static func smnist(_ budget: Budget) -> Experiment {
+    let settings = digits(SequentialMNISTTask.defaults, budget, epochs: 5)
+    return Experiment(
+      task: SequentialMNISTTask.name, budget: budget, cells: budget == .smoke ? smokeCells : defaultCells,
+      seeds: budget == .full ? 3 : 1, measure: .value,
+      parts: [
+        Experiment.Part(
+          "\(settings.hidden) units", settings,
+          paper: budget == .smoke ? [] : [.init("lstm", .units, 0.9816), .init("lstm-wm", .units, 0.9863)])
+      ],
+      paperNote: """
+        98.16 % for the LSTM and 98.63 % for LSTM-WM. Of its peephole LSTM, and of cells with equal numbers of \
+        parameters, no number is known here.
+        """)
+  }
+
+  @Sendable private static func pmnist(_ budget: Budget) -> Experiment {
+    let settings = digits(PermutedMNISTTask.defaults, budget, epochs: 4)
+    // The LSTM alone with twice the units: has LSTM-WM with half of them more right?
+    var wide = settings
+    wide.hidden *= 2
+    return Experiment(
+      task: PermutedMNISTTask.name, budget: budget, cells: budget == .smoke ? smokeCells : defaultCells,
+      seeds: budget == .full ? 3 : 1, measure: .value,
+      parts: [
+        Experiment.Part(
+          "\(settings.hidden) units", settings,
+          paper: budget == .smoke ? [] : [.init("lstm", .units, 0.9294), .init("lstm-wm", .units, 0.9397)]),
+        Experiment.Part("\(wide.hidden) units", wide, equal: [.units], cells: ["lstm"]),
+      ],
+      paperNote: """
+        92.94 % for the LSTM and 93.97 % for LSTM-WM; LSTM-WM with 128 units is better than the LSTM and the peephole \
+        LSTM with 256, of which no number is known here.
+        """)
+  }
+
+  private static func digits(_ defaults: TrainingSettings, _ budget: Budget, epochs: Int) -> TrainingSettings
+  {
+    var settings = defaults
+    switch budget {
+    case .smoke:
+      (settings.epochs, settings.steps) = (nil, 20)
+      (settings.hidden, settings.evaluationInterval) = (16, 20)
+    case .quick: settings.epochs = epochs
+    case .full: (settings.epochs, settings.patience) = (100, 10)
+    }
+    return settings
+  }
+
+  // MARK: ptb-char
+
+  /// The batch, the learning rate, the schedule and the dropout of long runs are the best that were tried on the plain
+  /// LSTM, see `results/search`.
+  @Sendable private static func characters(_ budget: Budget) -> Experiment {
+    var settings = PTBCharacterTask.defaults
+    settings.batch = 16
+    settings.optimizerSettings.learningRate = 0.003
+    settings.schedule = ScheduleSettings(name: "cosine")
+    switch budget {
+    case .smoke:
+      (settings.epochs, settings.steps) = (nil, 10)
+      (settings.hidden, settings.batch, settings.evaluationInterval) = (16, 16, 10)
+    case .quick: settings.epochs = 5
+    case .full: (settings.epochs, settings.patience, settings.dropout) = (40, 6, 0.2)
+    }
+    let parameters = budget == .smoke ? 10_000 : 2_200_000
+    var parts = [
+      Experiment.Part(
+        budget == .smoke ? "10,000 parameters" : "2.2 M parameters", settings, equal: [.parameters],
+        parameters: parameters,
+        paper: budget == .smoke
+          ? [] : [.init("lstm", .parameters, 1.334), .init("lstm-wm", .parameters, 1.299)])
+    ]
+    if budget != .quick {
+      parts.append(Experiment.Part("\(settings.hidden) units", settings, equal: [.units]))
+    }
+    return Experiment(
+      task: PTBCharacterTask.name, budget: budget, cells: budget == .smoke ? smokeCells : defaultCells,
+      seeds: budget == .full ? 3 : 1, measure: .value, parts: parts,
+      paperNote: """
+        1.334 bits per character for the LSTM and 1.299 for LSTM-WM, T = 150, about 2.2 million parameters each. Of \
+        its peephole LSTM, and of cells with equal units, no number is known here.
+        """)
+  }
+
+  private static var defaultCells: [String] { ComparisonSettings.defaultCells }
+}

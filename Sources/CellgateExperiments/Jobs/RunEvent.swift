@@ -1,0 +1,11 @@
+import CellgateTraining
+
+/// What one of several runs tells while it goes on.
+public enum RunEvent: Sendable, Equatable {
+  /// The run tells something.
+  case training(TrainingEvent)
+  /// The run is complete, now or from before.
+  case completed(TrainingResult)
+  /// The run became NaN or infinite. The others go on.
+  case diverged(Divergence)
+}

@@ -1,0 +1,173 @@
+import CellgateCells
+import CellgateData
+import CellgateTensor
+import CellgateTraining
+
+/// Makes several training runs of one task, each in a folder of its own below a common one, or in memory.
+///
+/// Runs that are complete are read, those that were interrupted are resumed, and one that diverges stops no other.
+/// The numbers are the same however many run at a time.
+struct RunQueue: Sendable {
+  /// A run to make.
+  struct Entry: Sendable, Equatable {
+    /// The name of its folder.
+    var name: String
+    /// What it is made with.
+    var settings: TrainingSettings
+  }
+
+  /// What a run that has ended leaves.
+  struct Ended: Sendable, Equatable {
+    /// The result, or where the run diverged.
+    var outcome: Outcome
+    /// The evaluations.
+    var records: [MetricsRecord]
+    /// Numbers that are learned.
+    var parameters: Int
+
+    /// How a run ends.
+    enum Outcome: Sendable, Equatable {
+      case completed(TrainingResult)
+      case diverged(Divergence)
+    }
+
+    /// The result of a complete run.
+    var result: TrainingResult? { if case .completed(let result) = outcome { result } else { nil } }
+
+    /// The event that tells of the end.
+    var event: RunEvent {
+      switch outcome {
+      case .completed(let result): .completed(result)
+      case .diverged(let divergence): .diverged(divergence)
+      }
+    }
+  }
+
+  /// What a run tells.
+  enum Message: Sendable {
+    case training(TrainingEvent)
+    case ended(Ended)
+  }
+
+  let task: any SequenceTask.Type
+  let cells: [Cell]
+  let dataDirectory: String
+  /// The folder of the runs' folders.
+  let path: String?
+  /// What each run writes into its folder on the way.
+  var recording = RunRecording()
+
+  /// Makes the runs, `jobs` at a time; false when it was asked to stop, which saves those that are under way.
+  /// Throws `data` or `run`, or what `receive` throws.
+  func run(
+    _ entries: [Entry], jobs: Int = 1,
+    receive: (_ index: Int, _ job: Int, Message) throws(TrainingError) -> Void, shouldStop: () -> Bool
+  ) throws(TrainingError) -> Bool {
+    try Jobs(count: jobs).run(
+      entries.count,
+      { (index, _, tell, shouldStop) throws(TrainingError) in
+        let ended = try make(entries[index], { tell(.training($0)) }, shouldStop)
+        if let ended { tell(.ended(ended)) }
+      }, receive: receive, shouldStop: shouldStop)
+  }
+
+  /// The task with its data.
+  func makeTask(_ settings: TrainingSettings) throws(TrainingError) -> any SequenceTask {
+    do throws(TaskDataError) {
+      return try task.init(settings: settings, dataDirectory: dataDirectory)
+    } catch { throw .data(error) }
+  }
+
+  /// What a complete run in its folder left; nil when there is none.
+  func completed(_ entry: Entry) throws(TrainingError) -> Ended? {
+    guard let path = folder(of: entry), RunDirectory.exists(RunDirectory.configFile(path)) else { return nil }
+    do throws(RunError) {
+      let directory = try RunDirectory(resuming: path, expecting: entry.settings)
+      guard let result = try directory.result() else { return nil }
+      let records = try MetricsLog.read(directory.metricsFile, metrics: task.metricNames)
+      return Ended(outcome: .completed(result), records: records, parameters: result.parameters)
+    } catch { throw .run(error) }
+  }
+
+  /// Makes one run, or reads it when it is complete; nil when it was asked to stop.
+  private func make(
+    _ entry: Entry, _ onEvent: (TrainingEvent) -> Void, _ shouldStop: () -> Bool
+  ) throws(TrainingError) -> Ended? {
+    if let ended = try completed(entry) { return ended }
+    let trainer = try Trainer(
+      task: try makeTask(entry.settings), settings: entry.settings,
+      cell: cells.first { $0.name == entry.settings.cell }, directory: try directory(entry),
+      recording: recording)
+    let outcome: Ended.Outcome
+    do throws(TrainingError) {
+      switch try trainer.run(onEvent: onEvent, shouldStop: shouldStop) {
+      case .interrupted: return nil
+      case .completed(let result): outcome = .completed(result)
+      }
+    } catch {
+      guard case .diverged(let divergence) = error else { throw error }
+      outcome = .diverged(divergence)
+    }
+    return Ended(outcome: outcome, records: trainer.records, parameters: trainer.parameterCount)
+  }
+
+  private func folder(of entry: Entry) -> String? { path.map { $0 + "/" + entry.name } }
+
+  private func directory(_ entry: Entry) throws(TrainingError) -> RunDirectory? {
+    guard let path = folder(of: entry) else { return nil }
+    do throws(RunError) {
+      return RunDirectory.exists(RunDirectory.configFile(path))
+        ? try RunDirectory(resuming: path, expecting: entry.settings)
+        : try RunDirectory(creating: path, settings: entry.settings)
+    } catch { throw .run(error) }
+  }
+}
+
+extension RunQueue {
+  /// How long an update and an evaluation take, in seconds.
+  struct Pace: Sendable, Equatable {
+    var update: Double
+    var evaluation: Double
+  }
+
+  /// Times a few updates and an evaluation of each entry, `jobs` at a time, and keeps nothing; nil when it was asked to
+  /// stop. An entry that diverges at once has no time.
+  func pace(
+    of entries: [Entry], jobs: Int, updates: Int = 4, shouldStop: () -> Bool
+  ) throws(TrainingError) -> [Pace?]? {
+    var paces = [Pace?](repeating: nil, count: entries.count)
+    let isWhole = try Jobs(count: jobs).run(
+      entries.count,
+      { (index, _, tell: (Pace) -> Void, shouldStop) throws(TrainingError) in
+        if let pace = try pace(of: entries[index], updates, shouldStop) { tell(pace) }
+      }, receive: { (index, _, pace) in paces[index] = pace }, shouldStop: shouldStop)
+    return isWhole ? paces : nil
+  }
+
+  private func pace(
+    of entry: Entry, _ updates: Int, _ shouldStop: () -> Bool
+  ) throws(TrainingError) -> Pace? {
+    var settings = entry.settings
+    settings.evaluationInterval = updates
+    let trainer = try Trainer(
+      task: try makeTask(settings), settings: settings, cell: cells.first { $0.name == settings.cell })
+    // The first update allocates and is no measure.
+    var (first, last, evaluated): (Double?, Double?, Double?)
+    let start = ContinuousClock.now
+    do throws(TrainingError) {
+      _ = try trainer.run(
+        onEvent: { event in
+          switch event {
+          case .progress(let progress) where progress.step == 1: first = start.secondsSince
+          case .progress(let progress) where progress.step == updates: last = start.secondsSince
+          case .evaluated: if evaluated == nil { evaluated = start.secondsSince }
+          default: break
+          }
+        }, shouldStop: { evaluated != nil || shouldStop() })
+    } catch {
+      guard case .diverged = error else { throw error }
+    }
+    guard let first, let last, let evaluated else { return nil }
+    return Pace(update: (last - first) / Double(updates - 1), evaluation: evaluated - last)
+  }
+}

@@ -1,0 +1,165 @@
+import CellgateCells
+import CellgateTraining
+import Foundation
+
+/// How much time an experiment may take.
+public enum Budget: String, Codable, Sendable, CaseIterable {
+  /// Under two minutes: whether everything works, and no result.
+  case smoke
+  /// Under an hour on two cores.
+  case quick
+  /// The paper's sizes, lengths, epochs, and as many seeds as make a result.
+  case full
+}
+
+/// The paper's experiment on one task at one budget: everything that a reproduction depends on besides the data.
+///
+/// It is the `experiment.json` of a reproduction's folder, with keys in snake case.
+public struct Experiment: Codable, Equatable, Sendable {
+  /// What the cells are judged by.
+  public enum Measure: String, Codable, Sendable {
+    /// The task's metric on the test data.
+    case value
+    /// Updates until the task is solved by the validation data.
+    case stepsToSolve = "steps_to_solve"
+    /// Updates until the metric on the validation data is at most half of what is reached without learning.
+    case stepsToHalfBaseline = "steps_to_half_baseline"
+  }
+
+  /// One size or length of the task, with its settings.
+  public struct Part: Codable, Equatable, Sendable {
+    /// How tables and figures name it: "T = 200".
+    public var label: String
+    /// The settings of all runs; the cell's name in it is not looked at, and `hidden` is the first cell's.
+    public var training: TrainingSettings
+    /// What the cells have in common, a comparison for each; without any no run is made of this part.
+    public var equal: [ComparisonSettings.Equality]
+    /// The most parameters of each cell's whole model, in place of `hidden`; nil for no such budget.
+    public var parameters: Int?
+    /// The cells of this part; nil for the experiment's.
+    public var cells: [String]?
+    /// What the paper gives.
+    public var paper: [PaperValue]
+
+    /// A part with both comparisons, unless told otherwise.
+    public init(
+      _ label: String, _ training: TrainingSettings,
+      equal: [ComparisonSettings.Equality] = ComparisonSettings.Equality.allCases, parameters: Int? = nil,
+      cells: [String]? = nil, paper: [PaperValue] = []
+    ) {
+      self.label = label
+      self.training = training
+      self.equal = equal
+      self.parameters = parameters
+      self.cells = cells
+      self.paper = paper
+    }
+  }
+
+  /// A number of the paper: the metric on the test data.
+  public struct PaperValue: Codable, Equatable, Sendable {
+    /// The cell's name.
+    public var cell: String
+    /// The comparison that it belongs to.
+    public var equal: ComparisonSettings.Equality
+    /// The value, in the units of the task's metric.
+    public var value: Double
+
+    /// A number of the paper.
+    public init(_ cell: String, _ equal: ComparisonSettings.Equality, _ value: Double) {
+      self.cell = cell
+      self.equal = equal
+      self.value = value
+    }
+  }
+
+  /// The task's name.
+  public var task: String
+  /// How much time it may take.
+  public var budget: Budget
+  /// The cells' names; the first is the reference.
+  public var cells: [String]
+  /// How many seeds, counted from the settings' own.
+  public var seeds: Int
+  /// What the cells are judged by.
+  public var measure: Measure
+  /// The sizes or lengths.
+  public var parts: [Part]
+  /// What the paper says about this experiment, in a sentence or two.
+  public var paperNote: String
+  /// What differs from the experiment of the budget, as options of `cellgate reproduce`; nil for nothing.
+  public var options: [String]?
+
+  /// An experiment.
+  public init(
+    task: String, budget: Budget, cells: [String] = ComparisonSettings.defaultCells, seeds: Int,
+    measure: Measure, parts: [Part], paperNote: String
+  ) {
+    self.task = task
+    self.budget = budget
+    self.cells = cells
+    self.seeds = seeds
+    self.measure = measure
+    self.parts = parts
+    self.paperNote = paperNote
+  }
+
+  /// The comparisons that it is made of: for each part one at equal units, one at equal parameters, or both.
+  var comparisons: [(part: Int, settings: ComparisonSettings)] {
+    parts.enumerated().flatMap { index, part in
+      part.equal.map {
+        let settings = ComparisonSettings(
+          part.training, cells: cells(of: part), seeds: seeds, equal: $0, parameters: part.parameters)
+        return (index, settings)
+      }
+    }
+  }
+
+  /// A part's cells. Where the part names some, those of them that the experiment has, or the first.
+  func cells(of part: Part) -> [String] {
+    guard let own = part.cells else { return cells }
+    let both = own.filter { cells.contains($0) }
+    return both.isEmpty ? Array(own.prefix(1)) : both
+  }
+
+  /// All that is wrong, in order; empty when the experiment can be made.
+  public func problems(
+    tasks: [any SequenceTask.Type], cells known: [Cell] = Cell.all
+  ) -> [SettingsError] {
+    var problems: [SettingsError] = []
+    for (_, settings) in comparisons {
+      for problem in settings.problems(tasks: tasks, cells: known) where !problems.contains(problem) {
+        problems.append(problem)
+      }
+    }
+    return problems
+  }
+
+  /// The first setting in which `other` differs, with both values. The cells, the number of seeds and the comparisons
+  /// may differ: each run's folder says what it was made with.
+  func firstDifference(from other: Experiment) -> (name: String, own: String, other: String)? {
+    func compare<Value: Equatable>(_ name: String, _ own: Value, _ other: Value) -> (String, String, String)?
+    {
+      own == other ? nil : (name, "\(own)", "\(other)")
+    }
+    if let difference = compare("task", task, other.task)
+      ?? compare("budget", budget.rawValue, other.budget.rawValue)
+      ?? compare("measure", measure.rawValue, other.measure.rawValue)
+      ?? compare("parts", Self.list(parts.map(\.label)), Self.list(other.parts.map(\.label)))
+    {
+      return difference
+    }
+    for (own, other) in zip(parts, other.parts) {
+      if let (name, value, found) = own.training.firstDifference(from: other.training) {
+        return ("\(own.label): \(name)", value, found)
+      }
+      let budget = compare(
+        "\(own.label): parameters", own.parameters.map(String.init) ?? "none",
+        other.parameters.map(String.init) ?? "none")
+      if let budget { return budget }
+    }
+    return nil
+  }
+
+  private static func list(_ names: [String]) -> String { names.joined(separator: ", ") }
+}

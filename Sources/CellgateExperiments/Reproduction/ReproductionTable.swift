@@ -1,0 +1,163 @@
+import CellgateCharts
+import CellgateTraining
+
+/// What a reproduction has found as a page of Markdown: its `results.md`.
+struct ReproductionTable {
+  private let results: ReproductionResults
+
+  init(_ results: ReproductionResults) { self.results = results }
+
+  /// The page.
+  var text: String {
+    let sections = [heading] + results.comparisons.map(section) + [notes, figures, settings, origin]
+    return sections.joined(separator: "\n\n") + "\n"
+  }
+
+  private var heading: String {
+    var lines = ["# \(results.task), reproduced: budget \(results.budget.rawValue)", "", "    \(command)"]
+    let diverged = results.runs.count { $0.state == .diverged }
+    if !results.complete {
+      let ended = results.runs.count { $0.state != .pending }
+      lines += ["", "**So far**: \(ended) of \(results.runs.count) runs have ended."]
+    }
+    if diverged > 0 {
+      lines += ["", "\(diverged) of \(results.runs.count) runs diverged: a number became NaN or infinite."]
+    }
+    if results.budget == .smoke {
+      lines += ["", "This budget shows that everything runs; its numbers mean nothing."]
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  private var command: String {
+    let experiment = results.experiment
+    let words =
+      ["cellgate reproduce \(results.task) --budget \(results.budget.rawValue)"]
+      + ["--cells \(experiment.cells.joined(separator: ","))", "--seeds \(experiment.seeds)"]
+      + (experiment.options ?? [])
+    return words.joined(separator: " ")
+  }
+
+  private var metric: String { results.metric.replacing("_", with: " ") }
+  private var hasOwnGoal: Bool { results.measure == .stepsToHalfBaseline }
+
+  private func section(_ comparison: ReproducedComparison) -> String {
+    var columns = ["cell", "units", "parameters", "test \(metric)", "seeds", "solved", "solved at step"]
+    if hasOwnGoal { columns += ["half the baseline at step"] }
+    columns += ["ms per update", "paper"]
+    let lines = [
+      "## \(comparison.part), equal \(comparison.equal.rawValue)", "", row(columns),
+      row(columns.enumerated().map { $0.offset == 0 ? "---" : "---:" }),
+    ]
+    let best = best(comparison.rows)
+    return (lines + comparison.rows.map { row(cells($0, best: best)) }).joined(separator: "\n")
+      + "\n\nWithout learning: \(value(comparison.baseline)) (\(comparison.baselineLabel))."
+  }
+
+  private func row(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |" }
+
+  /// What a cell is judged by; nil where it has none.
+  private func judged(_ row: ReproducedRow) -> Double? {
+    switch results.measure {
+    case .value: row.summary.mean
+    case .stepsToSolve: row.summary.stepsToSolve
+    case .stepsToHalfBaseline: row.stepsToReach
+    }
+  }
+
+  /// The best of what the cells are judged by, which stands out where it is one of several seeds.
+  private func best(_ rows: [ReproducedRow]) -> Double? {
+    let values = rows.compactMap(judged)
+    let isSure = rows.count > 1 && rows.allSatisfy { $0.summary.runs > 1 }
+    let isLower = results.measure != .value || results.better == "lower"
+    return isSure ? (isLower ? values.min() : values.max()) : nil
+  }
+
+  private func cells(_ row: ReproducedRow, best: Double?) -> [String] {
+    let summary = row.summary
+    let all = summary.runs + summary.divergedRuns
+    func steps(_ median: Double?, of measure: Experiment.Measure) -> String {
+      guard all > 0 else { return "–" }
+      guard let median else { return "not reached" }
+      let text = NumberText.count(median)
+      return results.measure == measure && median == best ? "**\(text)**" : text
+    }
+    var cells = [
+      "`\(summary.cell)`", NumberText.count(summary.hidden),
+      summary.parameters > 0 ? NumberText.count(summary.parameters) : "–", mean(summary, best: best),
+      "\(all)",
+      all > 0 ? "\(summary.solvedRuns) of \(all)" : "–", steps(summary.stepsToSolve, of: .stepsToSolve),
+    ]
+    if hasOwnGoal {
+      cells.append(
+        steps(row.stepsToReach, of: .stepsToHalfBaseline) + (all > 0 ? " (\(row.reachedRuns) of \(all))" : "")
+      )
+    }
+    return cells + [
+      summary.msPerStep.map { NumberText.number($0, digits: 3) } ?? "–", row.paper.map(value) ?? "no number",
+    ]
+  }
+
+  private func mean(_ row: ComparisonRow, best: Double?) -> String {
+    guard let mean = row.mean else { return row.divergedRuns > 0 ? "diverged" : "not run yet" }
+    var text = results.measure == .value && mean == best ? "**\(value(mean))**" : value(mean)
+    if let spread = row.spread { text += " ± \(self.spread(spread))" }
+    return row.divergedRuns > 0 ? "\(text) (\(row.divergedRuns) diverged)" : text
+  }
+
+  /// An accuracy in per cent, as the paper writes it; anything else in four digits.
+  private func value(_ value: Double) -> String {
+    results.metric == "accuracy" ? fixed(100 * value) + " %" : NumberText.number(value)
+  }
+
+  private func spread(_ value: Double) -> String {
+    results.metric == "accuracy" ? fixed(100 * value) + " %" : NumberText.number(value, digits: 2)
+  }
+
+  private func fixed(_ value: Double) -> String {
+    let (whole, fraction) = SVGChart.decimal(value, 2)
+    return whole + "." + fraction + String(repeating: "0", count: 2 - fraction.count)
+  }
+
+  private var notes: String {
+    var lines = [
+      "Test \(metric) of the best model by the validation data, \(results.better) is better; ± is the sample standard "
+        + "deviation over the seeds. Steps are updates at which the validation data first showed "
+        + "\(results.solved), the median over the seeds, those that never did counting as later than any other."
+    ]
+    if hasOwnGoal {
+      lines.append(
+        "Half the baseline: the first evaluation with a validation \(metric) of at most half of that without learning."
+      )
+    }
+    lines.append("Paper: \(results.experiment.paperNote)")
+    return lines.joined(separator: "\n\n")
+  }
+
+  private var figures: String {
+    let names = results.comparisons.map { comparison in
+      ("\(comparison.part), equal \(comparison.equal.rawValue)", ReproductionFigures.curvesName(comparison))
+    }
+    let measure = ReproductionFigures.measure(results)
+    return ([(measure.chart.title, measure.name)] + names).map { "![\($0)](\($1))" }.joined(separator: "\n\n")
+  }
+
+  private var settings: String {
+    let lines = results.experiment.parts.filter { !$0.equal.isEmpty }.map { part in
+      var settings = part.training.flattened()
+      for name in ["task", "cell", "seed", "hidden", "format_version"] { settings[name] = nil }
+      let text = settings.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+      return "- \(part.label): \(text)"
+    }
+    return "Settings of all runs, by their names in `config.json`:\n\n" + lines.joined(separator: "\n")
+  }
+
+  private var origin: String {
+    let machine = results.machine
+    return
+      "Cellgate \(results.version) on \(machine.processor), \(machine.cores) cores, \(machine.instructionSet), "
+      + "\(machine.system); \(results.jobs) \(results.jobs == 1 ? "run" : "runs") at a time, \(results.threads) "
+      + "\(results.threads == 1 ? "thread" : "threads"); "
+      + "\(NumberText.duration(results.wallSeconds)) in all."
+  }
+}

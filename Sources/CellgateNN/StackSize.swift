@@ -1,0 +1,49 @@
+import CellgateCells
+
+/// Numbers to learn in a stack of recurrent layers, heads not counted.
+package struct StackSize {
+  package let inputSize: Int
+  package let layers: Int
+  package let bidirectional: Bool
+
+  package init(inputSize: Int, layers: Int, bidirectional: Bool) {
+    self.inputSize = inputSize
+    self.layers = layers
+    self.bidirectional = bidirectional
+  }
+
+  /// The parameters of layers of `cell` with `hidden` units, in Double: no size overflows.
+  package func parameters(_ cell: Cell, hidden: Int) -> Double {
+    let directions = bidirectional ? 2.0 : 1.0
+    func layer(_ input: Double) -> Double {
+      cell.parameters.reduce(0) { sum, parameter in
+        let columns: Double =
+          switch parameter.columns {
+          case .input: input
+          case .some: Double(hidden)
+          case nil: 1
+          }
+        return sum + Double(parameter.gates.count) * Double(hidden) * columns
+      }
+    }
+    let first = layer(Double(inputSize))
+    return directions * (first + Double(layers - 1) * layer(directions * Double(hidden)))
+  }
+
+  /// The most hidden units with which `cell` has no more parameters than `reference` with `hidden`; at least 1.
+  package func hidden(of cell: Cell, matching reference: Cell, hidden: Int) -> Int {
+    let target = parameters(reference, hidden: hidden)
+    return Self.most { parameters(cell, hidden: $0) <= target }
+  }
+
+  /// The most units that fit, where fewer fit too; at least 1.
+  package static func most(_ fits: (Int) -> Bool) -> Int {
+    var (low, high) = (1, 2)
+    while fits(high) { (low, high) = (high, 2 * high) }
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if fits(middle) { low = middle } else { high = middle }
+    }
+    return low
+  }
+}

@@ -1,0 +1,21 @@
+import CellgateCells
+import CellgateData
+import CellgateTasks
+import CellgateTraining
+import Foundation
+
+extension Report {
+  /// Reads runs of the tasks there are, with samples from `data`; a text of the user's own is looked for where it was,
+  /// unless `data` was given and is a file. Throws what is wrong with a file of a run, `notARun` for a folder without
+  /// runs.
+  public init(
+    of folders: [String], cells: [Cell] = Cell.all, data: DataDirectory = DataDirectory(),
+    trustingWeights: Bool = false
+  ) throws(RunError) {
+    try self.init(of: folders, tasks: Tasks.all, cells: cells, trustingWeights: trustingWeights) { task in
+      guard task.readsOwnFile else { return data.path }
+      let isFile = FileManager.default.fileExists(atPath: data.path) && !Paths.isFolder(data.path)
+      return isFile && data.origin == .option ? data.path : ""
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import CellgateCharts
+import CellgateExperiments
+import CellgateFiles
+import CellgateTraining
+
+/// What several runs of one task have in common, and how they differ.
+struct RunFamilies {
+  /// The settings that differ between runs, and each run's values.
+  let varying: (names: [String], values: [[String]])
+  /// A name for each run that is the same for runs that differ in their seed alone.
+  let names: [String]
+
+  init(_ runs: [ReportedRun]) {
+    let settings = runs.map(\.settings)
+    let varying = SettingsList.varying(settings)
+    let sizes = Dictionary(grouping: settings, by: \.cell).mapValues { Set($0.map(\.hidden)).count }
+    names = zip(settings, varying.values).map { one, values in
+      let size = (sizes[one.cell] ?? 0) > 1 ? " \(NumberText.count(one.hidden))" : ""
+      let rest = zip(varying.names, values).map { "\($0) \($1)" }
+      return ([quotedName(one.cell) + size] + rest).joined(separator: ", ")
+    }
+    self.varying = varying
+  }
+
+  /// The places of the runs of each family, in the order in which the families begin.
+  var members: [[Int]] {
+    var order: [String] = []
+    for name in names where !order.contains(name) { order.append(name) }
+    return order.map { name in names.indices.filter { names[$0] == name } }
+  }
+}
+
+extension ReportPage {
+  /// The table and the chart of several runs of one task.
+  func comparison(_ index: Int, _ group: Report.Group) -> HTML {
+    let (runs, families) = (group.runs, RunFamilies(group.runs))
+    let metric = group.task.metric
+    let baseline = runs.lazy.compactMap(\.baseline).first
+    var facts = [
+      "Test \(ReportFigures.words(metric.name)) of the best model, \(ReportFigures.better(metric))"
+    ]
+    if let baseline {
+      let label = baseline.label.isEmpty ? "" : " (\(baseline.label))"
+      facts.append("without learning \(NumberText.number(baseline.value))\(label)")
+    }
+    facts.append("solved when validation \(ReportFigures.words(group.task.solved.description))")
+    if families.members.contains(where: { $0.count > 1 }) {
+      facts.append("± is the standard deviation over seeds")
+    }
+    return .tag(
+      "section", ["class": "comparison"], table(index, runs, families),
+      .tag("p", ["class": "note"], HTML(facts.joined(separator: "; ") + ".")),
+      .tag("div", ["class": "wide"], figures.comparison(runs, families: families.names)))
+  }
+
+  private func table(_ index: Int, _ runs: [ReportedRun], _ families: RunFamilies) -> HTML {
+    let metric = runs[0].taskType.metric
+    func head(_ text: String, isNumber: Bool = true) -> HTML {
+      .tag("th", ["scope": "col", "class": isNumber ? "number" : nil], HTML(text))
+    }
+    let columns =
+      [head("cell", isNumber: false)] + families.varying.names.map { head($0) }
+      + ["units", "parameters", "test \(ReportFigures.words(metric.name))", "solved at", "ms per step"]
+      .map { head($0) }
+    let means = families.members.map { Statistics.mean($0.compactMap { runs[$0].result?.value }) }
+    let best = means.compactMap { $0 }.reduce(Double?.none) { best, value in
+      best.map { metric.isBetter(value, than: $0) ? value : $0 } ?? value
+    }
+    let bodies = zip(families.members, means).map { places, mean -> HTML in
+      let rows = places.map { row(runs[$0], families.varying.values[$0], index, $0, places.count > 1) }
+      let isBest = mean != nil && mean == best && means.count(where: { $0 != nil }) > 1
+      let summary = places.count > 1 ? familyRow(places.map { runs[$0] }, families, places[0]) : .empty
+      return .tag("tbody", ["class": isBest ? "best" : nil], summary, HTML(rows))
+    }
+    return .tag(
+      "div",
+      ["class": "scroll", "tabindex": "0", "role": "region", "aria-label": "Comparison of the runs"],
+      .tag(
+        "table", [:], .tag("thead", [:], .tag("tr", [:], HTML(columns))), HTML(bodies)))
+  }
+
+  /// The mean over the seeds of one family.
+  private func familyRow(_ runs: [ReportedRun], _ families: RunFamilies, _ place: Int) -> HTML {
+    let results = runs.compactMap(\.result)
+    var value = Statistics.mean(results.map(\.value)).map { NumberText.number($0) } ?? "–"
+    if let spread = Statistics.spread(results.map(\.value)) {
+      // With the decimals of the mean, where it has some.
+      let decimals = value.contains("e") ? nil : value.split(separator: ".").dropFirst().first?.count
+      value += " ± " + (decimals.map { NumberText.fixed(spread, $0) } ?? NumberText.number(spread, digits: 2))
+    }
+    let solved = runs.count { $0.solvedAtStep != nil }
+    // A run that did not solve the task counts as later than any other.
+    let steps = Statistics.median(runs.map { $0.solvedAtStep.map(Double.init) ?? .infinity }) ?? .infinity
+    let median = steps.isFinite ? NumberText.count(steps) + " " : ""
+    let cells =
+      families.varying.values[place].map { HTML.tag("td", ["class": "number"], HTML($0)) }
+      + [
+        NumberText.count(runs[0].settings.hidden), runs[0].parameters.map { NumberText.count($0) } ?? "–",
+        value, median + "(\(solved) of \(runs.count))",
+        Statistics.mean(results.map(\.msPerStep)).map { NumberText.fixed($0, 1) } ?? "–",
+      ].map { .tag("td", ["class": "number"], HTML($0)) }
+    return .tag(
+      "tr", ["class": "family"],
+      .tag(
+        "th", ["scope": "row"], HTML(quotedName(runs[0].settings.cell)),
+        .tag("span", ["class": "faint"], HTML("  \(NumberText.plural(runs.count, "seed"))"))), HTML(cells))
+  }
+
+  private func row(
+    _ run: ReportedRun, _ varying: [String], _ group: Int, _ place: Int, _ isSeed: Bool
+  ) -> HTML {
+    let result = run.result
+    let label = isSeed ? "seed \(run.settings.seed)" : quotedName(run.settings.cell)
+    let value =
+      result.map { HTML(NumberText.number($0.value)) } ?? .tag("em", [:], HTML(run.state.name))
+    let numbers: [HTML] =
+      varying.map { HTML($0) } + [
+        HTML(NumberText.count(run.settings.hidden)),
+        HTML(run.parameters.map { NumberText.count($0) } ?? "–"), value,
+        HTML(run.solvedAtStep.map { NumberText.count($0) } ?? (result == nil ? "–" : "not solved")),
+        HTML(result.map { NumberText.fixed($0.msPerStep, 1) } ?? "–"),
+      ]
+    let name = HTML.tag("a", ["href": "#" + Self.identifier(group, place)], HTML(label))
+    return .tag(
+      "tr", ["class": isSeed ? "seed" : nil], .tag("th", ["scope": "row"], name),
+      HTML(numbers.map { .tag("td", ["class": "number"], $0) }))
+  }
+}

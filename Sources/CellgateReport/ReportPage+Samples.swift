@@ -1,0 +1,149 @@
+import CellgateCharts
+import CellgateFiles
+import CellgateTraining
+import Foundation
+
+extension ReportPage {
+  /// What the best model makes of some test examples.
+  func samples(_ run: ReportedRun) -> HTML {
+    guard !run.samples.isEmpty else { return .empty }
+    var pictures: [PredictionSample.Picture] = []
+    var numbers: [PredictionSample.Number] = []
+    var symbols: [PredictionSample.Symbols] = []
+    var texts: [PredictionSample.Text] = []
+    for sample in run.samples {
+      switch sample {
+      case .picture(let picture): pictures.append(picture)
+      case .number(let number): numbers.append(number)
+      case .symbols(let one): symbols.append(one)
+      case .text(let text): texts.append(text)
+      }
+    }
+    return .tag(
+      "section", ["class": "part"], .tag("h4", [:], "Samples of the best model"), self.pictures(pictures),
+      self.numbers(numbers), self.symbols(symbols), self.texts(texts))
+  }
+
+  private func caption(_ text: String) -> HTML { .tag("p", ["class": "note"], HTML(text)) }
+
+  /// "✓" or "✗", said in words to who can't see it.
+  private func mark(_ isRight: Bool) -> HTML {
+    .tag(
+      "span",
+      ["class": isRight ? "right" : "wrong", "role": "img", "aria-label": isRight ? "right" : "wrong"],
+      HTML(isRight ? "✓" : "✗"))
+  }
+
+  // MARK: Kinds
+
+  private func pictures(_ pictures: [PredictionSample.Picture]) -> HTML {
+    guard !pictures.isEmpty else { return .empty }
+    let right = pictures.count(where: \.isRight)
+    let items = pictures.map { picture -> HTML in
+      let grey = picture.pixels.map { UInt8((max(0, min(1, $0.isNaN ? 0 : $0)) * 255).rounded()) }
+      let data = Data(PNG.grey(grey, width: picture.width)).base64EncodedString()
+      let image = HTML.tag(
+        "img",
+        [
+          "src": "data:image/png;base64," + data, "width": "56", "height": "56",
+          "alt": "A picture of class \(picture.label)",
+        ])
+      let percent = NumberText.fixed(100 * picture.probability, 0) + " %"
+      let verdict =
+        picture.isRight ? HTML(picture.label) : HTML("\(picture.label) read as \(picture.prediction)")
+      return .tag(
+        "li", ["class": picture.isRight ? nil : "miss"], image,
+        .tag("span", [:], mark(picture.isRight), " ", verdict),
+        .tag("span", ["class": "faint"], HTML(percent)))
+    }
+    return HTML([
+      caption(
+        "The first \(pictures.count) test pictures, \(right) of them right: the class, what it was read as where that "
+          + "is another, and the model's probability of what it read."),
+      .tag("ul", ["class": "pictures"], HTML(items)),
+    ])
+  }
+
+  private func numbers(_ numbers: [PredictionSample.Number]) -> HTML {
+    guard !numbers.isEmpty else { return .empty }
+    let most = numbers.map { $0.marks.count }.max() ?? 0
+    func head(_ text: String) -> HTML { .tag("th", ["scope": "col", "class": "number"], HTML(text)) }
+    func cell(_ text: String) -> HTML { .tag("td", ["class": "number"], HTML(text)) }
+    let heads = (0..<most).map { head("value \($0 + 1)") } + ["target", "prediction", "error"].map(head)
+    let digits = numbers.flatMap(\.marks).map { NumberText.count($0.step).count }.max() ?? 0
+    /// A step filled up with spaces as wide as digits.
+    func position(_ step: Int) -> String {
+      let text = NumberText.count(step)
+      return " at " + String(repeating: "\u{2007}", count: digits - text.count) + text
+    }
+    let rows = numbers.map { number -> HTML in
+      let marks = (0..<most).map { place -> HTML in
+        guard place < number.marks.count else { return cell("") }
+        let mark = number.marks[place]
+        return .tag(
+          "td", ["class": "number"], HTML(NumberText.fixed(mark.value, 3)),
+          .tag("span", ["class": "faint"], HTML(position(mark.step))))
+      }
+      let error = (number.error < 0 ? "−" : "+") + NumberText.fixed(abs(number.error), 3)
+      return .tag(
+        "tr", [:], HTML(marks), cell(NumberText.fixed(number.target, 3)),
+        cell(NumberText.fixed(number.prediction, 3)), cell(error))
+    }
+    let steps = numbers.first.map { NumberText.count($0.steps) } ?? ""
+    return HTML([
+      caption("Test sequences of \(steps) steps: the marked values with the step of each, and their sum."),
+      .tag(
+        "div", ["class": "scroll", "tabindex": "0", "role": "region", "aria-label": "Sample sequences"],
+        .tag(
+          "table", ["class": "examples"], .tag("thead", [:], .tag("tr", [:], HTML(heads))),
+          .tag("tbody", [:], HTML(rows)))),
+    ])
+  }
+
+  private func symbols(_ samples: [PredictionSample.Symbols]) -> HTML {
+    guard !samples.isEmpty else { return .empty }
+    let repeats = samples.allSatisfy { $0.shown == $0.expected }
+    func line(_ name: String, _ cells: [HTML], _ last: HTML = .empty) -> HTML {
+      .tag(
+        "tr", [:], .tag("th", ["scope": "row"], HTML(name)), HTML(cells), .tag("td", ["class": "count"], last)
+      )
+    }
+    func plain(_ texts: [String]) -> [HTML] { texts.map { .tag("td", [:], HTML(quotedName($0))) } }
+    let tables = samples.map { sample -> HTML in
+      let answers = zip(sample.expected, sample.found).map { expected, found in
+        HTML.tag(
+          "td", ["class": expected == found ? nil : "miss"],
+          .tag("span", ["aria-label": expected == found ? nil : "\(found), wrong"], HTML(quotedName(found))))
+      }
+      let count = HTML([
+        mark(sample.rightCount == sample.expected.count),
+        HTML(" \(sample.rightCount) of \(sample.expected.count)"),
+      ])
+      return .tag(
+        "table", [:],
+        .tag(
+          "tbody", [:], repeats ? .empty : line("shown", plain(sample.shown)),
+          line("expected", plain(sample.expected)),
+          line("found", answers, count)))
+    }
+    return HTML([
+      caption(
+        "Test sequences: the symbols expected\(repeats ? ", which are those shown before," : "") and those found; wrong "
+          + "ones are bold and underlined, – is a blank."),
+      .tag(
+        "div", ["class": "symbols", "role": "region", "aria-label": "Sample sequences"],
+        HTML(tables.map { .tag("div", ["class": "scroll", "tabindex": "0"], $0) })),
+    ])
+  }
+
+  private func texts(_ texts: [PredictionSample.Text]) -> HTML {
+    guard !texts.isEmpty else { return .empty }
+    let items = texts.map { text in
+      HTML.tag(
+        "figure", ["class": "text"],
+        .tag("pre", [:], .tag("b", [:], HTML(text.prompt)), HTML(text.continuation)),
+        text.note.isEmpty ? .empty : .tag("figcaption", ["class": "note"], HTML(text.note)))
+    }
+    return HTML([caption("Texts that the model wrote; what it was given is bold."), HTML(items)])
+  }
+}

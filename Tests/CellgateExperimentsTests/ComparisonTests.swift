@@ -1,0 +1,181 @@
+import CellgateCells
+import CellgateCharts
+import CellgateFiles
+import CellgateNN
+import CellgateTestSupport
+import Foundation
+import Testing
+
+@testable import CellgateExperiments
+@testable import CellgateTraining
+
+@Suite("Comparison")
+struct ComparisonTests {
+  private func settings(
+    _ cells: [String] = ["lstm", "lstm-wm"], seeds: Int = 2, equal: ComparisonSettings.Equality = .units
+  ) -> ComparisonSettings {
+    ComparisonSettings(MeanTask.defaults, cells: cells, seeds: seeds, equal: equal)
+  }
+
+  @Test(
+    "At equal parameters LSTM-WM has the units of the reference table",
+    arguments: [(2, 128, 97, 67_027), (10, 128, 97, 70_131), (1, 128, 96, 65_280), (1, 256, 193, 262_287)])
+  func equalParameters(inputSize: Int, hidden: Int, expected: Int, count: Int) {
+    let size = StackSize(inputSize: inputSize, layers: 1, bidirectional: false)
+    #expect(size.hidden(of: .lstmWM, matching: .lstm, hidden: hidden) == expected)
+    #expect(size.parameters(.lstmWM, hidden: expected) == Double(count))
+    #expect(Cell.lstmWM.parameterCount(inputSize: inputSize, hiddenSize: expected) == count)
+  }
+
+  @Test("Matched cells have no more parameters, and would have more with one unit more", arguments: Cell.all)
+  func nearest(cell: Cell) {
+    let size = StackSize(inputSize: 3, layers: 2, bidirectional: true)
+    let target = size.parameters(.lstm, hidden: 20)
+    let hidden = size.hidden(of: cell, matching: .lstm, hidden: 20)
+    #expect(size.parameters(cell, hidden: hidden) <= target)
+    #expect(size.parameters(cell, hidden: hidden + 1) > target)
+    #expect(size.hidden(of: cell, matching: cell, hidden: 20) == 20)
+  }
+
+  @Test("Each seed takes every cell in turn, with the same settings otherwise")
+  func runs() {
+    let runs = settings(equal: .parameters).runs(tasks: [MeanTask.self])
+    #expect(runs.map { "\($0.cell) \($0.seed)" } == ["lstm 1", "lstm-wm 1", "lstm 2", "lstm-wm 2"])
+    var other = runs[1]
+    other.cell = "lstm"
+    other.hidden = 4
+    #expect(other == runs[0])
+    #expect(runs[1].hidden < 4)
+  }
+
+  @Test("All that is wrong is told together")
+  func problems() {
+    var wrong = settings(["lstm", "lstm", "gruu"], seeds: 0)
+    wrong.training.batch = 0
+    #expect(wrong.problems(tasks: [MeanTask.self]).map(\.option) == ["cells", "cells", "seeds", "batch"])
+    #expect(settings([]).problems(tasks: [MeanTask.self]).map(\.option) == ["cells"])
+    #expect(settings().problems(tasks: [MeanTask.self]) == [])
+  }
+
+  @Test("Mean, spread and median are the textbook's")
+  func statistics() {
+    #expect(Statistics.mean([1, 2, 6]) == 3)
+    #expect(Statistics.spread([1, 2, 6]) == 7.0.squareRoot())
+    #expect(Statistics.spread([1]) == nil)
+    #expect(Statistics.mean([]) == nil)
+    #expect(Statistics.median([3, 1, 2]) == 2)
+    #expect(Statistics.median([4, 1, 2, 3]) == 2.5)
+    #expect(Statistics.median([1, .infinity]) == .infinity)
+  }
+
+  @Test("A comparison writes a row for each cell, the results, and the curves")
+  func completes() throws {
+    let scratch = try Scratch()
+    let comparison = try Comparison(settings(), task: MeanTask.self, directory: scratch.file("c"))
+    var completed: [String] = []
+    let outcome = try comparison.run { run, event in
+      if case .completed(let result) = event {
+        completed.append("\(run.index) \(result.cell) \(result.seed)")
+      }
+    }
+    guard case .completed(let result) = outcome else {
+      Issue.record("not completed")
+      return
+    }
+    #expect(completed == ["0 lstm 1", "1 lstm-wm 1", "2 lstm 2", "3 lstm-wm 2"])
+    #expect(result.rows.map(\.cell) == ["lstm", "lstm-wm"])
+    #expect(result.rows.map(\.runs) == [2, 2])
+    for row in result.rows {
+      let values = result.runs.filter { $0.cell == row.cell }.map(\.value)
+      #expect(row.mean == Statistics.mean(values) && row.spread == Statistics.spread(values))
+    }
+    #expect(
+      scratch.names("c") == [
+        ".lock", "compare.csv", "compare.json", "config.json", "curves.svg", "lstm-seed1", "lstm-seed2",
+        "lstm-wm-seed1", "lstm-wm-seed2",
+      ])
+    let json = try #require(scratch.read("c/compare.json"))
+    let object = try #require(try JSONSerialization.jsonObject(with: Data(json)) as? [String: Any])
+    let rows = try #require(object["rows"] as? [[String: Any]])
+    #expect(rows.count == 2)
+    #expect(rows[0].keys.contains("steps_to_solve"))
+    let csv = String(decoding: try #require(scratch.read("c/compare.csv")), as: UTF8.self)
+    #expect(csv.split(separator: "\n").count == 3)
+    let svg = String(decoding: try #require(scratch.read("c/curves.svg")), as: UTF8.self)
+    #expect(svg.contains("lstm-wm") && svg.contains("constant 1/2"))
+  }
+
+  @Test(
+    "An interrupted comparison that is resumed, with a seed more, has the numbers of one never interrupted")
+  func resumes() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("c")
+    try interrupt(path, after: 17)
+    #expect(throws: TrainingError.run(.exists(folder: path))) {
+      try Comparison(settings(), task: MeanTask.self, directory: path)
+    }
+    var updates = 0
+    let second = try Comparison(settings(), task: MeanTask.self, directory: path, resuming: true)
+    let resumed = try second.run { _, event in
+      if case .training(.progress) = event { updates += 1 }
+    }
+    let whole = try Comparison(settings(), task: MeanTask.self).run()
+    guard case .completed(let a) = resumed, case .completed(let b) = whole else {
+      Issue.record("not completed")
+      return
+    }
+    #expect(updates == 4 * 12 - 17)
+    #expect(a.rows.map(\.mean) == b.rows.map(\.mean))
+    #expect(a.rows.map(\.stepsToSolve) == b.rows.map(\.stepsToSolve))
+    #expect(a.runs.map(\.validationValue) == b.runs.map(\.validationValue))
+  }
+
+  /// Starts a comparison with a single seed, stops it, and lets go of the folder.
+  private func interrupt(_ path: String, after count: Int) throws {
+    var updates = 0
+    let first = try Comparison(settings(seeds: 1), task: MeanTask.self, directory: path)
+    let outcome = try first.run(
+      onEvent: { if case .training(.progress) = $1 { updates += 1 } }, shouldStop: { updates == count })
+    #expect(outcome == .interrupted)
+    #expect(throws: TrainingError.run(.inUse(folder: path))) {
+      try Comparison(settings(), task: MeanTask.self, directory: path, resuming: true)
+    }
+    withExtendedLifetime(first) {}
+  }
+
+  @Test("A comparison that is resumed with other settings is refused, and its folder stays as it was")
+  func resumesWithOtherSettings() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("c")
+    try interrupt(path, after: 3)
+    let config = try Data(contentsOf: URL(fileURLWithPath: path + "/config.json"))
+    var other = settings(seeds: 1)
+    other.training.batch += 1
+    do throws(TrainingError) {
+      _ = try Comparison(other, task: MeanTask.self, directory: path, resuming: true)
+      Issue.record("other settings were accepted")
+    } catch {
+      guard case .run(.otherSettings(_, let setting, _, _)) = error else {
+        Issue.record("\(error)")
+        return
+      }
+      #expect(setting == "batch")
+    }
+    #expect(try Data(contentsOf: URL(fileURLWithPath: path + "/config.json")) == config)
+  }
+
+  @Test("A cell that diverges is counted, and the others go on")
+  func diverges() throws {
+    var training = MeanTask.defaults
+    training.optimizerSettings.learningRate = 1e30
+    let comparison = try Comparison(
+      ComparisonSettings(training, cells: ["lstm", "gru"], seeds: 1), task: MeanTask.self)
+    guard case .completed(let result) = try comparison.run() else {
+      Issue.record("not completed")
+      return
+    }
+    #expect(result.rows.map(\.divergedRuns) == [1, 1])
+    #expect(result.rows.map(\.mean) == [nil, nil])
+    #expect(!comparison.chart(result).render().isEmpty)
+  }
+}

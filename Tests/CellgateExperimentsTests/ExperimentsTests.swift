@@ -1,0 +1,44 @@
+import CellgateTraining
+import Testing
+
+@testable import CellgateExperiments
+@testable import CellgateTasks
+
+@Suite("Experiments")
+struct ExperimentsTests {
+  @Test(
+    "Every experiment can be made: settings, cells and memory", arguments: Experiments.names, Budget.allCases)
+  func valid(task: String, budget: Budget) throws {
+    let experiment = try Experiments.named(task, budget)
+    #expect(experiment.task == task && experiment.budget == budget)
+    #expect(experiment.problems(tasks: Tasks.all).isEmpty)
+    #expect(experiment.cells.count >= 2 && experiment.seeds >= 1)
+    #expect(experiment.parts.contains { $0.equal.contains(.parameters) })
+  }
+
+  @Test(
+    "No two parts have runs of the same name with other settings", arguments: ["adding", "copying"],
+    Budget.allCases)
+  func names(task: String, budget: Budget) throws {
+    let experiment = try Experiments.named(task, budget)
+    let reproduction = try Reproduction(experiment, task: Tasks.named(task))
+    #expect(Set(reproduction.runs.map(\.name)).count == reproduction.runs.count)
+  }
+
+  @Test("The full budget has the lengths that the paper's experiments are made with")
+  func lengths() throws {
+    func lengths(_ task: String) throws -> [Int?] {
+      try Experiments.named(task, .full).parts.map { $0.training.taskOptions["length"] }
+    }
+    #expect(try lengths("adding") == [100, 200, 400])
+    #expect(try lengths("copying") == [100, 200])
+  }
+
+  @Test("An unknown task is answered with the nearest")
+  func unknown() {
+    #expect(throws: SettingsErrors([.unknownName(option: "task", found: "addin", known: Experiments.names)]))
+    {
+      try Experiments.named("addin", .quick)
+    }
+  }
+}
