@@ -1,5 +1,6 @@
 import CellgateCells
 import CellgateData
+import CellgateFiles
 import CellgateNN
 import CellgateTensor
 import CellgateTraining

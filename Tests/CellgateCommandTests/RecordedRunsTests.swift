@@ -88,23 +88,16 @@ struct RecordedRunsTests {
     try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
   }
 
-  /// Scores the recorded model, and continues its run from the checkpoint in the middle.
-  private func check(_ recorded: Recorded.Run, data: [String]) throws {
-    let (workplace, name) = (try Workplace(), recorded.name)
-    try workplace.copyRecorded(name)
-    let evaluation = try workplace.start(["evaluate", name, "--json"] + data).wait()
-    #expect(evaluation.status == 0, "\(evaluation.error)")
-    expect(
-      try object(evaluation.output), has: try object(Recorded.text(name + "/evaluation.json")), "evaluation")
-
+  /// Continues a recorded run from the checkpoint in its middle.
+  private func checkResume(_ recorded: Recorded.Run, in workplace: Workplace, data: [String]) throws {
+    let name = recorded.name
     let result = try object(workplace.text(name + "/result.json"))
     let newest = try #require(workplace.names(in: name).last { $0.hasPrefix("checkpoint-") })
     for file in ["result.json", newest] {
       try FileManager.default.removeItem(atPath: workplace.path + "/\(name)/\(file)")
     }
-    let resumed = try workplace.start(
-      ["train", recorded.task, "--out", name, "--resume", "--json"] + data
-    ).wait()
+    let arguments = ["train", recorded.task, "--out", name, "--resume", "--json"]
+    let resumed = try workplace.start(arguments + data).wait()
     #expect(resumed.status == 0, "\(resumed.error)")
     var again = try object(workplace.text(name + "/result.json"))
     for key in ["seconds", "ms_per_step"] { again[key] = result[key] }
@@ -116,15 +109,40 @@ struct RecordedRunsTests {
 
   @Test("An old run evaluates and resumes with the same numbers", arguments: Recorded.runs)
   func runs(_ recorded: Recorded.Run) throws {
-    try check(recorded, data: recorded.data.map { ["--data", Recorded.folder + "/" + $0] } ?? [])
+    let (workplace, name) = (try Workplace(), recorded.name)
+    let data = recorded.data.map { ["--data", Recorded.folder + "/" + $0] } ?? []
+    try workplace.copyRecorded(name)
+    let evaluation = try workplace.start(["evaluate", name, "--json"] + data).wait()
+    #expect(evaluation.status == 0, "\(evaluation.error)")
+    let recordedEvaluation = try object(Recorded.text(name + "/evaluation.json"))
+    expect(try object(evaluation.output), has: recordedEvaluation, "evaluation")
+    try checkResume(recorded, in: workplace, data: data)
+  }
+
+  // Digits take long in a debug build: each part of what is checked above is checked on one of the two tasks.
+  @Test(
+    "An old run on digits resumes with the same numbers",
+    .enabled(if: !dataFolder.isEmpty, "set CELLGATE_DATA to the data directory"))
+  func digitsResume() throws {
+    let workplace = try Workplace()
+    try workplace.copyRecorded("smnist")
+    try checkResume(
+      Recorded.Run(name: "smnist", task: "smnist"), in: workplace, data: ["--data", Self.dataFolder])
   }
 
   @Test(
-    "An old run on digits evaluates and resumes with the same numbers",
-    .enabled(if: !dataFolder.isEmpty, "set CELLGATE_DATA to the data directory"),
-    arguments: ["smnist", "pmnist"])
-  func digits(_ task: String) throws {
-    try check(Recorded.Run(name: task, task: task), data: ["--data", Self.dataFolder])
+    "An old model of digits evaluates with the same numbers",
+    .enabled(if: !dataFolder.isEmpty, "set CELLGATE_DATA to the data directory"))
+  func digitsEvaluate() throws {
+    let workplace = try Workplace()
+    try workplace.copyRecorded("pmnist")
+    let run = try workplace.start([
+      "evaluate", "pmnist", "--split", "validation", "--json", "--data", Self.dataFolder,
+    ])
+    .wait()
+    let result = try object(Recorded.text("pmnist/result.json"))
+    #expect(
+      try object(run.output)["value"] as? Double == result["validation_value"] as? Double, "\(run.error)")
   }
 
   @Test("An old language model writes the same text", arguments: ["ptb-char", "text", "text-mark"])
@@ -156,7 +174,7 @@ struct RecordedRunsTests {
     #expect(
       try workplace.text("run/metrics.csv").split(separator: "\n").dropFirst().map(String.init)
         == variant.rows)
-    #expect(try run.records().last?["value"] as? Double == variant.value)
+    #expect(run.output.contains("\"value\":\(variant.value),"))
   }
 
   @Test("There are as many variants as were recorded")

@@ -1,7 +1,8 @@
 import CellgateCells
-import CellgateFormats
+import CellgateFiles
 import CellgateNN
 import CellgateTensor
+import CellgateTestSupport
 import Foundation
 import Testing
 

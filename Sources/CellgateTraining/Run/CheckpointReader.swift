@@ -3,18 +3,18 @@ import CellgateNN
 import CellgateTensor
 
 /// Reads typed values and tensors of a safetensors file that is whole, and names what is wrong.
-struct CheckpointReader {
-  let path: String
+package struct CheckpointReader {
+  package let path: String
   /// The version of the file's layout; 1 needs no checksum.
-  let version: Int
+  package let version: Int
   /// What the file says beside its tensors.
-  var metadata: [String: String] { file.metadata }
+  package var metadata: [String: String] { file.metadata }
   private let file: Safetensors
 
   /// Opens a file of a format in a layout up to `newest`, and checks that it is whole: a checksum that is there counts
   /// in any layout. With `trusting` the checksum isn't looked at, and the metadata may be missing: other programs leave
   /// both behind.
-  init(_ path: String, format: String, newest: Int, trusting: Bool = false) throws(RunError) {
+  package init(_ path: String, format: String, newest: Int, trusting: Bool = false) throws(RunError) {
     self.path = path
     do throws(SafetensorsError) { file = try Safetensors(path: path) } catch { throw .tensors(error) }
     if trusting, file.metadata["format"] == nil {
@@ -36,15 +36,15 @@ struct CheckpointReader {
   }
 
   /// Whether the metadata have a value of this name.
-  func has(_ name: String) -> Bool { file.metadata[name] != nil }
+  package func has(_ name: String) -> Bool { file.metadata[name] != nil }
 
   /// What follows `prefix` in the metadata's names, sorted.
-  func names(prefix: String) -> [String] {
+  package func names(prefix: String) -> [String] {
     file.metadata.keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }.sorted()
   }
 
   /// Throws `badState` unless the value `name` is `expected`.
-  func require(_ name: String, _ expected: String) throws(RunError) {
+  package func require(_ name: String, _ expected: String) throws(RunError) {
     let found = file.metadata[name]
     guard found == expected else {
       throw .badState(file: path, name: name, expected: expected, found: found ?? "nothing")
@@ -52,7 +52,7 @@ struct CheckpointReader {
   }
 
   /// A whole number of 0 or more.
-  func count(_ name: String) throws(RunError) -> Int {
+  package func count(_ name: String) throws(RunError) -> Int {
     guard let text = file.metadata[name], let value = Int(text), value >= 0 else {
       throw .badState(
         file: path, name: name, expected: "a whole number", found: file.metadata[name] ?? "nothing")
@@ -61,7 +61,7 @@ struct CheckpointReader {
   }
 
   /// A finite number.
-  func number(_ name: String) throws(RunError) -> Double {
+  package func number(_ name: String) throws(RunError) -> Double {
     guard let text = file.metadata[name], let value = Double(text), value.isFinite else {
       throw .badState(file: path, name: name, expected: "a number", found: file.metadata[name] ?? "nothing")
     }
@@ -69,7 +69,7 @@ struct CheckpointReader {
   }
 
   /// A tensor of finite numbers.
-  func tensor(_ name: String, shape: [Int]) throws(RunError) -> Tensor {
+  package func tensor(_ name: String, shape: [Int]) throws(RunError) -> Tensor {
     let values: [Float]
     do throws(SafetensorsError) {
       values = try file.floats(name, shape: shape)
@@ -80,7 +80,7 @@ struct CheckpointReader {
 
   /// The numbers of all parameters, in one tensor as in `ParameterSet.values`; each in a tensor of its name behind
   /// `prefix`.
-  func values(of parameters: ParameterSet, prefix: String = "") throws(RunError) -> Tensor {
+  package func values(of parameters: ParameterSet, prefix: String = "") throws(RunError) -> Tensor {
     var values: [Float] = []
     values.reserveCapacity(parameters.count)
     for entry in parameters.entries {
@@ -92,7 +92,7 @@ struct CheckpointReader {
 
 extension ParameterSet {
   /// Each parameter with its window of `values` [count].
-  func windows(of values: Tensor) -> [(entry: Entry, value: Tensor)] {
+  package func windows(of values: Tensor) -> [(entry: Entry, value: Tensor)] {
     entries.map { ($0, Tensor(storage: values.storage, offset: values.offset + $0.offset, shape: $0.shape)) }
   }
 

@@ -31,7 +31,8 @@ public enum ModelFile {
   }
 
   /// Opens a file that is whole, or whose weights are trusted; throws `unverifiedModel`, `tensors` or `badState`.
-  static func open(_ path: String, trustingWeights: Bool = false) throws(RunError) -> CheckpointReader {
+  package static func open(_ path: String, trustingWeights: Bool = false) throws(RunError) -> CheckpointReader
+  {
     do throws(RunError) {
       return try CheckpointReader(path, format: format, newest: version, trusting: trustingWeights)
     } catch {

@@ -1,5 +1,5 @@
 import CellgateCells
-import CellgateFormats
+import CellgateFiles
 import Foundation
 
 /// What makes a model the one that it is: its settings, its cell's equations, what its task adds (such as a vocabulary)
@@ -7,20 +7,20 @@ import Foundation
 ///
 /// Models and checkpoints record it, and it is compared before their numbers are scored or trained on. What a file of
 /// an older version doesn't record is not compared.
-struct RunIdentity {
+package struct RunIdentity {
   /// What the run is made with.
-  let settings: TrainingSettings
+  package let settings: TrainingSettings
   /// The SHA-256 digest of the cell's canonical text.
-  let equations: String
+  package let equations: String
   /// What the task adds, by name.
-  let own: [String: String]
+  package let own: [String: String]
   /// A checksum of the data that the run learns from; nil where they are made and not read.
-  let data: String?
+  package let data: String?
 
   private static let settingsKey = "settings", equationsKey = "cell_sha256", dataKey = "training_data"
 
   /// The identity of a model of `settings`; without a task, of what is known without data.
-  init(settings: TrainingSettings, cell: Cell, task: (any SequenceTask)? = nil) {
+  package init(settings: TrainingSettings, cell: Cell, task: (any SequenceTask)? = nil) {
     self.settings = settings
     equations = SHA256.hex(Array(cell.canonicalText.utf8))
     own = task?.modelMetadata ?? [:]
@@ -28,7 +28,7 @@ struct RunIdentity {
   }
 
   /// What a file records.
-  var metadata: [String: String] {
+  package var metadata: [String: String] {
     var metadata = own
     metadata[Self.settingsKey] = String(decoding: settings.encoded(), as: UTF8.self)
     metadata[Self.equationsKey] = equations
@@ -37,14 +37,16 @@ struct RunIdentity {
   }
 
   /// The settings that a file records; nil when it has none. Throws `badConfig`.
-  static func settings(in metadata: [String: String], file: String) throws(RunError) -> TrainingSettings? {
+  package static func settings(in metadata: [String: String], file: String) throws(RunError)
+    -> TrainingSettings?
+  {
     guard let text = metadata[settingsKey] else { return nil }
     return try TrainingSettings(decoding: Data(text.utf8), file: file)
   }
 
   /// Throws `otherModel` for the first difference from what a file records. How long the run is to be is no part of a
   /// model's identity, nor where a text lies; the data are part of it when the run is to learn on (`resuming`).
-  func check(_ metadata: [String: String], file: String, resuming: Bool) throws(RunError) {
+  package func check(_ metadata: [String: String], file: String, resuming: Bool) throws(RunError) {
     if let recorded = try Self.settings(in: metadata, file: file),
       let (name, expected, found) = recorded.modelDifference(from: settings)
     {
