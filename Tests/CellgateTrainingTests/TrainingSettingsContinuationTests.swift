@@ -1,5 +1,6 @@
-import CellgateFormats
+import CellgateFiles
 import CellgateNN
+import CellgateTestSupport
 import Foundation
 import Synchronization
 import Testing

@@ -1,5 +1,3 @@
-import CellgateTraining
-
 /// What a text that is not meant as UTF-8 seems to be.
 package enum TextEncoding: String, Equatable {
   case utf16 = "UTF-16"

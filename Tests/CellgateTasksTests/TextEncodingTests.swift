@@ -1,7 +1,9 @@
+import CellgateTestSupport
 import CellgateTraining
 import Foundation
 import Testing
 
+@testable import CellgateData
 @testable import CellgateTasks
 
 @Suite("Encodings of texts")
