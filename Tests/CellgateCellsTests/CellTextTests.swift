@@ -1,4 +1,4 @@
-import CellgateFormats
+import CellgateFiles
 import CellgateTestSupport
 import Foundation
 import Testing

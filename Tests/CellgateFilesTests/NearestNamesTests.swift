@@ -1,6 +1,6 @@
 import Testing
 
-@testable import CellgateFormats
+@testable import CellgateFiles
 
 @Suite("Nearest names")
 struct NearestNamesTests {

@@ -1,4 +1,4 @@
-import CellgateFormats
+import CellgateFiles
 
 /// A mistake in a cell's definition, found when the cell is built.
 public enum CellError: Error, Equatable, Sendable, CustomStringConvertible {

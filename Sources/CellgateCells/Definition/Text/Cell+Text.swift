@@ -1,4 +1,4 @@
-import CellgateFormats
+import CellgateFiles
 
 extension Cell {
   /// Reads a cell from its text, as ``text`` writes it; the documentation's article "A cell in a file" says what

@@ -1,4 +1,4 @@
-import CellgateFormats
+import CellgateFiles
 
 /// Why a cell's text can't be read.
 public enum CellTextError: Error, Equatable, Sendable, CustomStringConvertible {

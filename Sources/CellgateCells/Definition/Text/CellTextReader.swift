@@ -1,4 +1,4 @@
-import CellgateFormats
+import CellgateFiles
 
 /// Reads a cell's text: declarations, then equations, by recursive descent. Whatever the bytes are, it ends with
 /// a cell or with the place of a mistake; the limits below bound its time, memory and depth.

@@ -1,4 +1,4 @@
-import CellgateFormats
+import CellgateFiles
 
 /// A word of a cell's text.
 enum CellToken: Equatable {
