@@ -1,5 +1,6 @@
 import CellgateCells
 import CellgateData
+import CellgateFiles
 import CellgateTasks
 import CellgateTraining
 import Foundation

@@ -1,3 +1,4 @@
+import CellgateFiles
 import CellgateTraining
 import Foundation
 

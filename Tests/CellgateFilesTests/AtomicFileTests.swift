@@ -118,7 +118,7 @@ struct AtomicFileTests {
       try AtomicFile.write(Data("old".utf8), to: path)
       try AtomicFile.write(Data("new".utf8), to: path)
       #expect(try contents(path) == "new")
-      #expect(scratch.names.count == 2)
+      #expect(scratch.names().count == 2)
       // A link to such a file would have to be written as text.
       try #require(unsafe symlink(folder.dropLast() + Array("/file".utf8CString), scratch.file("file")) == 0)
       #expect(throws: FileError.self) { try AtomicFile.write(Data("3".utf8), to: scratch.file("file")) }

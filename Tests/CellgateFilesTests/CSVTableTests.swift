@@ -1,3 +1,4 @@
+import CellgateTestSupport
 import Testing
 
 @testable import CellgateFiles

@@ -1,7 +1,8 @@
+import CellgateTestSupport
 import Foundation
 import Testing
 
-@testable import CellgateFormats
+@testable import CellgateFiles
 
 @Suite("File locks")
 struct FileLockTests {

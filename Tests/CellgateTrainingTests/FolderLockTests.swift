@@ -1,4 +1,6 @@
-import CellgateFormats
+import CellgateExperiments
+import CellgateFiles
+import CellgateTestSupport
 import Foundation
 import Testing
 

@@ -1,4 +1,5 @@
-import CellgateFormats
+import CellgateFiles
+import CellgateTestSupport
 import Foundation
 import Testing
 

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Cellgate
-import CellgateFormats
+import CellgateFiles
 
 /// `cellgate diagnose`: what was observed in runs, as figures and a table.
 struct DiagnoseCommand: ParsableCommand {

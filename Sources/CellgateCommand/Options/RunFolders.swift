@@ -1,5 +1,5 @@
 import Cellgate
-import CellgateFormats
+import CellgateFiles
 
 #if canImport(Darwin)
   import Darwin

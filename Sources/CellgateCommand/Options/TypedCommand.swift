@@ -1,4 +1,4 @@
-import CellgateFormats
+import CellgateFiles
 import Foundation
 
 /// The command as it was typed, for commands to copy that go on from it.

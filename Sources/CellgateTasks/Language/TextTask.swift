@@ -1,4 +1,5 @@
 import CellgateData
+import CellgateFiles
 import CellgateNN
 import CellgateTraining
 

@@ -2,45 +2,45 @@ import CellgateCells
 import CellgateFiles
 
 /// What was observed of a model's layers in one update.
-final class LayerObservations {
+package final class LayerObservations {
   /// Updates made before.
-  let step: Int
+  package let step: Int
   /// In the order in which the backward pass came to them.
   private(set) var layers: [(layer: String, observation: CellObservation)] = []
 
-  init(step: Int) { self.step = step }
+  package init(step: Int) { self.step = step }
 
-  func add(_ layer: String, _ observation: CellObservation) { layers.append((layer, observation)) }
+  package func add(_ layer: String, _ observation: CellObservation) { layers.append((layer, observation)) }
 }
 
 /// The observations of a run's recurrent layers, in `diagnostics.csv` and `gradients.csv`. No times are in them: a
 /// resumed run has the same bytes as one never interrupted.
-final class DiagnosticsLog {
+package final class DiagnosticsLog {
   /// How far the files are, and how they go on.
-  struct Position: Equatable {
+  package struct Position: Equatable {
     /// Updates between two observations.
-    var every: Int
+    package var every: Int
     /// Rows of `diagnostics.csv` and of `gradients.csv`.
-    var rows = 0, gradientRows = 0
+    package var rows = 0, gradientRows = 0
   }
 
-  static let header = ["step", "layer", "quantity", "name", "value"]
-  static let gradientsHeader = ["step", "layer", "state", "t", "norm"]
+  package static let header = ["step", "layer", "quantity", "name", "value"]
+  package static let gradientsHeader = ["step", "layer", "state", "t", "norm"]
   /// Of longer sequences each n-th time is written alone, counted so that the last one is among them.
-  static let mostTimes = 128
+  package static let mostTimes = 128
 
   /// Updates between two observations.
-  let every: Int
+  package let every: Int
   private let values: CSVWriter
   private let gradients: CSVWriter
 
   /// The files as a checkpoint knows them, read and found whole, so that they can be drawn when the run ends.
-  struct Saved {
-    let every: Int
-    let values: RunTable, gradients: RunTable
+  package struct Saved {
+    package let every: Int
+    package let values: RunTable, gradients: RunTable
 
     /// Reads the files of a run that was saved after `step` updates; nil without diagnostics.
-    init?(_ directory: RunDirectory, at position: Position?, step: Int) throws(RunError) {
+    package init?(_ directory: RunDirectory, at position: Position?, step: Int) throws(RunError) {
       guard let position else { return nil }
       every = position.every
       values = try RunTable(
@@ -54,7 +54,7 @@ final class DiagnosticsLog {
   }
 
   /// The log of a run, continued after what was saved, if there is that; nil when there is not and `every` is nil.
-  init?(_ directory: RunDirectory, every: Int?, continuing saved: Saved? = nil) throws(RunError) {
+  package init?(_ directory: RunDirectory, every: Int?, continuing saved: Saved? = nil) throws(RunError) {
     guard let every = every ?? saved?.every else { return nil }
     self.every = every
     do throws(CSVError) {
@@ -67,12 +67,12 @@ final class DiagnosticsLog {
   }
 
   /// What collects the observations of an update, if it is one that is observed.
-  func observations(at step: Int) -> LayerObservations? {
+  package func observations(at step: Int) -> LayerObservations? {
     step % every == 0 ? LayerObservations(step: step) : nil
   }
 
   /// Appends the rows of an update.
-  func append(_ observations: LayerObservations) throws(RunError) {
+  package func append(_ observations: LayerObservations) throws(RunError) {
     let step = "\(observations.step)"
     do throws(CSVError) {
       for (layer, observation) in observations.layers {
@@ -91,7 +91,7 @@ final class DiagnosticsLog {
   }
 
   /// Waits until all rows are on the disk, and tells how far they are.
-  func synced() throws(RunError) -> Position {
+  package func synced() throws(RunError) -> Position {
     do throws(CSVError) {
       try values.sync()
       try gradients.sync()

@@ -16,7 +16,7 @@ import Foundation
 package final class FolderLock {
   private let file: OutputFile
   /// What is to be said when the file system has no locks, so that nothing is held: one line.
-  let warning: String?
+  package let warning: String?
 
   /// Locks the folder; throws `inUse`, or `cannotCreate` when the folder can't be written.
   package init(_ folder: String) throws(RunError) {

@@ -1,4 +1,4 @@
-import CellgateFormats
+import CellgateFiles
 
 /// A CSV file of a run's folder, whose fields are read one by one. A last row that is still being written is left out.
 package struct RunTable {

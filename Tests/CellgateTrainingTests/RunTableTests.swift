@@ -2,7 +2,6 @@ import CellgateFiles
 import CellgateTestSupport
 import Testing
 
-@testable import CellgateReport
 @testable import CellgateTraining
 
 @Suite("Tables of a run")
