@@ -9,7 +9,7 @@ let swiftSettings: [SwiftSetting] = [
 
 // A library target and its tests; each imports only targets that stand above it in this file.
 func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+  .target(name: name, dependencies: dependencies + ["CellgateBasics"], swiftSettings: swiftSettings)
 }
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
   .testTarget(
@@ -43,6 +43,7 @@ let package = Package(
   targets: [
     .target(name: "CellgateKernels"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    .target(name: "CellgateBasics", swiftSettings: swiftSettings),
     library("CellgateFiles", ["CZlib"]),
     library("CellgateCharts", ["CellgateFiles"]),
     library("CellgateTensor", ["CellgateKernels"]),
@@ -72,7 +73,7 @@ let package = Package(
     .executableTarget(
       name: "CellgateCommand",
       dependencies: umbrella + [
-        "CellgateCharts",
+        "CellgateBasics", "CellgateCharts",
         "Cellgate", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
@@ -86,6 +87,7 @@ let package = Package(
       dependencies: ["CellgateTensor", "CellgateCells", "CellgateNN", "CellgateTraining"],
       path: "Tests/CellgateTestSupport", swiftSettings: swiftSettings),
     tests("CellgateKernels", ["CellgateKernels", "CellgateTensor"]),
+    tests("CellgateBasics", ["CellgateBasics", "CellgateTensor"]),
     tests("CellgateFiles", ["CellgateFiles"]),
     tests("CellgateCharts", ["CellgateCharts", "CellgateFiles"]),
     tests("CellgateTensor", ["CellgateTensor", "CellgateKernels"]),

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateTensor
 
 /// What a module is made of.
@@ -27,7 +28,9 @@ extension Module {
     collect(prefix: "", into: &result)
     var seen: Set<String> = []
     for (name, _) in result {
-      precondition(seen.insert(name).inserted, "Module: two parameters are named '\(name)'")
+      require(
+        seen.insert(name).inserted,
+        "Module: expected parameters of different names, found two named '\(name)'")
     }
     return result
   }
@@ -44,8 +47,8 @@ extension Module {
   }
 
   private func checked(_ name: String) -> String {
-    precondition(
-      !name.isEmpty && !name.contains("."), "Module: '\(name)' is empty or has a dot, and is no member's name"
+    require(
+      !name.isEmpty && !name.contains("."), "Module: expected a member's name without a dot, found '\(name)'"
     )
     return name
   }

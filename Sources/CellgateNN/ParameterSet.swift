@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateTensor
 
 /// The parameters of a module, all values in one buffer and all gradients in another, with a table of names,
@@ -79,7 +80,7 @@ public final class ParameterSet {
   /// https://arxiv.org/abs/1211.5063), and returns the norm before. A norm that is not finite changes nothing.
   @discardableResult
   public func clipGradients(norm maximum: Double) -> Double {
-    precondition(maximum > 0, "clipGradients: a norm of \(maximum)")
+    require(maximum > 0, "clipGradients: expected a norm above 0, found \(maximum)")
     let norm = gradientNorm()
     guard norm > maximum, norm.isFinite else { return norm }
     let (gradient, scale) = unsafe (gradients.pointer, Float(maximum / norm))
@@ -91,7 +92,7 @@ public final class ParameterSet {
 
   /// Brings every gradient into −maximum ... maximum; NaN stays NaN.
   public func clipGradients(value maximum: Float) {
-    precondition(maximum > 0, "clipGradients: a value of \(maximum)")
+    require(maximum > 0, "clipGradients: expected a value above 0, found \(maximum)")
     let gradient = unsafe gradients.pointer
     ThreadPool.current.run(over: count) { range in
       for index in range {

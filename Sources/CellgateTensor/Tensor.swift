@@ -1,3 +1,5 @@
+import CellgateBasics
+
 /// Float32 numbers in row-major order under a shape; the last dimension changes fastest.
 ///
 /// A value: nothing changes a tensor once it is made, but a parameter's, which an optimiser updates.
@@ -18,9 +20,9 @@ public struct Tensor {
   /// A window of `shape` into `storage`, from `offset` on.
   public init(storage: Storage, offset: Int = 0, shape: [Int]) {
     let count = Self.count(of: shape)
-    precondition(
-      offset >= 0 && offset + count <= storage.count,
-      "Tensor: \(shape) from \(offset) on does not fit in a storage of \(storage.count)")
+    require(
+      offset >= 0 && offset <= storage.count && count <= storage.count - offset,
+      "Tensor: expected a window of a storage of \(storage.count) numbers, found \(shape) from \(offset) on")
     self.shape = shape
     self.count = count
     self.storage = storage
@@ -30,8 +32,9 @@ public struct Tensor {
   /// The numbers in `scalars`, row by row, under `shape`.
   public init(_ scalars: [Float], shape: [Int]) {
     let count = Self.count(of: shape)
-    precondition(
-      scalars.count == count, "Tensor: \(scalars.count) numbers do not fill the shape \(shape)")
+    require(
+      scalars.count == count,
+      "Tensor: expected \(count) numbers for the shape \(shape), found \(scalars.count)")
     let storage = Storage(count: count)
     unsafe scalars.withUnsafeBufferPointer { source in
       guard let base = source.baseAddress else { return }
@@ -88,7 +91,7 @@ public struct Tensor {
 
   /// The only number of a tensor that holds one.
   public var item: Float {
-    precondition(count == 1, "Tensor.item: a tensor of shape \(shape) holds \(count) numbers")
+    require(count == 1, "Tensor.item: expected a tensor of one number, found \(count) of shape \(shape)")
     return unsafe withScalars { unsafe $0[0] }
   }
 
@@ -99,9 +102,9 @@ public struct Tensor {
   static func count(of shape: [Int]) -> Int {
     var count = 1
     for size in shape {
-      precondition(size >= 0, "Tensor: the shape \(shape) has a negative size")
+      require(size >= 0, "Tensor: expected sizes of 0 or more, found \(shape)")
       let (product, overflow) = count.multipliedReportingOverflow(by: size)
-      precondition(!overflow, "Tensor: the shape \(shape) holds more numbers than can be counted")
+      require(!overflow, "Tensor: expected a shape whose numbers can be counted, found \(shape)")
       count = product
     }
     return count

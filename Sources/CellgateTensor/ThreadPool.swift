@@ -1,3 +1,4 @@
+import CellgateBasics
 import Synchronization
 
 #if canImport(Glibc)
@@ -51,7 +52,7 @@ import Synchronization
 
   /// A pool of `threads` threads, the caller's included. Threads that it starts live until the process ends.
   public init(threads: Int) {
-    precondition(threads > 0, "ThreadPool: \(threads) threads")
+    require(threads > 0, "ThreadPool: expected 1 or more threads, found \(threads)")
     unsafe lock = .allocate(capacity: 1)
     unsafe wake = .allocate(capacity: 1)
     unsafe done = .allocate(capacity: 1)
@@ -70,7 +71,7 @@ import Synchronization
   public var threads: Int {
     get { activeWorkers.load(ordering: .relaxed) + 1 }
     set {
-      precondition(newValue > 0, "ThreadPool: \(newValue) threads")
+      require(newValue > 0, "ThreadPool: expected 1 or more threads, found \(newValue)")
       activeWorkers.store(newValue - 1, ordering: .sequentiallyConsistent)
     }
   }
@@ -79,7 +80,7 @@ import Synchronization
   /// done. The caller takes part. A call from inside a task, or while another caller has the threads,
   /// runs on the calling thread alone.
   public func run(_ tasks: Int, _ body: (Int) -> Void) {
-    precondition(tasks >= 0, "ThreadPool: \(tasks) tasks")
+    require(tasks >= 0, "ThreadPool: expected 0 or more tasks, found \(tasks)")
     guard tasks > 1, activeWorkers.load(ordering: .relaxed) > 0,
       busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
     else {
@@ -95,7 +96,9 @@ import Synchronization
   /// threads that run allow, at most `mostMembers`; a call from inside a task, or while another caller has the
   /// threads, or while other programs take the processors away, has teams of one.
   public func run(_ tasks: Int, mostMembers: Int, _ body: (_ task: Int, _ member: TeamMember) -> Void) {
-    precondition(tasks >= 0 && mostMembers > 0, "ThreadPool: \(tasks) tasks of teams of \(mostMembers)")
+    require(
+      tasks >= 0 && mostMembers > 0,
+      "ThreadPool: expected 0 or more tasks of teams of 1 or more, found \(tasks) of \(mostMembers)")
     func members(_ workers: Int) -> Int { tasks == 0 ? 1 : min(mostMembers, (workers + 1) / tasks) }
     guard members(activeWorkers.load(ordering: .relaxed)) > 1 else { return run(tasks) { body($0, .alone) } }
     guard busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
@@ -140,7 +143,9 @@ import Synchronization
   /// Runs `body` once for each of the disjoint ranges of `grain` numbers (the last may be shorter) that
   /// cover 0 ..< count. A count up to `grain` runs on the calling thread.
   public func run(over count: Int, grain: Int = 1 << 14, _ body: (Range<Int>) -> Void) {
-    precondition(count >= 0 && grain > 0, "ThreadPool: a count of \(count) in chunks of \(grain)")
+    require(
+      count >= 0 && grain > 0,
+      "ThreadPool: expected a count of 0 or more in chunks of 1 or more, found \(count) in \(grain)")
     let chunks = count / grain + (count % grain == 0 ? 0 : 1)
     if chunks <= 1 {
       body(0..<count)

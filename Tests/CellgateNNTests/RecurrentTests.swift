@@ -305,6 +305,15 @@ struct RecurrentTests {
     }
   }
 
+  @Test("Lengths that don't fit are named beside those that would")
+  func message() async {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      _ = RecurrentTests.small(.zeros([3, 2, 3]), lengths: [4, 1])
+    }
+    let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(text.contains("sequences: expected 2 lengths of 0...3, found [4, 1]"), "\(text)")
+  }
+
   private static func small(
     _ x: Tensor, states: [Tensor]? = nil, lengths: [Int]? = nil
   ) -> Recurrent.Result {

@@ -46,6 +46,8 @@ import Testing
       _ = Storage(count: floats)
     }
     let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
-    #expect(text.contains("Storage: the system refused \(4 * floats) bytes of memory"), "\(text)")
+    #expect(
+      text.contains("Storage: expected \(4 * floats) bytes of memory, found that the system refuses them"),
+      "\(text)")
   }
 }

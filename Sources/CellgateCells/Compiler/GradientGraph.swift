@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateTensor
 
 /// The gradient of one step, derived from a cell's graph by symbolic reverse mode.
@@ -112,7 +113,9 @@ struct GradientGraph: Sendable {
     case .sigmoidGradient, .tanhGradient, .reluGradient, .absoluteGradient, .greaterGradient, .arriving,
       .outputGradient, .transposed,
       .accumulator:
-      preconditionFailure("a gradient's own operations are not differentiated")
+      fail(
+        "GradientGraph: expected an operation of a cell, found \(node.operation), which is not differentiated"
+      )
     }
   }
 }

@@ -1,3 +1,5 @@
+import CellgateBasics
+
 /// A sum of matrix products and biases: Σ W v + Σ b. The fast execution keeps the sum in registers from
 /// the first product to the last.
 struct Accumulator: Sendable {
@@ -51,7 +53,8 @@ struct Lowering: Sendable {
     for id in forwardCount..<original.nodes.count {
       let operands = original[id].operands.map { operand -> NodeID in
         guard let node = lowered[operand] else {
-          preconditionFailure("gradient node \(id) reads a value inside an accumulator")
+          fail(
+            "Lowering: expected gradient node \(id) to read a saved value, found one inside an accumulator")
         }
         return node
       }

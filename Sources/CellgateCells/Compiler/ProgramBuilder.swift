@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateKernels
 
 /// Cuts a lowered graph into stages and chooses a slot for every value.
@@ -215,7 +216,7 @@ struct ProgramBuilder {
   }
 
   private func slot(of id: NodeID) -> StepProgram.Slot {
-    guard let slot = place[id] else { preconditionFailure("node \(id) has no slot") }
+    guard let slot = place[id] else { fail("ProgramBuilder: expected a slot of node \(id), found none") }
     return slot
   }
 
@@ -319,7 +320,7 @@ extension Operation {
     case .reluGradient: CG_RELU_GRADIENT
     case .absoluteGradient: CG_ABSOLUTE_GRADIENT
     case .greaterGradient: CG_GREATER_GRADIENT
-    default: preconditionFailure("\(self) is not elementwise")
+    default: fail("ProgramBuilder: expected an elementwise operation, found \(self)")
     }
   }
 }

@@ -1,3 +1,5 @@
+import CellgateBasics
+
 extension Cell {
   /// The parameters and the graph as text that depends on nothing else: two cells of one text compute the same numbers
   /// from the same parameters, whatever they and their values are called.
@@ -54,7 +56,7 @@ extension Cell {
     case .sigmoidGradient, .tanhGradient, .reluGradient, .absoluteGradient, .greaterGradient, .arriving,
       .outputGradient, .transposed,
       .accumulator:
-      preconditionFailure("\(operation) in a cell's own graph")
+      fail("Cell: expected an operation of a cell's own graph, found \(operation)")
     }
   }
 }

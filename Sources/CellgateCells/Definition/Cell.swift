@@ -1,3 +1,5 @@
+import CellgateBasics
+
 /// A recurrent cell: its equations, and everything that is derived from them.
 ///
 /// ```swift
@@ -86,7 +88,7 @@ public struct Cell: Sendable {
     do {
       return try Cell(name, summary: summary, source: source, equations: equations)
     } catch {
-      preconditionFailure(error.description)
+      fail("Cell: expected a definition that is right, found \(error)")
     }
   }
 

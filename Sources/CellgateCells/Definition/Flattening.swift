@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateTensor
 
 /// Turns a builder's expressions into a graph, and finds the mistakes.
@@ -99,7 +100,9 @@ struct Flattening {
       }
       stack.removeLast()
     }
-    guard let id = done[ObjectIdentifier(root)] else { preconditionFailure("an expression without a node") }
+    guard let id = done[ObjectIdentifier(root)] else {
+      fail("Flattening: expected an expression with a node, found \(root)")
+    }
     return id
   }
 

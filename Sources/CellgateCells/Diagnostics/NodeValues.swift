@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateKernels
 import CellgateTensor
 
@@ -111,7 +112,9 @@ struct NodeProgram: Sendable {
 
   /// A node's rows, `[rows, width]`; of the input `[rows, I]`.
   subscript(id: NodeID) -> UnsafeMutablePointer<Float> {
-    guard let pointer = unsafe values[id] else { preconditionFailure("node \(id) is not computed") }
+    guard let pointer = unsafe values[id] else {
+      fail("NodeValues: expected the values of node \(id), found that it is not computed")
+    }
     return unsafe pointer
   }
 

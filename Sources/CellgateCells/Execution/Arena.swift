@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateTensor
 
 /// Hands out aligned pieces of one storage. Pieces of equal size start in different cache sets, so that a
@@ -20,7 +21,8 @@ struct Arena {
   mutating func take(_ count: Int) -> UnsafeMutablePointer<Float> {
     let start = used
     used += Self.padded(count)
-    precondition(used <= storage.count, "arena: \(used) floats of \(storage.count)")
+    require(
+      used <= storage.count, "Arena: expected to hand out at most \(storage.count) floats, found \(used)")
     return unsafe storage.pointer + start
   }
 

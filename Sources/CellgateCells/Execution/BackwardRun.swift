@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateKernels
 import CellgateTensor
 
@@ -58,7 +59,8 @@ import CellgateTensor
       frames = run.frames
       tables = run.tables
       self.forward = (run, kept)
-    default: preconditionFailure("\(execution.cell.name): nothing was kept of slice \(index)")
+    default:
+      fail("\(execution.cell.name): expected what the forward pass keeps of slice \(index), found nothing")
     }
 
     let chunkRows = slice.mostChunkRows, rows = slice.rows.count
@@ -105,7 +107,7 @@ import CellgateTensor
           ? SlotPlace(base: outputRows, layout: CG_TILE)
           : SlotPlace(base: outputRows, offset: tables.chunk)
       default:
-        guard let shared else { preconditionFailure("\(slot) in a backward program") }
+        guard let shared else { fail("BackwardRun: expected a slot of a backward program, found \(slot)") }
         place = shared
       }
       places.append(place)
@@ -293,7 +295,7 @@ import CellgateTensor
           from: frames.states[state] + tables.before[step], count: Int(slice.active[step]) * width)
       }
       return unsafe UnsafePointer(copy)
-    default: preconditionFailure("\(slot) is no operand")
+    default: fail("BackwardRun: expected an operand of a product, found \(slot)")
     }
   }
 

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateKernels
 import CellgateTensor
 
@@ -33,7 +34,9 @@ import CellgateTensor
     let width = layout.width
     let indices = Dictionary(uniqueKeysWithValues: slots.enumerated().map { ($1, $0) })
     func index(_ slot: StepProgram.Slot) -> Int {
-      guard let index = indices[slot] else { preconditionFailure("\(slot) is in no stage") }
+      guard let index = indices[slot] else {
+        fail("BoundProgram: expected a slot of some stage, found \(slot)")
+      }
       return index
     }
     var stages: [cg_stage] = []

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateKernels
 import CellgateTensor
 
@@ -21,9 +22,10 @@ extension CellExecution {
   ) -> Gradients {
     let layout = layout, plan = cell.plan, sequences = saved.sequences
     for case let gradient? in finalStateGradients {
-      precondition(
+      require(
         gradient.shape == [sequences.batch, hiddenSize],
-        "gradient of the last states: found \(gradient.shape)")
+        "\(cell.name): expected gradients of the last states [\(sequences.batch), \(hiddenSize)], found \(gradient.shape)"
+      )
     }
     let recomputes = saved.kept.contains {
       if case .checkpoints = $0 { return true }

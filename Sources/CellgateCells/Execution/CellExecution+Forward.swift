@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateKernels
 import CellgateTensor
 
@@ -41,8 +42,9 @@ extension CellExecution {
     saving: Saving, observed: Bool = false
   ) -> Forward {
     check(input: input, states: states, parameters: parameters, sequences)
-    precondition(
-      saving.checkpointEvery ?? 1 > 0, "\(cell.name): a checkpoint every \(saving.checkpointEvery ?? 0) steps"
+    require(
+      saving.checkpointEvery ?? 1 > 0,
+      "\(cell.name): expected a checkpoint every 1 or more steps, found \(saving.checkpointEvery ?? 0)"
     )
     let layout = layout
     let step = saving.isNothing ? cell.plan.inference : cell.plan.forward

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateKernels
 import CellgateTensor
 
@@ -25,11 +26,13 @@ public struct CellExecution: Sendable {
     cell: Cell, inputSize: Int, hiddenSize: Int, instructions: InstructionSet = .active,
     precision: Precision = .float32
   ) {
-    precondition(
+    require(
       inputSize > 0 && hiddenSize > 0,
-      "\(cell.name): sizes must be positive, found I=\(inputSize), H=\(hiddenSize)")
-    precondition(
-      instructions.supports(precision), "\(cell.name): \(precision.problem(on: instructions) ?? "")")
+      "\(cell.name): expected sizes of 1 or more, found I=\(inputSize), H=\(hiddenSize)")
+    require(
+      instructions.supports(precision),
+      "\(cell.name): expected a precision of \(instructions), found \(precision.problem(on: instructions) ?? "")"
+    )
     self.cell = cell
     self.inputSize = inputSize
     self.hiddenSize = hiddenSize
@@ -48,9 +51,9 @@ public struct CellExecution: Sendable {
 
     /// Sequences of T steps in a batch of B; without steps, or without sequences, there is nothing to compute.
     public init(steps: Int, batch: Int, lengths: [Int]? = nil, reversed: Bool = false) {
-      precondition(
-        steps >= 0 && batch >= 0, "sequences: T and B can't be negative, found T=\(steps), B=\(batch)")
-      precondition(
+      require(
+        steps >= 0 && batch >= 0, "sequences: expected T and B of 0 or more, found T=\(steps), B=\(batch)")
+      require(
         lengths.map { $0.count == batch && $0.allSatisfy { $0 >= 0 && $0 <= steps } } ?? true,
         "sequences: expected \(batch) lengths of 0...\(steps), found \(lengths ?? [])")
       self.steps = steps
@@ -67,7 +70,7 @@ public struct CellExecution: Sendable {
 
     /// The columns from `first` on.
     public init(_ tensor: Tensor, first: Int = 0) {
-      precondition(tensor.rank == 3, "expected [T, B, D·H], found \(tensor.shape)")
+      require(tensor.rank == 3, "columns: expected [T, B, D·H], found \(tensor.shape)")
       self.tensor = tensor
       self.first = first
     }
@@ -130,24 +133,25 @@ public struct CellExecution: Sendable {
   }
 
   func check(input: Tensor, states: [Tensor], parameters: [Tensor], _ sequences: Sequences) {
-    precondition(
+    require(
       input.shape == [sequences.steps, sequences.batch, inputSize],
       "\(cell.name): expected an input [\(sequences.steps), \(sequences.batch), \(inputSize)], found \(input.shape)"
     )
-    precondition(
-      states.count == cell.states.count, "\(cell.name): expected states \(cell.states), found \(states.count)"
+    require(
+      states.count == cell.states.count,
+      "\(cell.name): expected \(cell.states.count) states \(cell.states), found \(states.count)"
     )
     for (name, state) in zip(cell.states, states) {
-      precondition(
+      require(
         state.shape == [sequences.batch, hiddenSize],
         "\(cell.name): expected state \(name) [\(sequences.batch), \(hiddenSize)], found \(state.shape)")
     }
-    precondition(
+    require(
       parameters.count == cell.parameters.count,
       "\(cell.name): expected parameters \(cell.parameters.map(\.name)), found \(parameters.count)")
     for (definition, tensor) in zip(cell.parameters, parameters) {
       let shape = definition.shape(inputSize: inputSize, hiddenSize: hiddenSize)
-      precondition(
+      require(
         tensor.shape == shape, "\(cell.name): expected \(definition.name) \(shape), found \(tensor.shape)")
     }
   }

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateKernels
 import CellgateTensor
 
@@ -12,11 +13,12 @@ import CellgateTensor
 
   /// Packs the parameters, in the cell's order and shapes. Later changes of them don't matter.
   public init(_ execution: CellExecution, parameters: [Tensor]) {
-    precondition(
+    require(
       zip(execution.cell.parameters, parameters).allSatisfy {
         $0.shape(inputSize: execution.inputSize, hiddenSize: execution.hiddenSize) == $1.shape
       } && parameters.count == execution.cell.parameters.count,
-      "\(execution.cell.name): expected parameters \(execution.cell.parameters.map(\.name)) of their shapes")
+      "\(execution.cell.name): expected parameters \(execution.cell.parameters.map { ($0.name, $0.shape(inputSize: execution.inputSize, hiddenSize: execution.hiddenSize)) }), found \(parameters.map(\.shape))"
+    )
     self.execution = execution
     layout = execution.layout
     let step = execution.cell.plan.inference
@@ -41,7 +43,7 @@ import CellgateTensor
     private var run: ForwardRun
 
     fileprivate init(_ stream: CellStream, batch: Int) {
-      precondition(batch >= 0, "a session's batch can't be negative, found \(batch)")
+      require(batch >= 0, "session: expected a batch of 0 or more sequences, found \(batch)")
       self.stream = stream
       self.batch = batch
       run = Self.run(stream, batch: batch, steps: 1)
@@ -75,7 +77,7 @@ import CellgateTensor
     /// step, in less time: the products on x are computed for many steps at once. The first call with so many
     /// steps allocates memory, later ones don't.
     public func run(_ input: UnsafePointer<Float>, steps: Int, output: UnsafeMutablePointer<Float>) {
-      precondition(steps >= 0, "a session cannot take \(steps) steps")
+      require(steps >= 0, "session: expected 0 or more steps, found \(steps)")
       if batch == 0 { return }
       let most = max(1, CellStream.rowsAtOnce / batch)
       if steps > run.slice.steps && run.slice.steps < most {
@@ -113,7 +115,7 @@ import CellgateTensor
 
     /// Takes one step: `[B, I]` gives `[B, H]`.
     public func step(_ input: [Float]) -> [Float] {
-      precondition(
+      require(
         input.count == batch * stream.execution.inputSize,
         "step: expected [\(batch), \(stream.execution.inputSize)], found \(input.count) numbers")
       return run(input)
@@ -124,7 +126,7 @@ import CellgateTensor
       // Without sequences there is nothing to count steps by.
       let (steps, rest) = input.count.quotientAndRemainder(
         dividingBy: max(1, batch * stream.execution.inputSize))
-      precondition(
+      require(
         rest == 0 && (batch > 0 || steps == 0),
         "run: expected [T, \(batch), \(stream.execution.inputSize)], found \(input.count) numbers")
       let size = steps * batch * stream.execution.hiddenSize
@@ -152,10 +154,11 @@ import CellgateTensor
       }
       set {
         let hidden = stream.execution.hiddenSize
-        precondition(
+        require(
           newValue.count == stream.execution.cell.states.count
             && newValue.allSatisfy { $0.shape == [batch, hidden] },
-          "states: expected \(stream.execution.cell.states), each [\(batch), \(hidden)]")
+          "session: expected states \(stream.execution.cell.states), each [\(batch), \(hidden)], found \(newValue.map(\.shape))"
+        )
         for (state, tensor) in newValue.enumerated() {
           for row in 0..<batch {
             unsafe (run.frames.states[state] + row * width).update(

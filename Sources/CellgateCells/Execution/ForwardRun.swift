@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateKernels
 import CellgateTensor
 
@@ -86,7 +87,7 @@ import CellgateTensor
         place = unsafe SlotPlace(
           base: arena.take(counts[index]), offset: layout.hoistsInput ? tables.chunk : nil)
       } else {
-        preconditionFailure("\(slot) in a forward program")
+        fail("ForwardRun: expected a slot of a forward program, found \(slot)")
       }
       places.append(place)
     }

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateTensor
 
 /// One slice's share of the parameters' gradients.
@@ -38,7 +39,9 @@ import CellgateTensor
 
   /// Where a matrix's gradient is summed, and its rows' distance: `[H, K]`, or `[K, H]` for small inputs.
   func matrix(_ block: Block) -> (UnsafeMutablePointer<Float>, Int) {
-    guard let base = unsafe parameters[block.parameter] else { preconditionFailure("\(block) is no matrix") }
+    guard let base = unsafe parameters[block.parameter] else {
+      fail("GradientSums: expected a matrix, found \(block)")
+    }
     let definition = cell.parameters[block.parameter]
     let hidden = layout.hiddenSize
     if isTransposed(block.parameter) {
@@ -49,12 +52,14 @@ import CellgateTensor
   }
 
   func bias(_ delta: Int) -> UnsafeMutablePointer<Float> {
-    guard let pointer = unsafe biases[delta] else { preconditionFailure("delta \(delta) has no bias") }
+    guard let pointer = unsafe biases[delta] else {
+      fail("GradientSums: expected a delta with a bias, found \(delta)")
+    }
     return unsafe pointer
   }
 
   func vector(_ block: Block) -> UnsafeMutablePointer<Float> {
-    guard let pointer = unsafe vectors[block] else { preconditionFailure("\(block) is no vector") }
+    guard let pointer = unsafe vectors[block] else { fail("GradientSums: expected a vector, found \(block)") }
     return unsafe pointer
   }
 

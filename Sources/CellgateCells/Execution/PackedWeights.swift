@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateKernels
 import CellgateTensor
 
@@ -89,7 +90,7 @@ import CellgateTensor
 
   func matrix(_ factor: StepProgram.Factor) -> UnsafeMutablePointer<Float> {
     guard let pointer = unsafe matrices[Key(block: factor.block, isTransposed: factor.isTransposed)] else {
-      preconditionFailure("block \(factor.block) was not packed")
+      fail("PackedWeights: expected a block that was packed, found \(factor.block)")
     }
     return unsafe pointer
   }
@@ -97,7 +98,9 @@ import CellgateTensor
   func bias(_ blocks: [Block]) -> UnsafeMutablePointer<Float>? { unsafe biases[blocks] }
 
   func vector(_ block: Block) -> UnsafeMutablePointer<Float> {
-    guard let pointer = unsafe vectors[block] else { preconditionFailure("vector \(block) was not packed") }
+    guard let pointer = unsafe vectors[block] else {
+      fail("PackedWeights: expected a vector that was packed, found \(block)")
+    }
     return unsafe pointer
   }
 }

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateTensor
 
 /// The factors of a chunk's weight gradients as units, pairs of rows: what arrived at products, and their operands.
@@ -31,7 +32,9 @@ import CellgateTensor
 
   /// An operand's pairs, `[rows / 2, width]`, or `[rows / 2, I]` of x.
   func operand(_ slot: StepProgram.Slot) -> UnsafeMutablePointer<Float> {
-    guard let place = unsafe places[slot] else { preconditionFailure("\(slot) is no operand") }
+    guard let place = unsafe places[slot] else {
+      fail("PairedRows: expected an operand of a product, found \(slot)")
+    }
     return unsafe place
   }
 }

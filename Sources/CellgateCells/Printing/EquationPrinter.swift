@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateTensor
 
 /// How equations are written.
@@ -219,7 +220,7 @@ struct EquationPrinter {
       let inner = of(0, .product)
       let isNumber = inner.first?.isNumber == true
       return (minus + (isNumber ? "(\(inner))" : inner), .sum)
-    default: preconditionFailure("\(node.operation) in a cell's own graph")
+    default: fail("EquationPrinter: expected an operation of a cell's own graph, found \(node.operation)")
     }
   }
 }

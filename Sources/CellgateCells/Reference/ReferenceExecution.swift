@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateTensor
 import Foundation
 
@@ -55,15 +56,17 @@ public struct ReferenceExecution: Sendable {
   ) -> Forward {
     check(states: states, parameters: parameters, batch: batch)
     let parameters = rounded(parameters)
-    precondition(
-      input.count == steps * batch * inputSize, "input: expected [\(steps), \(batch), \(inputSize)]")
+    require(
+      input.count == steps * batch * inputSize,
+      "input: expected [\(steps), \(batch), \(inputSize)], found \(input.count) numbers")
     var result = Forward(
       output: Array(repeating: 0, count: steps * batch * hiddenSize), finalStates: states, steps: [])
     for sequence in 0..<batch {
       var current = states.map { Array($0[sequence * hiddenSize..<(sequence + 1) * hiddenSize]) }
       let length = lengths?[sequence] ?? steps
-      precondition(
-        length >= 0 && length <= steps, "length \(length) of sequence \(sequence) is not in 0...\(steps)")
+      require(
+        length >= 0 && length <= steps,
+        "sequence \(sequence): expected a length in 0...\(steps), found \(length)")
       for turn in 0..<length {
         let time = reversed ? length - 1 - turn : turn
         let start = (time * batch + sequence) * inputSize
@@ -231,20 +234,25 @@ public struct ReferenceExecution: Sendable {
       case .reluGradient: x[1][i] > 0 ? x[0][i] : 0
       case .absoluteGradient: x[1][i] > 0 ? x[0][i] : x[1][i] < 0 ? -x[0][i] : x[0][i] * x[1][i]
       case .greaterGradient: x[1][i] < x[2][i] ? 0 : x[1][i] == x[2][i] ? x[0][i] / 2 : x[0][i]
-      default: preconditionFailure("\(operation) is not elementwise")
+      default: fail("ReferenceExecution: expected an elementwise operation, found \(operation)")
       }
     }
   }
 
   private func check(states: [[Double]], parameters: [[Double]], batch: Int) {
-    precondition(
-      states.count == cell.states.count, "expected \(cell.states.count) states, found \(states.count)")
+    require(
+      states.count == cell.states.count,
+      "\(cell.name): expected \(cell.states.count) states \(cell.states), found \(states.count)")
     for (name, state) in zip(cell.states, states) {
-      precondition(state.count == batch * hiddenSize, "state \(name): expected [\(batch), \(hiddenSize)]")
+      require(
+        state.count == batch * hiddenSize,
+        "state \(name): expected [\(batch), \(hiddenSize)], found \(state.count) numbers")
     }
     for (definition, values) in zip(cell.parameters, parameters) {
       let shape = definition.shape(inputSize: inputSize, hiddenSize: hiddenSize)
-      precondition(values.count == shape.reduce(1, *), "parameter \(definition.name): expected \(shape)")
+      require(
+        values.count == shape.reduce(1, *),
+        "parameter \(definition.name): expected \(shape), found \(values.count) numbers")
     }
   }
 }

@@ -1,10 +1,13 @@
 import CZlib
+import CellgateBasics
 
 /// Small pictures as PNG (RFC 2083).
 package enum PNG {
   /// Grey values 0 (black) to 255 in rows from the top, as the bytes of a file; equal pictures give equal bytes.
   package static func grey(_ pixels: [UInt8], width: Int) -> [UInt8] {
-    precondition(width > 0 && !pixels.isEmpty && pixels.count % width == 0, "PNG: whole rows of pixels")
+    require(
+      width > 0 && !pixels.isEmpty && pixels.count % width == 0,
+      "PNG: expected whole rows of \(width) pixels, found \(pixels.count) pixels")
     let height = pixels.count / width
     // Each row begins with its filter: 0, none.
     let rows = (0..<height).flatMap { [0] + pixels[$0 * width..<($0 + 1) * width] }
@@ -28,7 +31,7 @@ package enum PNG {
     var size = compressBound(uLong(input.count))
     var output = [UInt8](repeating: 0, count: Int(size))
     let status = unsafe compress2(&output, &size, input, uLong(input.count), Z_BEST_COMPRESSION)
-    precondition(status == Z_OK, "compressBound gives room for everything")
+    require(status == Z_OK, "PNG: expected zlib to end, found status \(status)")
     return Array(output[..<Int(size)])
   }
 }

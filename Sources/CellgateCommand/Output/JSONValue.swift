@@ -1,3 +1,5 @@
+import CellgateBasics
+
 /// A JSON value whose objects keep the order of their keys; numbers that are not finite become null.
 enum JSONValue: Sendable {
   case null
@@ -17,7 +19,7 @@ enum JSONValue: Sendable {
 
   /// An object with a member more at its end.
   func adding(_ key: String, _ value: JSONValue) -> JSONValue {
-    guard case .object(let members) = self else { preconditionFailure("JSONValue: no object") }
+    guard case .object(let members) = self else { fail("JSONValue: expected an object, found \(self)") }
     return .object(members + [(key: key, value: value)])
   }
 

@@ -1,3 +1,5 @@
+import CellgateBasics
+
 /// Aligned columns under a heading, with a rule between.
 ///
 ///     var table = Table([.left("cell"), .right("parameters")])
@@ -23,7 +25,7 @@ struct Table {
 
   /// Adds a row of as many cells as there are columns.
   mutating func add(_ cells: [String], style: Style? = nil) {
-    precondition(cells.count == columns.count, "\(cells.count) cells for \(columns.count) columns")
+    require(cells.count == columns.count, "Table: expected \(columns.count) cells, found \(cells.count)")
     rows.append((cells, style))
   }
 

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateCells
 import CellgateCharts
 import CellgateFiles
@@ -92,9 +93,9 @@ public final class Reproduction {
   ) throws(TrainingError) {
     let problems = experiment.problems(tasks: [task], cells: cells)
     if !problems.isEmpty { throw .settings(SettingsErrors(problems)) }
-    precondition(
+    require(
       Set(experiment.parts.map(\.label)).count == experiment.parts.count,
-      "Reproduction: two parts of one label")
+      "Reproduction: expected parts of different labels, found \(experiment.parts.map(\.label))")
     self.experiment = experiment
     (runs, members) = Self.plan(experiment, task: task, cells: cells)
     queue = RunQueue(task: task, cells: cells, dataDirectory: dataDirectory, path: path)
@@ -133,8 +134,9 @@ public final class Reproduction {
             runs.append(
               Run(index: place, name: name, part: label, settings: settings, partIndex: part))
           }
-          precondition(
-            runs[place].settings == settings, "Reproduction: two parts with runs \(name) differ in settings")
+          require(
+            runs[place].settings == settings,
+            "Reproduction: expected equal settings of the runs \(name) of two parts, found different ones")
           members[index][cell].append(place)
         }
       }
@@ -263,7 +265,7 @@ public final class Reproduction {
     let needs = pending.map { memory(runs[$0].settings) }.sorted(by: >)
     func needed(_ jobs: Int) -> Double { needs.prefix(jobs).reduce(0, +) }
     if let asked {
-      precondition(asked > 0, "Reproduction: \(asked) jobs")
+      require(asked > 0, "Reproduction: expected 1 or more jobs, found \(asked)")
       if asked > 1, needed(asked) > MemoryEstimate.available {
         throw .settings(
           SettingsErrors([

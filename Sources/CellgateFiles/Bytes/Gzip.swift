@@ -1,4 +1,5 @@
 import CZlib
+import CellgateBasics
 import Foundation
 
 /// What is wrong with gzip data.
@@ -89,9 +90,9 @@ public enum Gzip {
     let started = unsafe deflateInit2_(
       &stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
       Int32(MemoryLayout<z_stream>.size))
-    precondition(started == Z_OK, "zlib cannot start")
+    require(started == Z_OK, "Gzip: expected zlib to start, found status \(started)")
     defer { unsafe deflateEnd(&stream) }
-    precondition(bytes.count < 1 << 31, "compresses less than 2 GiB at once")
+    require(bytes.count < 1 << 31, "Gzip: expected less than 2 GiB, found \(bytes.count) bytes")
     var output = [UInt8](repeating: 0, count: Int(unsafe deflateBound(&stream, uLong(bytes.count))) + 32)
     var input = bytes
     let (count, capacity) = (uInt(input.count), uInt(output.count))
@@ -102,7 +103,7 @@ public enum Gzip {
         unsafe stream.next_out = to.baseAddress
         unsafe stream.avail_out = capacity
         let status = unsafe deflate(&stream, Z_FINISH)
-        precondition(status == Z_STREAM_END, "deflateBound gives room for everything")
+        require(status == Z_STREAM_END, "Gzip: expected zlib to end, found status \(status)")
       }
     }
     return Array(output[..<Int(unsafe stream.total_out)])

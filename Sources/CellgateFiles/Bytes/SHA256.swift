@@ -24,7 +24,9 @@ package struct SHA256 {
         unsafe pending.append(contentsOf: all[..<start])
         guard pending.count == 64 else { return }
         let block = pending
-        unsafe block.withUnsafeBufferPointer { (full) in unsafe compress(full.baseAddress!, blocks: 1) }
+        unsafe block.withUnsafeBufferPointer { (full) in
+          if let base = full.baseAddress { unsafe compress(base, blocks: 1) }
+        }
         pending.removeAll(keepingCapacity: true)
       }
       let blocks = (all.count - start) / 64

@@ -1,3 +1,4 @@
+import CellgateBasics
 import Foundation
 
 extension Safetensors {
@@ -95,16 +96,18 @@ extension Safetensors {
 
     private mutating func add(_ name: String, _ dtype: Dtype, _ shape: [Int], _ payload: Payload) {
       guard let size = dtype.bits else {
-        preconditionFailure("tensor '\(name)': the size of dtype \(dtype.rawValue) is not known")
+        fail("tensor '\(name)': expected a dtype of known size, found \(dtype.rawValue)")
       }
       let bits = shape.reduce(size) {
-        precondition($1 >= 0, "tensor '\(name)': shape \(shape) has a negative dimension")
+        require($1 >= 0, "tensor '\(name)': expected sizes of 0 or more, found shape \(shape)")
         return $0 * $1
       }
-      precondition(
+      require(
         bits == 8 * payload.byteCount,
-        "tensor '\(name)': shape \(shape) needs \(bits) bits, \(payload.byteCount) bytes given")
-      precondition(names.insert(name).inserted, "tensor name '\(name)' is taken or reserved")
+        "tensor '\(name)': expected \(bits) bits for shape \(shape), found \(payload.byteCount) bytes")
+      require(
+        names.insert(name).inserted,
+        "Safetensors: expected a new tensor name, found '\(name)', which is taken or reserved")
       entries.append((name, dtype, shape, payload))
     }
 
@@ -118,7 +121,9 @@ extension Safetensors {
         offset = end
       }
       guard hasChecksum else { return Safetensors.header(metadata, tensors) }
-      precondition(metadata[Safetensors.checksumKey] == nil, "the metadata have a checksum already")
+      require(
+        metadata[Safetensors.checksumKey] == nil,
+        "Safetensors: expected metadata without '\(Safetensors.checksumKey)', found one")
       var checksum = CRC32()
       checksum.update(Array(Safetensors.header(metadata, tensors).dropFirst(8)))
       for entry in entries {
@@ -155,7 +160,9 @@ extension Safetensors {
     }
     var json = Array(("{" + parts.joined(separator: ",") + "}").utf8)
     json += [UInt8](repeating: UInt8(ascii: " "), count: (8 - json.count % 8) % 8)
-    precondition(json.count <= headerLimit, "the header has \(json.count) bytes")
+    require(
+      json.count <= headerLimit,
+      "Safetensors: expected a header of at most \(headerLimit) bytes, found \(json.count)")
     let length = UInt64(json.count)
     return (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * UInt64($0))) } + json
   }

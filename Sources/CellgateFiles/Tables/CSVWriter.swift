@@ -1,3 +1,4 @@
+import CellgateBasics
 import Foundation
 
 #if canImport(Darwin)
@@ -64,7 +65,7 @@ public final class CSVWriter {
 
   /// Appends a row of as many fields as the header has; throws `CSVError.file`.
   public func append(_ fields: [String]) throws(CSVError) {
-    precondition(fields.count == header.count, "\(fields.count) fields for \(header.count) columns")
+    require(fields.count == header.count, "CSVWriter: expected \(header.count) fields, found \(fields.count)")
     let line = Self.line(fields)
     do throws(FileError) {
       try file.write(line)

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateTensor
 import Foundation
 
@@ -26,7 +27,7 @@ public struct Initializer: Sendable {
 
   /// Uniform in −bound ..< bound.
   public static func uniform(bound: Float) -> Initializer {
-    precondition(bound >= 0, "Initializer.uniform: a bound of \(bound)")
+    require(bound >= 0, "Initializer.uniform: expected a bound of 0 or more, found \(bound)")
     return Initializer { shape, stream in
       bound == 0 ? .zeros(shape) : stream.uniform(shape, in: -bound..<bound)
     }
@@ -50,7 +51,7 @@ public struct Initializer: Sendable {
   /// ln u, u uniform in 1 ..< maximumSteps − 1: the forget gate's bias for memories of up to that many
   /// steps; the input gate takes its negative (Tallec and Ollivier 2018, https://arxiv.org/abs/1804.11188).
   public static func chrono(maximumSteps: Int) -> Initializer {
-    precondition(maximumSteps > 2, "Initializer.chrono: \(maximumSteps) steps, more than 2 expected")
+    require(maximumSteps > 2, "Initializer.chrono: expected more than 2 steps, found \(maximumSteps)")
     return Initializer { shape, stream in
       let steps = stream.uniform(shape, in: 1..<Float(maximumSteps - 1))
       return Tensor(steps.scalars.map { Float(log(Double($0))) }, shape: shape)
@@ -59,9 +60,9 @@ public struct Initializer: Sendable {
 
   /// The [N, K] of each of `blocks` matrices stacked by rows in `shape`.
   static func blockShape(_ shape: [Int], blocks: Int) -> (rows: Int, columns: Int) {
-    precondition(
+    require(
       shape.count == 2 && blocks > 0 && shape[0] % blocks == 0,
-      "Initializer: the shape \(shape) is not \(blocks) matrices stacked by rows")
+      "Initializer: expected the shape of \(blocks) matrices stacked by rows, found \(shape)")
     return (shape[0] / blocks, shape[1])
   }
 }

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateTensor
 
 /// Sets a share of the numbers to zero while training, and divides the others by 1 − probability (Srivastava
@@ -10,8 +11,8 @@ public final class Dropout: Module {
 
   /// A dropout layer.
   public init(probability: Float, name: String) {
-    precondition(
-      probability >= 0 && probability < 1, "Dropout: a probability of \(probability), not in [0, 1)")
+    require(
+      probability >= 0 && probability < 1, "Dropout: expected a probability in [0, 1), found \(probability)")
     self.probability = probability
     self.name = name
   }

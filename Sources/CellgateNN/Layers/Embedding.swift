@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateTensor
 
 /// A learned vector for each of V indices.
@@ -9,7 +10,9 @@ public final class Embedding: Module {
   public init(
     count: Int, size: Int, stream: RandomStream, initializer: Initializer = .normal(standardDeviation: 1)
   ) {
-    precondition(count > 0 && size > 0, "Embedding: \(count) vectors of size \(size)")
+    require(
+      count > 0 && size > 0,
+      "Embedding: expected 1 or more vectors of size 1 or more, found \(count) of size \(size)")
     weight = Parameter(initializer([count, size], stream: stream.child("weight")))
   }
 

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateTensor
 
 /// Layer normalisation over the last dimension (Ba et al. 2016, https://arxiv.org/abs/1607.06450).
@@ -11,7 +12,7 @@ public final class LayerNorm: Module {
 
   /// A normalisation of vectors of `size` N.
   public init(size: Int, epsilon: Float = 1e-5) {
-    precondition(size > 0, "LayerNorm: a size of \(size)")
+    require(size > 0, "LayerNorm: expected a size of 1 or more, found \(size)")
     weight = Parameter(.full([size], 1))
     bias = Parameter(.zeros([size]))
     self.epsilon = epsilon

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateTensor
 
 /// y = x Wᵀ + b: [.., K] gives [.., N].
@@ -13,7 +14,9 @@ public final class Linear: Module {
     inputSize: Int, outputSize: Int, hasBias: Bool = true, stream: RandomStream,
     weightInitializer: Initializer? = nil, biasInitializer: Initializer? = nil
   ) {
-    precondition(inputSize > 0 && outputSize > 0, "Linear: sizes \(inputSize) and \(outputSize)")
+    require(
+      inputSize > 0 && outputSize > 0,
+      "Linear: expected sizes of 1 or more, found \(inputSize) and \(outputSize)")
     let usual = Initializer.uniform(bound: 1 / Float(inputSize).squareRoot())
     weight = Parameter(
       (weightInitializer ?? usual)([outputSize, inputSize], stream: stream.child("weight")))

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateCells
 import CellgateTensor
 
@@ -55,9 +56,11 @@ public final class Recurrent: Module {
     initialization: Initialization = Initialization(), name: String = "recurrent",
     instructions: InstructionSet = .active, precision: Precision = .float32, stream: RandomStream
   ) {
-    precondition(layers > 0, "Recurrent: \(layers) layers")
-    precondition(dropout >= 0 && dropout < 1, "Recurrent: dropout \(dropout) is not in [0, 1)")
-    precondition(checkpointEvery ?? 1 > 0, "Recurrent: a checkpoint every \(checkpointEvery ?? 0) steps")
+    require(layers > 0, "Recurrent: expected 1 or more layers, found \(layers)")
+    require(dropout >= 0 && dropout < 1, "Recurrent: expected dropout in [0, 1), found \(dropout)")
+    require(
+      checkpointEvery ?? 1 > 0,
+      "Recurrent: expected a checkpoint every 1 or more steps, found \(checkpointEvery ?? 0)")
     self.cell = cell
     self.inputSize = inputSize
     self.hiddenSize = hiddenSize
@@ -137,8 +140,10 @@ public final class Recurrent: Module {
   /// The layers, the first one first, with their weights packed for inference as the steps come. Later changes of the
   /// parameters don't matter. Of one direction only: a stream knows no end to begin the other from.
   public func streams() -> [CellStream] {
-    precondition(directions == 1, "Recurrent: \(directions) directions can't stream")
-    precondition(firstStates.isEmpty, "Recurrent: a stream begins with zeros, not with learned states")
+    require(directions == 1, "Recurrent: expected layers of one direction to stream, found \(directions)")
+    require(
+      firstStates.isEmpty,
+      "Recurrent: expected layers whose states begin with zeros to stream, found learned first states")
     return zip(executions, parameters).map { CellStream($0, parameters: $1.map(\.value)) }
   }
 
@@ -169,14 +174,17 @@ public final class Recurrent: Module {
     _ x: Tensor, states: [Tensor]? = nil, lengths: [Int]? = nil, context: ForwardContext = .inference(),
     wantsOutput: Bool = true
   ) -> Result {
-    precondition(
-      x.rank == 3 && x.shape[2] == inputSize, "Recurrent: expected [T, B, \(inputSize)], found \(x.shape)")
+    require(
+      x.rank == 3 && x.shape[2] == inputSize,
+      "Recurrent: expected an input [T, B, \(inputSize)], found \(x.shape)")
     let steps = x.shape[0], batch = x.shape[1], stack = layers * directions
     let first = states ?? firstStates.map { repeated($0.tensor, batch: batch) }
     let given = first.isEmpty ? cell.states.map { _ in Tensor.zeros([stack, batch, hiddenSize]) } : first
-    precondition(given.count == cell.states.count, "Recurrent: expected states \(cell.states)")
+    require(
+      given.count == cell.states.count,
+      "Recurrent: expected \(cell.states.count) states \(cell.states), found \(given.count)")
     for state in given {
-      precondition(
+      require(
         state.shape == [stack, batch, hiddenSize],
         "Recurrent: expected states [\(stack), \(batch), \(hiddenSize)], found \(state.shape)")
     }

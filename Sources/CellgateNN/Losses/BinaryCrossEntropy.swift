@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateTensor
 import Foundation
 
@@ -9,9 +10,10 @@ import Foundation
 /// weights, a number of weight 0 is not looked at, and without any weight, or without any number, the loss is 0. The targets are data.
 /// Finite logits of any size are safe; NaN gives NaN.
 public func binaryCrossEntropy(_ logits: Tensor, targets: Tensor, mask: Tensor? = nil) -> Tensor {
-  precondition(
+  require(
     logits.shape == targets.shape && (mask == nil || mask?.shape == logits.shape),
-    "binaryCrossEntropy: logits \(logits.shape), targets \(targets.shape), mask \(mask?.shape ?? [])")
+    "binaryCrossEntropy: expected targets and mask of the logits' shape \(logits.shape), found targets \(targets.shape), mask \(mask.map { "\($0.shape)" } ?? "none")"
+  )
   let weights = Tensor(rowWeights(logits.count, mask?.scalars), shape: logits.shape)
   let (x, t) = (logits.detached, targets.detached)
   let (input, target, weight) = unsafe (x.pointer, t.pointer, weights.pointer)

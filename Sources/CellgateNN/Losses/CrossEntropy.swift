@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateKernels
 import CellgateTensor
 import Foundation
@@ -13,15 +14,22 @@ public func crossEntropy(
   _ logits: Tensor, classes: [Int32], mask: [Float]? = nil, labelSmoothing: Float = 0
 ) -> Tensor {
   guard let width = logits.shape.last, width > 0 else {
-    preconditionFailure("crossEntropy: logits of shape \(logits.shape), [.., C] expected")
+    fail("crossEntropy: expected logits [.., C], found \(logits.shape)")
   }
   let rows = logits.count / width
-  precondition(classes.count == rows, "crossEntropy: \(classes.count) classes of logits \(logits.shape)")
-  precondition(
-    mask == nil || mask?.count == rows, "crossEntropy: a mask of \(mask?.count ?? 0) for \(rows) rows")
-  precondition(labelSmoothing >= 0 && labelSmoothing <= 1, "crossEntropy: smoothing by \(labelSmoothing)")
+  require(
+    classes.count == rows,
+    "crossEntropy: expected \(rows) classes for logits \(logits.shape), found \(classes.count)")
+  require(
+    mask == nil || mask?.count == rows,
+    "crossEntropy: expected a mask of \(rows) rows, found \(mask?.count ?? 0)")
+  require(
+    labelSmoothing >= 0 && labelSmoothing <= 1,
+    "crossEntropy: expected label smoothing in 0...1, found \(labelSmoothing)")
   for (row, label) in classes.enumerated() where mask?[row] != 0 {
-    precondition(label >= 0 && Int(label) < width, "crossEntropy: class \(label) of \(width), row \(row)")
+    require(
+      label >= 0 && Int(label) < width,
+      "crossEntropy: row \(row): expected a class in 0..<\(width), found \(label)")
   }
   let weights = rowWeights(rows, mask)
   let rule = CrossEntropy(width: width, classes: classes, weights: weights, smoothing: labelSmoothing)

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateTensor
 
 /// A rule that updates parameters from their gradients. Its state lies in flat buffers, entry for entry as
@@ -38,9 +39,9 @@ extension Optimizer {
   /// Makes one update of `values` [count] from `gradients` [count].
   func step(values: Tensor, gradients: Tensor) {
     for (name, buffer) in state {
-      precondition(
+      require(
         buffer.count == values.count,
-        "\(Self.name): \(name) is of \(buffer.count) numbers, the parameters of \(values.count)")
+        "\(Self.name): expected \(name) of \(values.count) numbers, found \(buffer.count)")
     }
     stepCount += 1
     let (value, gradient) = unsafe (values.pointer, UnsafePointer(gradients.pointer))

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateTensor
 
 /// Stochastic gradient descent, with momentum (Sutskever et al. 2013,
@@ -22,8 +23,9 @@ public final class SGD: Optimizer {
 
   /// An optimiser of `count` numbers.
   public init(count: Int, settings: OptimizerSettings) {
-    precondition(
-      !settings.nesterov || settings.momentum > 0, "sgd: Nesterov's momentum needs a momentum above 0")
+    require(
+      !settings.nesterov || settings.momentum > 0,
+      "sgd: expected a momentum above 0 for Nesterov's, found \(settings.momentum)")
     self.settings = settings
     learningRate = settings.learningRate ?? Self.defaultLearningRate
     velocity = settings.momentum == 0 ? nil : .zeros([count])

@@ -1,3 +1,4 @@
+import CellgateBasics
 import Foundation
 
 /// Half a cosine from 1 down to `floor` over `steps` updates, and `floor` from then on (Loshchilov and Hutter
@@ -8,7 +9,9 @@ public struct CosineSchedule: Schedule {
 
   /// A fall over `steps` updates.
   public init(steps: Int, floor: Double = 0) {
-    precondition(steps > 0 && floor >= 0 && floor <= 1, "CosineSchedule: \(steps) steps to \(floor)")
+    require(
+      steps > 0 && floor >= 0 && floor <= 1,
+      "CosineSchedule: expected 1 or more steps to a floor in 0...1, found \(steps) to \(floor)")
     self.steps = steps
     self.floor = floor
   }

@@ -1,3 +1,5 @@
+import CellgateBasics
+
 /// A fall by a factor whenever results have not improved for more than `patience` observations.
 ///
 /// An improvement is a result below best − threshold · |best|. NaN is none.
@@ -12,9 +14,10 @@ public struct PlateauSchedule: Schedule {
 
   /// Falls by `factor`, down to `floor` times the first rate.
   public init(factor: Double = 0.1, patience: Int = 10, threshold: Double = 1e-4, floor: Double = 0) {
-    precondition(
+    require(
       factor > 0 && factor < 1 && patience >= 0 && threshold >= 0 && floor >= 0 && floor <= 1,
-      "PlateauSchedule: factor \(factor), patience \(patience), threshold \(threshold), floor \(floor)")
+      "PlateauSchedule: expected a factor between 0 and 1, a patience and threshold of 0 or more and a floor in 0...1, found \(factor), \(patience), \(threshold) and \(floor)"
+    )
     self.factor = factor
     self.patience = patience
     self.threshold = threshold

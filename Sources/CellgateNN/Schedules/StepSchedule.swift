@@ -1,3 +1,4 @@
+import CellgateBasics
 import Foundation
 
 /// A fall by a factor every so many updates: factorⁿ, n = step / every rounded down.
@@ -7,7 +8,9 @@ public struct StepSchedule: Schedule {
 
   /// A fall by `factor` every `every` updates.
   public init(every: Int, factor: Double = 0.1) {
-    precondition(every > 0 && factor > 0, "StepSchedule: every \(every) steps by \(factor)")
+    require(
+      every > 0 && factor > 0,
+      "StepSchedule: expected 1 or more steps and a factor above 0, found \(every) and \(factor)")
     self.every = every
     self.factor = factor
   }

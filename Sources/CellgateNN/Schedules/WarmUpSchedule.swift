@@ -1,3 +1,5 @@
+import CellgateBasics
+
 /// A linear rise over the first updates, 1/n, 2/n, ..., 1, and then another schedule from its beginning.
 public struct WarmUpSchedule: Schedule {
   private let steps: Int
@@ -5,7 +7,7 @@ public struct WarmUpSchedule: Schedule {
 
   /// A rise over `steps` updates.
   public init(steps: Int, then next: any Schedule = ConstantSchedule()) {
-    precondition(steps >= 0, "WarmUpSchedule: \(steps) steps")
+    require(steps >= 0, "WarmUpSchedule: expected 0 or more steps, found \(steps)")
     self.steps = steps
     self.next = next
   }

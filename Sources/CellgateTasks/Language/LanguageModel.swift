@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateCells
 import CellgateNN
 import CellgateTensor
@@ -21,7 +22,8 @@ public final class LanguageModel: Module {
 
   /// A model of `symbols` V of the sizes in `settings`; its first values depend on the seed alone.
   public init(settings: TrainingSettings, symbols: Int, cell: Cell) {
-    precondition(!settings.bidirectional, "LanguageModel: runs in one direction")
+    require(
+      !settings.bidirectional, "LanguageModel: expected settings of one direction, found bidirectional ones")
     let stream = RandomStream(seed: settings.seed, name: "initialization")
     let size = settings.taskOptions[Self.embeddingOption] ?? 64
     embedding = Embedding(count: symbols, size: size, stream: stream.child("embedding"))
@@ -49,7 +51,7 @@ public final class LanguageModel: Module {
     let x = embedding(symbols, shape: [steps, batch])
     probe?("embedding", "x", x)
     let result = recurrent(x, states: states, context: context)
-    guard let output = result.output else { preconditionFailure("LanguageModel: the output was wanted") }
+    guard let output = result.output else { fail("LanguageModel: expected the layers' output, found none") }
     if let probe {
       for layer in 0..<recurrent.layers {
         for (name, states) in zip(recurrent.cell.states, result.finalStates) {

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateCells
 import CellgateData
 import CellgateFiles
@@ -43,7 +44,10 @@ public class LanguageModelTask {
     self.validation = validation
     self.test = test
     isOther = false
-    precondition(stepsPerEpoch ?? 0 > 0 && validation.count > 1 && test.count > 1, "streams for one update")
+    require(
+      stepsPerEpoch ?? 0 > 0 && validation.count > 1 && test.count > 1,
+      "LanguageModelTask: expected streams for one update or more, found \(training.count), \(validation.count) and \(test.count) characters"
+    )
   }
 
   /// A task to score a model on a text that isn't its run's own, with the model's vocabulary: it has nothing to train

@@ -1,3 +1,4 @@
+import CellgateBasics
 import Foundation
 
 /// How the next symbol is drawn from a model's logits: softmax(logits / temperature), cut to the likeliest symbols.
@@ -19,9 +20,13 @@ public struct Sampling: Sendable, Equatable {
 
   /// The probabilities of all symbols, 0 for those that are cut; −∞ is a symbol that never comes.
   public func probabilities(_ logits: [Float]) -> [Double] {
-    precondition(temperature >= 0 && temperature.isFinite, "Sampling: a temperature of \(temperature)")
-    precondition(topK ?? 1 >= 1, "Sampling: the \(topK ?? 0) likeliest")
-    precondition(topP.map { $0 > 0 && $0 <= 1 } ?? true, "Sampling: a probability of \(topP ?? 0)")
+    require(
+      temperature >= 0 && temperature.isFinite,
+      "Sampling: expected a temperature of 0 or more, found \(temperature)")
+    require(topK ?? 1 >= 1, "Sampling: expected 1 or more likeliest, found \(topK ?? 0)")
+    require(
+      topP.map { $0 > 0 && $0 <= 1 } ?? true,
+      "Sampling: expected a probability above 0, up to 1, found \(topP ?? 0)")
     let order = logits.indices.sorted { (-logits[$0], $0) < (-logits[$1], $1) }
     guard let first = order.first else { return [] }
     var kept = order[...]

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateCells
 import CellgateData
 import CellgateFiles
@@ -23,9 +24,10 @@ public final class TextGenerator: Sendable {
 
   /// A generator of the model's symbols. Later changes of the parameters don't matter.
   public init(model: LanguageModel, vocabulary: Vocabulary) {
-    precondition(
+    require(
       model.embedding.weight.shape[0] == vocabulary.count,
-      "TextGenerator: \(vocabulary.count) symbols of a model of \(model.embedding.weight.shape[0])")
+      "TextGenerator: expected the model's \(model.embedding.weight.shape[0]) symbols, found \(vocabulary.count)"
+    )
     self.vocabulary = vocabulary
     table = model.embedding.weight.value.scalars
     layers = model.recurrent.streams()

@@ -1,15 +1,19 @@
+import CellgateBasics
+
 extension Tensor {
   /// Adds the gradient of this value, of shape [], to the `gradient` of every parameter that it was
   /// computed from. The record is used up: a second call needs a new forward pass.
   public func backward() {
-    precondition(count == 1, "backward: a loss is a single number, this tensor is \(shape)")
+    require(count == 1, "backward: expected a loss of a single number, found \(shape)")
     backward(gradient: .full(shape, 1))
   }
 
   /// As `backward()`, of any tensor, from the `gradient` of something with respect to it, of its shape.
   public func backward(gradient: Tensor) {
-    precondition(gradient.shape == shape, "backward: a gradient \(gradient.shape) of a tensor \(shape)")
-    guard let source else { preconditionFailure("backward: this tensor comes from no parameter") }
+    require(gradient.shape == shape, "backward: expected a gradient \(shape), found \(gradient.shape)")
+    guard let source else {
+      fail("backward: expected a tensor that comes from a parameter, found one that comes from none")
+    }
     withoutGradient {
       Self.deliver(.tensor(gradient.detached), to: source, shape: shape)
       guard let last = source.node else { return }
@@ -42,15 +46,16 @@ extension Tensor {
   private static func propagate(_ gradients: [Tensor?], through node: Node) {
     let needed = node.inputs.map { $0 != nil }
     let contributions = node.takeRule()(gradients, needed)
-    precondition(
+    require(
       contributions.count == needed.count,
-      "backward: '\(node.name)' has \(needed.count) inputs, its rule gave \(contributions.count) gradients")
+      "backward: expected \(needed.count) gradients of the rule of '\(node.name)', found \(contributions.count)"
+    )
     for (index, contribution) in contributions.enumerated() {
       guard let contribution, let source = node.inputs[index] else { continue }
       if case .tensor(let tensor) = contribution {
-        precondition(
+        require(
           tensor.shape == node.inputShapes[index],
-          "backward: input \(index) of '\(node.name)' is \(node.inputShapes[index]), its gradient \(tensor.shape)"
+          "backward: input \(index) of '\(node.name)': expected a gradient \(node.inputShapes[index]), found \(tensor.shape)"
         )
       }
       deliver(contribution, to: source, shape: node.inputShapes[index])

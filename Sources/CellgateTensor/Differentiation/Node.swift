@@ -1,3 +1,5 @@
+import CellgateBasics
+
 /// Where the gradient of a tensor goes.
 enum GradientSource {
   case parameter(Parameter)
@@ -27,14 +29,16 @@ final class Node {
 
   /// Marks the node for one backward pass; false when it is marked already.
   func visit() -> Bool {
-    precondition(rule != nil, "backward: the gradient of '\(name)' was taken before; run forward again")
+    require(
+      rule != nil,
+      "backward: expected a new forward pass, found one of '\(name)' whose gradient was taken before")
     defer { visited = true }
     return !visited
   }
 
   /// The rule, for the only time.
   func takeRule() -> Operation.Contributions {
-    guard let rule else { preconditionFailure("backward: '\(name)' has no rule left") }
+    guard let rule else { fail("backward: expected a rule of '\(name)', found that it was used") }
     self.rule = nil
     return rule
   }

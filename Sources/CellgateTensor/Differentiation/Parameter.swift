@@ -1,3 +1,5 @@
+import CellgateBasics
+
 /// A tensor that is learned: its value and the gradient that backward passes add up.
 ///
 /// Its name belongs to the module that holds it. A parameter may be held by several modules (tied
@@ -39,16 +41,16 @@ public final class Parameter {
 
   /// Copies the numbers of `tensor`, of the same shape, into the value.
   public func assign(_ tensor: Tensor) {
-    precondition(
-      tensor.shape == shape, "Parameter.assign: \(tensor.shape) given, the parameter is \(shape)")
+    require(
+      tensor.shape == shape, "Parameter.assign: expected \(shape), found \(tensor.shape)")
     unsafe value.pointer.update(from: tensor.pointer, count: tensor.count)
   }
 
   /// Moves the value and the gradient, with what they hold, into windows of other memory.
   public func move(value newValue: Tensor, gradient newGradient: Tensor) {
-    precondition(
+    require(
       newValue.shape == shape && newGradient.shape == shape,
-      "Parameter.move: \(newValue.shape) and \(newGradient.shape) given, the parameter is \(shape)")
+      "Parameter.move: expected \(shape), found \(newValue.shape) and \(newGradient.shape)")
     unsafe newValue.pointer.update(from: value.pointer, count: value.count)
     if let accumulated {
       unsafe newGradient.pointer.update(from: accumulated.pointer, count: accumulated.count)

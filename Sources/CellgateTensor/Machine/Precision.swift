@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateKernels
 
 /// What the factors of a cell's matrix products are rounded to before they are multiplied.
@@ -42,7 +43,9 @@ extension InstructionSet {
   /// The kernels that compute products with this precision, which must be supported.
   package func products(_ precision: Precision) -> InstructionSet {
     guard precision == .bfloat16 else { return self }
-    guard let bfloat16 else { preconditionFailure(precision.problem(on: self) ?? "") }
+    guard let bfloat16 else {
+      fail("InstructionSet: expected a precision of \(self), found \(precision.problem(on: self) ?? "")")
+    }
     return bfloat16
   }
 }

@@ -1,3 +1,4 @@
+import CellgateBasics
 import Synchronization
 
 /// How the program ends when the system refuses memory that it can't do without.
@@ -11,6 +12,6 @@ package enum MemoryRefusal {
 
   static func end(_ bytes: Int) -> Never {
     handler.withLock { $0 }?(bytes)
-    preconditionFailure("Storage: the system refused \(bytes) bytes of memory")
+    fail("Storage: expected \(bytes) bytes of memory, found that the system refuses them")
   }
 }

@@ -1,3 +1,5 @@
+import CellgateBasics
+
 /// Float32 memory aligned to 64 bytes, taken from the pool and given back to it on release.
 ///
 /// A class, so that tensors and views share one block. It hands out its address and checks nothing:
@@ -13,9 +15,9 @@
 
   /// Uninitialised memory for `count` floats.
   public init(count: Int) {
-    precondition(count >= 0, "Storage: a count of \(count) floats is negative")
+    require(count >= 0, "Storage: expected a count of 0 or more floats, found \(count)")
     let (bytes, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
-    precondition(!overflow, "Storage: \(count) floats do not fit in the address space")
+    require(!overflow, "Storage: expected floats that fit in the address space, found \(count)")
     block = StoragePool.shared.take(bytes: bytes)
     unsafe pointer = block.address.assumingMemoryBound(to: Float.self)
     self.count = count

@@ -1,3 +1,4 @@
+import CellgateBasics
 import Synchronization
 
 #if canImport(Glibc)
@@ -23,7 +24,7 @@ final class StoragePool: Sendable {
 
     var address: UnsafeMutableRawPointer {
       guard let address = unsafe UnsafeMutableRawPointer(bitPattern: bits) else {
-        preconditionFailure("StoragePool: a block without an address")
+        fail("StoragePool: expected a block with an address, found none")
       }
       return unsafe address
     }

@@ -1,3 +1,5 @@
+import CellgateBasics
+
 extension Tensor {
   /// The sums of two tensors of one shape.
   public static func + (left: Tensor, right: Tensor) -> Tensor {
@@ -42,6 +44,7 @@ extension Tensor {
   }
 
   private static func requireSameShape(_ name: String, _ left: Tensor, _ right: Tensor) {
-    precondition(left.shape == right.shape, "\(name): the shapes \(left.shape) and \(right.shape) differ")
+    require(
+      left.shape == right.shape, "\(name): expected two equal shapes, found \(left.shape) and \(right.shape)")
   }
 }

@@ -1,3 +1,5 @@
+import CellgateBasics
+
 /// Loops over many floats, cut into chunks for the thread pool. The cuts depend on the count alone.
 enum Elementwise {
   /// Floats in a chunk.
@@ -42,7 +44,7 @@ extension Tensor {
 
   /// Adds `other`, of the same shape, to the numbers themselves. Not differentiated.
   func add(inPlace other: Tensor) {
-    precondition(shape == other.shape, "add(inPlace:): \(other.shape) to \(shape)")
+    require(shape == other.shape, "add(inPlace:): expected \(shape), found \(other.shape)")
     let (sum, term) = unsafe (pointer, other.pointer)
     Elementwise.chunks(count) { range in
       for index in range { unsafe sum[index] += term[index] }

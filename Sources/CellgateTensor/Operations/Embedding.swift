@@ -1,13 +1,16 @@
+import CellgateBasics
+
 /// Rows of `table` [V, E]: indices of `shape`, each in 0 ..< V, give [shape.., E].
 public func embedding(_ indices: [Int32], shape: [Int], table: Tensor) -> Tensor {
-  precondition(table.rank == 2, "embedding: a table of shape \(table.shape), [V, E] expected")
-  precondition(
-    indices.count == shape.reduce(1, *), "embedding: \(indices.count) indices do not fill \(shape)")
+  require(table.rank == 2, "embedding: expected a table [V, E], found \(table.shape)")
+  require(
+    indices.count == shape.reduce(1, *),
+    "embedding: expected as many indices as \(shape) holds, found \(indices.count)")
   let (rows, width) = (table.shape[0], table.shape[1])
   let output = Tensor.uninitialized(shape + [width])
   let (source, target) = unsafe (table.pointer, output.pointer)
   for (position, index) in indices.enumerated() {
-    precondition(index >= 0 && Int(index) < rows, "embedding: index \(index) in a table of \(rows) rows")
+    require(index >= 0 && Int(index) < rows, "embedding: expected an index in 0..<\(rows), found \(index)")
     unsafe (target + position * width).update(from: source + Int(index) * width, count: width)
   }
   return Operation.record("embedding", inputs: [table], output: output) { gradient, _ in

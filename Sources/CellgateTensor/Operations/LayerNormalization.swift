@@ -1,3 +1,5 @@
+import CellgateBasics
+
 /// Layer normalisation over the last dimension (Ba et al. 2016, https://arxiv.org/abs/1607.06450):
 ///
 ///     y = (x − mean) / √(variance + ε) ⊙ weight + bias
@@ -5,11 +7,12 @@
 /// x [.., N], weight [N], bias [N]; the variance is the mean square of the deviations.
 public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float = 1e-5) -> Tensor {
   guard let n = x.shape.last, n > 0 else {
-    preconditionFailure("layerNorm: an input of shape \(x.shape), a last dimension of at least 1 expected")
+    fail("layerNorm: expected an input whose last dimension is 1 or more, found \(x.shape)")
   }
-  precondition(
+  require(
     weight.shape == [n] && bias.shape == [n],
-    "layerNorm: weight \(weight.shape) and bias \(bias.shape) of an input \(x.shape), [\(n)] expected")
+    "layerNorm: expected weight and bias [\(n)] for an input \(x.shape), found \(weight.shape) and \(bias.shape)"
+  )
   let rows = x.count / n
   let (output, normalized) = (Tensor.uninitialized(x.shape), Tensor.uninitialized(x.shape))
   let scale = Tensor.uninitialized([rows])  // 1 / √(variance + ε) of each row

@@ -1,11 +1,12 @@
+import CellgateBasics
 import CellgateKernels
 
 /// x Wᵀ + b: x [.., K], weight [N, K] and bias [N] give [.., N].
 public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil) -> Tensor {
-  precondition(weight.rank == 2, "linear: a weight of shape \(weight.shape), [N, K] expected")
+  require(weight.rank == 2, "linear: expected a weight [N, K], found \(weight.shape)")
   let (n, k) = (weight.shape[0], weight.shape[1])
-  precondition(x.shape.last == k, "linear: an input of shape \(x.shape), [.., \(k)] expected")
-  if let bias { precondition(bias.shape == [n], "linear: a bias of shape \(bias.shape), [\(n)] expected") }
+  require(x.shape.last == k, "linear: expected an input [.., \(k)], found \(x.shape)")
+  if let bias { require(bias.shape == [n], "linear: expected a bias [\(n)], found \(bias.shape)") }
   let rows = x.shape.dropLast().reduce(1, *)
   let output = Tensor.uninitialized(x.shape.dropLast() + [n])
   // As [K, N], entry (k, n) of Wᵀ lies at n · K + k.

@@ -1,3 +1,5 @@
+import CellgateBasics
+
 /// The linear map x Wᵀ + b with its weight packed once, for inference: the same bits as `linear`, without a gradient.
 ///
 /// Immutable: any threads may share it.
@@ -9,11 +11,11 @@
 
   /// Packs a weight [N, K] and copies a bias [N]. Later changes of them don't matter.
   public init(weight: Tensor, bias: Tensor? = nil) {
-    precondition(weight.rank == 2, "PackedLinear: a weight of shape \(weight.shape), [N, K] expected")
+    require(weight.rank == 2, "PackedLinear: expected a weight [N, K], found \(weight.shape)")
     (outputSize, inputSize) = (weight.shape[0], weight.shape[1])
-    precondition(
+    require(
       bias == nil || bias?.shape == [outputSize],
-      "PackedLinear: a bias of shape \(bias?.shape ?? []), [\(outputSize)] expected")
+      "PackedLinear: expected a bias [\(outputSize)], found \(bias?.shape ?? [])")
     packed = unsafe MatrixProduct.pack(
       weight.pointer, depth: inputSize, columns: outputSize, strides: (1, inputSize))
     self.bias = bias?.copied()
@@ -21,8 +23,8 @@
 
   /// [.., K] gives [.., N].
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    precondition(
-      x.shape.last == inputSize, "PackedLinear: an input of shape \(x.shape), [.., \(inputSize)] expected")
+    require(
+      x.shape.last == inputSize, "PackedLinear: expected an input [.., \(inputSize)], found \(x.shape)")
     let output = Tensor.uninitialized(x.shape.dropLast() + [outputSize])
     unsafe MatrixProduct.multiply(
       x.pointer, rows: x.shape.dropLast().reduce(1, *), depth: inputSize, columns: outputSize, packed: packed,

@@ -1,7 +1,11 @@
+import CellgateBasics
+
 extension Tensor {
   /// The same numbers, in the same memory, under another shape of the same count.
   public func reshaped(_ newShape: [Int]) -> Tensor {
-    precondition(Self.count(of: newShape) == count, "reshaped: \(shape) does not fill \(newShape)")
+    require(
+      Self.count(of: newShape) == count,
+      "reshaped: expected a shape of \(count) numbers as \(shape) has, found \(newShape)")
     let (shape, view) = (shape, Tensor(storage: storage, offset: offset, shape: newShape))
     return Operation.record("reshape", inputs: [self], output: view) { gradient, _ in
       [.tensor(gradient.reshaped(shape))]
@@ -16,9 +20,12 @@ extension Tensor {
 
   /// Entries `range` of the first dimension, in the same memory.
   public subscript(range: Range<Int>) -> Tensor {
-    guard let first = shape.first else { preconditionFailure("slice: a tensor of shape [] has no entries") }
-    precondition(
-      range.lowerBound >= 0 && range.upperBound <= first, "slice: \(range) of a tensor of shape \(shape)")
+    guard let first = shape.first else {
+      fail("slice: expected a tensor with a first dimension, found one of shape []")
+    }
+    require(
+      range.lowerBound >= 0 && range.upperBound <= first,
+      "slice: expected a range in 0..<\(first), found \(range)")
     let stride = shape.dropFirst().reduce(1, *)
     let start = range.lowerBound * stride
     let view = Tensor(
@@ -37,11 +44,12 @@ extension Tensor {
 /// The tensors side by side along the last dimension: [.., N₁], [.., N₂], ... give [.., N₁ + N₂ + ..].
 public func concatenated(_ tensors: [Tensor]) -> Tensor {
   guard let leading = tensors.first?.shape.dropLast(), tensors.allSatisfy({ $0.rank > 0 }) else {
-    preconditionFailure("concatenated: at least one tensor, each with a last dimension, is needed")
+    fail(
+      "concatenated: expected one or more tensors, each with a last dimension, found \(tensors.map(\.shape))")
   }
-  precondition(
+  require(
     tensors.allSatisfy { $0.shape.dropLast() == leading },
-    "concatenated: \(tensors.map(\.shape)) differ in more than the last dimension")
+    "concatenated: expected shapes that differ in the last dimension alone, found \(tensors.map(\.shape))")
   let shapes = tensors.map(\.shape)
   let widths = shapes.map { $0.last ?? 1 }
   let (rows, width) = (leading.reduce(1, *), widths.reduce(0, +))

@@ -1,3 +1,4 @@
+import CellgateBasics
 import Foundation
 
 /// A named sequence of random numbers that depends on a seed, its name and nothing else.
@@ -96,7 +97,7 @@ public struct RandomStream: Sendable, Equatable {
 
   /// The next integer in 0 ..< bound, each equally likely (Lemire 2019, with rejection).
   public mutating func integer(below bound: Int) -> Int {
-    precondition(bound > 0, "RandomStream: no integer below \(bound)")
+    require(bound > 0, "RandomStream: expected a bound of 1 or more, found \(bound)")
     let width = UInt64(bound)
     var product = nextLong().multipliedFullWidth(by: width)
     if product.low < width {

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateCells
 import CellgateNN
 import CellgateTensor
@@ -22,7 +23,7 @@ extension RunDirectory {
         throw .badConfig(file: configFile(path), reason: error.description)
       }
       guard let cell = cells.first(where: { $0.name == settings.cell }) else {
-        preconditionFailure("RunDirectory: valid settings name a cell")
+        fail("RunDirectory: expected a cell '\(settings.cell)', found none")
       }
       // Before a model is built that the file has not.
       let file = try ModelFile.open(modelFile(path), trustingWeights: trustingWeights)

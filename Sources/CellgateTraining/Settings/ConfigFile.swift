@@ -1,3 +1,4 @@
+import CellgateBasics
 import Foundation
 
 /// Writes and reads what a `config.json` holds: keys in snake case, and one line that says what is wrong.
@@ -10,7 +11,7 @@ package enum ConfigFile {
     do {
       return try encoder.encode(value) + Data("\n".utf8)
     } catch {
-      preconditionFailure("ConfigFile: what is encoded is finite: \(error)")
+      fail("ConfigFile: expected values that can be encoded, found \(error)")
     }
   }
 

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateFiles
 import Foundation
 
@@ -62,7 +63,7 @@ public struct SettingsErrors: Error, Equatable, Sendable, CustomStringConvertibl
 
   /// These errors, of which there is at least one.
   public init(_ errors: [SettingsError]) {
-    precondition(!errors.isEmpty, "SettingsErrors: no error is no error")
+    require(!errors.isEmpty, "SettingsErrors: expected one or more errors, found none")
     self.errors = errors
   }
 

@@ -1,3 +1,5 @@
+import CellgateBasics
+
 /// One test example and what a model made of it, to be shown to people.
 public enum PredictionSample: Sendable, Equatable {
   /// A picture and its class.
@@ -27,7 +29,9 @@ public enum PredictionSample: Sendable, Equatable {
 
     /// A picture and what was found in it.
     public init(width: Int, pixels: [Float], label: String, prediction: String, probability: Double) {
-      precondition(width > 0 && !pixels.isEmpty && pixels.count % width == 0, "Picture: whole rows of pixels")
+      require(
+        width > 0 && !pixels.isEmpty && pixels.count % width == 0,
+        "Picture: expected whole rows of \(width) pixels, found \(pixels.count) pixels")
       self.width = width
       self.pixels = pixels
       self.label = label
@@ -87,7 +91,8 @@ public enum PredictionSample: Sendable, Equatable {
 
     /// Symbols and answers.
     public init(shown: [String], expected: [String], found: [String]) {
-      precondition(expected.count == found.count, "Symbols: an answer for each one expected")
+      require(
+        expected.count == found.count, "Symbols: expected \(expected.count) answers, found \(found.count)")
       self.shown = shown
       self.expected = expected
       self.found = found

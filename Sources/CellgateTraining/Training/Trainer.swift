@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateCells
 import CellgateNN
 import CellgateTensor
@@ -46,16 +47,17 @@ public final class Trainer {
     task: any SequenceTask, settings: TrainingSettings, cell: Cell? = nil, directory: RunDirectory? = nil,
     recording: RunRecording = RunRecording()
   ) throws(TrainingError) {
-    precondition(
+    require(
       recording.diagnosticsEvery.map { $0 > 0 && directory != nil } ?? true,
-      "Trainer: diagnostics need a folder and a positive number of updates")
+      "Trainer: expected a folder and 1 or more updates for diagnostics, found \(directory?.path ?? "no folder") and \(recording.diagnosticsEvery ?? 0)"
+    )
     let taskType = type(of: task)
     let cells = cell.map { [$0] } ?? Cell.all
     do throws(SettingsErrors) {
       try settings.validate(tasks: [taskType], cells: cells)
     } catch { throw .settings(error) }
     guard let cell = cells.first(where: { $0.name == settings.cell }) else {
-      preconditionFailure("Trainer: valid settings name a cell")
+      fail("Trainer: expected a cell '\(settings.cell)', found none")
     }
     self.task = task
     self.settings = settings
@@ -68,7 +70,7 @@ public final class Trainer {
       optimizer = try Optimizers.make(
         settings.optimizer, count: parameters.count, settings: settings.optimizerSettings)
     } catch {
-      preconditionFailure("Trainer: valid settings give an optimizer: \(error)")
+      fail("Trainer: expected settings of an optimizer, found \(error)")
     }
     firstRate = optimizer.learningRate
     schedule = settings.schedule.make(steps: steps)
@@ -266,7 +268,7 @@ public final class Trainer {
     seconds: Double, _ onEvent: (TrainingEvent) -> Void, _ shouldStop: () -> Bool
   ) throws(TrainingError) -> TrainingResult? {
     guard let best = state.best, let values = state.bestValues else {
-      preconditionFailure("Trainer: a run ends with an evaluation")
+      fail("Trainer: expected an evaluation by the end of a run, found none")
     }
     parameters.assign(values)
     guard let test = bound.evaluate(.test, shouldStop: shouldStop) else { return nil }
