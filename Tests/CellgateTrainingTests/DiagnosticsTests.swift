@@ -340,7 +340,7 @@ struct DiagnosticsTests {
       guard case .training(let event) = event else { return }
       if case .notice(let line) = event { notices.append(line) }
       if case .started = event, run.index == 1 {
-        try? scratch.write([], as: "comparison/lstm-seed1/gradients.csv")
+        _ = try? scratch.write([], as: "comparison/lstm-seed1/gradients.csv")
       }
     }
     guard case .completed = outcome else {
