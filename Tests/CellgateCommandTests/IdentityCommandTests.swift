@@ -36,7 +36,7 @@ struct IdentityCommandTests {
       let run = try workplace.run(line: line)
       #expect(run.status == 65 && run.errorLines.count == 1, "\(line): \(run.error)")
       #expect(
-        run.error.contains("run/model.safetensors: cell: made with lstm, found lstm-coupled in config.json"))
+        run.error.contains(".safetensors: cell: made with lstm, found lstm-coupled in config.json"))
     }
     #expect(workplace.names(in: "run") == files)
   }

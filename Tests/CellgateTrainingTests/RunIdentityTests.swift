@@ -144,10 +144,18 @@ struct RunIdentityTests {
   @Test("A model is built only when its file is that of the settings")
   func size() throws {
     try train(stop: 6)
-    try replace("\"hidden\" : 4", by: "\"hidden\" : 4000", in: "run/config.json")
-    guard case .otherModel(_, "hidden", "4", _, "4000") = try evaluate() else {
-      Issue.record("another size is accepted")
-      return
+    try replace("\"hidden\" : 4", by: "\"hidden\" : 40", in: "run/config.json")
+    let other = try RunDirectory.settings(of: path)
+    let directory = try RunDirectory(resuming: path)
+    let errors = [
+      runError { _ = try RunDirectory.evaluate(path, task: ReadingTask()) },
+      runError { _ = try Trainer(task: ReadingTask(), settings: other, directory: directory) },
+    ]
+    for error in errors {
+      guard case .otherModel(_, "hidden", "4", _, "40") = error else {
+        Issue.record("another size is accepted")
+        return
+      }
     }
   }
 
@@ -220,9 +228,10 @@ struct RunIdentityTests {
   }
 }
 
-/// A task whose data are read.
+/// A task whose data are read, and whose model must not be built.
 private struct ReadingTask: SequenceTask {
-  static let name = "reading"
+  static let name = MeanTask.name
+  static let options = MeanTask.options
   static let summary = "what is read"
   static let metric = MeanTask.metric
   static let solved = MeanTask.solved
@@ -235,7 +244,10 @@ private struct ReadingTask: SequenceTask {
   init() {}
   init(settings: TrainingSettings, dataDirectory: String) {}
   static func shape(_ settings: TrainingSettings) -> SequenceShape { MeanTask.shape(settings) }
-  func makeModel(cell: Cell) -> RecurrentModel { task.makeModel(cell: cell) }
+  func makeModel(cell: Cell) -> RecurrentModel {
+    Issue.record("the model is built")
+    return task.makeModel(cell: cell)
+  }
   func loss(
     _ model: RecurrentModel, step: Int, carried: inout [Tensor], context: ForwardContext, probe: TensorProbe?
   ) -> Tensor {

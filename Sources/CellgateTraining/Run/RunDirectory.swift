@@ -83,6 +83,21 @@ public final class RunDirectory {
     }
   }
 
+  /// Throws `otherModel` when a checkpoint or the best model is whole and of another model than `identity`, which then need
+  /// not be built.
+  func check(_ identity: RunIdentity) throws(RunError) {
+    for file in try checkpointFiles() + [modelFile] {
+      guard Self.exists(file), let saved = try? Safetensors(path: file) else { continue }
+      do throws(RunError) {
+        try identity.check(saved.metadata, file: file, resuming: true)
+      } catch {
+        // What a damaged file says is told later, where another one takes its place.
+        guard case .otherModel = error, (try? saved.verifyChecksum()) != nil else { continue }
+        throw error
+      }
+    }
+  }
+
   /// Gives the run its new settings. Killed in between it is one that was stopped at its end, or has its new length.
   func extend() throws(RunError) {
     if Self.exists(resultFile) { try remove(resultFile) }

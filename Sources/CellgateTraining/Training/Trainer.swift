@@ -64,6 +64,8 @@ public final class Trainer {
     self.directory = directory
     self.recording = recording
     steps = task.totalSteps(settings)
+    let identity = RunIdentity(settings: settings, cell: cell, task: task)
+    do throws(RunError) { try directory?.check(identity) } catch { throw .run(error) }
     bound = task.bound(cell: cell)
     parameters = ParameterSet(bound.model)
     do throws(OptimizerError) {
@@ -76,8 +78,7 @@ public final class Trainer {
     schedule = settings.schedule.make(steps: steps)
     do throws(RunError) {
       store = try RunStore(
-        directory, identity: RunIdentity(settings: settings, cell: cell, task: task),
-        metrics: taskType.metricNames, carriedShapes: bound.carriedShapes,
+        directory, identity: identity, metrics: taskType.metricNames, carriedShapes: bound.carriedShapes,
         diagnosticsEvery: recording.diagnosticsEvery, state: &state, parameters: parameters,
         optimizer: optimizer, schedule: &schedule)
       try store.extend(state, parameters)
