@@ -11,7 +11,8 @@ import Synchronization
 /// The signal that asked the command to stop, 0 for none.
 private let received = Atomic<Int32>(0)
 
-/// Ctrl-C and SIGTERM: the first one asks the work to stop at the next step, the second ends the process.
+/// Ctrl-C and SIGTERM: the first one asks the work to stop, after an update or in the middle of an evaluation; the second
+/// ends the process.
 enum Interruption {
   /// From now on signals are noted instead of ending the process.
   static func install() {
