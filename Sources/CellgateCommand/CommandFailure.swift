@@ -120,7 +120,7 @@ struct CommandFailure: Error {
     case .noText: .usage
     case .folder: .noInput
     case .idx, .wrongDimensions, .labelOutOfRange, .countMismatch, .gzip, .notUTF8, .tooShort, .changed,
-      .unknownCharacter, .unknownToModel, .otherEncoding:
+      .otherSymbols, .unknownCharacter, .unknownToModel, .otherEncoding:
       .data
     }
   }

@@ -29,13 +29,17 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
   case tooShort(file: String, part: String, expected: Int, found: Int)
   /// A text is not the one that the run began with, by its SHA-256 digest.
   case changed(file: String, expected: String, found: String)
+  /// The training part of a text has another number of symbols than the run's settings say.
+  case otherSymbols(file: String, expected: Int, found: Int)
   /// A character, at a place counted from 0, that the training data have none of.
   case unknownCharacter(file: String, character: Unicode.Scalar, place: Int)
   /// A character, at a place counted from 0, that the model to be scored doesn't know and has no symbol for.
   case unknownToModel(file: String, character: Unicode.Scalar, place: Int)
 
   /// One line naming the file, what was expected and what was found.
-  public var description: String {
+  public var description: String { oneLine(text) }
+
+  private var text: String {
     switch self {
     case .missing(let tried, let command):
       "\(tried.joined(separator: ", nor ")): no such file; get it with: \(command)"
@@ -57,7 +61,9 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
     case .tooShort(let file, let part, let expected, let found):
       "\(file): \(part) part: expected \(expected) characters or more for one update, found \(found)"
     case .changed(let file, let expected, let found):
-      "\(file): changed since the run began: expected SHA-256 \(expected), found \(found)"
+      "\(file): changed since the run began: expected SHA-256 \(quotedName(expected)), found \(quotedName(found))"
+    case .otherSymbols(let file, let expected, let found):
+      "\(file): expected \(expected) symbols, the settings' text.symbols, found \(found)"
     case .unknownCharacter(let file, let character, let place):
       "\(file): character \(place): expected one of the training data, found '\(quotedName(String(character)))'"
     case .unknownToModel(let file, let character, let place):

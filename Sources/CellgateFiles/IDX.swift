@@ -18,7 +18,9 @@ public enum IDXError: Error, Equatable, Sendable, CustomStringConvertible {
   case trailingBytes(file: String, expected: Int, found: Int)
 
   /// One line naming the file, what was expected and what was found.
-  public var description: String {
+  public var description: String { oneLine(text) }
+
+  private var text: String {
     switch self {
     case .file(let error): error.description
     case .gzip(let error): error.description

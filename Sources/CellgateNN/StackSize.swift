@@ -27,7 +27,7 @@ package struct StackSize {
       }
     }
     let first = layer(Double(inputSize))
-    return directions * (first + Double(layers - 1) * layer(directions * Double(hidden)))
+    return directions * (first + (Double(layers) - 1) * layer(directions * Double(hidden)))
   }
 
   /// The most hidden units with which `cell` has no more parameters than `reference` with `hidden`; at least 1.
@@ -36,10 +36,13 @@ package struct StackSize {
     return Self.most { parameters(cell, hidden: $0) <= target }
   }
 
-  /// The most units that fit, where fewer fit too; at least 1.
+  /// The most units that fit, where fewer fit too; at least 1, and at most 2⁶².
   package static func most(_ fits: (Int) -> Bool) -> Int {
     var (low, high) = (1, 2)
-    while fits(high) { (low, high) = (high, 2 * high) }
+    while fits(high) {
+      if high == 1 << 62 { return high }
+      (low, high) = (high, 2 * high)
+    }
     while high - low > 1 {
       let middle = (low + high) / 2
       if fits(middle) { low = middle } else { high = middle }

@@ -7,8 +7,8 @@ import Foundation
 
 extension Report {
   /// Reads runs of the tasks there are, with samples from `data`; a text of the user's own is looked for where it was,
-  /// unless `data` was given and is a file. Throws what is wrong with a file of a run, `notARun` for a folder without
-  /// runs.
+  /// unless `data` was given and is a file. A run with a file that is wrong is left out; where that leaves none the first
+  /// error is thrown. Throws `notARun` for a folder without runs.
   public init(
     of folders: [String], cells: [Cell] = Cell.all, data: DataDirectory = DataDirectory(),
     trustingWeights: Bool = false

@@ -27,22 +27,24 @@ public struct Report {
 
   /// The runs by task and options, in the order in which they were found.
   public private(set) var groups: [Group] = []
-  /// What is missing for samples, a line each: data that a task needs.
+  /// What is missing for samples, a line each: data that a task needs; then why runs were left out.
   public private(set) var warnings: [String] = []
+  /// What is wrong with the runs that were left out.
+  public private(set) var leftOut: [RunError] = []
 
   /// All runs.
   public var runs: [ReportedRun] { groups.flatMap(\.runs) }
 
   /// Reads the runs in these folders; a folder that holds run folders, up to six levels down, counts as all of them.
-  /// `cells` are the cells known, `dataDirectory` is what a task gets to take its samples from. Throws what is wrong
-  /// with a file that is there, `notARun` for a folder without runs; a model without the checksum of its bytes is wrong
-  /// unless its weights are trusted.
+  /// `cells` are the cells known, `dataDirectory` is what a task gets to take its samples from. A run with a file
+  /// that is wrong is left out; where that leaves none the first error is thrown. A model without the checksum of its
+  /// bytes is wrong unless its weights are trusted. Throws `notARun` for a folder without runs.
   public init(
     of folders: [String], tasks: [any SequenceTask.Type], cells: [Cell] = Cell.all,
     trustingWeights: Bool = false, dataDirectory: (any SequenceTask.Type) -> String
   ) throws(RunError) {
     var loaded: [Data: Result<any SequenceTask, TaskDataError>] = [:]
-    for var run in try Self.read(folders, tasks, cells) {
+    for var run in try Self.read(folders, tasks, cells, &leftOut) {
       // A task's data and head are the same for every cell and seed.
       var common = run.settings
       (common.cell, common.seed) = ("", 0)
@@ -54,23 +56,32 @@ public struct Report {
         do throws(RunError) {
           try run.addModel(of: task, trustingWeights: trustingWeights)
         } catch {
-          guard case .otherModel = error else { throw error }
+          guard case .otherModel = error else {
+            leftOut.append(error)
+            continue
+          }
           addWarning(error.description, to: &run)
         }
       case .failure(let error): addWarning(error.description, to: &run)
       }
       add(run)
     }
+    if groups.isEmpty, let error = leftOut.first { throw error }
+    warnings += leftOut.map { "\($0); the run is left out" }
   }
 
-  /// The runs without their models, those found in one folder by cell, size and seed.
+  /// The runs without their models, those found in one folder by cell, size and seed; and what is wrong with the others.
   private static func read(
-    _ folders: [String], _ tasks: [any SequenceTask.Type], _ cells: [Cell]
+    _ folders: [String], _ tasks: [any SequenceTask.Type], _ cells: [Cell], _ leftOut: inout [RunError]
   ) throws(RunError) -> [ReportedRun] {
     var runs: [ReportedRun] = []
     for found in try RunFolderSearch.runs(at: folders) {
       var own: [ReportedRun] = []
-      for folder in found { own.append(try ReportedRun(folder: folder, tasks: tasks, cells: cells)) }
+      for folder in found {
+        do throws(RunError) {
+          own.append(try ReportedRun(folder: folder, tasks: tasks, cells: cells))
+        } catch { leftOut.append(error) }
+      }
       runs += own.enumerated().sorted { a, b in
         let (one, other) = (a.element.settings, b.element.settings)
         return (one.cell, one.hidden, one.seed, a.offset) < (other.cell, other.hidden, other.seed, b.offset)

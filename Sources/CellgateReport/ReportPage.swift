@@ -62,7 +62,8 @@ struct ReportPage {
     let summary = isOne ? (report.runs.first?.taskType.summary ?? "") : NumberText.list(states)
     return .tag(
       "header", ["class": "page"], .tag("p", ["class": "brand"], "Cellgate report"),
-      .tag("h1", [:], HTML(title)), .tag("p", ["class": "lead"], HTML(Self.sentence(summary))))
+      .tag("h1", [:], HTML(title)), .tag("p", ["class": "lead"], HTML(Self.sentence(summary))),
+      HTML(report.leftOut.map { .tag("p", ["class": "note"], HTML("A run is left out: \($0).")) }))
   }
 
   /// A text with a capital and a full stop.

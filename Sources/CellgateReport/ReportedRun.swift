@@ -109,12 +109,10 @@ public struct ReportedRun {
   private static func problems(
     _ settings: TrainingSettings, tasks: [any SequenceTask.Type], cells: [Cell]
   ) -> String? {
+    var settings = settings
+    settings.precision = .float32
     let problems = settings.problems(tasks: tasks, cells: cells, available: .infinity).filter { problem in
-      switch problem {
-      case .unsupported: false
-      case .unknownName(let option, _, _, _): option != "cell"
-      default: true
-      }
+      if case .unknownName("cell", _, _, _) = problem { false } else { true }
     }
     return problems.isEmpty ? nil : SettingsErrors(problems).description
   }
@@ -146,6 +144,8 @@ public struct ReportedRun {
       return
     }
     let file = RunDirectory.modelFile(folder)
+    let shapes = task.parameterShapes(settings, cell: cell)
+    if parameters == nil { parameters = shapes.reduce(0) { $0 + $1.shape.reduce(1, *) } }
     guard RunDirectory.exists(file) else {
       if parameters == nil { parameters = ParameterSet(task.bound(cell: cell).model).count }
       notes.append("There are no samples: no best model is kept in the folder.")
@@ -154,9 +154,9 @@ public struct ReportedRun {
     let saved = try ModelFile.open(file, trustingWeights: trustingWeights)
     try RunIdentity(settings: settings, cell: cell, task: task).check(
       saved.metadata, file: file, resuming: false)
+    try saved.check(holds: shapes)
     let bound = task.bound(cell: cell)
     let values = ParameterSet(bound.model)
-    if parameters == nil { parameters = values.count }
     values.assign(try saved.values(of: values))
     samples = bound.samples(Self.sampleCount)
   }

@@ -87,6 +87,7 @@ struct SettingsList {
 
   private static func value(_ text: String?) -> String {
     guard let text else { return "none" }
-    return Int(text).map { NumberText.count($0) } ?? quotedName(text)
+    if let whole = Int(text) { return NumberText.count(whole) }
+    return UInt64(text).map { NumberText.count($0) } ?? quotedName(text)
   }
 }

@@ -53,6 +53,24 @@ struct BadOptionTests {
     Case(line: "train adding --learning-rate -1", expected: ["--learning-rate: expected above 0"]),
     Case(line: "train adding --dropout 1", expected: ["--dropout: expected 0 or more, below 1"]),
     Case(line: "train adding --seed -1", expected: ["--seed: expected a whole number of at least 0"]),
+    Case(
+      line: "train adding --seed 18446744073709551616",
+      expected: ["--seed: expected a whole number up to 18446744073709551615, found '18446744073709551616'"]),
+    Case(
+      line: "train adding --hidden 9223372036854775808",
+      expected: ["--hidden: expected a whole number up to 9223372036854775807"]),
+    Case(
+      line: "compare adding --seed 18446744073709551615 --seeds 2",
+      expected: ["--seed: expected at most 18446744073709551614"]),
+    Case(
+      line: "train text --data x --valid-percent 9223372036854775807",
+      expected: ["--valid-percent: expected 1 to 90, found 9223372036854775807"]),
+    Case(
+      line: "compare text --data x --test-percent 9223372036854775807 --valid-percent -9223372036854775808",
+      expected: ["--test-percent: expected 1 to 90", "--valid-percent: expected 1 to 90"]),
+    Case(
+      line: "train copying --length 9223372036854775807 --layers 9223372036854775807 --parameters 9",
+      expected: ["--length: expected 1 to 1000000000"]),
     Case(line: "train adding --threads 0", expected: ["--threads: expected a whole number from 1"]),
     Case(
       line: "train adding --schedule-every 0 --schedule-patience 2 --schedule-floor 2 --save-every 0",

@@ -25,6 +25,28 @@ struct TrainCommandTests {
     #expect(workplace.has("runs/adding-gru-2/result.json"))
   }
 
+  @Test("The largest seed is the same number everywhere, and its neighbour another one")
+  func largestSeed() throws {
+    let (workplace, seed) = (try Workplace(), "18446744073709551615")
+    let line = Self.tiny + " --steps 2 --out here --json"
+    let run = try workplace.run(line: line + " --seed \(seed)")
+    #expect(run.status == 0)
+    #expect(run.output.split(separator: "\n").allSatisfy { $0.contains("\"seed\":\(seed),") })
+    for file in ["here/config.json", "here/result.json"] {
+      #expect(try workplace.text(file).contains("\"seed\" : \(seed)"))
+    }
+    for command in ["evaluate here --json", "report here --json"] {
+      #expect(try workplace.run(line: command).output.contains("\"seed\":\(seed),"))
+    }
+    #expect(try workplace.text("here/report.html").contains("18,446,744,073,709,551,615"))
+    let other = try workplace.run(line: line + " --resume --seed 18446744073709551614")
+    #expect(other.status == 64)
+    #expect(
+      other.errorLines == [
+        "cellgate: here: made with other settings: seed: expected \(seed), found 18446744073709551614"
+      ])
+  }
+
   @Test("The JSON lines are progress records and then a result with the promised keys")
   func json() throws {
     let workplace = try Workplace()

@@ -35,6 +35,8 @@ struct ComparisonTests {
     #expect(size.parameters(cell, hidden: hidden) <= target)
     #expect(size.parameters(cell, hidden: hidden + 1) > target)
     #expect(size.hidden(of: cell, matching: cell, hidden: 20) == 20)
+    #expect(StackSize.most { _ in true } == 1 << 62)
+    #expect(cell.parameterCount(inputSize: 1, hiddenSize: .max) == .max)
   }
 
   @Test("Each seed takes every cell in turn, with the same settings otherwise")
@@ -55,6 +57,19 @@ struct ComparisonTests {
     #expect(wrong.problems(tasks: [MeanTask.self]).map(\.option) == ["cells", "cells", "seeds", "batch"])
     #expect(settings([]).problems(tasks: [MeanTask.self]).map(\.option) == ["cells"])
     #expect(settings().problems(tasks: [MeanTask.self]) == [])
+  }
+
+  @Test("Seeds go up to 2⁶⁴ − 1 and no further")
+  func seeds() {
+    var last = settings(seeds: 2)
+    last.training.seed = .max - 1
+    #expect(last.problems(tasks: [MeanTask.self]) == [])
+    #expect(last.runs(tasks: [MeanTask.self]).map(\.seed) == [.max - 1, .max - 1, .max, .max])
+    last.training.seed = .max
+    #expect(
+      last.problems(tasks: [MeanTask.self]).map(\.description) == [
+        "seed: expected at most 18446744073709551614, the first of 2 seeds, found 18446744073709551615"
+      ])
   }
 
   @Test("Mean, spread and median are the textbook's")

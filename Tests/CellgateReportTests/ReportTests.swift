@@ -355,6 +355,51 @@ struct ReportTests {
       names.filter { $0.contains("seed") } == ["gru, seed 1", "gru, seed 2", "lstm, seed 1", "lstm, seed 2"])
   }
 
+  @Test(
+    "A run that can't be read is left out of a report of several, which names it",
+    arguments: ["config.json", "metrics.csv", "model.safetensors", "result.json"])
+  func leftOut(file: String) throws {
+    let folders = try [1, 2].map { try train("run\($0)", settings(seed: $0)) }
+    if file == "config.json" {
+      try scratch.write(Array(settings { $0.hidden = 1 << 31 }.encoded()), as: "run1/config.json")
+    } else {
+      try write("{ damaged\n", "run1/" + file)
+    }
+    let report = try report(folders[0], folders[1])
+    #expect(report.runs.map(\.folder) == [folders[1]])
+    #expect(report.leftOut.count == 1 && report.warnings.count == 1)
+    #expect(report.warnings[0].hasPrefix(folders[0] + "/" + file))
+    #expect(report.warnings[0].hasSuffix("; the run is left out"))
+    #expect(try ParsedPage(report.page()).text.contains("A run is left out: " + folders[0]))
+    #expect(throws: RunError.self) { try self.report(folders[0]) }
+  }
+
+  @Test("A result with a wrong field is named with the field, what was expected and what was found")
+  func badResult() throws {
+    let folder = try train("run", settings())
+    let good = String(decoding: try #require(scratch.read("run/result.json")), as: UTF8.self)
+    for (place, change, reason) in [
+      ("\"steps\" : 12", "\"steps\" : \"x\"", "steps: expected a whole number, found 'x'"),
+      (
+        "\"steps\" : 12", "\"steps\" : -1", "steps: expected a whole number from 1 to 1099511627776, found -1"
+      ),
+      ("\"hidden\" : 4", "\"hidden\" : 0", "hidden: expected a whole number from 1 to \(Int.max), found 0"),
+      ("\"task\" : \"mean\"", "\"tusk\" : \"mean\"", "task: missing"),
+    ] {
+      try #require(good.contains(place))
+      try write(good.replacingOccurrences(of: place, with: change), "run/result.json")
+      let error = RunError.badConfig(file: folder + "/result.json", reason: reason)
+      #expect(throws: error) { try report(folder) }
+    }
+    try write("{\"layer\":\"a\\nb\",\"tensor\":\"c\",\"found\":\"NaN\",\"step\":-3}", "run/diverged.json")
+    try FileManager.default.removeItem(atPath: folder + "/result.json")
+    #expect(
+      throws: RunError.badConfig(
+        file: folder + "/diverged.json",
+        reason: "step: expected a whole number from 0 to 1099511627776, found -3")
+    ) { try report(folder) }
+  }
+
   @Test("What differs between runs besides cell, size and seed has a column of its own")
   func varying() throws {
     try train("a", settings { $0.optimizerSettings.learningRate = 0.01 })

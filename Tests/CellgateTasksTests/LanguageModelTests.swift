@@ -37,6 +37,9 @@ struct LanguageModelTests {
     settings.hidden = 6
     settings.layers = 2
     #expect(PTBCharacterTask.parameterCount(settings, cell: cell) == Double(parameters.count))
+    #expect(
+      Array(LanguageModel.parameterShapes(settings: settings, symbols: 50, cell: cell))
+        == parameters.entries.map { ParameterShape($0.name, $0.shape) })
   }
 
   @Test("States carried on make two passes one", arguments: Cell.all)

@@ -194,6 +194,31 @@ struct TextTaskTests {
   }
 
   @Test(
+    "Shares and symbols beyond all bounds are named and overflow nothing",
+    arguments: ["valid-percent", "test-percent", "length", "embedding"], [Int.max, .min, -1, 0])
+  func bounds(option: String, value: Int) {
+    let settings = Self.settings { $0.taskOptions[option] = value }
+    #expect(settings.problems(tasks: Tasks.all).map(\.option) == [option])
+  }
+
+  @Test("A number of symbols that no text has, or not this one, is refused", arguments: [-1, 0, .max, 6, 4])
+  func symbols(count: Int) throws {
+    let (scratch, path) = try write()
+    var settings = try TextTask.prepared(Self.settings(), dataDirectory: path)
+    settings.text?.symbols = count
+    let problems = settings.problems(tasks: Tasks.all)
+    if TextSource.symbolRange.contains(count) {
+      #expect(problems.isEmpty)
+      #expect(throws: TaskDataError.otherSymbols(file: path, expected: count, found: 5)) {
+        try TextTask(settings: settings, dataDirectory: "")
+      }
+    } else {
+      #expect(problems.map(\.option) == ["text.symbols"])
+    }
+    withExtendedLifetime(scratch) {}
+  }
+
+  @Test(
     "An interrupted run that is resumed has the same bits, at any step of an epoch", arguments: [1, 8, 9, 20])
   func resumes(stop: Int) throws {
     let (scratch, path) = try write()

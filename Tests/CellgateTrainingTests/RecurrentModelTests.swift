@@ -15,6 +15,17 @@ struct RecurrentModelTests {
     return RecurrentModel(settings: settings, shape: shape, cell: .lstmWM)
   }
 
+  @Test("Its parameters are known without it", arguments: Cell.all, [false, true])
+  func parameters(cell: Cell, bidirectional: Bool) {
+    var settings = TrainingSettings(task: "none", taskOptions: [:], hidden: 6, batch: 3, steps: 1)
+    (settings.layers, settings.bidirectional) = (2, bidirectional)
+    let shape = SequenceShape(steps: 4, inputSize: 2, outputSize: 3)
+    let model = ParameterSet(RecurrentModel(settings: settings, shape: shape, cell: cell))
+    #expect(
+      Array(RecurrentModel.parameterShapes(settings: settings, shape: shape, cell: cell))
+        == model.entries.map { ParameterShape($0.name, $0.shape) })
+  }
+
   @Test("Dropout acts before the head too, in training alone", arguments: [false, true], [1, 2])
   func dropout(readsEveryStep: Bool, layers: Int) {
     let plain = Self.model(readsEveryStep: readsEveryStep, layers: layers, dropout: 0)

@@ -1,3 +1,4 @@
+import CellgateCells
 import CellgateFiles
 import CellgateNN
 import CellgateTensor
@@ -247,12 +248,117 @@ struct RunStoreTests {
     #expect(try error() == .tensors(.missingTensor(file: file, tensor: "carried.0")))
   }
 
+  @Test(
+    "A counter of a checkpoint that no run can have is named",
+    arguments: [
+      "step", "rows", "loss_count", "since_best", "best_step", "solved_step", "optimizer_step",
+      "diagnostics_every", "schedule.since_best", "schedule.factor",
+    ], ["9223372036854775807", "-1", "1e400", "x", "\n"])
+  func counters(name: String, value: String) throws {
+    var settings = settings
+    settings.schedule.name = "plateau"
+    try run("a", settings, stop: 5)
+    let file = scratch.file("a/checkpoint-000005.safetensors")
+    for other in checkpoints("a").dropLast() {
+      try FileManager.default.removeItem(atPath: scratch.file("a/\(other)"))
+    }
+    try rewrite(file, metadata: [name: value]) { $1 }
+    let error = try resumeError("a")
+    if case .badState(file, name, _, _)? = error { return }
+    // Layers may be observed once and never again; the rows of the files decide.
+    #expect(name == "diagnostics_every" && value == "9223372036854775807", "\(String(describing: error))")
+  }
+
+  @Test("A checkpoint past the end of the run is not continued")
+  func pastTheEnd() throws {
+    try run("a", stop: 6)
+    var settings = settings
+    settings.steps = 5
+    try pretend("a", settings)
+    let before = contents("a")
+    #expect(
+      try resumeError("a")
+        == .badState(
+          file: scratch.file("a/checkpoint-000006.safetensors"), name: "step",
+          expected: "at most 5, the updates of the run", found: "6"))
+    #expect(contents("a") == before)
+  }
+
+  @Test("A run shortened to a checkpoint before its first evaluation ends with one")
+  func neverEvaluated() throws {
+    var settings = settings
+    settings.evaluationInterval = 100
+    settings.steps = 200
+    try run("a", settings, stop: 5)
+    settings.steps = 5
+    try pretend("a", settings)
+    let trainer = try trainer(resuming: "a")
+    guard case .completed(let result) = try trainer.run() else {
+      Issue.record("the run is at its end")
+      return
+    }
+    #expect(result.steps == 5 && result.bestStep == 5)
+    #expect(trainer.records.map(\.step) == [5])
+    let whole = try #require(try run("whole", settings))
+    #expect(result.value == whole.value && result.validationValue == whole.validationValue)
+  }
+
+  @Test("Files of another model are refused before one is made for them")
+  func otherShapes() throws {
+    try run("a", stop: 6)
+    var settings = settings
+    // A model that takes minutes to make.
+    settings.hidden = 6000
+    try pretend("a", settings)
+    let expected = SafetensorsError.wrongShape(
+      file: scratch.file("a/checkpoint-000006.safetensors"), tensor: "model.recurrent.weight_ih_l0",
+      expected: [24_000, 1], found: [16, 1])
+    guard case .noCheckpoint(_, let problems)? = try resumeError("a") else {
+      Issue.record("both checkpoints are of another model")
+      return
+    }
+    #expect(problems.count == 2 && problems.first == .tensors(expected))
+    let file = scratch.file("a/model.safetensors")
+    #expect(
+      throws: TrainingError.run(
+        .tensors(
+          .wrongShape(
+            file: file, tensor: "recurrent.weight_ih_l0", expected: [24_000, 1], found: [16, 1])))
+    ) {
+      try RunDirectory.evaluate(scratch.file("a"), task: MeanTask(settings: settings))
+    }
+    (settings.hidden, settings.layers) = (4, 2)
+    try pretend("a", settings)
+    #expect(
+      throws: TrainingError.run(.tensors(.missingTensor(file: file, tensor: "recurrent.weight_ih_l1")))
+    ) {
+      try RunDirectory.evaluate(scratch.file("a"), task: MeanTask(settings: settings))
+    }
+    let one = MeanTask(settings: self.settings).parameterShapes(self.settings, cell: .lstm).dropLast()
+    #expect(
+      throws: RunError.badState(
+        file: file, name: "tensors", expected: "4 parameters of the settings' model", found: "5")
+    ) {
+      try ModelFile.check(file, holds: one)
+    }
+  }
+
+  /// Makes a run's folder say that it was made with other settings, everywhere but in the tensors.
+  private func pretend(_ name: String, _ settings: TrainingSettings) throws {
+    try scratch.write(Array(settings.encoded()), as: "\(name)/config.json")
+    let text = String(decoding: settings.encoded(), as: UTF8.self)
+    for file in scratch.names(name) where file.hasSuffix(".safetensors") {
+      try rewrite(scratch.file("\(name)/\(file)"), metadata: ["settings": text]) { $1 }
+    }
+  }
+
   /// Writes a file of tensors again, with other numbers in some or without them, and other metadata.
   private func rewrite(
-    _ file: String, to path: String? = nil, version: String = "2", _ change: (String, [Float]) -> [Float]?
+    _ file: String, to path: String? = nil, version: String = "2", metadata changes: [String: String] = [:],
+    _ change: (String, [Float]) -> [Float]?
   ) throws {
     let old = try Safetensors(path: file)
-    var metadata = old.metadata.filter { $0.key != "checksum" }
+    var metadata = old.metadata.filter { $0.key != "checksum" }.merging(changes) { $1 }
     metadata["format_version"] = version
     var writer = Safetensors.Writer(metadata: metadata, checksum: version != "1")
     for info in old.tensors {

@@ -45,7 +45,7 @@ struct TrainingSettingsTests {
     #expect(old != text)
     #expect(try TrainingSettings(decoding: Data(old.utf8), file: "f") == MeanTask.defaults)
     let unknown = text.replacing("\"f32\"", with: "\"f8\"")
-    #expect(throws: RunError.badConfig(file: "f", reason: "precision: not a value of its type")) {
+    #expect(throws: RunError.badConfig(file: "f", reason: "precision: expected a known name, found 'f8'")) {
       try TrainingSettings(decoding: Data(unknown.utf8), file: "f")
     }
   }
@@ -74,12 +74,65 @@ struct TrainingSettingsTests {
     let without = good.replacingOccurrences(of: "\"hidden\" : 4,", with: "")
     #expect(reason(without) == .badConfig(file: "f", reason: "hidden: missing"))
     let wrong = good.replacingOccurrences(of: "\"hidden\" : 4", with: "\"hidden\" : \"x\"")
-    #expect(reason(wrong) == .badConfig(file: "f", reason: "hidden: expected a value of type Int"))
+    #expect(reason(wrong) == .badConfig(file: "f", reason: "hidden: expected a whole number, found 'x'"))
     let nested = good.replacingOccurrences(of: "\"warm_up_steps\" : 0", with: "\"warm_up_steps\" : \"x\"")
     #expect(
-      reason(nested) == .badConfig(file: "f", reason: "schedule.warm_up_steps: expected a value of type Int"))
+      reason(nested)
+        == .badConfig(file: "f", reason: "schedule.warm_up_steps: expected a whole number, found 'x'"))
     let newer = good.replacingOccurrences(of: "\"format_version\" : 1", with: "\"format_version\" : 2")
     #expect(reason(newer) == .badConfig(file: "f", reason: "format_version: expected 1, found 2"))
+  }
+
+  @Test(
+    "A wrong value is told with its field, what was expected and what was found",
+    arguments: [
+      ("\"hidden\" : 4", "\"hidden\" : null", "hidden: expected a whole number, found null"),
+      ("\"hidden\" : 4", "\"hidden\" : [4]", "hidden: expected a whole number, found a list"),
+      (
+        "\"hidden\" : 4", "\"hidden\" : 9223372036854775808",
+        "hidden: expected a whole number in its range, found 9223372036854775808"
+      ),
+      (
+        "\"hidden\" : 4", "\"hidden\" : \"two\\nlines\"",
+        "hidden: expected a whole number, found 'two\\u{a}lines'"
+      ),
+      (
+        "\"seed\" : 1", "\"seed\" : -1", "seed: expected a whole number of 0 or more in its range, found -1"
+      ),
+      (
+        "\"dropout\" : 0", "\"dropout\" : 1e400",
+        "dropout: expected a number in its range, found a number beyond all range"
+      ),
+      ("\"dropout\" : 0", "\"dropout\" : true", "dropout: expected a number, found true"),
+      ("\"task\" : \"mean\"", "\"task\" : 7", "task: expected a text, found 7"),
+      (
+        "\"bidirectional\" : false", "\"bidirectional\" : {}",
+        "bidirectional: expected true or false, found an object"
+      ),
+      (
+        "\"length\" :", "\"a\\nb\" : 0.5, \"length\" :",
+        "task_options.a\\u{a}b: expected a whole number in its range, found 0.5"
+      ),
+    ])
+  func badValues(place: String, change: String, reason: String) throws {
+    let good = String(decoding: MeanTask.defaults.encoded(), as: UTF8.self)
+    try #require(good.contains(place))
+    let text = good.replacingOccurrences(of: place, with: change)
+    let error = try #require(throws: RunError.self) {
+      try TrainingSettings(decoding: Data(text.utf8), file: "f")
+    }
+    #expect(error == .badConfig(file: "f", reason: reason))
+  }
+
+  @Test("Settings that no machine has memory for are refused even where memory is no matter")
+  func uncountable() {
+    var settings = MeanTask.defaults
+    settings.hidden = 1 << 31
+    let problems = settings.problems(tasks: [MeanTask.self], available: .infinity)
+    #expect(problems.map(\.option) == ["hidden"])
+    #expect(problems.first?.description.hasSuffix("of memory, more than any machine has") == true)
+    settings.hidden = 1 << 20
+    #expect(settings.problems(tasks: [MeanTask.self], available: .infinity) == [])
   }
 
   @Test("The published settings are valid")
@@ -191,5 +244,10 @@ struct TrainingSettingsTests {
     other.bidirectional = true
     let third = try #require(settings.firstDifference(from: other))
     #expect(third == ("bidirectional", "false", "true"))
+    // As Doubles these two would be the same.
+    var (one, next) = (settings, settings)
+    (one.seed, next.seed) = (.max, .max - 1)
+    let fourth = try #require(one.firstDifference(from: next))
+    #expect(fourth == ("seed", "18446744073709551615", "18446744073709551614"))
   }
 }

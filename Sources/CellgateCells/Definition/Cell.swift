@@ -92,11 +92,20 @@ public struct Cell: Sendable {
     }
   }
 
-  /// Parameters of one layer in one direction: the sum of the shapes.
+  /// Parameters of one layer in one direction: the sum of the shapes; `Int.max` where they are more than an Int counts.
   public func parameterCount(inputSize: Int, hiddenSize: Int) -> Int {
-    parameters.reduce(0) { sum, parameter in
-      sum + parameter.shape(inputSize: inputSize, hiddenSize: hiddenSize).reduce(1, *)
+    var (exact, approximate) = (0, 0.0)
+    for parameter in parameters {
+      let columns =
+        switch parameter.columns {
+        case .input: inputSize
+        case .some: hiddenSize
+        case nil: 1
+        }
+      exact &+= parameter.gates.count &* hiddenSize &* columns
+      approximate += Double(parameter.gates.count) * Double(hiddenSize) * Double(columns)
     }
+    return approximate < 0x1p62 ? exact : .max
   }
 
   /// Multiply-adds of all matrix products of one step of one sequence.

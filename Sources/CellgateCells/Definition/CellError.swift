@@ -20,7 +20,7 @@ public enum CellError: Error, Equatable, Sendable, CustomStringConvertible {
   case foreignExpression(cell: String, node: String)
 
   /// One line: the cell, the node, what was expected and what was found.
-  public var description: String { "cell '\(quotedName(cell))': \(mistake)" }
+  public var description: String { oneLine("cell '\(quotedName(cell))': \(mistake)") }
 
   private var cell: String {
     switch self {

@@ -3,7 +3,7 @@ import Foundation
 /// Numbers and times as people read them.
 package enum NumberText {
   /// "67,072".
-  package static func count(_ value: Int) -> String {
+  package static func count(_ value: some BinaryInteger) -> String {
     let digits = Array(String(value.magnitude))
     var result = ""
     for (index, digit) in digits.enumerated() {

@@ -137,9 +137,11 @@ extension SVGChart {
     }
   }
 
-  /// A number's digits before and behind the point, trailing zeros dropped, independent of any locale.
+  /// A number's digits before and behind the point, trailing zeros dropped, independent of any locale. A number too large
+  /// to have digits behind the point, or not finite, comes as `NumberText.number` writes it.
   package static func decimal(_ value: Double, _ decimals: Int) -> (whole: String, fraction: String) {
     let factor = pow(10, Double(decimals))
+    guard abs(value * factor) < 9e18 else { return (NumberText.number(value), "") }
     let scaled = Int((value * factor).rounded())
     let whole = abs(scaled) / Int(factor)
     var digits = String(abs(scaled) % Int(factor))

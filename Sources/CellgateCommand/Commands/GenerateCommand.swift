@@ -71,11 +71,7 @@ struct GenerateCommand: ParsableCommand {
     }
     sampling.topK = problems.whole("--top-k", topK, in: 1...Int.max)
     sampling.topP = problems.real("--top-p", topP, "a number above 0, up to 1", { $0 > 0 && $0 <= 1 })
-    let seed = UInt64(seed.text)
-    if seed == nil {
-      problems.add(
-        "--seed: expected a whole number of at least 0, found '\(Names.safe(self.seed.text))'")
-    }
+    let seed = problems.seed(seed)
     problems.threads(threads)
     try problems.check()
     let generator = try TextGenerator(run: folder, trustingWeights: trusted.weights)
@@ -111,7 +107,7 @@ struct GenerateCommand: ParsableCommand {
       "task": .string(settings.task), "cell": .string(settings.cell), "directory": .string(folder),
       "prompt": .string(prompt), "text": .string(String(written)), "length": .integer(count),
       "temperature": .number(sampling.temperature), "top_k": .optional(sampling.topK),
-      "top_p": .optional(sampling.topP), "seed": .integer(Int(truncatingIfNeeded: seed)),
+      "top_p": .optional(sampling.topP), "seed": .unsigned(seed),
     ]
     record.print()
   }

@@ -69,7 +69,7 @@ struct TrainCommand: ParsableCommand {
     guard let type else { throw CommandFailure(problems: problems.lines) }
     // A run is continued with its own settings; what is typed besides must agree with them, or make the run longer.
     var settings = type.defaults
-    if options.resume, let out = options.out { settings = try RunDirectory.settings(of: out) }
+    if options.resume, let out = options.out { settings = try self.settings(ofRun: out) }
     settings.task = type.name
     if let cell { settings.cell = cell }
     settings = options.applied(to: settings, task: type, &problems)
@@ -84,6 +84,15 @@ struct TrainCommand: ParsableCommand {
       try problems.check()
     }
     return (settings, recording)
+  }
+
+  /// The settings that a run was made with; what is wrong with them is wrong in its file, and no option's fault.
+  private func settings(ofRun folder: String) throws -> TrainingSettings {
+    let settings = try RunDirectory.settings(of: folder)
+    do throws(SettingsErrors) { try settings.validate(tasks: Tasks.all) } catch {
+      throw CommandFailure(.data, "\(folder)/config.json: \(error)")
+    }
+    return settings
   }
 }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Cellgate
+import CellgateFiles
 
 /// An option's whole number as it was typed; `OptionProblems` reads it, so that all mistakes are told together.
 struct WholeNumber: ExpressibleByArgument {
@@ -8,6 +9,9 @@ struct WholeNumber: ExpressibleByArgument {
   init(argument: String) { text = argument }
   init(_ value: Int) { text = "\(value)" }
   var defaultValueDescription: String { text }
+
+  /// Whether the text has digits alone: if it can't be read, the number is too large.
+  var isWhole: Bool { !text.isEmpty && text.utf8.allSatisfy { (0x30...0x39).contains($0) } }
 }
 
 /// An option's number as it was typed; `OptionProblems` reads it.
@@ -34,7 +38,7 @@ struct OptionProblems {
       range.upperBound == .max
       ? "a whole number of at least \(Text.count(range.lowerBound))"
       : "a whole number from \(Text.count(range.lowerBound)) to \(Text.count(range.upperBound))"
-    add("\(option): expected \(expected), found '\(Names.safe(number.text))'")
+    add("\(option): expected \(expected), found '\(quotedName(number.text))'")
     return range.lowerBound
   }
 
@@ -45,13 +49,21 @@ struct OptionProblems {
     return value
   }
 
+  /// A seed, nil after noting what is wrong.
+  mutating func seed(_ number: WholeNumber) -> UInt64? {
+    if let value = UInt64(number.text) { return value }
+    let expected = number.isWhole ? "up to \(UInt64.max)" : "of at least 0"
+    add("--seed: expected a whole number \(expected), found '\(quotedName(number.text))'")
+    return nil
+  }
+
   /// The number if it is finite and fits, nil otherwise; `expected` says in words what fits.
   mutating func real(
     _ option: String, _ number: RealNumber?, _ expected: String, _ fits: (Double) -> Bool
   ) -> Double? {
     guard let number else { return nil }
     if let value = Double(number.text), value.isFinite, fits(value) { return value }
-    add("\(option): expected \(expected), found '\(Names.safe(number.text))'")
+    add("\(option): expected \(expected), found '\(quotedName(number.text))'")
     return nil
   }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Cellgate
+import CellgateFiles
 import Foundation
 
 /// The options that `train` and `compare` share; what is left out stays as the task says.
@@ -155,7 +156,8 @@ struct TrainingOptions: ParsableArguments {
       if let value = Int(number.text) {
         set(value)
       } else {
-        problems.add("\(option): expected a whole number, found '\(Names.safe(number.text))'")
+        let bound = number.isWhole ? " up to \(Int.max)" : ""
+        problems.add("\(option): expected a whole number\(bound), found '\(quotedName(number.text))'")
       }
     }
     func real(_ option: String, _ number: RealNumber?, _ set: (Double) -> Void) {
@@ -163,7 +165,7 @@ struct TrainingOptions: ParsableArguments {
       if let value = Double(number.text), value.isFinite {
         set(value)
       } else {
-        problems.add("\(option): expected a number, found '\(Names.safe(number.text))'")
+        problems.add("\(option): expected a number, found '\(quotedName(number.text))'")
       }
     }
     whole("--hidden", hidden) { settings.hidden = $0 }
@@ -208,13 +210,7 @@ struct TrainingOptions: ParsableArguments {
     whole("--schedule-patience", schedulePatience) { settings.schedule.patience = $0 }
     real("--schedule-floor", scheduleFloor) { settings.schedule.floor = $0 }
     checkSchedule(settings.schedule.name, &problems)
-    if let seed {
-      if let value = UInt64(seed.text) {
-        settings.seed = value
-      } else {
-        problems.add("--seed: expected a whole number of at least 0, found '\(Names.safe(seed.text))'")
-      }
-    }
+    if let seed, let value = problems.seed(seed) { settings.seed = value }
     for option in taskOptions {
       let parts = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       let name = String(parts[0])

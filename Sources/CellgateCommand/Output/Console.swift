@@ -1,3 +1,4 @@
+import CellgateFiles
 import Foundation
 import Synchronization
 
@@ -38,8 +39,8 @@ enum Console {
     if code != EPIPE { failure.withLock { $0 = code } }
   }
 
-  /// Writes a line to standard error.
-  static func printError(_ line: String) { _ = write(line + "\n", to: STDERR_FILENO) }
+  /// Writes a message to standard error, on one line whatever is in it.
+  static func printError(_ message: String) { _ = write(oneLine(message) + "\n", to: STDERR_FILENO) }
 
   /// Writes a notice to standard error: a line that begins with the program's name.
   static func warn(_ line: String) { printError("cellgate: " + line) }

@@ -7,7 +7,7 @@ enum RunRecord {
   static func identity(_ settings: TrainingSettings) -> [(key: String, value: JSONValue)] {
     [
       ("task", .string(settings.task)), ("cell", .string(settings.cell)),
-      ("seed", .integer(Int(truncatingIfNeeded: settings.seed))), ("hidden", .integer(settings.hidden)),
+      ("seed", .unsigned(settings.seed)), ("hidden", .integer(settings.hidden)),
     ]
   }
 
@@ -40,7 +40,7 @@ enum RunRecord {
     }
     return .object([
       ("record", "result"), ("task", .string(result.task)), ("cell", .string(result.cell)),
-      ("seed", .integer(Int(truncatingIfNeeded: result.seed))), ("hidden", .integer(result.hidden)),
+      ("seed", .unsigned(result.seed)), ("hidden", .integer(result.hidden)),
       ("parameters", .integer(result.parameters)), ("metric", .string(result.metric)),
       ("value", .number(result.value)), ("solved_at_step", .optional(result.solvedAtStep)),
       ("seconds", .number(result.seconds)), ("directory", directory.map { .string($0) } ?? .null),

@@ -15,7 +15,9 @@ public enum DataError: Error, Equatable, Sendable, CustomStringConvertible {
   case downloadFailed(file: String, attempts: [String])
 
   /// One line naming the file or data set, and the reason.
-  public var description: String {
+  public var description: String { oneLine(text) }
+
+  private var text: String {
     switch self {
     case .unknownSet(let name, let known):
       "unknown data set '\(quotedName(name))'; known: \(known.joined(separator: ", "))"

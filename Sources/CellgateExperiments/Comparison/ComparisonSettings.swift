@@ -57,6 +57,12 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
     }
     if !(1...100_000).contains(seeds) {
       problems.append(.outOfRange(option: "seeds", expected: "1 to 100000", found: "\(seeds)"))
+    } else if training.seed > .max - UInt64(seeds - 1) {
+      let most = UInt64.max - UInt64(seeds - 1)
+      problems.append(
+        .outOfRange(
+          option: "seed", expected: "at most \(most), the first of \(seeds) seeds",
+          found: "\(training.seed)"))
     }
     var own = training
     own.cell = known.first?.name ?? ""

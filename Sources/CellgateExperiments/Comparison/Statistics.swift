@@ -1,15 +1,17 @@
 /// Sums over a few numbers.
 package enum Statistics {
-  /// The mean; nil of none.
+  /// The mean; nil of none, and where it is not finite: files may hold numbers as large as they like.
   package static func mean(_ values: [Double]) -> Double? {
-    values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
+    let mean = values.reduce(0, +) / Double(values.count)
+    return mean.isFinite ? mean : nil
   }
 
-  /// The sample standard deviation (divided by n − 1); nil of fewer than two.
+  /// The sample standard deviation (divided by n − 1); nil of fewer than two, and where it is not finite.
   package static func spread(_ values: [Double]) -> Double? {
     guard values.count > 1, let mean = mean(values) else { return nil }
     let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-    return (squares / Double(values.count - 1)).squareRoot()
+    let spread = (squares / Double(values.count - 1)).squareRoot()
+    return spread.isFinite ? spread : nil
   }
 
   /// The median of steps, of which those that were never reached are later than any other; nil when that is the median,

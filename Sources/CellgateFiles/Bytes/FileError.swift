@@ -22,7 +22,9 @@ public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
   case cannotWrite(file: String, reason: String)
 
   /// One line naming the file and the reason.
-  public var description: String {
+  public var description: String { oneLine(text) }
+
+  private var text: String {
     switch self {
     case .missing(let file): "\(file): no such file"
     case .cannotOpen(let file, let reason): "\(file): cannot open: \(reason)"
@@ -36,16 +38,4 @@ public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
 /// The operating system's words for an error number.
 package func systemReason(_ code: Int32) -> String {
   unsafe String(cString: strerror(code))
-}
-
-/// A name from outside made fit for a one-line message: control characters escaped, cut after 120 characters.
-package func quotedName(_ name: String) -> String {
-  var text = ""
-  for scalar in name.unicodeScalars.prefix(120) {
-    let isControl =
-      scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format
-    let isBreak = scalar == "\u{2028}" || scalar == "\u{2029}"
-    text += isControl || isBreak ? "\\u{\(String(scalar.value, radix: 16))}" : String(scalar)
-  }
-  return name.unicodeScalars.dropFirst(120).isEmpty ? text : text + "…"
 }

@@ -22,7 +22,9 @@ public enum GzipError: Error, Equatable, Sendable, CustomStringConvertible {
   case outOfMemory(file: String)
 
   /// One line naming the file and what is wrong.
-  public var description: String {
+  public var description: String { oneLine(text) }
+
+  private var text: String {
     switch self {
     case .notGzip(let file): "\(file): not a gzip file"
     case .truncated(let file): "\(file): the gzip data end too early; the file is truncated"

@@ -4,8 +4,11 @@ public func nearestNames(to found: String, among known: [String]) -> [String] {
   let text = found.lowercased()
   let limit = max(2, text.count / 3)
   let candidates = known.enumerated().compactMap { index, name -> (Int, Int, String)? in
-    let distance = editDistance(text, name.lowercased())
-    if distance <= limit, distance < name.count { return (distance, index, name) }
+    // A text can be as long as a file: the distance is at least the difference of the lengths.
+    if abs(text.count - name.count) <= limit {
+      let distance = editDistance(text, name.lowercased())
+      if distance <= limit, distance < name.count { return (distance, index, name) }
+    }
     return text.count >= 2 && name.lowercased().hasPrefix(text) ? (limit + 1, index, name) : nil
   }
   return candidates.sorted { ($0.0, $0.1) < ($1.0, $1.1) }.prefix(3).map(\.2)

@@ -60,7 +60,9 @@ public enum SafetensorsError: Error, Equatable, Sendable, CustomStringConvertibl
   case wrongChecksum(file: String, expected: String, found: String)
 
   /// One line naming the file and the tensor, what was expected and what was found.
-  public var description: String {
+  public var description: String { oneLine(text) }
+
+  private var text: String {
     switch self {
     case .file(let error): error.description
     case .tooShort(let file, let bytes):

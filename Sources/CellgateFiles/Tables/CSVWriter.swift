@@ -19,7 +19,9 @@ public enum CSVError: Error, Equatable, Sendable, CustomStringConvertible {
   case missingRows(file: String, expected: Int, found: Int)
 
   /// One line naming the file, what was expected and what was found.
-  public var description: String {
+  public var description: String { oneLine(text) }
+
+  private var text: String {
     switch self {
     case .file(let error): error.description
     case .wrongHeader(let file, let expected, let found):

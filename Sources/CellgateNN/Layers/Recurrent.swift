@@ -94,7 +94,7 @@ public final class Recurrent: Module {
       learnsFirstStates ? cell.states.map { _ in Parameter(.zeros([layers * directions, hiddenSize])) } : []
   }
 
-  private static func suffix(layer: Int, direction: Int) -> String {
+  static func suffix(layer: Int, direction: Int) -> String {
     "_l\(layer)" + (direction == 1 ? "_reverse" : "")
   }
 

@@ -54,4 +54,13 @@ public struct PlateauSchedule: Schedule {
       sinceBest = newValue["since_best"].flatMap { Int(exactly: $0) } ?? sinceBest
     }
   }
+
+  /// The factor lies in 0 to 1, and no more observations lie behind the best one than are tolerated.
+  public func problem(in state: [String: Double]) -> (name: String, expected: String)? {
+    if let factor = state["factor"], !(factor >= 0 && factor <= 1) { return ("factor", "0 to 1") }
+    if let count = state["since_best"], !(count >= 0 && Int(exactly: count).map { $0 <= patience } == true) {
+      return ("since_best", "a whole number from 0 to \(patience)")
+    }
+    return nil
+  }
 }

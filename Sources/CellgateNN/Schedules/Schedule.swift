@@ -9,6 +9,10 @@ public protocol Schedule: Sendable {
   /// What has to be saved for a run to resume, by names that never change; setting it restores. Names that
   /// are missing keep their present values.
   var state: [String: Double] { get set }
+
+  /// What is wrong with a state before it is restored: the first name with a value out of its range, and that range in
+  /// words; nil for a state that this schedule can have been in.
+  func problem(in state: [String: Double]) -> (name: String, expected: String)?
 }
 
 extension Schedule {
@@ -20,6 +24,9 @@ extension Schedule {
     get { [:] }
     set {}
   }
+
+  /// Nothing was saved, and nothing of it can be wrong.
+  public func problem(in state: [String: Double]) -> (name: String, expected: String)? { nil }
 }
 
 /// The same rate all the time.

@@ -26,4 +26,9 @@ public struct WarmUpSchedule: Schedule {
     get { next.state }
     set { next.state = newValue }
   }
+
+  /// What is wrong for the schedule after the rise.
+  public func problem(in state: [String: Double]) -> (name: String, expected: String)? {
+    next.problem(in: state)
+  }
 }

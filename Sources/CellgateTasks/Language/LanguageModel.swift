@@ -36,6 +36,17 @@ public final class LanguageModel: Module {
     head = Linear(inputSize: settings.hidden, outputSize: symbols, stream: stream.child("head"))
   }
 
+  /// The parameters of such a model, in their order, without making it.
+  static func parameterShapes(
+    settings: TrainingSettings, symbols: Int, cell: Cell
+  ) -> AnySequence<ParameterShape> {
+    let size = settings.taskOptions[Self.embeddingOption] ?? 64
+    let embedding = Embedding.parameterShapes(count: symbols, size: size).map { $0.inside("embedding") }
+    let shape = SequenceShape(steps: 1, inputSize: size, outputSize: symbols)
+    let rest = RecurrentModel.parameterShapes(settings: settings, shape: shape, cell: cell)
+    return AnySequence([AnySequence(embedding), rest].lazy.joined())
+  }
+
   /// `embedding`, `recurrent` and `head`.
   public var members: [Member] {
     [.module("embedding", embedding), .module("recurrent", recurrent), .module("head", head)]

@@ -118,6 +118,11 @@ public class LanguageModelTask {
     LanguageModel(settings: settings, symbols: vocabulary.count, cell: cell)
   }
 
+  /// The parameters of that model, without making it.
+  public func parameterShapes(_ settings: TrainingSettings, cell: Cell) -> AnySequence<ParameterShape> {
+    LanguageModel.parameterShapes(settings: settings, symbols: vocabulary.count, cell: cell)
+  }
+
   /// The vocabulary.
   public var modelMetadata: [String: String] { vocabulary.metadata }
 

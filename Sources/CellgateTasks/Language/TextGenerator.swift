@@ -64,6 +64,14 @@ public final class TextGenerator: Sendable {
     guard let vocabulary = Vocabulary(metadata: metadata), !vocabulary.symbols.isEmpty else {
       throw .badState(file: file, name: "vocabulary", expected: "the model's symbols", found: "nothing")
     }
+    if let text = settings.text, text.symbols != vocabulary.count {
+      throw .badState(
+        file: file, name: "vocabulary", expected: "\(text.symbols) symbols, the settings' text.symbols",
+        found: "\(vocabulary.count)")
+    }
+    try ModelFile.check(
+      file,
+      holds: LanguageModel.parameterShapes(settings: settings, symbols: vocabulary.count, cell: cell))
     let model = LanguageModel(settings: settings, symbols: vocabulary.count, cell: cell)
     try ModelFile.load(file, into: model, trustingWeights: trustingWeights)
     return (model, vocabulary)
@@ -149,11 +157,13 @@ public enum GenerationError: Error, Equatable, Sendable, CustomStringConvertible
   case unknownCharacter(Unicode.Scalar, place: Int, known: Vocabulary)
 
   /// One line.
-  public var description: String {
+  public var description: String { oneLine(text) }
+
+  private var text: String {
     switch self {
     case .run(let error): error.description
     case .notALanguageModel(let folder, let task):
-      "\(folder): expected a run of a language model (ptb-char, text), found one of \(task)"
+      "\(folder): expected a run of a language model (ptb-char, text), found one of \(quotedName(task))"
     case .unknownCharacter(let character, let place, let known):
       "prompt: character \(place + 1), '\(quotedName(String(character)))': the model has never seen it"
         + (character == " " && known.index(of: "_") != nil ? "; write _ for a space" : "")

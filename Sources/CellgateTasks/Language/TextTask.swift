@@ -52,15 +52,24 @@ public final class TextTask: LanguageModelTask, SequenceTask {
     shape(settings, symbols: settings.text?.symbols ?? usualSymbols)
   }
 
-  /// No second direction, and something to train on.
+  /// No second direction, something to train on, and a number of symbols that a text can have.
   public static func problems(_ settings: TrainingSettings) -> [SettingsError] {
+    var problems = commonProblems(settings)
     let percent = percents(settings)
-    guard percent.valid + percent.test >= 100 else { return commonProblems(settings) }
-    return commonProblems(settings) + [
-      .outOfRange(
-        option: "valid-percent", expected: "less than 100 together with test-percent",
-        found: "\(percent.valid) and \(percent.test)")
-    ]
+    if percent.valid + percent.test >= 100 {
+      problems.append(
+        .outOfRange(
+          option: "valid-percent", expected: "less than 100 together with test-percent",
+          found: "\(percent.valid) and \(percent.test)"))
+    }
+    let range = TextSource.symbolRange
+    if let symbols = settings.text?.symbols, !range.contains(symbols) {
+      problems.append(
+        .outOfRange(
+          option: "text.symbols", expected: "\(range.lowerBound) to \(range.upperBound)",
+          found: "\(symbols)"))
+    }
+    return problems
   }
 
   private static func percents(_ settings: TrainingSettings) -> (valid: Int, test: Int) {
@@ -121,6 +130,9 @@ public final class TextTask: LanguageModelTask, SequenceTask {
     let keepsMark = settings.text.map { $0.byteOrderMarkDropped != true } ?? false
     let parts = try Self.parts(of: keepsMark ? file.scalars : file.text, path, settings)
     let vocabulary = Vocabulary(of: parts[0], hasUnknown: true)
+    if let known = settings.text, known.symbols != vocabulary.count {
+      throw .otherSymbols(file: path, expected: known.symbols, found: vocabulary.count)
+    }
     var streams: [[Int32]] = []
     for part in parts {
       do throws(UnknownCharacter) {

@@ -90,8 +90,8 @@ package struct Checkpoint {
     return metadata
   }
 
-  /// Reads everything back, if it is that of `identity`. Nothing of the model, optimiser or schedule is changed when it
-  /// throws.
+  /// Reads everything back, if it is that of `identity`. Nothing of the model, optimiser or
+  /// schedule is changed when it throws.
   init(
     from path: String, identity: RunIdentity, carriedShapes: [[Int]], parameters: ParameterSet,
     optimizer: any Optimizer,
@@ -100,30 +100,37 @@ package struct Checkpoint {
     let reader = try CheckpointReader(path, format: Self.format, newest: Self.version)
     try identity.check(reader.metadata, file: path, resuming: true)
     try reader.require("optimizer", type(of: optimizer).name)
-    step = try reader.count("step")
-    rows = try reader.count("rows")
+    step = try reader.count("step", in: 0...TrainingSettings.mostSteps)
+    // An evaluation is of a step of its own, the first one the best for a start.
+    rows = try reader.count("rows", in: (reader.has("best_step") ? min(1, step) : 0)...step)
     lossSum = try reader.number("loss_sum")
-    lossCount = try reader.count("loss_count")
+    lossCount = try reader.count("loss_count", in: 0...step)
     smoothed = try reader.number("smoothed_loss")
     if reader.has("gradient_norm") { gradientNorm = try reader.number("gradient_norm") }
     made = try RunIdentity.settings(in: reader.metadata, file: path)
-    sinceBest = try reader.count("since_best")
-    updateSeconds = try reader.number("update_seconds")
-    totalSeconds = try reader.number("total_seconds")
-    if reader.has("best_step") {
-      best = Best(step: try reader.count("best_step"), value: try reader.number("best_value"))
+    sinceBest = try reader.count("since_best", in: 0...max(0, rows - 1))
+    updateSeconds = try reader.seconds("update_seconds")
+    totalSeconds = try reader.seconds("total_seconds")
+    if rows > 0 {
+      let bestStep = try reader.count("best_step", in: 1...step)
+      best = Best(step: bestStep, value: try reader.number("best_value"))
       if reader.version > 1 { bestValues = try reader.values(of: parameters, prefix: "best.") }
     }
-    if reader.has("solved_step") { solvedStep = try reader.count("solved_step") }
+    if reader.has("solved_step") { solvedStep = try reader.count("solved_step", in: min(1, rows)...step) }
     if reader.has("diagnostics_every") {
-      let every = try reader.count("diagnostics_every")
       diagnostics = .init(
-        every: max(1, every), rows: try reader.count("diagnostics_rows"),
-        gradientRows: try reader.count("gradients_rows"))
+        every: try reader.count("diagnostics_every", in: 1...Int.max),
+        rows: try reader.count("diagnostics_rows", in: 0...Int.max),
+        gradientRows: try reader.count("gradients_rows", in: 0...Int.max))
     }
 
     var restored = schedule.state
     for name in reader.names(prefix: "schedule.") { restored[name] = try reader.number("schedule." + name) }
+    if let (name, expected) = schedule.problem(in: restored) {
+      throw .badState(
+        file: path, name: "schedule." + name, expected: expected,
+        found: restored[name].map { "\($0)" } ?? "nothing")
+    }
     let values = try reader.values(of: parameters, prefix: "model.")
     var buffers: [String: Tensor] = [:]
     for (name, buffer) in optimizer.state {
@@ -134,7 +141,7 @@ package struct Checkpoint {
         carried.append(try reader.tensor("carried.\(index)", shape: shape))
       }
     }
-    let updates = try reader.count("optimizer_step")
+    let updates = try reader.count("optimizer_step", in: step...step)
     do throws(OptimizerError) {
       try optimizer.restore(stepCount: updates, state: buffers)
     } catch {

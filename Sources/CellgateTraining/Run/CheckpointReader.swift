@@ -35,6 +35,43 @@ package struct CheckpointReader {
     do throws(SafetensorsError) { try file.verifyChecksum() } catch { throw .tensors(error) }
   }
 
+  /// Throws unless the file's tensors are exactly `shapes`.
+  package func check(holds shapes: some Sequence<ParameterShape>) throws(RunError) {
+    if let mismatch = Self.mismatch(file, shapes) { throw mismatch }
+  }
+
+  /// Throws unless the tensors behind `prefix` in the file of a run are exactly `shapes`. Reads the header alone, unless
+  /// they differ: then a damaged file is named as one.
+  static func check(
+    _ path: String, format: String, newest: Int, holds shapes: some Sequence<ParameterShape>,
+    prefix: String = ""
+  ) throws(RunError) {
+    let file: Safetensors
+    do throws(SafetensorsError) { file = try Safetensors(path: path) } catch { throw .tensors(error) }
+    guard let mismatch = mismatch(file, shapes, prefix: prefix) else { return }
+    _ = try CheckpointReader(path, format: format, newest: newest)
+    throw mismatch
+  }
+
+  /// The first difference between the tensors behind `prefix` and `shapes`.
+  static func mismatch(
+    _ file: Safetensors, _ shapes: some Sequence<ParameterShape>, prefix: String = ""
+  ) -> RunError? {
+    var count = 0
+    for shape in shapes {
+      do throws(SafetensorsError) {
+        _ = try file.info(prefix + shape.name, shape: shape.shape)
+      } catch { return .tensors(error) }
+      count += 1
+    }
+    let found = file.tensors.count { $0.name.hasPrefix(prefix) }
+    return found == count
+      ? nil
+      : .badState(
+        file: file.file, name: "tensors", expected: "\(count) parameters of the settings' model",
+        found: "\(found)")
+  }
+
   /// Whether the metadata have a value of this name.
   package func has(_ name: String) -> Bool { file.metadata[name] != nil }
 
@@ -51,11 +88,14 @@ package struct CheckpointReader {
     }
   }
 
-  /// A whole number of 0 or more.
-  package func count(_ name: String) throws(RunError) -> Int {
-    guard let text = file.metadata[name], let value = Int(text), value >= 0 else {
+  /// A whole number within bounds, which nothing that is computed from it can overflow.
+  package func count(_ name: String, in range: ClosedRange<Int>) throws(RunError) -> Int {
+    guard let text = file.metadata[name], let value = Int(text), range.contains(value) else {
+      let (least, most) = (range.lowerBound, range.upperBound)
       throw .badState(
-        file: path, name: name, expected: "a whole number", found: file.metadata[name] ?? "nothing")
+        file: path, name: name,
+        expected: least == most ? "\(least)" : "a whole number from \(least) to \(most)",
+        found: file.metadata[name] ?? "nothing")
     }
     return value
   }
@@ -64,6 +104,15 @@ package struct CheckpointReader {
   package func number(_ name: String) throws(RunError) -> Double {
     guard let text = file.metadata[name], let value = Double(text), value.isFinite else {
       throw .badState(file: path, name: name, expected: "a number", found: file.metadata[name] ?? "nothing")
+    }
+    return value
+  }
+
+  /// A time in seconds, of less than a hundred million years.
+  func seconds(_ name: String) throws(RunError) -> Double {
+    let value = try number(name)
+    guard (0...1e15).contains(value) else {
+      throw .badState(file: path, name: name, expected: "0 to 1e+15 seconds", found: "\(value)")
     }
     return value
   }

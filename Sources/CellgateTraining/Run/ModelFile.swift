@@ -53,8 +53,17 @@ public enum ModelFile {
     let reader = try open(path)
     try identity.check(reader.metadata, file: path, resuming: true)
     let best = Checkpoint.Best(
-      step: try reader.count("step"), value: try reader.number("validation_value"))
+      step: try reader.count("step", in: 1...TrainingSettings.mostSteps),
+      value: try reader.number("validation_value"))
     return (best, try reader.values(of: parameters))
+  }
+
+  /// Throws unless the tensors of a file are exactly `shapes`, before a model is made for it; throws `tensors` or
+  /// `badState`. Reads the header alone.
+  public static func check(_ path: String, holds shapes: some Sequence<ParameterShape>) throws(RunError) {
+    let file: Safetensors
+    do throws(SafetensorsError) { file = try Safetensors(path: path) } catch { throw .tensors(error) }
+    if let mismatch = CheckpointReader.mismatch(file, shapes) { throw mismatch }
   }
 
   /// Reads the parameters of `model` from a file; throws `unverifiedModel`, which `trustingWeights` rules out,

@@ -29,6 +29,7 @@ extension RunDirectory {
       let file = try ModelFile.open(modelFile(path), trustingWeights: trustingWeights)
       try RunIdentity(settings: made, cell: cell, task: task).check(
         file.metadata, file: file.path, resuming: false)
+      try file.check(holds: task.parameterShapes(settings, cell: cell))
       let bound = task.bound(cell: cell)
       let parameters = ParameterSet(bound.model)
       parameters.assign(try file.values(of: parameters))

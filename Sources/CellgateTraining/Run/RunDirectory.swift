@@ -170,7 +170,7 @@ public final class RunDirectory {
   package static func divergence(of path: String) throws(RunError) -> Divergence? {
     let file = divergenceFile(path)
     guard exists(file) else { return nil }
-    return try ConfigFile.decode(Divergence.self, read(file), file: file)
+    return try Divergence(decoding: read(file), file: file)
   }
 
   /// Writes `diverged.json`. The divergence itself ends the run; that its file can't be written must not hide it.

@@ -41,7 +41,9 @@ public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
   case file(FileError)
 
   /// One line naming the folder or file, what was expected and what was found.
-  public var description: String {
+  public var description: String { oneLine(text) }
+
+  private var text: String {
     switch self {
     case .exists(let folder):
       "\(folder): exists already; continue it with --resume or give another --out"
@@ -52,24 +54,24 @@ public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
       "\(folder): expected a new or empty folder, or a reproduction's, found other files; give another --out"
     case .inUse(let folder): "\(folder): in use by another run"
     case .otherSettings(let folder, let setting, let expected, let found):
-      "\(folder): made with other settings: \(setting): expected \(expected), found \(found)"
+      "\(folder): made with other settings: \(quotedName(setting)): expected \(quotedName(expected)), found \(quotedName(found))"
     case .badConfig(let file, let reason): "\(file): \(reason)"
     case .tensors(let error): error.description
     case .notFinite(let file, let tensor):
       "\(file): tensor '\(quotedName(tensor))': expected finite numbers, found NaN or infinity"
     case .badState(let file, let name, let expected, let found):
-      "\(file): \(quotedName(name)): expected \(expected), found \(quotedName(found))"
+      "\(file): \(quotedName(name)): expected \(quotedName(expected)), found \(quotedName(found))"
     case .metrics(let error): error.description
     case .unverifiedModel(let file, let expected, let found):
-      "\(file): checksum is missing or of other bytes: expected \(found ?? "one"), "
+      "\(file): checksum is missing or of other bytes: expected \(quotedName(found ?? "one")), "
         + "found \(quotedName(expected ?? "none")): damaged, or changed by another program; "
         + "evaluate, generate and report accept it with --trust-weights"
     case .otherModel(let file, let name, let expected, let place, let found):
-      "\(file): \(quotedName(name)): made with \(quotedName(expected)), found \(quotedName(found)) in \(place)"
+      "\(file): \(quotedName(name)): made with \(quotedName(expected)), found \(quotedName(found)) in \(quotedName(place))"
     case .cannotExtend(let folder, let reason): "\(folder): can't be made longer: \(reason)"
     case .noCheckpoint(let folder, let problems):
       "\(folder): no checkpoint to continue from"
-        + (problems.isEmpty ? "" : ": " + problems.map(\.description).joined(separator: "; "))
+        + (problems.isEmpty ? "" : ": " + joined(problems.map(\.description), most: 2))
     case .notSaved(let error, let step):
       error.description + (step.map { "; the checkpoint of step \($0) stays" } ?? "")
     case .file(let error): error.description

@@ -30,11 +30,34 @@ final class RunStore {
   /// What `model.safetensors` holds; it may be ahead of a run that was resumed, which then comes to it again.
   private var onDisk: Checkpoint.Best?
 
-  /// Brings `state`, parameters, optimiser and schedule to where the run in the folder can be continued: its newest
-  /// whole checkpoint, or the end of a complete run that is not to be longer. All that is to be continued is read and
-  /// checked before anything in the folder changes.
+  /// Throws unless what the run in the folder can be continued from has the parameters `shapes`, before a model is made
+  /// for it: its best model when it is complete, else at least one of its checkpoints.
+  static func check(_ directory: RunDirectory, holds shapes: AnySequence<ParameterShape>) throws(RunError) {
+    if try directory.result() != nil {
+      try CheckpointReader.check(
+        directory.modelFile, format: ModelFile.format, newest: ModelFile.version, holds: shapes)
+      return
+    }
+    var problems: [RunError] = []
+    for file in try directory.checkpointFiles() {
+      do throws(RunError) {
+        try CheckpointReader.check(
+          file, format: Checkpoint.format, newest: Checkpoint.version, holds: shapes, prefix: "model.")
+        return
+      } catch { problems.append(error) }
+    }
+    if !problems.isEmpty { throw noCheckpoint(directory, problems) }
+  }
+
+  private static func noCheckpoint(_ directory: RunDirectory, _ problems: [RunError]) -> RunError {
+    problems.count == 1 ? problems[0] : .noCheckpoint(folder: directory.path, problems: problems)
+  }
+
+  /// Brings `state`, parameters, optimiser and schedule to where the run of `steps` updates in the folder can be
+  /// continued: its newest whole checkpoint, or the end of a complete run that is not to be longer. All that is to be
+  /// continued is read and checked before anything in the folder changes.
   init(
-    _ directory: RunDirectory?, identity: RunIdentity, metrics: [String], carriedShapes: [[Int]],
+    _ directory: RunDirectory?, identity: RunIdentity, steps: Int, metrics: [String], carriedShapes: [[Int]],
     diagnosticsEvery: Int?,
     state: inout Checkpoint, parameters: ParameterSet, optimizer: any Optimizer,
     schedule: inout any Schedule
@@ -70,10 +93,9 @@ final class RunStore {
       }
     }
     guard newest != nil else {
-      if problems.count == 1 { throw problems[0] }
       // The best model is never written before the first checkpoint.
       guard problems.isEmpty, !RunDirectory.exists(directory.modelFile) else {
-        throw .noCheckpoint(folder: directory.path, problems: problems)
+        throw Self.noCheckpoint(directory, problems)
       }
       log = try MetricsLog(creating: directory.metricsFile, metrics: metrics)
       diagnostics = try DiagnosticsLog(directory, every: diagnosticsEvery)
@@ -81,6 +103,12 @@ final class RunStore {
       return
     }
     let changes = try Self.changes(state, identity, directory)
+    // A checkpoint that doesn't record how long its run is may be past an end that was changed.
+    guard state.step <= steps else {
+      throw .badState(
+        file: directory.checkpointFile(step: state.step), name: "step",
+        expected: "at most \(steps), the updates of the run", found: "\(state.step)")
+    }
     isExtended = !changes.isEmpty
     notices = problems.map { "\($0); the run goes on from step \(state.step)" }
     if isExtended {

@@ -1,4 +1,5 @@
 import CellgateBasics
+import CellgateFiles
 import Foundation
 
 /// Writes and reads what a `config.json` holds: keys in snake case, and one line that says what is wrong.
@@ -24,31 +25,181 @@ package enum ConfigFile {
     do {
       return try decoder.decode(Value.self, from: data)
     } catch let error as DecodingError {
-      throw .badConfig(file: file, reason: reason(error))
+      throw .badConfig(file: file, reason: reason(error, Value.self, data))
     } catch {
       throw .badConfig(file: file, reason: "not JSON")
     }
   }
 
-  private static func reason(_ error: DecodingError) -> String {
-    func name(_ path: [any CodingKey]) -> String {
-      path.map { snakeCase($0.stringValue) }.joined(separator: ".")
+  /// Throws `RunError.badConfig` for the first of these numbers, by name in the file, that is out of its range.
+  static func check(
+    _ numbers: [(name: String, value: Int?, range: ClosedRange<Int>)], file: String
+  ) throws(RunError) {
+    for case (let name, let value?, let range) in numbers where !range.contains(value) {
+      throw .badConfig(
+        file: file,
+        reason:
+          "\(name): expected a whole number from \(range.lowerBound) to \(range.upperBound), found \(value)")
+    }
+  }
+
+  /// What is wrong: the field, what was expected and what was found.
+  private static func reason<Value: Decodable>(_ error: DecodingError, _: Value.Type, _ data: Data) -> String
+  {
+    func found(_ path: [any CodingKey]) -> String {
+      let root = try? JSONDecoder().decode(FoundValue.self, from: data)
+      return path.reduce(root) { $0?[$1] }?.description ?? "none"
     }
     switch error {
     case .keyNotFound(let key, let context):
-      return "\(name(context.codingPath + [key])): missing"
+      return "\(field(context.codingPath + [key])): missing"
     case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
-      return "\(name(context.codingPath)): expected a value of type \(type)"
+      let place = context.codingPath.isEmpty ? "" : field(context.codingPath) + ": "
+      return "\(place)expected \(words(type)), found \(found(context.codingPath))"
     case .dataCorrupted(let context):
-      let place = name(context.codingPath)
-      return place.isEmpty ? "not JSON" : "\(place): not a value of its type"
+      let path = context.codingPath
+      if !path.isEmpty { return "\(field(path)): expected a known name, found \(found(path))" }
+      return misfit(Value.self, data) ?? "not JSON"
     @unknown default:
       return "not readable"
+    }
+  }
+
+  private static func field(_ path: [any CodingKey]) -> String {
+    quotedName(path.map { snakeCase($0.stringValue) }.joined(separator: "."))
+  }
+
+  /// The first number that does not fit the type that it is for, whose place `JSONDecoder` does not say: with all other
+  /// numbers made 1 it alone is refused. Nil when there is none.
+  private static func misfit<Value: Decodable>(_: Value.Type, _ data: Data) -> String? {
+    guard let root = try? JSONDecoder().decode(FoundValue.self, from: data) else { return nil }
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    func problem(_ place: Int, _ text: String?) -> DecodingError.Context? {
+      var number = 0
+      let json = root.json { found in
+        defer { number += 1 }
+        return number == place ? text ?? found : "1"
+      }
+      do {
+        _ = try decoder.decode(Value.self, from: Data(json.utf8))
+        return nil
+      } catch DecodingError.dataCorrupted(let context) {
+        return context
+      } catch DecodingError.typeMismatch(let type, let context) {
+        return .init(codingPath: context.codingPath, debugDescription: words(type))
+      } catch { return nil }
+    }
+    for (place, number) in root.numbers.enumerated().prefix(200) {
+      guard problem(place, nil)?.codingPath.isEmpty == true else { continue }
+      // A list is of no number's type, and refused with place and type.
+      guard let typed = problem(place, "[]"), !typed.codingPath.isEmpty else { continue }
+      return
+        "\(field(typed.codingPath)): expected \(typed.debugDescription) in its range, found \(FoundValue.number(number))"
+    }
+    return nil
+  }
+
+  /// A type of Swift as JSON has it.
+  private static func words(_ type: Any.Type) -> String {
+    switch type {
+    case is any UnsignedInteger.Type: "a whole number of 0 or more"
+    case is any BinaryInteger.Type: "a whole number"
+    case is any BinaryFloatingPoint.Type: "a number"
+    case is Bool.Type: "true or false"
+    case is String.Type: "a text"
+    default: "\(type)".hasPrefix("Array") ? "a list" : "an object"
     }
   }
 
   /// camelCase as snake_case.
   package static func snakeCase(_ name: String) -> String {
     name.reduce(into: "") { $0 += $1.isUppercase ? "_" + $1.lowercased() : String($1) }
+  }
+}
+
+/// A JSON value as an error shows it.
+private enum FoundValue: Decodable {
+  case null
+  case truth(Bool)
+  case text(String)
+  /// In the digits of its value.
+  case number(String)
+  case list([FoundValue])
+  case object([String: FoundValue])
+
+  init(from decoder: any Decoder) throws {
+    let value = try decoder.singleValueContainer()
+    if value.decodeNil() {
+      self = .null
+    } else if let object = try? value.decode([String: FoundValue].self) {
+      self = .object(object)
+    } else if let list = try? value.decode([FoundValue].self) {
+      self = .list(list)
+    } else if let text = try? value.decode(String.self) {
+      self = .text(text)
+    } else if let truth = try? value.decode(Bool.self) {
+      self = .truth(truth)
+    } else if let whole = try? value.decode(Int.self) {
+      self = .number("\(whole)")
+    } else if let whole = try? value.decode(UInt64.self) {
+      self = .number("\(whole)")
+    } else if let number = try? value.decode(Double.self) {
+      self = .number("\(number)")
+    } else {
+      // Nothing else is left but a number that no type holds.
+      self = .number("1e999")
+    }
+  }
+
+  /// The value inside at a key, whose name may have lost its underscores.
+  subscript(key: any CodingKey) -> FoundValue? {
+    switch self {
+    case .object(let members):
+      members[key.stringValue] ?? members[ConfigFile.snakeCase(key.stringValue)]
+    case .list(let values): key.intValue.flatMap { values.indices.contains($0) ? values[$0] : nil }
+    default: nil
+    }
+  }
+
+  /// The numbers, in the order of `json`.
+  var numbers: [String] {
+    var numbers: [String] = []
+    _ = json {
+      numbers.append($0)
+      return $0
+    }
+    return numbers
+  }
+
+  /// The value as JSON with members in the order of their names, and what `change` makes of each number.
+  func json(_ change: (String) -> String) -> String {
+    func quoted(_ text: String) -> String {
+      String(decoding: (try? JSONEncoder().encode(text)) ?? Data("\"\"".utf8), as: UTF8.self)
+    }
+    return switch self {
+    case .null: "null"
+    case .truth(let truth): "\(truth)"
+    case .text(let text): quoted(text)
+    case .number(let digits): change(digits)
+    case .list(let values): "[" + values.map { $0.json(change) }.joined(separator: ",") + "]"
+    case .object(let members):
+      "{"
+        + members.sorted { $0.key < $1.key }.map { quoted($0.key) + ":" + $0.value.json(change) }
+        .joined(separator: ",") + "}"
+    }
+  }
+}
+
+extension FoundValue: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .null: "null"
+    case .truth(let truth): "\(truth)"
+    case .text(let text): "'\(quotedName(text))'"
+    case .number(let digits): digits == "1e999" ? "a number beyond all range" : digits
+    case .list: "a list"
+    case .object: "an object"
+    }
   }
 }

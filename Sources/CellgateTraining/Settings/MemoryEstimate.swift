@@ -14,6 +14,9 @@ public struct MemoryEstimate {
   /// All of it.
   package var bytes: Double { parameters + batch }
 
+  /// Bytes that no machine has. Settings that need less have sizes and numbers of parameters that fit an Int.
+  static let most = 1e18
+
   /// What this process may use at most, in bytes: the machine's memory, or less in a container.
   public static var available: Double {
     let physical = Double(ProcessInfo.processInfo.physicalMemory)

@@ -1,4 +1,5 @@
 import CellgateCells
+import CellgateCharts
 import CellgateNN
 
 extension SequenceTask {
@@ -26,7 +27,8 @@ extension TrainingSettings {
     }
     guard count(1) <= Double(budget) else {
       throw .outOfRange(
-        option: "parameters", expected: "\(Int(count(1))) or more, which \(cell) needs for one hidden unit",
+        option: "parameters",
+        expected: "\(NumberText.fixed(count(1), 0)) or more, which \(cell) needs for one hidden unit",
         found: "\(budget)")
     }
     var settings = self

@@ -10,7 +10,7 @@ public enum SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
   case outOfRange(option: String, expected: String, found: String)
   /// A value that this processor can't work with.
   case unsupported(option: String, reason: String)
-  /// Sizes that need more memory than the machine has, in bytes.
+  /// Sizes that need more memory than the machine has, in bytes; `available` is infinite when no machine has it.
   case tooLarge(option: String, needed: Double, available: Double)
 
   /// The option's name: `hidden`, `learning-rate`, or a task's own.
@@ -23,7 +23,9 @@ public enum SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 
   /// One line naming the option, what was expected and what was found.
-  public var description: String {
+  public var description: String { oneLine(text) }
+
+  private var text: String {
     switch self {
     case .unknownName(let option, let found, let nearest, let known):
       nearest.isEmpty
@@ -34,7 +36,8 @@ public enum SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
     case .unsupported(let option, let reason):
       "\(option): \(reason)"
     case .tooLarge(let option, let needed, let available):
-      "\(option): this needs about \(Self.size(needed)) of memory, the machine has \(Self.size(available))"
+      "\(option): this needs about \(Self.size(needed)) of memory, "
+        + (available.isFinite ? "the machine has \(Self.size(available))" : "more than any machine has")
     }
   }
 
@@ -68,5 +71,5 @@ public struct SettingsErrors: Error, Equatable, Sendable, CustomStringConvertibl
   }
 
   /// One line with all errors.
-  public var description: String { errors.map(\.description).joined(separator: "; ") }
+  public var description: String { oneLine(joined(errors.map(\.description), most: 8)) }
 }

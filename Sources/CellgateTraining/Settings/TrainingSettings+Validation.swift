@@ -26,13 +26,18 @@ extension TrainingSettings {
       problems.append(.unsupported(option: "precision", reason: reason))
     }
     problems += sizeProblems(taskType) + optimizerProblems() + scheduleProblems()
-    if let taskType { problems += taskType.problems(self) }
+    if let taskType { problems += taskType.problems(withOptions(in: taskType)) }
     if problems.isEmpty, let taskType, let cellType {
       let available = available ?? MemoryEstimate.available
+      // Below `most` everything that is counted fits an Int.
+      let limit = min(available, MemoryEstimate.most)
       let needed = memory(taskType, cellType)
-      if needed > available {
-        let option = culprit(taskType) { $0.memory(taskType, cellType) <= available }
-        problems.append(.tooLarge(option: option, needed: needed, available: available))
+      if needed > limit {
+        let option = culprit(taskType) { $0.memory(taskType, cellType) <= limit }
+        problems.append(
+          .tooLarge(
+            option: option, needed: needed,
+            available: available > MemoryEstimate.most ? .infinity : available))
       }
     }
     return problems
@@ -44,6 +49,16 @@ extension TrainingSettings {
   ) throws(SettingsErrors) {
     let problems = problems(tasks: tasks, cells: cells)
     if !problems.isEmpty { throw SettingsErrors(problems) }
+  }
+
+  /// These settings with the task's default in place of each option that is out of its range, so that what a task
+  /// computes from its options can't overflow.
+  private func withOptions(in task: any SequenceTask.Type) -> TrainingSettings {
+    var settings = self
+    for option in task.options where taskOptions[option.name].map(option.range.contains) != true {
+      settings.taskOptions[option.name] = task.defaults.taskOptions[option.name]
+    }
+    return settings
   }
 
   private func memory(_ task: any SequenceTask.Type, _ cell: Cell) -> Double {
@@ -102,10 +117,10 @@ extension TrainingSettings {
     if !(dropout >= 0 && dropout < 1) {
       problems.append(.outOfRange(option: "dropout", expected: "0 or more, below 1", found: "\(dropout)"))
     }
-    require("chrono-steps", chronoSteps, in: 3...1 << 40)
+    require("chrono-steps", chronoSteps, in: 3...Self.mostSteps)
     require("checkpoint-every", checkpointEvery, in: 1...Int.max)
     require("batch", batch, in: 1...Int.max)
-    require("steps", steps, in: 1...1 << 40)
+    require("steps", steps, in: 1...Self.mostSteps)
     require("epochs", epochs, in: 1...1 << 20)
     switch (steps, epochs) {
     case (nil, nil): problems.append(.outOfRange(option: "steps", expected: "steps or epochs", found: "none"))
@@ -157,7 +172,7 @@ extension TrainingSettings {
         .unknownName(option: "schedule", found: schedule.name, known: ScheduleSettings.names))
     }
     require(
-      "warm-up", (0...1 << 40).contains(schedule.warmUpSteps), "0 or more", "\(schedule.warmUpSteps)")
+      "warm-up", (0...Self.mostSteps).contains(schedule.warmUpSteps), "0 or more", "\(schedule.warmUpSteps)")
     require("schedule-every", schedule.every > 0, "1 or more", "\(schedule.every)")
     require(
       "schedule-factor", schedule.factor > 0 && schedule.factor < 1, "above 0, below 1", "\(schedule.factor)")

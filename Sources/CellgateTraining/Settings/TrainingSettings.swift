@@ -11,6 +11,9 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
   /// The version of this layout, written to files.
   public static let currentFormatVersion = 1
 
+  /// The most updates of a run.
+  public static let mostSteps = 1 << 40
+
   /// The layout that these settings were written in.
   public var formatVersion = Self.currentFormatVersion
   /// The task's name.
@@ -135,6 +138,8 @@ private struct FlatSettings: Decodable {
       texts[""] = "\(truth)"
     } else if let whole = try? value.decode(Int.self) {
       texts[""] = "\(whole)"
+    } else if let seed = try? value.decode(UInt64.self) {
+      texts[""] = "\(seed)"
     } else if let number = try? value.decode(Double.self) {
       texts[""] = "\(number)"
     } else {

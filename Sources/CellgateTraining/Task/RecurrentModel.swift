@@ -30,6 +30,23 @@ public final class RecurrentModel: Module {
     readsEveryStep = shape.readsEveryStep
   }
 
+  /// The parameters of such a model, in their order, without making it.
+  public static func parameterShapes(
+    settings: TrainingSettings, shape: SequenceShape, cell: Cell
+  ) -> AnySequence<ParameterShape> {
+    let recurrent = Recurrent.parameterShapes(
+      cell: cell, inputSize: shape.inputSize, hiddenSize: settings.hidden, layers: settings.layers,
+      bidirectional: settings.bidirectional)
+    let head = Linear.parameterShapes(
+      inputSize: (settings.bidirectional ? 2 : 1) * settings.hidden, outputSize: shape.outputSize)
+    return AnySequence(
+      [
+        AnySequence(recurrent.lazy.map { $0.inside("recurrent") }),
+        AnySequence(head.map { $0.inside("head") }),
+      ]
+      .lazy.joined())
+  }
+
   /// `recurrent` and `head`.
   public var members: [Member] { [.module("recurrent", recurrent), .module("head", head)] }
 

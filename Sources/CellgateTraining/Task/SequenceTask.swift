@@ -35,7 +35,7 @@ public protocol SequenceTask: SendableMetatype {
   /// Numbers to learn in the model of a cell under valid settings, in Double: no size overflows. The default is that
   /// of an embedding where `shape` has symbols, recurrent layers, and a linear head with a bias.
   static func parameterCount(_ settings: TrainingSettings, cell: Cell) -> Double
-  /// What is wrong with settings for this task alone, besides the ranges of its options.
+  /// What is wrong with settings for this task alone, besides the ranges of its options, which all lie within them.
   static func problems(_ settings: TrainingSettings) -> [SettingsError]
   /// Whether the data are a file of the user's own, whose path then stands for the data directory's.
   static var readsOwnFile: Bool { get }
@@ -65,6 +65,9 @@ public protocol SequenceTask: SendableMetatype {
 
   /// A model with its first values, which depend on the seed alone.
   func makeModel(cell: Cell) -> Model
+  /// The parameters of that model in their order, where `settings` are those that the task was made with. A file is
+  /// compared with them before a model is made; the default for other models than `RecurrentModel` makes one for it.
+  func parameterShapes(_ settings: TrainingSettings, cell: Cell) -> AnySequence<ParameterShape>
 
   /// The loss of the training batch of update `step`, of shape []: a function of the parameters, the step and
   /// `carried` alone. A `probe` is shown the input, each layer's output and the logits on the way.
@@ -116,6 +119,11 @@ extension SequenceTask {
   /// The data are made.
   public var dataChecksum: String? { nil }
 
+  /// Those of a model that is made for it.
+  public func parameterShapes(_ settings: TrainingSettings, cell: Cell) -> AnySequence<ParameterShape> {
+    AnySequence(ParameterSet(makeModel(cell: cell)).entries.map { ParameterShape($0.name, $0.shape) })
+  }
+
   /// None.
   public func carriedShapes(_ model: Model) -> [[Int]] { [] }
   /// None.
@@ -129,6 +137,13 @@ extension SequenceTask {
   /// Updates of a whole run under `settings`, which must be valid.
   public func totalSteps(_ settings: TrainingSettings) -> Int {
     settings.steps ?? (settings.epochs ?? 0) * (stepsPerEpoch ?? 0)
+  }
+}
+
+extension SequenceTask where Model == RecurrentModel {
+  /// Those of the layers and the head.
+  public func parameterShapes(_ settings: TrainingSettings, cell: Cell) -> AnySequence<ParameterShape> {
+    RecurrentModel.parameterShapes(settings: settings, shape: Self.shape(settings), cell: cell)
   }
 }
 

@@ -65,7 +65,12 @@ public final class Trainer {
     self.recording = recording
     steps = task.totalSteps(settings)
     let identity = RunIdentity(settings: settings, cell: cell, task: task)
-    do throws(RunError) { try directory?.check(identity) } catch { throw .run(error) }
+    if let directory {
+      do throws(RunError) {
+        try directory.check(identity)
+        try RunStore.check(directory, holds: task.parameterShapes(settings, cell: cell))
+      } catch { throw .run(error) }
+    }
     bound = task.bound(cell: cell)
     parameters = ParameterSet(bound.model)
     do throws(OptimizerError) {
@@ -78,9 +83,9 @@ public final class Trainer {
     schedule = settings.schedule.make(steps: steps)
     do throws(RunError) {
       store = try RunStore(
-        directory, identity: identity, metrics: taskType.metricNames, carriedShapes: bound.carriedShapes,
-        diagnosticsEvery: recording.diagnosticsEvery, state: &state, parameters: parameters,
-        optimizer: optimizer, schedule: &schedule)
+        directory, identity: identity, steps: steps, metrics: taskType.metricNames,
+        carriedShapes: bound.carriedShapes, diagnosticsEvery: recording.diagnosticsEvery, state: &state,
+        parameters: parameters, optimizer: optimizer, schedule: &schedule)
       try store.extend(state, parameters)
       // A resumed run knows its diagnostics and its length from the checkpoint.
       let isNew = store.savedStep == nil || store.isExtended

@@ -1,4 +1,6 @@
 import CellgateData
+import CellgateFiles
+import Foundation
 
 /// Why a run could not begin or go on.
 public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -37,8 +39,18 @@ public struct Divergence: Codable, Equatable, Sendable, CustomStringConvertible 
 
   /// One line.
   public var description: String {
+    let (layer, tensor) = (quotedName(self.layer), quotedName(self.tensor))
     let place = layer == tensor ? layer : "layer '\(layer)', tensor '\(tensor)'"
     let saved = savedStep.map { "; the checkpoint of step \($0) stays" } ?? ""
-    return "diverged at step \(step): \(place): found \(found)\(saved)"
+    return "diverged at step \(step): \(place): found \(quotedName(found))\(saved)"
+  }
+}
+
+extension Divergence {
+  /// The divergence in the bytes of a `diverged.json`; throws `RunError.badConfig`.
+  init(decoding data: Data, file: String) throws(RunError) {
+    self = try ConfigFile.decode(Self.self, data, file: file)
+    let steps = 0...TrainingSettings.mostSteps
+    try ConfigFile.check([("step", step, steps), ("saved_step", savedStep, steps)], file: file)
   }
 }

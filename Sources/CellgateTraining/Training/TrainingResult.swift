@@ -39,12 +39,12 @@ extension TrainingResult {
   func encoded() -> Data { ConfigFile.encode(self) }
 
   init(decoding data: Data, file: String) throws(RunError) {
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    do {
-      self = try decoder.decode(Self.self, from: data)
-    } catch {
-      throw .badConfig(file: file, reason: "not a run's result")
-    }
+    self = try ConfigFile.decode(Self.self, data, file: file)
+    try ConfigFile.check(
+      [
+        ("hidden", hidden, 1...Int.max), ("parameters", parameters, 1...Int.max),
+        ("steps", steps, 1...TrainingSettings.mostSteps), ("best_step", bestStep, 1...max(1, steps)),
+        ("solved_at_step", solvedAtStep, 1...max(1, steps)),
+      ], file: file)
   }
 }

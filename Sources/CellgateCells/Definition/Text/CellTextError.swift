@@ -41,7 +41,7 @@ public enum CellTextError: Error, Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .file(let error): error.description
-    case .mistake(let mistake, let place): "\(place): \(mistake)"
+    case .mistake(let mistake, let place): oneLine("\(place): \(mistake)")
     }
   }
 
