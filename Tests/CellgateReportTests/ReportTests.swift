@@ -403,7 +403,7 @@ struct ReportTests {
   @Test("What differs between runs besides cell, size and seed has a column of its own")
   func varying() throws {
     try train("a", settings { $0.optimizerSettings.learningRate = 0.01 })
-    try train("b", settings { $0.optimizerSettings.learningRate = 0.02 }, stop: 4)
+    try train("b", settings { $0.optimizerSettings.learningRate = 0.02 }, stop: 5)
     let page = try ParsedPage(try report(scratch.file("b"), scratch.file("a"), scratch.file("b")).page())
     #expect(page.text.contains("2 runs of mean") && page.text.contains("1 complete and 1 incomplete."))
     #expect(page.text.contains("cell\nlearning rate\nunits\nparameters\ntest mse\nsolved at\nms per step"))
