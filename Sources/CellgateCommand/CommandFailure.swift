@@ -34,6 +34,8 @@ struct CommandFailure: Error {
   let status: Int32
   /// The lines for standard error, without the leading "cellgate: ".
   let lines: [String]
+  /// What shows a mistake to people below the lines: a line of a file with a caret below it.
+  var excerpt: String?
 
   /// A failure with one of the codes.
   init(_ code: Code, _ lines: String...) {
@@ -60,10 +62,23 @@ struct CommandFailure: Error {
     self.lines = lines
   }
 
+  /// What is wrong with a cell's file.
+  init(_ error: CellTextError) {
+    let code: Code
+    switch error {
+    case .file(let error): code = Self.code(of: error)
+    case .mistake: code = .data
+    }
+    self.init(code, error.description)
+    excerpt = error.excerpt
+  }
+
   /// A library's error as a failure: its one line and the exit code for it; nil for unknown errors.
   init?(_ error: any Error) {
     if let failure = error as? CommandFailure {
       self = failure
+    } else if let error = error as? CellTextError {
+      self.init(error)
     } else if let code = Self.anyCode(of: error) {
       self.init(code, "\(error)")
     } else {

@@ -61,6 +61,9 @@ enum Main {
   private static func report(_ error: any Error, _ arguments: [String]) -> Int32 {
     if let failure = CommandFailure(error) {
       for line in failure.lines { Console.printError("cellgate: " + line) }
+      if let excerpt = failure.excerpt, !arguments.contains("--json") {
+        for line in excerpt.split(separator: "\n") { Console.printError("    " + line) }
+      }
       return failure.status
     }
     // Help, the version, and what the parser of arguments has to say.

@@ -47,7 +47,7 @@ public struct Report {
     for var run in try Self.read(folders, tasks, cells, &leftOut) {
       // A task's data and head are the same for every cell and seed.
       var common = run.settings
-      (common.cell, common.seed) = ("", 0)
+      (common.cell, common.cellText, common.seed) = ("", nil, 0)
       let key = common.encoded()
       let task = loaded[key] ?? Self.task(run.taskType, run.settings, dataDirectory(run.taskType))
       loaded[key] = task
@@ -84,7 +84,8 @@ public struct Report {
       }
       runs += own.enumerated().sorted { a, b in
         let (one, other) = (a.element.settings, b.element.settings)
-        return (one.cell, one.hidden, one.seed, a.offset) < (other.cell, other.hidden, other.seed, b.offset)
+        return (one.cell, one.cellText ?? "", one.hidden, one.seed, a.offset)
+          < (other.cell, other.cellText ?? "", other.hidden, other.seed, b.offset)
       }.map(\.element)
     }
     return runs

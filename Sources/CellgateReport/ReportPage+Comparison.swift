@@ -9,17 +9,35 @@ struct RunFamilies {
   let varying: (names: [String], values: [[String]])
   /// A name for each run that is the same for runs that differ in their seed alone.
   let names: [String]
+  /// What each run's cell is called, so that cells of one name with other equations stay apart.
+  let cells: [String]
 
   init(_ runs: [ReportedRun]) {
     let settings = runs.map(\.settings)
     let varying = SettingsList.varying(settings)
-    let sizes = Dictionary(grouping: settings, by: \.cell).mapValues { Set($0.map(\.hidden)).count }
-    names = zip(settings, varying.values).map { one, values in
-      let size = (sizes[one.cell] ?? 0) > 1 ? " \(NumberText.count(one.hidden))" : ""
-      let rest = zip(varying.names, values).map { "\($0) \($1)" }
-      return ([quotedName(one.cell) + size] + rest).joined(separator: ", ")
+    let cells = Self.cells(settings)
+    let sizes = Dictionary(grouping: zip(cells, settings), by: \.0).mapValues {
+      Set($0.map(\.1.hidden)).count
     }
+    names = zip(zip(cells, settings), varying.values).map { one, values in
+      let size = (sizes[one.0] ?? 0) > 1 ? " \(NumberText.count(one.1.hidden))" : ""
+      let rest = zip(varying.names, values).map { "\($0) \($1)" }
+      return ([one.0 + size] + rest).joined(separator: ", ")
+    }
+    self.cells = cells
     self.varying = varying
+  }
+
+  private static func cells(_ settings: [TrainingSettings]) -> [String] {
+    var texts: [String: [String?]] = [:]
+    for one in settings where !(texts[one.cell] ?? []).contains(one.cellText) {
+      texts[one.cell, default: []].append(one.cellText)
+    }
+    return settings.map { one in
+      let all = texts[one.cell] ?? []
+      let place = all.count > 1 ? all.firstIndex(of: one.cellText) : nil
+      return quotedName(one.cell) + (place.map { " (equations \($0 + 1))" } ?? "")
+    }
   }
 
   /// The places of the runs of each family, in the order in which the families begin.
@@ -67,7 +85,7 @@ extension ReportPage {
       best.map { metric.isBetter(value, than: $0) ? value : $0 } ?? value
     }
     let bodies = zip(families.members, means).map { places, mean -> HTML in
-      let rows = places.map { row(runs[$0], families.varying.values[$0], index, $0, places.count > 1) }
+      let rows = places.map { row(runs[$0], families, index, $0, places.count > 1) }
       let isBest = mean != nil && mean == best && means.count(where: { $0 != nil }) > 1
       let summary = places.count > 1 ? familyRow(places.map { runs[$0] }, families, places[0]) : .empty
       return .tag("tbody", ["class": isBest ? "best" : nil], summary, HTML(rows))
@@ -102,15 +120,16 @@ extension ReportPage {
     return .tag(
       "tr", ["class": "family"],
       .tag(
-        "th", ["scope": "row"], HTML(quotedName(runs[0].settings.cell)),
+        "th", ["scope": "row"], HTML(families.cells[place]),
         .tag("span", ["class": "faint"], HTML("  \(NumberText.plural(runs.count, "seed"))"))), HTML(cells))
   }
 
   private func row(
-    _ run: ReportedRun, _ varying: [String], _ group: Int, _ place: Int, _ isSeed: Bool
+    _ run: ReportedRun, _ families: RunFamilies, _ group: Int, _ place: Int, _ isSeed: Bool
   ) -> HTML {
     let result = run.result
-    let label = isSeed ? "seed \(run.settings.seed)" : quotedName(run.settings.cell)
+    let varying = families.varying.values[place]
+    let label = isSeed ? "seed \(run.settings.seed)" : families.cells[place]
     let value =
       result.map { HTML(NumberText.number($0.value)) } ?? .tag("em", [:], HTML(run.state.name))
     let numbers: [HTML] =

@@ -129,7 +129,7 @@ extension ReportPage {
     let note =
       "\(cell.summary). The first layer has \(count) parameters"
       + (run.settings.bidirectional ? " in each direction; " : "; ")
-      + "x is the input, \(cell.states[0]) the output, ⊙ the elementwise product."
+      + "\(cell.inputName) is the input, \(cell.states[0]) the output, ⊙ the elementwise product."
     return .tag(
       "section", ["class": "part"], .tag("h4", [:], HTML("The cell \(cell.name)")),
       .tag(

@@ -81,7 +81,7 @@ public struct ReportedRun {
       throw .badConfig(file: config, reason: error.description)
     }
     self.taskType = taskType
-    cell = cells.first { $0.name == settings.cell }
+    cell = settings.definition(among: cells)
     if let problem = Self.problems(settings, tasks: tasks, cells: cells) {
       throw .badConfig(file: config, reason: problem)
     }

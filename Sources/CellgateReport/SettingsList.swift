@@ -54,7 +54,7 @@ struct SettingsList {
   }
 
   /// What a page says in other places.
-  private static let elsewhere = ["format_version", "task", "cell", "text.sha256"]
+  private static let elsewhere = ["format_version", "task", "cell", "cell_text", "text.sha256"]
 
   private static let first = [
     "hidden", "layers", "bidirectional", "dropout", "batch", "steps", "epochs", "optimizer",

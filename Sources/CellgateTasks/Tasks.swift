@@ -94,7 +94,7 @@ public enum Tasks {
     let settings: TrainingSettings
     do throws(RunError) { settings = try RunDirectory.settings(of: path) } catch { throw .run(error) }
     let task = try make(scoring: path, settings, split: split, cells: cells, data: data)
-    let cell = cells.first { $0.name == settings.cell }
+    let cell = settings.definition(among: cells)
     let evaluation = try RunDirectory.evaluate(
       path, task: task, cell: cell, on: split ?? .test, trustingWeights: trustingWeights)
     return (settings, evaluation)

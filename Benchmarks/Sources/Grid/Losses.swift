@@ -14,7 +14,7 @@ struct Losses: Encodable {
   init(run: String, updates: Int, file: String) throws {
     let settings = try RunDirectory.settings(of: run)
     guard settings.precision == .float32 else { throw GridError("\(run): expected a run in f32") }
-    guard let cell = Cell.named(settings.cell) else { throw GridError("\(run): no cell '\(settings.cell)'") }
+    guard let cell = settings.definition() else { throw GridError("\(run): no cell '\(settings.cell)'") }
     let made = try Self.updates(settings, updates)
     (task, self.cell, self.file) = (settings.task, settings.cell, file)
     losses = made.map(\.loss)

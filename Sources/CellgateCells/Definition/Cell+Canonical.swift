@@ -26,6 +26,11 @@ extension Cell {
     return lines.joined(separator: "\n") + "\n"
   }
 
+  /// Whether the other cell computes the same and starts from the same values, whatever they are called.
+  package func isSame(as other: Cell) -> Bool {
+    canonicalText == other.canonicalText && parameters.map(\.start) == other.parameters.map(\.start)
+  }
+
   private func canonicalName(_ operation: Operation) -> String {
     func name(_ block: Block) -> String {
       let parameter = parameters[block.parameter]

@@ -58,7 +58,10 @@ public struct Cell: Sendable {
   init(_ builder: CellBuilder, summary: String, source: String) throws(CellError) {
     if let error = builder.firstError { throw error }
     let name = builder.cell
-    if name.isEmpty || name.contains(where: { $0.isWhitespace || $0 == "/" || $0 == "," }) {
+    // It is a word of commands and part of files' names.
+    if name.utf8.count > 100 || name.contains(where: { $0 == "/" || $0 == "," })
+      || !CellBuilder.isName(name.replacing(".", with: "-"))
+    {
       throw .badName(cell: name, name: name)
     }
     var flattening = Flattening(builder)
@@ -91,6 +94,9 @@ public struct Cell: Sendable {
       fail("Cell: expected a definition that is right, found \(error)")
     }
   }
+
+  /// What the input is called in the equations: x, unless something else is.
+  public var inputName: String { symbols.input }
 
   /// Parameters of one layer in one direction: the sum of the shapes; `Int.max` where they are more than an Int counts.
   public func parameterCount(inputSize: Int, hiddenSize: Int) -> Int {

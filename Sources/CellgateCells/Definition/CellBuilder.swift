@@ -48,7 +48,7 @@ public final class CellBuilder {
   }
 
   /// Whether a state, a value, a parameter or a gate can be called so.
-  private static func isName(_ name: String) -> Bool {
+  static func isName(_ name: String) -> Bool {
     !name.isEmpty
       && name.unicodeScalars.allSatisfy { scalar in
         switch scalar.properties.generalCategory {

@@ -21,7 +21,7 @@ struct BenchCommand: ParsableCommand {
         cellgate bench --hidden 512 --input 512 --precision bf16
       """)
 
-  @Option(help: ArgumentHelp("The cell: see 'cellgate cells'.", valueName: "name"))
+  @Option(help: ArgumentHelp(CellArgument.help, valueName: "name"))
   var cell = "lstm-wm"
 
   @Option(parsing: .unconditional, help: ArgumentHelp("Steps of each sequence.", valueName: "n"))
@@ -66,7 +66,7 @@ struct BenchCommand: ParsableCommand {
 
   func run() throws {
     let bench = try checked()
-    let display = LiveDisplay(["\(cell)"], unit: "runs", isSilent: json)
+    let display = LiveDisplay([bench.cell.name], unit: "runs", isSilent: json)
     let times = bench.measure { done, total in
       display.update(0, done: done, total: total, note: done * 2 <= total ? "training" : "inference")
     }
@@ -79,7 +79,7 @@ struct BenchCommand: ParsableCommand {
 
   private func checked() throws(CommandFailure) -> Bench {
     var problems = OptionProblems()
-    let found = problems.cell(cell)
+    let found = try problems.cell(cell)
     let sizes = 1...ModelOptions.largestSize
     let steps = problems.whole("--steps", steps, in: sizes)
     let batch = problems.whole("--batch", batch, in: sizes)

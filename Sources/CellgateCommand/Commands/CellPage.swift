@@ -32,6 +32,7 @@ struct CellPage {
       Self.summary(cell, input, hidden) + [
         ("input", .integer(input)), ("hidden", .integer(hidden)),
         ("equations", .strings(cell.equations(.unicode))), ("latex", .string(cell.latex)),
+        ("text", .string(cell.text)),
         ("parameter_shapes", .object(shapes)), ("forward", stages(plan.forward)),
         ("backward", stages(plan.backward)), ("saved", .strings(plan.saved)),
         ("weight_gradients", .strings(plan.weightGradients)),
@@ -50,8 +51,8 @@ struct CellPage {
     Console.print("\n  \(terminal.styled(cell.name, .bold))  \(cell.summary)")
     if !cell.source.isEmpty { Console.print("  " + terminal.styled(cell.source, .dim)) }
 
-    heading("Equations", "x input, \(cell.states[0]) output, ⊙ elementwise product")
-    for line in aligned(cell.equations(.unicode)) { Console.print("    " + line) }
+    heading("Equations", "\(cell.inputName) input, \(cell.states[0]) output, ⊙ elementwise product")
+    for line in cell.equations(.unicode) { Console.print("    " + line) }
 
     heading("Parameters", "I = \(Text.count(input)), H = \(Text.count(hidden))")
     for line in parameterLines() { Console.print("    " + line) }
@@ -67,16 +68,6 @@ struct CellPage {
     Console.print("    \(plan.saved.count): \(plan.saved.joined(separator: ", "))")
     heading("Multiply-adds per step and sequence")
     Console.print("    \(Text.count(multiplyAdds))\n")
-  }
-
-  /// The equations with their equals signs below one another.
-  private func aligned(_ equations: [String]) -> [String] {
-    let parts = equations.map { line -> (String, String) in
-      guard let range = line.firstRange(of: " = ") else { return ("", line) }
-      return (String(line[..<range.lowerBound]), String(line[range.upperBound...]))
-    }
-    let width = parts.map { Text.width($0.0) }.max() ?? 0
-    return parts.map { Text.padded($0.0, to: width) + " = " + $0.1 }
   }
 
   private func parameterLines() -> [String] {

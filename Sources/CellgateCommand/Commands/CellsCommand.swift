@@ -8,19 +8,33 @@ struct CellsCommand: ParsableCommand {
     abstract: "List the cells, or print one cell's equations.",
     discussion: """
       Without a name, lists all cells with the parameters that one layer has. With a name, prints what that \
-      cell computes at each step, its parameters, and how Cellgate runs it.
+      cell computes at each step, its parameters, and how Cellgate runs it. Instead of a name it takes a .cell \
+      file, a cell of your own: its equations as --as cell prints them, which the article "A cell in a file" of the \
+      documentation explains.
 
       EXAMPLES:
         cellgate cells
         cellgate cells lstm-wm
-        cellgate cells gru --latex > gru.tex
+        cellgate cells gru --as latex > gru.tex
+        cellgate cells lstm --as cell > my.cell
+        cellgate cells my.cell
         cellgate cells --input 10 --hidden 256 --json
       """)
 
-  @Argument(help: "The cell to print; all are listed if you leave it out.")
+  /// What is printed of a cell besides its page.
+  private enum Form: String, CaseIterable { case cell, latex }
+
+  @Argument(help: "The cell to print, a name or a .cell file; all are listed if you leave it out.")
   var name: String?
 
-  @Flag(help: "Print only the equations, as LaTeX.")
+  @Option(
+    name: .customLong("as"),
+    help: ArgumentHelp(
+      "Print only the cell: as the text of a .cell file (cell), or its equations as LaTeX (latex).",
+      valueName: "form"))
+  var form: String?
+
+  @Flag(help: .hidden)
   var latex = false
 
   @Flag(help: "Print one JSON array and nothing else.")
@@ -37,21 +51,24 @@ struct CellsCommand: ParsableCommand {
     var problems = OptionProblems()
     let input = problems.whole("--input", input, in: 1...ModelOptions.largestSize)
     let hidden = problems.whole("--hidden", hidden, in: 1...ModelOptions.largestSize)
-    let cell = name.flatMap { problems.cell($0) }
-    if latex, json { problems.add("--latex and --json: expected only one of them") }
-    if latex, name == nil {
-      problems.add("--latex: expected the name of a cell, as in 'cells lstm-wm --latex'")
+    let cell = try name.flatMap { try problems.cell($0) }
+    let typed = form ?? (latex ? Form.latex.rawValue : nil), option = form == nil ? "--latex" : "--as"
+    let form = typed.flatMap { Form(rawValue: $0) }
+    if let typed, form == nil {
+      problems.add("--as: " + Names.unknown("form", typed, known: Form.allCases.map(\.rawValue)))
+    }
+    if form != nil, json { problems.add("\(option) and --json: expected only one of them") }
+    if let form, name == nil {
+      problems.add("\(option): expected the name of a cell, as in 'cells lstm-wm --as \(form.rawValue)'")
     }
     try problems.check()
 
     if let cell {
       let page = CellPage(cell: cell, input: input, hidden: hidden)
-      if latex {
-        Console.print(cell.latex)
-      } else if json {
-        JSONValue.array([page.record]).print()
-      } else {
-        page.print()
+      switch form {
+      case .cell: Console.write(cell.text)
+      case .latex: Console.print(cell.latex)
+      case nil: if json { JSONValue.array([page.record]).print() } else { page.print() }
       }
     } else if json {
       JSONValue.array(Cell.all.map { .object(CellPage.summary($0, input, hidden)) }).print()

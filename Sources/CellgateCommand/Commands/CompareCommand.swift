@@ -23,6 +23,7 @@ struct CompareCommand: ParsableCommand {
       EXAMPLES:
         cellgate compare adding
         cellgate compare adding --cells lstm,gru,lstm-wm --seeds 3
+        cellgate compare adding --cells lstm,Examples/janet.cell
         cellgate compare copying --length 50 --equal parameters
         cellgate compare adding --steps 500 --hidden 32 --json
 
@@ -32,7 +33,7 @@ struct CompareCommand: ParsableCommand {
   @Argument(help: "The task: \(Tasks.names.joined(separator: ", ")).")
   var task: String
 
-  @Option(help: ArgumentHelp("The cells, with commas between: see 'cellgate cells'.", valueName: "a,b,c"))
+  @Option(help: ArgumentHelp(CellArgument.listHelp, valueName: "a,b,c"))
   var cells = Defaults.cells.joined(separator: ",")
 
   @Option(
@@ -84,13 +85,13 @@ struct CompareCommand: ParsableCommand {
     }
     guard let type else { throw CommandFailure(problems: problems.lines) }
     var training = options.applied(to: type.defaults, task: type, &problems)
-    let names = cells.split(separator: ",", omittingEmptySubsequences: false).map {
-      $0.trimmingCharacters(in: .whitespaces)
-    }
+    let earlier = options.resume ? options.out.flatMap { try? Comparison.settings(of: $0) } : nil
+    let (names, texts) = try CellArgument.list(cells, recorded: earlier?.cellTexts ?? [])
     func settings(parameters: Int?) -> ComparisonSettings {
       ComparisonSettings(
         training, cells: names, seeds: seeds,
-        equal: budget == nil ? equality ?? Defaults.equal : .parameters, parameters: parameters)
+        equal: budget == nil ? equality ?? Defaults.equal : .parameters, parameters: parameters,
+        cellTexts: texts)
     }
     problems.add(settings(parameters: nil).problems(tasks: Tasks.all))
     try problems.check()

@@ -89,7 +89,7 @@ struct ComparisonReport {
     if let length = settings.training.taskOptions["length"] {
       lines.append((TypedCommand.changing("--length", "\(2 * length)"), "a longer memory"))
     }
-    if let last = settings.cells.last {
+    if settings.cellTexts == nil, let last = settings.cells.last {
       lines.append((TypedCommand.line(["cells", last]), "what this cell computes"))
     }
     return lines

@@ -18,7 +18,10 @@ struct ComparisonSession {
       onEvent: { progress.report($0, $1) }, shouldStop: { Interruption.isRequested })
     progress.close()
     guard case .completed(let result) = outcome else {
-      try RunFolders.reportInterruption(at: nil, folder: folder, json: json)
+      let names = settings.cells.joined(separator: ",")
+      let replaced: [String: String?] = settings.cellTexts == nil ? [:] : ["--cells": names]
+      try RunFolders.reportInterruption(
+        at: nil, folder: folder, command: TypedCommand.resuming(folder, replaced: replaced), json: json)
     }
     let report = ComparisonReport(
       result: result, task: task, settings: settings, folder: folder, curves: progress.curves)

@@ -34,7 +34,7 @@ struct ReproduceCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The cells, with commas between; the first is the reference. By default those of the budget.",
+      "The cells, names or .cell files with commas between; the first is the reference. By default those of the budget.",
       valueName: "a,b,c"))
   var cells: String?
 
@@ -89,7 +89,7 @@ struct ReproduceCommand: ParsableCommand {
 
   func run() throws {
     var problems = OptionProblems()
-    let experiment = experiment(&problems)
+    let experiment = try experiment(&problems)
     let jobs: Int? = problems.whole("--jobs", jobs, in: 1...ModelOptions.mostThreads)
     problems.threads(threads)
     let recording = recording.recording(&problems)
@@ -106,7 +106,7 @@ struct ReproduceCommand: ParsableCommand {
       .run()
   }
 
-  private func experiment(_ problems: inout OptionProblems) -> Experiment? {
+  private func experiment(_ problems: inout OptionProblems) throws(CommandFailure) -> Experiment? {
     let budgets = Budget.allCases.map(\.rawValue)
     let budget = Budget(rawValue: budget)
     if budget == nil { problems.add("--budget: " + Names.unknown("budget", self.budget, known: budgets)) }
@@ -114,15 +114,17 @@ struct ReproduceCommand: ParsableCommand {
       problems.add(Names.unknown("task", task, known: Experiments.names))
     }
     let seeds: Int? = problems.whole("--seeds", seeds, in: 1...100_000)
-    let names = cells?.split(separator: ",", omittingEmptySubsequences: false).map {
-      $0.trimmingCharacters(in: .whitespaces)
-    }
     // Without a task or budget the cells can still be judged, by any experiment.
     guard
       var experiment = try? Experiments.named(
         Experiments.names.contains(task) ? task : Experiments.names[0], budget ?? .smoke)
     else { return nil }
-    experiment.cells = names ?? experiment.cells
+    if let cells {
+      let folder = out ?? "runs/\(defaultName(experiment))"
+      let earlier = (try? Reproduction.experiment(of: folder)) ?? nil
+      (experiment.cells, experiment.cellTexts) = try CellArgument.list(
+        cells, recorded: earlier?.cellTexts ?? [])
+    }
     experiment.seeds = seeds ?? experiment.seeds
     change(&experiment, &problems)
     problems.add(experiment.problems(tasks: Tasks.all))
@@ -160,10 +162,13 @@ struct ReproduceCommand: ParsableCommand {
   private func defaultFolder(
     _ experiment: Experiment, _ type: any SequenceTask.Type, _ data: String
   ) throws -> String {
-    let name = "reproduce-\(experiment.task)-\(experiment.budget.rawValue)"
     if !FileManager.default.fileExists(atPath: "runs") {
       _ = try type.init(settings: experiment.parts[0].training, dataDirectory: data)
     }
-    return try RunFolders.known(name)
+    return try RunFolders.known(defaultName(experiment))
+  }
+
+  private func defaultName(_ experiment: Experiment) -> String {
+    "reproduce-\(experiment.task)-\(experiment.budget.rawValue)"
   }
 }

@@ -21,9 +21,10 @@ struct ReproductionSession {
       jobs: jobs, onEvent: { progress.report($0, job: $1, $2) }, shouldStop: { Interruption.isRequested })
     progress.close()
     guard case .completed(let results) = outcome else {
+      let names = experiment.cells.joined(separator: ",")
+      let replaced: [String: String?] = experiment.cellTexts == nil ? [:] : ["--cells": names]
       try RunFolders.reportInterruption(
-        at: nil, folder: folder, command: TypedCommand.line(Array(CommandLine.arguments.dropFirst())),
-        json: json)
+        at: nil, folder: folder, command: TypedCommand.repeated(replaced: replaced), json: json)
     }
     let report = ReproductionReport(results: results, reproduction: reproduction, folder: folder)
     if json { report.record.print() } else { report.print() }

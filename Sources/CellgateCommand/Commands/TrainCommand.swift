@@ -22,6 +22,7 @@ struct TrainCommand: ParsableCommand {
         cellgate train adding
         cellgate train copying --cell gru --length 200 --steps 5000
         cellgate train smnist --cell lstm-wm --epochs 5 --out runs/digits
+        cellgate train adding --cell Examples/janet.cell
         cellgate train adding --schedule plateau --schedule-factor 0.5 --patience 20
         cellgate train text --data my.txt --cell lstm-wm --parameters 500000
         cellgate train adding --out runs/adding-lstm --resume
@@ -33,7 +34,7 @@ struct TrainCommand: ParsableCommand {
   @Argument(help: "The task: \(Tasks.names.joined(separator: ", ")).")
   var task: String
 
-  @Option(help: ArgumentHelp("The cell: see 'cellgate cells'.", valueName: "name"))
+  @Option(help: ArgumentHelp(CellArgument.help, valueName: "name"))
   var cell: String?
 
   @OptionGroup var options: TrainingOptions
@@ -71,12 +72,12 @@ struct TrainCommand: ParsableCommand {
     var settings = type.defaults
     if options.resume, let out = options.out { settings = try self.settings(ofRun: out) }
     settings.task = type.name
-    if let cell { settings.cell = cell }
+    try chooseCell(&settings)
     settings = options.applied(to: settings, task: type, &problems)
     problems.add(settings.problems(tasks: Tasks.all))
     try problems.check()
     if !options.resume { settings = try Tasks.prepared(settings, data: options.dataDirectory) }
-    if let budget, let cell = Cell.named(settings.cell) {
+    if let budget, let cell = settings.definition() {
       do throws(SettingsError) {
         settings = try settings.fitted(parameters: budget, task: type, cell: cell)
       } catch { problems.add([error]) }
@@ -93,6 +94,16 @@ struct TrainCommand: ParsableCommand {
       throw CommandFailure(.data, "\(folder)/config.json: \(error)")
     }
     return settings
+  }
+
+  /// Takes the cell that was typed. In a run that is continued its own name means its own cell.
+  private func chooseCell(_ settings: inout TrainingSettings) throws(CommandFailure) {
+    guard let cell, !(options.resume && cell == settings.cell) else { return }
+    if let own = try CellArgument.file(cell) {
+      settings.use(own)
+    } else {
+      (settings.cell, settings.cellText) = (cell, nil)
+    }
   }
 }
 
@@ -130,7 +141,10 @@ private struct TrainingSession {
       if json { RunRecord.result(result, directory: directory.path).print() } else { printResult(result) }
     case .interrupted(let step):
       display.close()
-      try RunFolders.reportInterruption(at: step, folder: directory.path, json: json)
+      let replaced: [String: String?] = settings.cellText == nil ? [:] : ["--cell": nil]
+      try RunFolders.reportInterruption(
+        at: step, folder: directory.path,
+        command: TypedCommand.resuming(directory.path, replaced: replaced), json: json)
     }
   }
 

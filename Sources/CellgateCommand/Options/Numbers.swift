@@ -67,13 +67,6 @@ struct OptionProblems {
     return nil
   }
 
-  /// The cell of this name, nil after noting that there is none.
-  mutating func cell(_ name: String) -> Cell? {
-    if let cell = Cell.named(name) { return cell }
-    add(Names.unknown("cell", name, known: Cell.all.map(\.name)))
-    return nil
-  }
-
   /// The precision of this name, nil after noting that there is none.
   mutating func precision(_ name: String) -> Precision? {
     if let precision = Precision(rawValue: name) { return precision }

@@ -264,7 +264,7 @@ extension OptionProblems {
       switch error {
       case .unknownName(let option, let found, _, let known):
         add(Names.unknown(option == "cells" ? "cell" : option, found, known: known))
-      case .outOfRange, .tooLarge, .unsupported:
+      case .outOfRange, .tooLarge, .unsupported, .badCell:
         add("--\(error)")
       }
     }

@@ -37,9 +37,22 @@ enum TypedCommand {
     return result + adding
   }
 
-  /// The command that continues the run in a folder.
-  static func resuming(_ folder: String) -> String {
-    line(words(without: ["--out"], flags: ["--resume"], adding: ["--out", folder, "--resume"]))
+  /// The command that continues the run in a folder. What it was given as `replaced` options is in the folder, and may
+  /// have come from files that are gone: they are left out, or have other values.
+  static func resuming(_ folder: String, replaced: [String: String?] = [:]) -> String {
+    line(
+      words(
+        without: ["--out"] + replaced.keys, flags: ["--resume"],
+        adding: values(replaced) + ["--out", folder, "--resume"]))
+  }
+
+  /// The command as it was typed, but for the values of some options.
+  static func repeated(replaced: [String: String?]) -> String {
+    line(words(without: Array(replaced.keys), adding: values(replaced)))
+  }
+
+  private static func values(_ replaced: [String: String?]) -> [String] {
+    replaced.sorted { $0.key < $1.key }.flatMap { option, value in value.map { [option, $0] } ?? [] }
   }
 
   /// The command with an option changed, and its results in a new folder.

@@ -68,7 +68,7 @@ public final class Comparison {
     if !problems.isEmpty { throw .settings(SettingsErrors(problems)) }
     self.settings = settings
     runs = settings.runs(tasks: [task], cells: cells)
-    queue = RunQueue(task: task, cells: cells, dataDirectory: dataDirectory, path: path)
+    queue = RunQueue(task: task, cells: settings.allCells(cells), dataDirectory: dataDirectory, path: path)
     self.path = path
     do throws(RunError) {
       lock = try path.map { (path) throws(RunError) in
@@ -100,6 +100,14 @@ public final class Comparison {
       // Cells and seeds may be more than before; what all runs have in common may not change.
       if let (name, expected, found) = own.training.firstDifference(from: settings.training) {
         throw .otherSettings(folder: path, setting: name, expected: expected, found: found)
+      }
+      for text in own.cellTexts ?? [] {
+        guard let cell = try? Cell(text: text),
+          let now = settings.allCells(Cell.all).first(where: { $0.name == cell.name }),
+          now.text != text
+        else { continue }
+        let (expected, found) = TextDifference.shortened(text, now.text)
+        throw .otherSettings(folder: path, setting: "cell \(cell.name)", expected: expected, found: found)
       }
       if own.equal != settings.equal {
         throw .otherSettings(

@@ -20,6 +20,8 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
   public var training: TrainingSettings
   /// The cells' names; the first is the reference.
   public var cells: [String]
+  /// The texts of those cells that the program doesn't know by their names, such as those of files; nil for none.
+  public var cellTexts: [String]?
   /// How many seeds, counted from the settings' own.
   public var seeds: Int
   /// What the cells have in common.
@@ -31,10 +33,11 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
   /// A comparison at equal units, unless told otherwise.
   public init(
     _ training: TrainingSettings, cells: [String] = Self.defaultCells, seeds: Int = 3,
-    equal: Equality = .units, parameters: Int? = nil
+    equal: Equality = .units, parameters: Int? = nil, cellTexts: [String]? = nil
   ) {
     self.training = training
     self.cells = cells
+    self.cellTexts = cellTexts
     self.seeds = seeds
     self.equal = equal
     self.parameters = parameters
@@ -44,7 +47,8 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
   public func problems(
     tasks: [any SequenceTask.Type], cells known: [Cell] = Cell.all
   ) -> [SettingsError] {
-    var problems: [SettingsError] = []
+    var problems = cellProblems(among: known)
+    let known = allCells(known)
     if cells.isEmpty {
       problems.append(.outOfRange(option: "cells", expected: "one or more", found: "none"))
     }
@@ -65,7 +69,7 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
           found: "\(training.seed)"))
     }
     var own = training
-    own.cell = known.first?.name ?? ""
+    (own.cell, own.cellText) = (known.first?.name ?? "", known.first.flatMap(text))
     problems += own.problems(tasks: tasks, cells: known)
     guard problems.isEmpty else { return problems }
     if let parameters, let task = tasks.first(where: { $0.name == training.task }) {
@@ -86,6 +90,7 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
 
   /// The settings of each run: for each seed every cell in turn. The comparison must be valid.
   public func runs(tasks: [any SequenceTask.Type], cells known: [Cell] = Cell.all) -> [TrainingSettings] {
+    let known = allCells(known)
     guard let task = tasks.first(where: { $0.name == training.task }),
       let reference = known.first(where: { $0.name == cells.first })
     else { return [] }
@@ -98,6 +103,7 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
         settings.cell = name
         settings.seed = training.seed &+ UInt64(seed)
         guard let cell = known.first(where: { $0.name == name }) else { return settings }
+        settings.cellText = text(of: cell)
         if let parameters {
           // What fits no unit is a problem, and told as one.
           return (try? settings.fitted(parameters: parameters, task: task, cell: cell)) ?? settings

@@ -79,6 +79,8 @@ public struct Experiment: Codable, Equatable, Sendable {
   public var budget: Budget
   /// The cells' names; the first is the reference.
   public var cells: [String]
+  /// The texts of those cells that the program doesn't know by their names, such as those of files; nil for none.
+  public var cellTexts: [String]?
   /// How many seeds, counted from the settings' own.
   public var seeds: Int
   /// What the cells are judged by.
@@ -109,7 +111,8 @@ public struct Experiment: Codable, Equatable, Sendable {
     parts.enumerated().flatMap { index, part in
       part.equal.map {
         let settings = ComparisonSettings(
-          part.training, cells: cells(of: part), seeds: seeds, equal: $0, parameters: part.parameters)
+          part.training, cells: cells(of: part), seeds: seeds, equal: $0, parameters: part.parameters,
+          cellTexts: cellTexts)
         return (index, settings)
       }
     }

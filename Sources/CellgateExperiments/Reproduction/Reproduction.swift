@@ -98,7 +98,8 @@ public final class Reproduction {
       "Reproduction: expected parts of different labels, found \(experiment.parts.map(\.label))")
     self.experiment = experiment
     (runs, members) = Self.plan(experiment, task: task, cells: cells)
-    queue = RunQueue(task: task, cells: cells, dataDirectory: dataDirectory, path: path)
+    let all = experiment.comparisons.first?.settings.allCells(cells) ?? cells
+    queue = RunQueue(task: task, cells: all, dataDirectory: dataDirectory, path: path)
     self.path = path
     for part in experiment.parts {
       var settings = part.training
@@ -151,6 +152,13 @@ public final class Reproduction {
       .joined(separator: "-")
   }
 
+  /// The experiment of the reproduction in a folder; nil where there is none. Throws `badConfig` or `file`.
+  public static func experiment(of path: String) throws(RunError) -> Experiment? {
+    let file = path + "/experiment.json"
+    guard RunDirectory.exists(file) else { return nil }
+    return try ConfigFile.decode(Experiment.self, RunDirectory.read(file), file: file)
+  }
+
   /// Opens a folder that an earlier reproduction began, or begins one.
   private static func open(_ path: String, _ experiment: Experiment) throws(RunError) -> FolderLock {
     let file = path + "/experiment.json"
@@ -161,8 +169,7 @@ public final class Reproduction {
       }
     }
     let lock = try FolderLock(path)
-    if RunDirectory.exists(file) {
-      let own = try ConfigFile.decode(Experiment.self, RunDirectory.read(file), file: file)
+    if let own = try Self.experiment(of: path) {
       if let (name, expected, found) = own.firstDifference(from: experiment) {
         throw .otherSettings(folder: path, setting: name, expected: expected, found: found)
       }
@@ -340,7 +347,8 @@ public final class Reproduction {
           return ReproducedRow(
             summary: ComparisonRow(settings: run, metric: task.metric.name, ended: ends),
             steps: ends.map { experiment.measure.step(of: $0, baseline: baselines[part].value) },
-            paper: paper.first { $0.cell == run.cell && $0.equal == settings.equal }?.value)
+            paper: run.isKnown()
+              ? paper.first { $0.cell == run.cell && $0.equal == settings.equal }?.value : nil)
         })
     }
     return ReproductionResults(

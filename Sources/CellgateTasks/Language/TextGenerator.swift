@@ -55,7 +55,7 @@ public final class TextGenerator: Sendable {
     _ trustingWeights: Bool
   ) throws(RunError) -> (LanguageModel, Vocabulary) {
     let problems = settings.problems(tasks: [task], cells: cells)
-    guard problems.isEmpty, let cell = cells.first(where: { $0.name == settings.cell }) else {
+    guard problems.isEmpty, let cell = settings.definition(among: cells) else {
       throw .badConfig(file: path + "/config.json", reason: SettingsErrors(problems).description)
     }
     let file = path + "/model.safetensors"

@@ -22,7 +22,7 @@ extension RunDirectory {
       } catch {
         throw .badConfig(file: configFile(path), reason: error.description)
       }
-      guard let cell = cells.first(where: { $0.name == settings.cell }) else {
+      guard let cell = settings.definition(among: cells) else {
         fail("RunDirectory: expected a cell '\(settings.cell)', found none")
       }
       // Before a model is built that the file has not.

@@ -12,17 +12,21 @@ package struct RunIdentity {
   package let settings: TrainingSettings
   /// The SHA-256 digest of the cell's canonical text.
   package let equations: String
+  /// The cell as text.
+  package let cellText: String
   /// What the task adds, by name.
   package let own: [String: String]
   /// A checksum of the data that the run learns from; nil where they are made and not read.
   package let data: String?
 
-  private static let settingsKey = "settings", equationsKey = "cell_sha256", dataKey = "training_data"
+  private static let settingsKey = "settings", equationsKey = "cell_sha256", textKey = "cell_text",
+    dataKey = "training_data"
 
   /// The identity of a model of `settings`; without a task, of what is known without data.
   package init(settings: TrainingSettings, cell: Cell, task: (any SequenceTask)? = nil) {
     self.settings = settings
     equations = SHA256.hex(Array(cell.canonicalText.utf8))
+    cellText = cell.text
     own = task?.modelMetadata ?? [:]
     data = task?.dataChecksum
   }
@@ -32,6 +36,7 @@ package struct RunIdentity {
     var metadata = own
     metadata[Self.settingsKey] = String(decoding: settings.encoded(), as: UTF8.self)
     metadata[Self.equationsKey] = equations
+    metadata[Self.textKey] = cellText
     metadata[Self.dataKey] = data
     return metadata
   }
@@ -59,25 +64,12 @@ package struct RunIdentity {
     }
     for (name, value) in own.sorted(by: { $0.key < $1.key }) {
       guard let recorded = metadata[name], recorded != value else { continue }
-      let (expected, found) = Self.shortened(recorded, value)
+      let (expected, found) = TextDifference.shortened(recorded, value)
       throw .otherModel(file: file, name: name, expected: expected, place: "the data", found: found)
     }
     if resuming, let data, let recorded = metadata[Self.dataKey], recorded != data {
       throw .otherModel(
         file: file, name: "training data", expected: recorded, place: "the data directory", found: data)
     }
-  }
-
-  /// Two long texts from a few characters before their first difference on.
-  private static func shortened(_ one: String, _ other: String) -> (String, String) {
-    let (a, b) = (Array(one.unicodeScalars), Array(other.unicodeScalars))
-    let same = zip(a, b).prefix { $0 == $1 }.count
-    func text(_ scalars: [Unicode.Scalar]) -> String {
-      let start = max(0, same - 3)
-      var part = String.UnicodeScalarView()
-      part.append(contentsOf: scalars[start..<min(same + 12, scalars.count)])
-      return "'\(start > 0 ? "…" : "")\(String(part))\(same + 12 < scalars.count ? "…" : "")'"
-    }
-    return (text(a), text(b))
   }
 }

@@ -15,7 +15,7 @@ extension SequenceTask {
 }
 
 extension TrainingSettings {
-  /// These settings with `cell` and the most hidden units with which its whole model, embedding and head included,
+  /// These settings with `cell` by its name and the most hidden units with which its whole model, embedding and head included,
   /// has at most `budget` parameters. Throws `outOfRange` when one unit has more.
   public func fitted(
     parameters budget: Int, task: any SequenceTask.Type, cell: Cell

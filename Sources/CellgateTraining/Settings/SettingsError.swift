@@ -10,6 +10,8 @@ public enum SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
   case outOfRange(option: String, expected: String, found: String)
   /// A value that this processor can't work with.
   case unsupported(option: String, reason: String)
+  /// The text of a cell that can't be read, or is not that of the cell it should be.
+  case badCell(option: String, reason: String)
   /// Sizes that need more memory than the machine has, in bytes; `available` is infinite when no machine has it.
   case tooLarge(option: String, needed: Double, available: Double)
 
@@ -17,7 +19,7 @@ public enum SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
   public var option: String {
     switch self {
     case .unknownName(let option, _, _, _), .outOfRange(let option, _, _), .tooLarge(let option, _, _),
-      .unsupported(let option, _):
+      .unsupported(let option, _), .badCell(let option, _):
       option
     }
   }
@@ -33,7 +35,7 @@ public enum SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
         : "\(option): unknown name '\(quotedName(found))'; did you mean \(nearest.joined(separator: " or "))?"
     case .outOfRange(let option, let expected, let found):
       "\(option): expected \(expected), found \(quotedName(found))"
-    case .unsupported(let option, let reason):
+    case .unsupported(let option, let reason), .badCell(let option, let reason):
       "\(option): \(reason)"
     case .tooLarge(let option, let needed, let available):
       "\(option): this needs about \(Self.size(needed)) of memory, "

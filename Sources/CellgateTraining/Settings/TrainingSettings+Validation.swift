@@ -17,10 +17,8 @@ extension TrainingSettings {
     if taskType == nil {
       problems.append(.unknownName(option: "task", found: task, known: tasks.map { $0.name }))
     }
-    let cellType = cells.first { $0.name == cell }
-    if cellType == nil {
-      problems.append(.unknownName(option: "cell", found: cell, known: cells.map(\.name)))
-    }
+    let cellType = definition(among: cells)
+    if let problem = cellProblem(among: cells) { problems.append(problem) }
     if let taskType { problems += optionProblems(taskType) }
     if let reason = precision.problem(on: instructions) {
       problems.append(.unsupported(option: "precision", reason: reason))

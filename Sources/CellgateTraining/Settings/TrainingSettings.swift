@@ -24,6 +24,8 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
   public var text: TextSource?
   /// The cell's name.
   public var cell: String
+  /// The cell as text, where it is none that the program knows by its name, such as that of a file; nil where it is.
+  public var cellText: String?
   /// Hidden units of each layer and direction, H.
   public var hidden: Int
   /// Layers, L.
@@ -110,7 +112,8 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
     let (own, others) = (flattened(), other.flattened())
     let names = Set(own.keys).union(others.keys).subtracting(ignored)
     for name in names.sorted() where own[name] != others[name] {
-      return (name, own[name] ?? "none", others[name] ?? "none")
+      let (one, other) = TextDifference.shortened(own[name] ?? "none", others[name] ?? "none", most: 100)
+      return (name, one, other)
     }
     return nil
   }

@@ -56,7 +56,7 @@ public final class Trainer {
     do throws(SettingsErrors) {
       try settings.validate(tasks: [taskType], cells: cells)
     } catch { throw .settings(error) }
-    guard let cell = cells.first(where: { $0.name == settings.cell }) else {
+    guard let cell = settings.definition(among: cells) else {
       fail("Trainer: expected a cell '\(settings.cell)', found none")
     }
     self.task = task
