@@ -17,6 +17,8 @@ struct BadOptionTests {
     Case(line: "cells --hidden 0", expected: ["--hidden: expected a whole number from 1 to"]),
     Case(line: "cells --hidden 99999999999999999999", expected: ["found '99999999999999999999'"]),
     Case(line: "cells --hidden 268435456 --input 268435457", expected: ["--input: expected"]),
+    Case(line: "cells --as cell", expected: ["--as: expected the name of a cell"]),
+    Case(line: "cells gru --as tex", expected: ["--as: unknown form 'tex'"]),
     Case(line: "cells --latex", expected: ["--latex: expected the name of a cell"]),
     Case(line: "cells lstm --latex --json", expected: ["--latex and --json"]),
     Case(line: "cells --bogus", expected: ["--bogus"]),

@@ -41,12 +41,46 @@ struct CellsCommandTests {
     }
   }
 
-  @Test("A cell's LaTeX is an aligned environment and nothing else")
-  func latex() throws {
-    let run = try Workplace().run(line: "cells gru --latex")
+  @Test("A cell's LaTeX is an aligned environment and nothing else", arguments: ["--as latex", "--latex"])
+  func latex(option: String) throws {
+    let run = try Workplace().run(line: "cells gru \(option)")
     #expect(run.output.hasPrefix("\\begin{aligned}\n"))
     #expect(run.output.hasSuffix("\\end{aligned}\n"))
     #expect(run.output.contains("\\odot"))
+  }
+
+  @Test("A cell's text is a file that is read as the same page", arguments: ["lstm-wm", "gru"])
+  func text(name: String) throws {
+    let workplace = try Workplace()
+    let text = try workplace.run(line: "cells \(name) --as cell")
+    #expect(text.output.hasPrefix("cell \(name): ") && text.error.isEmpty)
+    try text.output.write(toFile: workplace.path + "/mine.cell", atomically: true, encoding: .utf8)
+    #expect(try workplace.run(line: "cells mine.cell --as cell").output == text.output)
+    let page = try workplace.run(line: "cells \(name)").output
+    #expect(try workplace.run(line: "cells ./mine.cell").output == page)
+    // The page shows the file's equations.
+    for line in text.output.split(separator: "\n") where line.contains("ₜ = ") {
+      #expect(page.contains("\n    \(line)\n"), "\(line)")
+    }
+    let record = try #require(try workplace.run(line: "cells mine.cell --json").list().first)
+    #expect(record["text"] as? String == text.output)
+  }
+
+  @Test("A mistake in a file is one line with its place, and for people a caret below it")
+  func mistake() throws {
+    let workplace = try Workplace()
+    let text = "cell a\nstate h\nmatrix W\nh' = tanh(W x + hh)\n"
+    try text.write(toFile: workplace.path + "/a.cell", atomically: true, encoding: .utf8)
+    let line = "cellgate: a.cell:4:17: unknown name 'hh'; did you mean h?"
+    for command in ["cells", "train adding --cell", "compare adding --cells", "bench --cell"] {
+      let run = try workplace.run(line: command + " a.cell")
+      #expect(run.status == 65 && run.output.isEmpty)
+      #expect(run.error == "\(line)\n    h' = tanh(W x + hh)\n                    ^\n", "\(run.error)")
+    }
+    let json = try workplace.run(line: "cells a.cell --json")
+    #expect(json.status == 65 && json.error == line + "\n")
+    let missing = try workplace.run(line: "cells b.cell")
+    #expect(missing.status == 66 && missing.error == "cellgate: b.cell: no such file\n")
   }
 
   @Test("A cell's JSON record is an array of one with the shapes of its parameters")

@@ -98,6 +98,9 @@ public struct Cell: Sendable {
   /// What the input is called in the equations: x, unless something else is.
   public var inputName: String { symbols.input }
 
+  /// What each parameter is called in the equations, with a star in the place of the gate: `W_*x`.
+  public var parameterSymbols: [String] { symbols.parameters }
+
   /// Parameters of one layer in one direction: the sum of the shapes; `Int.max` where they are more than an Int counts.
   public func parameterCount(inputSize: Int, hiddenSize: Int) -> Int {
     var (exact, approximate) = (0, 0.0)

@@ -73,12 +73,13 @@ struct CellPage {
   private func parameterLines() -> [String] {
     let names = cell.parameters.map(\.name)
     let width = names.map(\.count).max() ?? 0
-    let rows = cell.parameters.map { parameter -> (shape: String, size: Int, note: String) in
+    let rows = zip(cell.parameters, cell.parameterSymbols).map {
+      parameter, symbol -> (shape: String, size: Int, note: String) in
       let shape = parameter.shape(inputSize: input, hiddenSize: hidden)
       let gates = parameter.gates.filter { !$0.isEmpty }
       return (
         "[" + shape.map { "\($0)" }.joined(separator: ", ") + "]", shape.reduce(1, *),
-        gates.isEmpty ? "" : "gates " + gates.joined(separator: ", ")
+        symbol + (gates.isEmpty ? "" : "  gates " + gates.joined(separator: ", "))
       )
     }
     let shapes = rows.map(\.shape.count).max() ?? 0
@@ -86,7 +87,7 @@ struct CellPage {
     let lines = zip(names, rows).map { name, row in
       Text.padded(name, to: width) + "  " + Text.padded(row.shape, to: shapes) + "  "
         + Text.padded(Text.count(row.size), to: counts, alignRight: true)
-        + (row.note.isEmpty ? "" : "  " + row.note)
+        + "  " + row.note
     }
     let total = Text.padded("in all", to: width + 2 + shapes) + "  " + Text.count(count)
     return lines + [total]

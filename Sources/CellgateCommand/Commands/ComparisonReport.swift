@@ -41,8 +41,8 @@ struct ComparisonReport {
     }
     Console.print("    compare.json, compare.csv   the table's numbers")
     Console.print("    a folder for each run       its settings, metrics and best model")
-    Console.print("\n  To try next:")
     let suggestions = suggestions
+    if !suggestions.isEmpty { Console.print("\n  To try next:") }
     let width = suggestions.map { Text.width($0.1) }.max() ?? 0
     for (command, purpose) in suggestions {
       Console.print("    \(Text.padded(purpose, to: width))   \(command)")
@@ -81,6 +81,8 @@ struct ComparisonReport {
   }
 
   private var suggestions: [(String, String)] {
+    // A comparison that was continued may name cells that it alone has.
+    if settings.cellTexts != nil, CommandLine.arguments.contains("--resume") { return [] }
     var lines: [(String, String)] = []
     if settings.seeds < 3 { lines.append((TypedCommand.changing("--seeds", "3"), "is it chance?")) }
     if settings.equal == .units, Set(result.rows.map(\.parameters)).count > 1 {

@@ -1,3 +1,5 @@
+import CellgateFormats
+
 /// Two long texts, each from a few characters before their first difference on.
 enum TextDifference {
   /// Both texts, shortened where one of them has more than `most` characters.
@@ -9,7 +11,7 @@ enum TextDifference {
       let start = max(0, same - 3)
       var part = String.UnicodeScalarView()
       part.append(contentsOf: scalars[start..<min(same + 12, scalars.count)])
-      return "'\(start > 0 ? "…" : "")\(String(part))\(same + 12 < scalars.count ? "…" : "")'"
+      return "'\(start > 0 ? "…" : "")\(quotedName(String(part)))\(same + 12 < scalars.count ? "…" : "")'"
     }
     return (text(a), text(b))
   }
