@@ -71,7 +71,7 @@ struct CellsCommandTests {
     let workplace = try Workplace()
     let text = "cell a\nstate h\nmatrix W\nh' = tanh(W x + hh)\n"
     try text.write(toFile: workplace.path + "/a.cell", atomically: true, encoding: .utf8)
-    let line = "cellgate: a.cell:4:17: unknown name 'hh'; did you mean h?"
+    let line = "cellgate: a.cell:4:17: unknown name 'hh'; known: W, h, x"
     for command in ["cells", "train adding --cell", "compare adding --cells", "bench --cell"] {
       let run = try workplace.run(line: command + " a.cell")
       #expect(run.status == 65 && run.output.isEmpty)

@@ -1,4 +1,5 @@
 import CellgateCells
+import CellgateTestSupport
 import Foundation
 import Testing
 
@@ -6,8 +7,11 @@ import Testing
 
 @Suite("Cells of settings")
 struct TrainingSettingsCellTests {
-  private let own = try! Cell(
-    text: "cell own\nstate h\nmatrix W\nmatrix U start orthogonal\nh' = tanh(W x + U h)")
+  private let own: Cell
+
+  init() throws {
+    own = try Cell(text: "cell own\nstate h\nmatrix W\nmatrix U start orthogonal\nh' = tanh(W x + U h)")
+  }
 
   private var settings: TrainingSettings {
     TrainingSettings(task: MeanTask.name, cell: "lstm", hidden: 3, batch: 2, steps: 2)
@@ -35,23 +39,10 @@ struct TrainingSettingsCellTests {
     settings.cellText = "cell lstm\nstate h\nh' = hh"
     #expect(
       settings.problems(tasks: [MeanTask.self]).first?.description
-        == "cell_text: line 3, column 6: unknown name 'hh'; did you mean h?")
+        == "cell_text: line 3, column 6: unknown name 'hh'; known: h, x")
     settings.cellText = nil
     settings.cell = "own"
     #expect(settings.cellProblem(among: Cell.all)?.option == "cell")
-  }
-
-  @Test("A comparison's own cells are known by their names, unless the names are others'")
-  func comparison() throws {
-    var settings = ComparisonSettings(settings, cells: ["lstm", "own"], seeds: 1, cellTexts: [own.text])
-    #expect(settings.problems(tasks: [MeanTask.self]).isEmpty)
-    #expect(settings.runs(tasks: [MeanTask.self]).map(\.cellText) == [nil, own.text])
-    settings.cellTexts = [own.text.replacing("cell own", with: "cell lstm")]
-    settings.cells = ["lstm"]
-    #expect(settings.problems(tasks: [MeanTask.self]).first?.option == "cells")
-    // The same cell under its name is no other.
-    settings.cellTexts = [Cell.lstm.text]
-    #expect(settings.problems(tasks: [MeanTask.self]).isEmpty)
   }
 
   @Test("Texts are shortened to where they differ")

@@ -1,9 +1,9 @@
-import CellgateFormats
+import CellgateFiles
 
 /// Two long texts, each from a few characters before their first difference on.
-enum TextDifference {
+package enum TextDifference {
   /// Both texts, shortened where one of them has more than `most` characters.
-  static func shortened(_ one: String, _ other: String, most: Int = 0) -> (String, String) {
+  package static func shortened(_ one: String, _ other: String, most: Int = 0) -> (String, String) {
     let (a, b) = (Array(one.unicodeScalars), Array(other.unicodeScalars))
     if max(a.count, b.count) <= most { return (one, other) }
     let same = zip(a, b).prefix { $0 == $1 }.count

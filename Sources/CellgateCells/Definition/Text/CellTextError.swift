@@ -15,8 +15,8 @@ public enum CellTextError: Error, Equatable, Sendable, CustomStringConvertible {
     case tooLarge(found: String, most: String)
     /// Something else was expected here.
     case unexpected(found: String, expected: String)
-    /// A name that stands for nothing, and known ones like it.
-    case unknownName(String, nearest: [String])
+    /// A name that stands for nothing; known ones like it, or else all that could stand there.
+    case unknownName(String, nearest: [String], known: [String])
     /// A name that already stands for something.
     case duplicateName(String)
     /// The cell is read, and wrong: a state that is never assigned, a cycle, sizes that don't fit, ….
@@ -91,12 +91,17 @@ extension CellTextError.Mistake: CustomStringConvertible {
     case .notUTF8: "expected UTF-8 text, found other bytes"
     case .tooLarge(let found, let most): "\(found); expected at most \(most)"
     case .unexpected(let found, let expected): "expected \(expected), found \(found)"
-    case .unknownName(let name, let nearest):
-      "unknown name '\(quotedName(name))'"
+    case .unknownName(let name, let nearest, let known):
+      "unknown name '\(quotedName(name))'; "
         + (nearest.isEmpty
-          ? "" : "; did you mean \(nearest.map { quotedName($0) }.joined(separator: " or "))?")
+          ? "known: \(Self.list(known))"
+          : "did you mean \(nearest.map { quotedName($0) }.joined(separator: " or "))?")
     case .duplicateName(let name): "the name '\(quotedName(name))' is used twice"
     case .cell(let error): error.mistake
     }
+  }
+  /// At most twenty names.
+  private static func list(_ names: [String]) -> String {
+    names.prefix(20).map { quotedName($0) }.joined(separator: ", ") + (names.count > 20 ? ", …" : "")
   }
 }

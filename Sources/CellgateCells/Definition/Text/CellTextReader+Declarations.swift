@@ -60,10 +60,8 @@ extension CellTextReader {
   }
 
   private func unknownWord(_ word: String) -> CellTextError {
-    if case .mistake(.unknownName(_, let nearest), _) = unknown(word, among: Self.keywords), !nearest.isEmpty
-    {
-      return unknown(word, among: Self.keywords)
-    }
+    let error = unknown(word, among: Self.keywords)
+    if case .mistake(.unknownName(_, let nearest, _), _) = error, !nearest.isEmpty { return error }
     return expected("a declaration (\(Self.keywords.joined(separator: ", "))) or an equation with '='")
   }
 

@@ -186,8 +186,9 @@ extension CellTextReader {
     guard let meaning = meanings[name] else {
       skipSpaces()
       let isCall = scalar() == "("
-      throw unknown(
-        name, among: isCall ? Notation.functionNames : Array(meanings.keys) + Notation.functionNames)
+      throw isCall
+        ? unknown(name, among: Notation.functionNames)
+        : unknown(name, among: Array(meanings.keys), rarely: Notation.functionNames)
     }
     func refused(_ what: String) -> CellTextError {
       mistake(

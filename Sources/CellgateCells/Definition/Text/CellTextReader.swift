@@ -120,10 +120,10 @@ struct CellTextReader {
     mistake(.unexpected(found: token.description, expected: expected))
   }
 
-  /// The error for a name that means nothing.
-  func unknown(_ name: String, among known: [String], at position: Position? = nil) -> CellTextError {
-    let nearest = name.utf8.count <= 100 ? nearestNames(to: name, among: known.sorted()) : []
-    return mistake(.unknownName(name, nearest: nearest), at: position)
+  /// The error for a name that means nothing. It may be meant to be a rare one, but these are not listed.
+  func unknown(_ name: String, among known: [String], rarely rare: [String] = []) -> CellTextError {
+    let nearest = name.utf8.count <= 100 ? nearestNames(to: name, among: (known + rare).sorted()) : []
+    return mistake(.unknownName(name, nearest: nearest, known: nearest.isEmpty ? known.sorted() : []))
   }
 
   /// Throws what the builder has found wrong with the declaration that was just made.
