@@ -92,12 +92,14 @@ void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_slot *slots
         // a whole is still there in part.
         const cg_step_product *product =
             program->products + stage->first + (step & 1 ? stage->count - 1 - p : p);
+        if (product->columns <= column) continue;
+        const size_t left = product->columns - column, columns = left < share->columns ? left : share->columns;
         for (size_t f = 0; f < product->factor_count; f++) {
           const cg_factor *factor = program->factors + product->first_factor + f;
           terms[f] = (cg_term){at[factor->slot], factor->ld, factor->k,
                                factor->packed + isa->packed_count(factor->k, column)};
         }
-        isa->product(rows[step], share->columns, terms, product->factor_count, product->start,
+        isa->product(rows[step], columns, terms, product->factor_count, product->start,
                      product->bias ? product->bias + column : NULL, at[product->result] + column, product->ld,
                      step & 1);
       }

@@ -85,6 +85,47 @@ struct CellDefinitionTests {
     #expect(node == "an operand of add" && expected == "hidden size H" && message.contains("input"))
   }
 
+  @Test("Values of two sizes can't be added, nor be a state of the other size")
+  func twoSizes() {
+    let sum = error { cell in
+      let h = cell.state("h"), p = cell.state("p", size: .projection), W = cell.matrix("w")
+      cell.next(p, p * 2)
+      cell.next(h, W(cell.input) + p)
+    }
+    #expect(
+      sum?.description
+        == "cell 'test': an operand of add: expected hidden size H, found projection size P")
+    let state = error { cell in
+      let h = cell.state("h"), W = cell.matrix("w", rows: .projection)
+      cell.next(h, W(cell.input))
+    }
+    #expect(
+      state?.description
+        == "cell 'test': next value of state 'h': expected hidden size H, found projection size P")
+  }
+
+  @Test("Nothing has the input's size but the input")
+  func inputSize() {
+    let state = error { cell in cell.next(cell.state("h", size: .input), 1) }
+    #expect(
+      state?.description
+        == "cell 'test': state 'h': expected hidden size H or projection size P, found input size I")
+    let vector = error { cell in cell.next(cell.state("h"), cell.vector("k", size: .input)) }
+    #expect(vector?.description.contains("parameter 'k'") == true)
+  }
+
+  @Test("Shapes and counts follow the sizes, and P is H where none is given")
+  func projection() {
+    let cell = Cell.projected
+    #expect(cell.hasProjection && !Cell.lstm.hasProjection)
+    #expect(cell.stateSizes == [.projection, .hidden])
+    let shapes = cell.parameters.map { $0.shape(inputSize: 3, hiddenSize: 8, projectionSize: 2) }
+    #expect(shapes == [[32, 3], [32, 2], [2, 8], [32]])
+    #expect(cell.parameterCount(inputSize: 3, hiddenSize: 8, projectionSize: 2) == 96 + 64 + 16 + 32)
+    #expect(cell.multiplyAdds(inputSize: 3, hiddenSize: 8, projectionSize: 2) == 96 + 64 + 16)
+    #expect(cell.parameterCount(inputSize: 3, hiddenSize: 8) == 96 + 256 + 64 + 32)
+  }
+
   @Test("The input can't be a state's next value")
   func inputAsState() {
     let found = error { cell in cell.next(cell.state("h"), cell.input) }

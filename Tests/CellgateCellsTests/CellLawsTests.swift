@@ -36,7 +36,7 @@ struct CellLawsTests {
     let problem = Problem(cell, T: 3, B: 2, I: 2, H: 3, lengths: [3, 2], seed: 5)
     let analytic = problem.reference()
     func loss(_ problem: Problem) -> Double {
-      let forward = ReferenceExecution(cell: cell, inputSize: problem.I, hiddenSize: problem.H).forward(
+      let forward = problem.referenceExecution().forward(
         input: problem.input, steps: problem.T, batch: problem.B, states: problem.states,
         parameters: problem.parameters, lengths: problem.lengths)
       var sum = zip(forward.output, problem.outputGradient).reduce(0) { $0 + $1.0 * $1.1 }
@@ -80,11 +80,12 @@ struct CellLawsTests {
         return result
       }
       one.input = rows(whole.input, 4)
-      one.states = whole.states.map { rows($0, 10) }
-      one.outputGradient = rows(whole.outputGradient, 10)
-      one.finalGradients = whole.finalGradients.map { rows($0, 10) }
+      let (size, sizes) = (whole.outputSize, whole.stateSizes)
+      one.states = zip(whole.states, sizes).map { rows($0, $1) }
+      one.outputGradient = rows(whole.outputGradient, size)
+      one.finalGradients = zip(whole.finalGradients, sizes).map { rows($0, $1) }
       let alone = one.fast(.active, precision)
-      #expect(alone.output == rows(together.output, 10), "\(cell.name)")
+      #expect(alone.output == rows(together.output, size), "\(cell.name)")
       #expect(alone.input == rows(together.input, 4), "\(cell.name)")
     }
   }
@@ -92,11 +93,11 @@ struct CellLawsTests {
   @Test("T steps equal some, then the rest with the states carried", arguments: Cell.allAndOdd)
   func split(_ cell: Cell) {
     let whole = Problem(cell, T: 9, B: 3, I: 2, H: 6, seed: 11)
-    let execution = CellExecution(cell: cell, inputSize: 2, hiddenSize: 6)
+    let execution = whole.execution()
     func run(_ range: Range<Int>, _ states: [Tensor]) -> (output: [Float], states: [Tensor]) {
       let input = whole.tensor(
         Array(whole.input[range.lowerBound * 6..<range.upperBound * 6]), [range.count, 3, 2])
-      let output = Tensor.zeros([range.count, 3, 6])
+      let output = Tensor.zeros([range.count, 3, whole.outputSize])
       let forward = execution.forward(
         input: input, states: states, parameters: whole.parameterTensors,
         sequences: .init(steps: range.count, batch: 3), output: .init(output), saving: .nothing)
@@ -118,8 +119,8 @@ struct CellLawsTests {
       for step in length..<problem.T {
         let start = (step * problem.B + row) * problem.I
         for index in start..<start + problem.I { problem.input[index] = .nan }
-        let output = (step * problem.B + row) * problem.H
-        for index in output..<output + problem.H { problem.outputGradient[index] = .nan }
+        let output = (step * problem.B + row) * problem.outputSize
+        for index in output..<output + problem.outputSize { problem.outputGradient[index] = .nan }
       }
     }
     let after = problem.fast()
@@ -132,9 +133,8 @@ struct CellLawsTests {
   func streaming(_ cell: Cell, _ precision: Precision) {
     for (batch, inputSize) in [(1, 3), (4, 20)] {
       let problem = Problem(cell, T: 6, B: batch, I: inputSize, H: 18, seed: 13)
-      let execution = CellExecution(
-        cell: cell, inputSize: inputSize, hiddenSize: 18, precision: precision)
-      let session = CellStream(execution, parameters: problem.parameterTensors).session(batch: batch)
+      let session = CellStream(problem.execution(.active, precision), parameters: problem.parameterTensors)
+        .session(batch: batch)
       session.states = problem.stateTensors
       var output: [Double] = []
       for step in 0..<problem.T {
@@ -159,9 +159,7 @@ struct CellLawsTests {
     // More steps than a session takes at once; small inputs join the recurrent product, large ones don't.
     for (batch, inputSize, steps) in [(1, 3, 100), (1, 20, 100), (20, 20, 5)] {
       let problem = Problem(cell, T: steps, B: batch, I: inputSize, H: 18, seed: 14)
-      let execution = CellExecution(
-        cell: cell, inputSize: inputSize, hiddenSize: 18, precision: precision)
-      let stream = CellStream(execution, parameters: problem.parameterTensors)
+      let stream = CellStream(problem.execution(.active, precision), parameters: problem.parameterTensors)
       let (one, many) = (stream.session(batch: batch), stream.session(batch: batch))
       let x = problem.input.map { Float($0) }
       let size = batch * inputSize
@@ -194,8 +192,11 @@ struct CellLawsTests {
   @Test("Parameter names are unique and the count is the sum of the shapes", arguments: Cell.allAndOdd)
   func parameters(_ cell: Cell) {
     #expect(Set(cell.parameters.map(\.name)).count == cell.parameters.count)
-    let sum = cell.parameters.reduce(0) { $0 + $1.shape(inputSize: 3, hiddenSize: 5).reduce(1, *) }
-    #expect(cell.parameterCount(inputSize: 3, hiddenSize: 5) == sum)
+    let projection = cell.hasProjection ? 2 : nil
+    let sum = cell.parameters.reduce(0) {
+      $0 + $1.shape(inputSize: 3, hiddenSize: 5, projectionSize: projection).reduce(1, *)
+    }
+    #expect(cell.parameterCount(inputSize: 3, hiddenSize: 5, projectionSize: projection) == sum)
   }
 
   @Test(

@@ -9,16 +9,15 @@ extension Problem {
     saving: CellExecution.Saving = .everything, observed: Bool = true, instructions: InstructionSet = .active,
     precision: Precision = .float32
   ) -> (CellObservation?, CellExecution.Gradients) {
-    let execution = CellExecution(
-      cell: cell, inputSize: I, hiddenSize: H, instructions: instructions, precision: precision)
+    let execution = execution(instructions, precision)
     let forward = execution.forward(
       input: tensor(input, [T, B, I]), states: stateTensors, parameters: parameterTensors,
       sequences: .init(steps: T, batch: B, lengths: lengths, reversed: reversed), output: nil, saving: saving,
       observed: observed)
     guard let saved = forward.saved else { preconditionFailure("nothing was saved") }
     let gradients = execution.backward(
-      saved, outputGradient: .init(tensor(outputGradient, [T, B, H])),
-      finalStateGradients: finalGradients.map { tensor($0, [B, H]) }, needsInputGradient: true)
+      saved, outputGradient: .init(tensor(outputGradient, [T, B, outputSize])),
+      finalStateGradients: stateTensors(finalGradients), needsInputGradient: true)
     return (gradients.observation, gradients)
   }
 
@@ -276,8 +275,8 @@ struct CellObservationTests {
   func restOfSequence(_ cell: Cell) throws {
     let problem = Problem(cell, T: 5, B: 9, I: 3, H: 4)
     let norms = try #require(problem.observed().0).stateGradients[0].norms
-    let (T, B, I, H) = (problem.T, problem.B, problem.I, problem.H)
-    let execution = ReferenceExecution(cell: cell, inputSize: I, hiddenSize: H)
+    let (T, B, I, size) = (problem.T, problem.B, problem.I, problem.outputSize)
+    let execution = problem.referenceExecution()
     for time in 0..<T {
       func part(_ values: [Double], _ steps: Range<Int>, _ size: Int) -> [Double] {
         Array(values[steps.lowerBound * B * size..<steps.upperBound * B * size])
@@ -290,10 +289,10 @@ struct CellObservationTests {
         parameters: problem.parameters)
       let arriving = execution.backward(
         rest, steps: T - time - 1, batch: B, parameters: problem.parameters,
-        outputGradient: part(problem.outputGradient, time + 1..<T, H),
+        outputGradient: part(problem.outputGradient, time + 1..<T, size),
         finalStateGradients: problem.finalGradients
       ).states[0]
-      let own = part(problem.outputGradient, time..<time + 1, H)
+      let own = part(problem.outputGradient, time..<time + 1, size)
       let expected = zip(arriving, own).reduce(0) { $0 + ($1.0 + $1.1) * ($1.0 + $1.1) }.squareRoot()
       #expect(abs(norms[time] - expected) < 1e-5 * expected, "at \(time)")
     }

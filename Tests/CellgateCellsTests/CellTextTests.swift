@@ -18,7 +18,7 @@ struct CellTextTests {
   func sameCell(_ cell: Cell) throws {
     let read = try Cell(text: cell.text)
     #expect(read.name == cell.name && read.summary == cell.summary && read.source == cell.source)
-    #expect(read.states == cell.states)
+    #expect(read.states == cell.states && read.stateSizes == cell.stateSizes)
     #expect(read.graph.nodes == cell.graph.nodes, "\(cell.text)")
     #expect(read.next == cell.next)
     #expect(read.names.map(\.name) == cell.names.map(\.name))
@@ -27,6 +27,7 @@ struct CellTextTests {
     #expect(read.parameters.map(\.name) == cell.parameters.map(\.name))
     #expect(read.parameters.map(\.gates) == cell.parameters.map(\.gates))
     #expect(read.parameters.map(\.columns) == cell.parameters.map(\.columns))
+    #expect(read.parameters.map(\.rows) == cell.parameters.map(\.rows))
     #expect(read.parameters.map(\.start) == cell.parameters.map(\.start))
     #expect("\(read.plan)" == "\(cell.plan)")
   }
@@ -147,6 +148,29 @@ struct CellTextTests {
     #expect(cell.parameters[3].start == .perGate([.forget]))
     #expect(cell.text.contains("matrices U_* = u (p, q) start at 0.5\n"))
     #expect(cell.text.contains("vectors b_* = bias (p, q) start q at −2 chrono −3\n"))
+  }
+
+  @Test("States, vectors and rows of matrices say their size unless it is H")
+  func sizes() throws {
+    let text = Cell.projected.text
+    #expect(text.contains("states h size P, c\n"))
+    #expect(text.contains("= weight_hr rows P\n"))
+    let cell = try Cell(
+      text: """
+        cell a
+        states h size H, m size P
+        matrices W = w (p, q) rows P start orthogonal
+        matrix R = r rows H
+        vectors b = bias (p, q) size P start q at 1
+        m' = W_p x + W_q m + b_p + b_q
+        h' = R m'
+        """)
+    #expect(cell.stateSizes == [.hidden, .projection])
+    #expect(cell.parameters.map(\.rows) == [.projection, .hidden, .projection])
+    #expect(cell.text.contains("states h, m size P\n"))
+    #expect(cell.text.contains("matrices W_* = w (p, q) rows P start orthogonal\n"))
+    #expect(cell.text.contains("matrix R = r\n"))
+    #expect(cell.text.contains("vectors b_* = bias (p, q) size P start q at 1\n"))
   }
 
   @Test("An abbreviation is written out where it is used")

@@ -4,7 +4,8 @@ import CellgateTensor
 /// Random inputs, states, parameters and cotangents for one layer of a cell, representable in Float32.
 struct Problem {
   let cell: Cell
-  let T: Int, B: Int, I: Int, H: Int
+  /// P is nil for cells without a projection.
+  let T: Int, B: Int, I: Int, H: Int, P: Int?
   var lengths: [Int]?
   var reversed = false
   var input: [Double]
@@ -19,6 +20,8 @@ struct Problem {
   ) {
     self.cell = cell
     (self.T, self.B, self.I, self.H) = (T, B, I, H)
+    let projection = cell.hasProjection ? cell.testedProjection(hidden: H) : nil
+    P = projection
     self.lengths = lengths
     self.reversed = reversed
     var stream = RandomStream(seed: seed, name: "problem")
@@ -26,12 +29,30 @@ struct Problem {
       (0..<count).map { _ in Double(stream.uniform(in: -bound..<bound)) }
     }
     input = values(T * B * I, 1)
-    states = cell.states.map { _ in values(B * H, 0.8) }
+    let execution = CellExecution(cell: cell, inputSize: I, hiddenSize: H, projectionSize: P)
+    states = execution.stateSizes.map { values(B * $0, 0.8) }
     let bound = 1 / Float(H).squareRoot()
-    parameters = cell.parameters.map { values($0.shape(inputSize: I, hiddenSize: H).reduce(1, *), bound) }
-    outputGradient = values(T * B * H, 1)
-    finalGradients = cell.states.map { _ in values(B * H, 1) }
+    parameters = cell.parameters.map {
+      values($0.shape(inputSize: I, hiddenSize: H, projectionSize: projection).reduce(1, *), bound)
+    }
+    outputGradient = values(T * B * execution.outputSize, 1)
+    finalGradients = execution.stateSizes.map { values(B * $0, 1) }
   }
+
+  func execution(
+    _ instructions: InstructionSet = .active, _ precision: Precision = .float32
+  ) -> CellExecution {
+    CellExecution(
+      cell: cell, inputSize: I, hiddenSize: H, projectionSize: P, instructions: instructions,
+      precision: precision)
+  }
+
+  func referenceExecution(_ precision: Precision = .float32) -> ReferenceExecution {
+    ReferenceExecution(cell: cell, inputSize: I, hiddenSize: H, projectionSize: P, precision: precision)
+  }
+
+  var outputSize: Int { execution().outputSize }
+  var stateSizes: [Int] { execution().stateSizes }
 
   /// The shape that `lengths` and more rows than one slice bring about.
   static func uneven(_ cell: Cell, reversed: Bool = false) -> Problem {
@@ -61,7 +82,7 @@ struct Problem {
   }
 
   func reference(_ precision: Precision = .float32) -> Outcome {
-    let execution = ReferenceExecution(cell: cell, inputSize: I, hiddenSize: H, precision: precision)
+    let execution = referenceExecution(precision)
     let forward = execution.forward(
       input: input, steps: T, batch: B, states: states, parameters: parameters, lengths: lengths,
       reversed: reversed)
@@ -76,25 +97,27 @@ struct Problem {
   func tensor(_ values: [Double], _ shape: [Int]) -> Tensor { Tensor(values.map { Float($0) }, shape: shape) }
 
   var parameterTensors: [Tensor] {
-    zip(cell.parameters, parameters).map { tensor($1, $0.shape(inputSize: I, hiddenSize: H)) }
+    zip(cell.parameters, parameters).map {
+      tensor($1, $0.shape(inputSize: I, hiddenSize: H, projectionSize: P))
+    }
   }
-  var stateTensors: [Tensor] { states.map { tensor($0, [B, H]) } }
+  var stateTensors: [Tensor] { stateTensors(states) }
+  func stateTensors(_ values: [[Double]]) -> [Tensor] { zip(values, stateSizes).map { tensor($0, [B, $1]) } }
 
   func fast(
     _ instructions: InstructionSet = .active, _ precision: Precision = .float32,
     saving: CellExecution.Saving = .everything
   ) -> Outcome {
-    let execution = CellExecution(
-      cell: cell, inputSize: I, hiddenSize: H, instructions: instructions, precision: precision)
-    let output = Tensor.full([T, B, H], .nan)
+    let execution = execution(instructions, precision)
+    let output = Tensor.full([T, B, outputSize], .nan)
     let forward = execution.forward(
       input: tensor(input, [T, B, I]), states: stateTensors, parameters: parameterTensors,
       sequences: .init(steps: T, batch: B, lengths: lengths, reversed: reversed), output: .init(output),
       saving: saving)
     guard let saved = forward.saved else { preconditionFailure("nothing was saved") }
     let gradients = execution.backward(
-      saved, outputGradient: .init(tensor(outputGradient, [T, B, H])),
-      finalStateGradients: finalGradients.map { tensor($0, [B, H]) }, needsInputGradient: true)
+      saved, outputGradient: .init(tensor(outputGradient, [T, B, outputSize])),
+      finalStateGradients: stateTensors(finalGradients), needsInputGradient: true)
     func doubles(_ tensor: Tensor) -> [Double] { tensor.scalars.map { Double($0) } }
     return Outcome(
       output: doubles(output), finalStates: forward.finalStates.map(doubles),

@@ -2,7 +2,10 @@ import CellgateCells
 
 extension Cell {
   /// The registry, and cells that use every operation and oddity of the expression language.
-  static let allAndOdd: [Cell] = all + [odd, functions, layerNorm, late]
+  static let allAndOdd: [Cell] = all + [odd, functions, layerNorm, late, projected, wide]
+
+  /// P of a problem with H hidden units: less than H, or more.
+  func testedProjection(hidden: Int) -> Int { name == "wide" ? hidden + 6 : (hidden + 1) / 2 }
 
   /// A cell of the tests, whose definition is right.
   private static func defined(_ name: String, _ summary: String, _ equations: (CellBuilder) -> Void) -> Cell {
@@ -68,5 +71,34 @@ extension Cell {
     let spread = cell.define("spread", variance(U.p(a) - h) + 0.1 * mean(k * k + k))
     cell.next(m, mean(abs(h)) - variance(m * k))
     cell.next(h, tanh(U.q(a) + V(spread * h) / (1 + mean(spread * a)) + m) + mean(k))
+  }
+
+  /// Sak et al. 2014, https://arxiv.org/abs/1402.1128, with PyTorch's names.
+  static let projected = defined("projected", "LSTM whose output is projected") { cell in
+    let x = cell.input
+    let h = cell.state("h", size: .projection), c = cell.state("c")
+    let W = cell.matrices("weight_ih", gates: "i", "f", "g", "o")
+    let U = cell.matrices("weight_hh", gates: "i", "f", "g", "o")
+    let R = cell.matrix("weight_hr", rows: .projection), b = cell.vectors("bias", gates: "i", "f", "g", "o")
+    let i = cell.define("i", sigmoid(W.i(x) + U.i(h) + b.i))
+    let f = cell.define("f", sigmoid(W.f(x) + U.f(h) + b.f))
+    let g = cell.define("g", tanh(W.g(x) + U.g(h) + b.g))
+    let new = cell.next(c, f * c + i * g)
+    let o = cell.define("o", sigmoid(W.o(x) + U.o(h) + b.o))
+    cell.next(h, R(o * tanh(new)))
+  }
+
+  /// Values of both sizes in every place: states, vectors, constants, matrices of x and of each size, reductions.
+  static let wide = defined("wide", "two sizes in every place") { cell in
+    let x = cell.input
+    let c = cell.state("c"), m = cell.state("m", size: .projection), n = cell.state("n", size: .projection)
+    let W = cell.matrices("w", gates: "p", "q", rows: .projection), V = cell.matrix("v", rows: .projection)
+    let U = cell.matrices("u", gates: "p", "q"), A = cell.matrix("a"), X = cell.matrix("x_c")
+    let b = cell.vectors("b", gates: "p", "q", size: .projection), k = cell.vector("k")
+    let p = cell.define("p", sigmoid(W.p(x) + V(c) + b.p))
+    let q = cell.define("q", tanh((W.q(x) - mean(n)) / (1 + variance(m)) + b.q * m))
+    let new = cell.next(m, p * m + (1 - p) * q)
+    cell.next(n, max(m, 0.1))
+    cell.next(c, tanh(X(x) + U.p(new) + A(c) + k * mean(c)) + 0.5 * tanh(U.q(n * q)))
   }
 }

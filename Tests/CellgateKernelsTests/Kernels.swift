@@ -141,6 +141,8 @@ import Testing
     var factors: [(slot: Int, k: Int, ld: Int, packed: Guarded)]
     var start: cg_start
     var bias: Guarded?
+    /// All columns where it is nil.
+    var columns: Int?
   }
 
   func sweep(
@@ -163,7 +165,7 @@ import Testing
         cg_step_product(
           result: UInt32(product.result), first_factor: UInt32(first),
           factor_count: UInt32(product.factors.count), start: UInt32(product.start.rawValue),
-          ld: width, bias: product.bias?.start))
+          columns: product.columns ?? width, ld: width, bias: product.bias?.start))
     }
     let offsets = unsafe slots.map { slot in
       unsafe slot.offsets.map { values in

@@ -134,6 +134,38 @@ struct SweepTests {
   }
 
   @Test(
+    "A product of fewer columns leaves the others as they are, for any number of threads",
+    arguments: Kernels.all)
+  func fewerColumns(_ kernels: Kernels) {
+    let (rows, width, columns) = (3, 96, 48)
+    var numbers = Numbers(6)
+    let (x, w) = (numbers.integers(rows * width), numbers.integers(width * columns))
+    let threads = ThreadPool.shared.threads
+    defer { ThreadPool.shared.threads = threads }
+    for members in 1...3 {
+      ThreadPool.shared.threads = members
+      let result = Guarded([Float](repeating: 7, count: rows * width))
+      kernels.sweep(
+        stages: [cg_stage(kind: CG_PRODUCTS.rawValue, waits: 1, first: 0, count: 1)], operations: [],
+        products: [
+          .init(
+            result: 1,
+            factors: [(slot: 0, k: width, ld: width, kernels.pack(w, k: width, n: columns, width: columns))],
+            start: CG_START_ZERO, columns: columns)
+        ],
+        slots: [.init(Guarded(x)), .init(result)], rows: [rows], width: width, tileRows: 1,
+        tileColumns: width,
+        members: members)
+      let expected = (0..<rows * width).map { index -> Float in
+        let (row, column) = (index / width, index % width)
+        return column < columns
+          ? (0..<width).reduce(0) { $0 + x[row * width + $1] * w[$1 * columns + column] } : 7
+      }
+      #expect(result.values == expected, "\(members) threads")
+    }
+  }
+
+  @Test(
     "Several products and converted factors of one step, whose sums start differently",
     arguments: Kernels.all + Kernels.bfloat16)
   func products(_ kernels: Kernels) {

@@ -33,8 +33,11 @@ struct RecurrentGradientTests {
             for first in FirstState.allCases {
               for dropout: Float in [0, 0.4] {
                 for wantsOutput in [true, false] {
-                  // 5 is no divisor of what the other options repeat with, so each cell meets each option.
-                  let cells = [Cell.lstmWM, .gru, .lstmPeephole, .rnnTanh, .mgu]
+                  // 7 is no divisor of what the other options repeat with, so each cell meets each option.
+                  let cells = [
+                    Cell.lstmWM, .gru, .lstmPeephole, RecurrentGradientTests.projected, .rnnTanh,
+                    RecurrentGradientTests.memory, .mgu,
+                  ]
                   all.append(
                     Options(
                       cell: cells[all.count % cells.count], layers: layers, bidirectional: bidirectional,
@@ -49,12 +52,35 @@ struct RecurrentGradientTests {
     }()
   }
 
-  private static let T = 5, B = 3, I = 2, H = 6
+  private static let T = 5, B = 3, I = 2, H = 6, P = 4
+
+  private static func cell(_ name: String, _ equations: (CellBuilder) -> Void) -> Cell {
+    do throws(CellError) {
+      return try Cell(name, equations: equations)
+    } catch { preconditionFailure(error.description) }
+  }
+
+  /// A cell whose output has P units, and one with another state of P units.
+  static let projected = cell("projected") { cell in
+    let h = cell.state("h", size: .projection), c = cell.state("c")
+    let W = cell.matrices("weight_ih", gates: "f", "g"), U = cell.matrices("weight_hh", gates: "f", "g")
+    let R = cell.matrix("weight_hr", rows: .projection), b = cell.vectors("bias", gates: "f", "g")
+    let f = sigmoid(W.f(cell.input) + U.f(h) + b.f)
+    let new = cell.next(c, f * c + (1 - f) * tanh(W.g(cell.input) + U.g(h) + b.g))
+    cell.next(h, R(tanh(new)))
+  }
+  static let memory = cell("memory") { cell in
+    let h = cell.state("h"), m = cell.state("m", size: .projection)
+    let W = cell.matrix("weight_ih"), M = cell.matrix("weight_mh")
+    let R = cell.matrix("weight_hm", rows: .projection), b = cell.vector("bias", size: .projection)
+    let new = cell.next(m, 0.5 * m + tanh(R(h) + b))
+    cell.next(h, tanh(W(cell.input) + M(new)))
+  }
 
   private static func make(_ options: Options) -> Recurrent {
     let recurrent = Recurrent(
-      cell: options.cell, inputSize: I, hiddenSize: H, layers: options.layers,
-      bidirectional: options.bidirectional, dropout: options.dropout,
+      cell: options.cell, inputSize: I, hiddenSize: H, projectionSize: options.cell.hasProjection ? P : nil,
+      layers: options.layers, bidirectional: options.bidirectional, dropout: options.dropout,
       learnsFirstStates: options.first == .learned, name: "layers",
       stream: RandomStream(seed: 5, name: "initialisation"))
     for (name, parameter) in recurrent.namedParameters() {
@@ -68,13 +94,15 @@ struct RecurrentGradientTests {
   /// Float32 against Double: sums of some dozen terms stay within a few roundings.
   @Test("Values and gradients agree with Double for every combination of options", arguments: Options.all)
   func reference(_ options: Options) throws {
-    let (T, B, I, H) = (Self.T, Self.B, Self.I, Self.H)
+    let (T, B, I) = (Self.T, Self.B, Self.I)
     let recurrent = Self.make(options)
+    let stateSizes = recurrent.stateSizes
     let stack = recurrent.layers * recurrent.directions
     let x = Parameter(random([T, B, I], "x"))
-    let given = options.cell.states.map { Parameter(random([stack, B, H], $0)) }
-    let outputGradient = random([T, B, recurrent.directions * H], "output gradient")
-    let finalGradients = options.cell.states.map { random([stack, B, H], "gradient of " + $0) }
+    let names = zip(options.cell.states, stateSizes)
+    let given = names.map { Parameter(random([stack, B, $1], $0)) }
+    let outputGradient = random([T, B, recurrent.directions * recurrent.outputSize], "output gradient")
+    let finalGradients = names.map { random([stack, B, $1], "gradient of " + $0) }
 
     let result = recurrent(
       x.tensor, states: options.first == .given ? given.map(\.tensor) : nil, lengths: options.lengths,
@@ -104,7 +132,8 @@ struct RecurrentGradientTests {
       options.first == .learned ? options.cell.states.count : 0)
     let perCell = options.cell.parameters.count
     let reference = RecurrentReference(
-      cell: options.cell, inputSize: I, hiddenSize: H, layers: recurrent.layers,
+      cell: options.cell, inputSize: I, hiddenSize: Self.H,
+      projectionSize: options.cell.hasProjection ? Self.P : nil, layers: recurrent.layers,
       directions: recurrent.directions)
     let expected = reference.run(
       .init(
@@ -128,7 +157,7 @@ struct RecurrentGradientTests {
       case .given: expectNear(given[index].gradient.doubles, expected.states[index], name + "0")
       case .learned:
         let gradient = try #require(recurrent.parameter(name + "0")).gradient.doubles
-        expectNear(gradient, summed(expected.states[index]), name + "0")
+        expectNear(gradient, summed(expected.states[index], stateSizes[index]), name + "0")
       }
     }
   }
@@ -138,12 +167,12 @@ struct RecurrentGradientTests {
     (0..<state.shape[0]).flatMap { row in (0..<Self.B).flatMap { _ in state[row].doubles } }
   }
 
-  /// [S, B, H] summed over the sequences: [S, H].
-  private func summed(_ gradient: [Double]) -> [Double] {
-    let (B, H) = (Self.B, Self.H)
+  /// [S, B, size] summed over the sequences: [S, size].
+  private func summed(_ gradient: [Double], _ size: Int) -> [Double] {
+    let B = Self.B
     return (0..<gradient.count / B).map { place in
-      let (row, unit) = (place / H, place % H)
-      return (0..<B).reduce(0) { $0 + gradient[(row * B + $1) * H + unit] }
+      let (row, unit) = (place / size, place % size)
+      return (0..<B).reduce(0) { $0 + gradient[(row * B + $1) * size + unit] }
     }
   }
 

@@ -5,6 +5,7 @@ struct RecurrentReference {
   var cell: Cell
   var inputSize: Int
   var hiddenSize: Int
+  var projectionSize: Int?
   var layers = 1
   var directions = 1
 
@@ -12,7 +13,12 @@ struct RecurrentReference {
   var stack: Int { layers * directions }
 
   /// I of the cell at `place`.
-  func inputSize(_ place: Int) -> Int { place < directions ? inputSize : directions * hiddenSize }
+  func inputSize(_ place: Int) -> Int { place < directions ? inputSize : directions * stateSizes[0] }
+
+  /// H or P; the first is the output's.
+  var stateSizes: [Int] {
+    cell.stateSizes.map { $0 == .projection ? projectionSize ?? hiddenSize : hiddenSize }
+  }
 
   /// What goes in, in the shapes of `Recurrent`: states `[L·D, B, H]`, parameters per place.
   struct Inputs {
@@ -40,9 +46,10 @@ struct RecurrentReference {
   }
 
   func run(_ inputs: Inputs) -> Outcome {
-    let (T, B, H, D) = (inputs.steps, inputs.batch, hiddenSize, directions)
-    func part(_ values: [Double], _ place: Int) -> [Double] {
-      Array(values[place * B * H..<(place + 1) * B * H])
+    let (T, B, H, D) = (inputs.steps, inputs.batch, stateSizes[0], directions)
+    /// Each state's part for one place.
+    func parts(_ values: [[Double]], _ place: Int) -> [[Double]] {
+      zip(values, stateSizes).map { Array($0[place * B * $1..<(place + 1) * B * $1]) }
     }
     func masked(_ values: [Double], _ layer: Int) -> [Double] {
       guard let mask = inputs.masks?[layer] else { return values }
@@ -57,9 +64,10 @@ struct RecurrentReference {
       values = [Double](repeating: 0, count: T * B * D * H)
       for direction in 0..<D {
         let place = layer * D + direction
-        let execution = ReferenceExecution(cell: cell, inputSize: inputSize(place), hiddenSize: H)
+        let execution = ReferenceExecution(
+          cell: cell, inputSize: inputSize(place), hiddenSize: hiddenSize, projectionSize: projectionSize)
         let pass = execution.forward(
-          input: input, steps: T, batch: B, states: inputs.states.map { part($0, place) },
+          input: input, steps: T, batch: B, states: parts(inputs.states, place),
           parameters: inputs.parameters[place], lengths: inputs.lengths, reversed: direction == 1)
         for row in 0..<T * B {
           let target = row * D * H + direction * H
@@ -73,7 +81,7 @@ struct RecurrentReference {
 
     var outcome = Outcome(
       output: values, finalStates: finals, input: [],
-      states: cell.states.map { _ in [Double](repeating: 0, count: stack * B * H) },
+      states: stateSizes.map { [Double](repeating: 0, count: stack * B * $0) },
       parameters: Array(repeating: [], count: stack))
     var arriving = inputs.outputGradient
     for layer in (0..<layers).reversed() {
@@ -87,11 +95,11 @@ struct RecurrentReference {
         }
         let gradients = executions[place].backward(
           passes[place], steps: T, batch: B, parameters: inputs.parameters[place], outputGradient: own,
-          finalStateGradients: inputs.finalGradients.map { part($0, place) })
+          finalStateGradients: parts(inputs.finalGradients, place))
         for index in below.indices { below[index] += gradients.input[index] }
-        for state in cell.states.indices {
+        for (state, size) in stateSizes.enumerated() {
           outcome.states[state].replaceSubrange(
-            place * B * H..<(place + 1) * B * H, with: gradients.states[state])
+            place * B * size..<(place + 1) * B * size, with: gradients.states[state])
         }
         outcome.parameters[place] = gradients.parameters
       }

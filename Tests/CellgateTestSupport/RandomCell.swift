@@ -1,7 +1,7 @@
 import CellgateCells
 import CellgateTensor
 
-/// A cell of random equations that uses everything a definition can say: gates, starts, values without a name
+/// A cell of random equations that uses everything a definition can say: gates, starts, sizes, values without a name
 /// that are read twice, values used before they are defined, new values of states, odd names and constants.
 /// The same seed gives the same cell.
 public func randomCell(_ seed: UInt64) throws(CellError) -> Cell {
@@ -14,11 +14,15 @@ public func randomCell(_ seed: UInt64) throws(CellError) -> Cell {
 
 private struct RandomCellMaker {
   private var stream: RandomStream
+  private var projection: RandomStream
   private var pool: [Expression] = []
   /// What must be used so that nothing declared is left over.
   private var unused: [Expression] = []
 
-  init(seed: UInt64) { stream = RandomStream(seed: seed, name: "random cell") }
+  init(seed: UInt64) {
+    stream = RandomStream(seed: seed, name: "random cell")
+    projection = RandomStream(seed: seed, name: "random projection")
+  }
 
   private mutating func number(_ bound: Int) -> Int { min(bound - 1, Int(stream.uniform() * Float(bound))) }
   private mutating func chance(_ share: Float) -> Bool { stream.uniform() < share }
@@ -30,6 +34,7 @@ private struct RandomCellMaker {
     pool = Array(states)
     for index in 0..<1 + number(4) { declareMatrix(cell, index, readsInput: index == 0 || chance(0.3)) }
     for index in 0..<number(4) { declareVector(cell, index) }
+    if projection.uniform() < 0.4 { addProjection(cell, of: states[0]) }
 
     // A value and a state at t that are read before they are set.
     let late = chance(0.5)
@@ -102,6 +107,18 @@ private struct RandomCellMaker {
       let vectors = cell.vectors(name, gates: "i", "at", start: ["at": start])
       for gate in ["i", "at"] { remember(vectors[dynamicMember: gate]) }
     }
+  }
+
+  /// A state of the projection size, and what makes values of the other size of it and back.
+  private mutating func addProjection(_ cell: CellBuilder, of state: Expression) {
+    let p = cell.state("p", size: .projection)
+    let W = cell.matrices("weight_p", gates: "a", "b", rows: .projection, start: .orthogonal)
+    let R = cell.matrix("weight_r"), k = cell.vector("k_p", size: .projection, start: .forget)
+    let b = cell.vectors("bias_p", gates: "a", "size", size: .projection)
+    remember(R(p))
+    let value = W.a(state) + b.a
+    let other = max(0.1, k * W.b(state)) * mean(p) + b[dynamicMember: "size"]
+    cell.next(p, tanh(value * p) - other / (2 + abs(p)))
   }
 
   private mutating func expression() -> Expression {

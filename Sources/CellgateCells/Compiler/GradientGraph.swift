@@ -29,9 +29,9 @@ struct GradientGraph: Sendable {
     forwardCount = forward.nodes.count
     var arriving: [NodeID: [NodeID]] = [:]
     for (state, node) in next.enumerated() {
-      arriving[node, default: []].append(graph.add(.arriving(state)))
+      arriving[node, default: []].append(graph.add(.arriving(state), size: forward.sizes[node]))
     }
-    arriving[next[0], default: []].append(graph.add(.outputGradient))
+    arriving[next[0], default: []].append(graph.add(.outputGradient, size: forward.sizes[next[0]]))
     for (id, node) in forward.nodes.enumerated() {
       if case .product = node.operation { readers[node.operands[0], default: []].append(id) }
     }
@@ -44,7 +44,9 @@ struct GradientGraph: Sendable {
         case .state, .input: true
         default: false
         }
-      if !reads.isEmpty && !isSource { arriving[id, default: []].append(graph.add(.transposed(id))) }
+      if !reads.isEmpty && !isSource {
+        arriving[id, default: []].append(graph.add(.transposed(id), size: forward.sizes[id]))
+      }
       guard var terms = arriving[id] else { continue }
       terms.sort()
       let sum = terms.dropFirst().reduce(terms[0]) { graph.add(.add, [$0, $1]) }

@@ -58,7 +58,7 @@ struct Lowering: Sendable {
         }
         return node
       }
-      lowered[id] = graph.add(original[id].operation, operands)
+      lowered[id] = graph.add(original[id].operation, operands, size: original.sizes[id])
     }
   }
 
@@ -80,10 +80,11 @@ struct Lowering: Sendable {
   }
 
   private mutating func lower(_ id: NodeID, absorbed: Set<NodeID>) -> NodeID {
-    let node = original[id]
+    let node = original[id], size = original.sizes[id]
     switch node.operation {
     case .product(let block):
-      return accumulator([.init(block: block, operand: node.operands[0], product: id)], biases: [])
+      return accumulator(
+        [.init(block: block, operand: node.operands[0], product: id)], biases: [], size: size)
     case .add:
       var terms: [Accumulator.Term] = []
       var biases: [Block] = []
@@ -96,15 +97,17 @@ struct Lowering: Sendable {
         default: if let value = lowered[term] { rest.append(value) }
         }
       }
-      if !terms.isEmpty { rest.insert(accumulator(terms, biases: biases), at: 0) }
+      if !terms.isEmpty { rest.insert(accumulator(terms, biases: biases, size: size), at: 0) }
       return rest.dropFirst().reduce(rest[0]) { graph.add(.add, [$0, $1]) }
     default:
-      return graph.add(node.operation, node.operands.compactMap { lowered[$0] })
+      return graph.add(node.operation, node.operands.compactMap { lowered[$0] }, size: size)
     }
   }
 
-  private mutating func accumulator(_ terms: [Accumulator.Term], biases: [Block]) -> NodeID {
+  private mutating func accumulator(
+    _ terms: [Accumulator.Term], biases: [Block], size: Dimension?
+  ) -> NodeID {
     accumulators.append(Accumulator(terms: terms, biases: biases))
-    return graph.add(.accumulator(accumulators.count - 1))
+    return graph.add(.accumulator(accumulators.count - 1), size: size)
   }
 }

@@ -111,7 +111,8 @@ struct ProgramBuilder {
 
   private func rowReduction(_ id: NodeID) -> StepProgram.RowReduction? {
     guard leaves[id] == nil, case .reduction(let kind) = graph[id].operation else { return nil }
-    return .init(kind: kind, result: slot(of: id), operand: slot(of: graph[id].operands[0]))
+    let operand = graph[id].operands[0]
+    return .init(kind: kind, size: graph.size(of: operand), result: slot(of: id), operand: slot(of: operand))
   }
 
   private func constant(_ id: NodeID) -> Double? {

@@ -7,6 +7,10 @@ extension Cell {
     var lines = parameters.map { parameter in
       "parameter \(parameter.name) \(parameter.columns?.rawValue ?? "vector") "
         + parameter.gates.joined(separator: ",")
+        + (parameter.rows == .hidden ? "" : " \(parameter.rows.rawValue)")
+    }
+    for (state, size) in stateSizes.enumerated() where size != .hidden {
+      lines.append("state\(state) \(size.rawValue)")
     }
     // Nodes are numbered as they are met from the states' new values on, operands first.
     var numbers: [NodeID: Int] = [:]

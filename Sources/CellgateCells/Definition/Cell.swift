@@ -24,6 +24,8 @@ public struct Cell: Sendable {
   public let source: String
   /// The states' names; the first is the output.
   public let states: [String]
+  /// Each state's size: hidden or projection.
+  public let stateSizes: [Dimension]
   /// The parameters in order of declaration.
   public let parameters: [ParameterDefinition]
 
@@ -71,6 +73,7 @@ public struct Cell: Sendable {
     self.summary = summary
     self.source = source
     states = builder.states
+    stateSizes = builder.stateSizes
     parameters = flattening.parameters
     graph = flattening.graph
     next = flattening.next
@@ -101,28 +104,46 @@ public struct Cell: Sendable {
   /// What each parameter is called in the equations, with a star in the place of the gate: `W_*x`.
   public var parameterSymbols: [String] { symbols.parameters }
 
+  /// Whether a state or a parameter has the projection size.
+  public var hasProjection: Bool {
+    stateSizes.contains(.projection) || parameters.contains { $0.rows == .projection }
+  }
+
   /// Parameters of one layer in one direction: the sum of the shapes; `Int.max` where they are more than an Int counts.
-  public func parameterCount(inputSize: Int, hiddenSize: Int) -> Int {
+  /// P is H where it is nil.
+  public func parameterCount(inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil) -> Int {
+    let sizes = CellSizes(input: inputSize, hidden: hiddenSize, projection: projectionSize)
     var (exact, approximate) = (0, 0.0)
     for parameter in parameters {
-      let columns =
-        switch parameter.columns {
-        case .input: inputSize
-        case .some: hiddenSize
-        case nil: 1
-        }
-      exact &+= parameter.gates.count &* hiddenSize &* columns
-      approximate += Double(parameter.gates.count) * Double(hiddenSize) * Double(columns)
+      let (gates, rows) = (parameter.gates.count, sizes[parameter.rows])
+      let columns = parameter.columns.map { sizes[$0] } ?? 1
+      exact &+= gates &* rows &* columns
+      approximate += Double(gates) * Double(rows) * Double(columns)
     }
     return approximate < 0x1p62 ? exact : .max
   }
 
-  /// Multiply-adds of all matrix products of one step of one sequence.
-  public func multiplyAdds(inputSize: Int, hiddenSize: Int) -> Int {
-    graph.nodes.reduce(0) { sum, node in
+  /// Multiply-adds of all matrix products of one step of one sequence. P is H where it is nil.
+  public func multiplyAdds(inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil) -> Int {
+    let sizes = CellSizes(input: inputSize, hidden: hiddenSize, projection: projectionSize)
+    return graph.nodes.reduce(0) { sum, node in
       guard case .product(let block) = node.operation else { return sum }
-      return sum + hiddenSize * (parameters[block.parameter].columns == .input ? inputSize : hiddenSize)
+      let parameter = parameters[block.parameter]
+      return sum + sizes[parameter.rows] * (parameter.columns.map { sizes[$0] } ?? 0)
     }
+  }
+
+  /// The sizes of a layer. What only a programmer can get wrong ends the process.
+  func layerSizes(input: Int, hidden: Int, projection: Int?) -> CellSizes {
+    require(
+      projection == nil || hasProjection,
+      "\(name): expected no projection size, as the cell has no projection, found \(projection ?? 0)")
+    let sizes = CellSizes(input: input, hidden: hidden, projection: projection)
+    require(
+      sizes.input > 0 && sizes.hidden > 0 && sizes.projection > 0,
+      "\(name): expected sizes of 1 or more, found I=\(input), H=\(hidden)"
+        + (projection.map { ", P=\($0)" } ?? ""))
+    return sizes
   }
 }
 

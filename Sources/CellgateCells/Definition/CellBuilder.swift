@@ -4,6 +4,7 @@ import CellgateTensor
 public final class CellBuilder {
   let cell: String
   private(set) var states: [String] = []
+  private(set) var stateSizes: [Dimension] = []
   private(set) var parameters: [PendingParameter] = []
   private(set) var named: [String: Expression.Node] = [:]
   private(set) var nameOrder: [String] = []
@@ -28,6 +29,7 @@ public final class CellBuilder {
     var name: String
     var gates: [String]
     var isMatrix: Bool
+    var rows: Dimension
     var start: ParameterDefinition.Start
     /// What it is called in the printed equations: "W_*x" with the gate for the star; nil leaves the choice to
     /// ``CellSymbols``.
@@ -61,36 +63,43 @@ public final class CellBuilder {
   /// The input x_t, `[I]`; only matrices read it.
   public var input: Expression { Expression(.input) }
 
-  /// A state's value at t−1, `[H]`. The first state that is declared is the cell's output.
-  public func state(_ name: String) -> Expression {
+  /// A state's value at t−1, `[H]`, or `[P]` of the projection size. The first state that is declared is the cell's
+  /// output.
+  public func state(_ name: String, size: Dimension = .hidden) -> Expression {
     claim(name)
+    check(size, of: "state '\(name)'")
     states.append(name)
+    stateSizes.append(size)
     return Expression(.state(states.count - 1))
   }
 
-  /// A matrix `[H, I]` or `[H, H]`, as its operand demands.
-  public func matrix(_ name: String, start: ParameterDefinition.Start = .xavier) -> LinearMap {
-    LinearMap(block: declare(name, gates: [""], isMatrix: true, start: start), name: name)
+  /// A matrix `[H, I]`, `[H, H]` or `[H, P]`, as its operand demands; with `rows: .projection` it has P rows.
+  public func matrix(
+    _ name: String, rows: Dimension = .hidden, start: ParameterDefinition.Start = .xavier
+  ) -> LinearMap {
+    LinearMap(block: declare(name, gates: [""], isMatrix: true, rows: rows, start: start), name: name)
   }
 
   /// A matrix per gate, stacked in this order in one parameter.
   public func matrices(
-    _ name: String, gates: String..., start: ParameterDefinition.Start = .xavier
+    _ name: String, gates: String..., rows: Dimension = .hidden, start: ParameterDefinition.Start = .xavier
   ) -> LinearMaps {
-    let block = declare(name, gates: gates, isMatrix: true, start: start)
+    let block = declare(name, gates: gates, isMatrix: true, rows: rows, start: start)
     return LinearMaps(parameter: block.parameter, name: name, gates: gates)
   }
 
-  /// A vector `[H]`: a bias, or weights that multiply elementwise.
-  public func vector(_ name: String, start: GateBias = .zero) -> Expression {
-    let block = declare(name, gates: [""], isMatrix: false, start: .perGate([start]))
+  /// A vector `[H]`, or `[P]` of the projection size: a bias, or weights that multiply elementwise.
+  public func vector(_ name: String, size: Dimension = .hidden, start: GateBias = .zero) -> Expression {
+    let block = declare(name, gates: [""], isMatrix: false, rows: size, start: .perGate([start]))
     return Expression(.vector(block))
   }
 
   /// A vector per gate, stacked in this order in one parameter; gates without a start begin at 0.
-  public func vectors(_ name: String, gates: String..., start: [String: GateBias] = [:]) -> Vectors {
+  public func vectors(
+    _ name: String, gates: String..., size: Dimension = .hidden, start: [String: GateBias] = [:]
+  ) -> Vectors {
     let biases = gates.map { start[$0] ?? .zero }
-    let block = declare(name, gates: gates, isMatrix: false, start: .perGate(biases))
+    let block = declare(name, gates: gates, isMatrix: false, rows: size, start: .perGate(biases))
     for gate in start.keys.sorted() where !gates.contains(gate) {
       fail(.unknownGate(cell: cell, parameter: name, gate: gate))
     }
@@ -99,9 +108,11 @@ public final class CellBuilder {
 
   /// Declares a parameter; a single gate "" is none.
   func declare(
-    _ name: String, gates: [String], isMatrix: Bool, start: ParameterDefinition.Start, symbol: String? = nil
+    _ name: String, gates: [String], isMatrix: Bool, rows: Dimension, start: ParameterDefinition.Start,
+    symbol: String? = nil
   ) -> Block {
     claim(name)
+    check(rows, of: "parameter '\(name)'")
     if gates.isEmpty { fail(.noGate(cell: cell, parameter: name)) }
     for (index, gate) in gates.enumerated() where gates != [""] {
       if gates[..<index].contains(gate) { fail(.duplicateName(cell: cell, name: "\(name).\(gate)")) }
@@ -119,8 +130,18 @@ public final class CellBuilder {
       }
     }
     parameters.append(
-      PendingParameter(name: name, gates: gates, isMatrix: isMatrix, start: start, symbol: symbol))
+      PendingParameter(
+        name: name, gates: gates, isMatrix: isMatrix, rows: rows, start: start, symbol: symbol))
     return Block(parameter: parameters.count - 1, gate: 0)
+  }
+
+  private func check(_ size: Dimension, of node: String) {
+    if size == .input {
+      fail(
+        .sizeMismatch(
+          cell: cell, node: node, expected: "\(Dimension.hidden.text) or \(Dimension.projection.text)",
+          found: size.text))
+    }
   }
 
   /// Gives a value a name, for the printed equations and for diagnostics.

@@ -1,6 +1,6 @@
 import CellgateTensor
 
-/// A value inside a cell's equations: one number for each hidden unit, or the cell's input.
+/// A value inside a cell's equations: one number for each unit, or the cell's input.
 ///
 /// Expressions are built with `+ − × ÷`, the functions below, the maps of ``CellBuilder`` and number
 /// literals. They are a description, not a computation: ``Cell`` turns them into a graph.

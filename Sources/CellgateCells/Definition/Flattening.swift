@@ -5,7 +5,6 @@ import CellgateTensor
 struct Flattening {
   private let builder: CellBuilder
   private var done: [ObjectIdentifier: NodeID] = [:]
-  private var sizes: [Dimension] = []
   private var columns: [Dimension?]
   private var used: Set<Block> = []
 
@@ -21,8 +20,8 @@ struct Flattening {
   var parameters: [ParameterDefinition] {
     builder.parameters.enumerated().map { index, parameter in
       ParameterDefinition(
-        name: parameter.name, gates: parameter.gates, columns: parameter.isMatrix ? columns[index] : nil,
-        start: parameter.start)
+        name: parameter.name, gates: parameter.gates, rows: parameter.rows,
+        columns: parameter.isMatrix ? columns[index] : nil, start: parameter.start)
     }
   }
 
@@ -33,10 +32,10 @@ struct Flattening {
     for (index, state) in builder.states.enumerated() {
       guard let value = builder.next[index] else { throw .stateNeverAssigned(cell: cell, state: state) }
       let id = try flatten(value)
-      if sizes[id] != .hidden {
+      let expected = builder.stateSizes[index], found = graph.sizes[id] ?? expected
+      if found != expected {
         throw .sizeMismatch(
-          cell: cell, node: "next value of state '\(state)'", expected: "hidden size H", found: "input size I"
-        )
+          cell: cell, node: "next value of state '\(state)'", expected: expected.text, found: found.text)
       }
       next.append(id)
     }
@@ -87,9 +86,7 @@ struct Flattening {
       }
       let ids = parts.compactMap { done[ObjectIdentifier($0)] }
       if case .operation(let operation, _) = node.content {
-        try check(operation, ids)
-        let id = graph.add(operation, ids)
-        if id == sizes.count { sizes.append(operation == .input ? .input : .hidden) }
+        let id = graph.add(operation, ids, size: try size(of: operation, ids))
         if id >= Cell.mostNodes {
           throw .tooLarge(cell: builder.cell, nodes: id + 1, most: Cell.mostNodes)
         }
@@ -147,54 +144,59 @@ struct Flattening {
     }
   }
 
-  private mutating func check(_ operation: Operation, _ operands: [NodeID]) throws(CellError) {
+  /// The size of a node's value, nil for constants, and the mistakes in its operands.
+  private mutating func size(of operation: Operation, _ operands: [NodeID]) throws(CellError) -> Dimension? {
     let cell = builder.cell
+    func constant(_ node: String, _ expected: String) -> CellError {
+      .sizeMismatch(cell: cell, node: "operand of \(node)", expected: expected, found: "a constant")
+    }
     switch operation {
     case .product(let block), .vector(let block):
       guard block.parameter < builder.parameters.count,
         block.gate < builder.parameters[block.parameter].gates.count
       else { throw .foreignExpression(cell: cell, node: "parameter \(block.parameter)") }
       used.insert(block)
-      guard let operand = operands.first else { return }
-      if isConstant(operand) {
-        throw .sizeMismatch(
-          cell: cell, node: "operand of '\(builder.parameters[block.parameter].name)'",
-          expected: "the input, a state or a value", found: "a constant")
+      let parameter = builder.parameters[block.parameter]
+      guard let operand = operands.first else { return parameter.rows }
+      guard let size = graph.sizes[operand] else {
+        throw constant("'\(parameter.name)'", "the input, a state or a value")
       }
-      let size = sizes[operand]
       if let known = columns[block.parameter], known != size {
         throw .sizeMismatch(
-          cell: cell, node: "parameter '\(builder.parameters[block.parameter].name)'",
+          cell: cell, node: "parameter '\(parameter.name)'",
           expected: "an operand of \(known.rawValue) size as in its other gates",
           found: "one of \(size.rawValue) size")
       }
       columns[block.parameter] = size
+      return parameter.rows
     case .state(let index):
       if index >= builder.states.count { throw .foreignExpression(cell: cell, node: "state \(index)") }
+      return builder.stateSizes[index]
     case .constant(let value):
       if !Float(value).isFinite { throw .badConstant(cell: cell, value: value) }
-    case .input: break
+      return nil
+    case .input: return .input
     case .reduction(let kind):
-      try checkIsHidden(operands, of: kind.rawValue)
-      if isConstant(operands[0]) {
-        throw .sizeMismatch(
-          cell: cell, node: "operand of \(kind.rawValue)", expected: "a state or a value", found: "a constant"
-        )
+      guard let size = try commonSize(operands, of: kind.rawValue) else {
+        throw constant(kind.rawValue, "a state or a value")
       }
-    default: try checkIsHidden(operands, of: "\(operation)")
+      return size
+    default: return try commonSize(operands, of: "\(operation)")
     }
   }
 
-  private func isConstant(_ id: NodeID) -> Bool {
-    if case .constant = graph[id].operation { return true }
-    return false
-  }
-
-  private func checkIsHidden(_ operands: [NodeID], of name: String) throws(CellError) {
-    for operand in operands where sizes[operand] == .input {
-      throw .sizeMismatch(
-        cell: builder.cell, node: "an operand of \(name)", expected: "hidden size H",
-        found: "the input, which only a matrix can read")
+  /// The size of values that are combined elementwise; nil if all are constants.
+  private func commonSize(_ operands: [NodeID], of name: String) throws(CellError) -> Dimension? {
+    var common: Dimension?
+    for operand in operands {
+      guard let size = graph.sizes[operand] else { continue }
+      if size == .input || size != common ?? size {
+        throw .sizeMismatch(
+          cell: builder.cell, node: "an operand of \(name)", expected: (common ?? .hidden).text,
+          found: size == .input ? "the input, which only a matrix can read" : size.text)
+      }
+      common = size
     }
+    return common
   }
 }

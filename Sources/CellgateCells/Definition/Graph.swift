@@ -59,6 +59,17 @@ public enum Dimension: String, Hashable, Sendable {
   case input
   /// The hidden size H.
   case hidden
+  /// The projection size P, which is H where none is given.
+  case projection
+
+  /// The size and its letter, as errors have them.
+  var text: String {
+    switch self {
+    case .input: "input size I"
+    case .hidden: "hidden size H"
+    case .projection: "projection size P"
+    }
+  }
 }
 
 /// Nodes in topological order: every operand comes before its node, and no two nodes are the same.
@@ -69,18 +80,26 @@ struct Graph: Sendable {
   }
 
   private(set) var nodes: [Node] = []
+  /// The size of each node's value; nil for constants, which go with every size.
+  private(set) var sizes: [Dimension?] = []
   private var known: [Node: NodeID] = [:]
 
   subscript(id: NodeID) -> Node { nodes[id] }
 
-  /// The node that computes this, added unless the graph has it.
-  mutating func add(_ operation: Operation, _ operands: [NodeID] = []) -> NodeID {
+  /// The node that computes this, added unless the graph has it. Its size is that of its operands unless it is given.
+  mutating func add(
+    _ operation: Operation, _ operands: [NodeID] = [], size: Dimension? = nil
+  ) -> NodeID {
     let node = Node(operation: operation, operands: operands)
     if let id = known[node] { return id }
     nodes.append(node)
+    sizes.append(size ?? operands.compactMap { sizes[$0] }.first)
     known[node] = nodes.count - 1
     return nodes.count - 1
   }
+
+  /// The size of a value of units.
+  func size(of id: NodeID) -> Dimension { sizes[id] ?? .hidden }
 
   /// How often each node is an operand of another.
   func uses(upTo count: Int) -> [Int] {

@@ -16,16 +16,21 @@ public struct ParameterDefinition: Sendable {
   public let name: String
   /// The gates whose blocks are stacked, in order; `[""]` for a parameter without gates.
   public let gates: [String]
+  /// Rows of each gate's matrix, or the size of its vector.
+  public let rows: Dimension
   /// Columns of each gate's matrix; nil for vectors.
   public let columns: Dimension?
   /// What its values start from.
   public let start: Start
 
-  /// The shape for given sizes: `[gates · H, columns]`, or `[gates · H]`.
-  public func shape(inputSize: Int, hiddenSize: Int) -> [Int] {
-    let rows = gates.count * hiddenSize
-    guard let columns else { return [rows] }
-    return [rows, columns == .input ? inputSize : hiddenSize]
+  /// The shape for given sizes: `[gates · rows, columns]`, or `[gates · rows]`. P is H where it is nil.
+  public func shape(inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil) -> [Int] {
+    shape(CellSizes(input: inputSize, hidden: hiddenSize, projection: projectionSize))
+  }
+
+  func shape(_ sizes: CellSizes) -> [Int] {
+    let rows = gates.count * sizes[rows]
+    return columns.map { [rows, sizes[$0]] } ?? [rows]
   }
 }
 

@@ -14,7 +14,7 @@ extension CellExecution {
     let wanted =
       watched.gates.map(\.node) + watched.memories.map(\.node) + cell.gradient.stateAfter.flatMap { $0 }
     let program = NodeProgram(cell, wanted: wanted)
-    let layout = Layout(inputSize: inputSize, hiddenSize: hiddenSize, precision: .float32)
+    let layout = Layout(sizes: sizes, precision: .float32)
     let weights = PackedWeights(
       cell: cell, layout: layout, instructions: instructions, parameters: saved.parameters, programs: [],
       extra: program.factors)
@@ -43,7 +43,7 @@ extension CellExecution {
     }
     var sums = ObservationSums(cell, watched, steps: saved.sequences.steps)
     for part in parts { sums.join(part) }
-    return sums.observation(cell, watched, count: rows.count * hiddenSize) { block in
+    return sums.observation(self, watched, rows: rows.count) { block in
       let size = gradients[block.parameter].count / cell.parameters[block.parameter].gates.count
       return unsafe gradients[block.parameter].withScalars { values in
         unsafe values[block.gate * size..<(block.gate + 1) * size].reduce(0) {
@@ -94,7 +94,7 @@ private struct ObservedRows {
   func gather(
     _ leaf: NodeProgram.Leaf, _ rows: Range<Int>, to target: UnsafeMutablePointer<Float>, width: Int
   ) {
-    let size = execution.hiddenSize, batch = saved.sequences.batch
+    let batch = saved.sequences.batch, sizes = execution.stateSizes
     for (index, row) in rows.enumerated() {
       let place = places[row]
       switch leaf {
@@ -102,17 +102,19 @@ private struct ObservedRows {
         let size = execution.inputSize
         unsafe (target + index * size).update(from: saved.input.pointer + place * size, count: size)
       case .before(let state):
-        unsafe (target + index * width).update(from: before(state, place), count: size)
+        unsafe (target + index * width).update(from: before(state, place), count: sizes[state])
       case .after(let state):
-        unsafe (target + index * width).update(from: trace.after[state].pointer + place * size, count: size)
+        unsafe (target + index * width).update(
+          from: trace.after[state].pointer + place * sizes[state], count: sizes[state])
       case .arriving(let state):
-        unsafe (target + index * width).update(from: arriving[state].pointer + place * size, count: size)
+        unsafe (target + index * width).update(
+          from: arriving[state].pointer + place * sizes[state], count: sizes[state])
       case .outputGradient:
         if let outputGradient {
           unsafe (target + index * width).update(
-            from: outputGradient.row(place / batch, place % batch), count: size)
+            from: outputGradient.row(place / batch, place % batch), count: sizes[0])
         } else {
-          unsafe (target + index * width).update(repeating: 0, count: size)
+          unsafe (target + index * width).update(repeating: 0, count: sizes[0])
         }
       }
     }
@@ -120,7 +122,7 @@ private struct ObservedRows {
 
   /// A state's values with which the step at a place begins.
   private func before(_ state: Int, _ place: Int) -> UnsafeMutablePointer<Float> {
-    let sequences = saved.sequences, batch = sequences.batch, size = execution.hiddenSize
+    let sequences = saved.sequences, batch = sequences.batch, size = execution.stateSizes[state]
     let time = place / batch, sequence = place % batch
     let first = sequences.reversed ? (sequences.lengths?[sequence] ?? sequences.steps) - 1 : 0
     if time == first { return unsafe trace.first[state].pointer + sequence * size }
@@ -129,7 +131,7 @@ private struct ObservedRows {
 
   /// |s_t| of a state, summed over the rows.
   func sumOfMagnitudes(_ state: Int, _ rows: Range<Int>) -> Double {
-    let size = execution.hiddenSize
+    let size = execution.stateSizes[state]
     return rows.reduce(0) { sum, row in
       let values = unsafe trace.after[state].pointer + places[row] * size
       return (0..<size).reduce(sum) { unsafe $0 + Double(abs(values[$1])) }
@@ -160,24 +162,26 @@ private struct ObservationSums {
   mutating func add(
     _ values: NodeValues, _ watched: WatchedNodes, _ source: ObservedRows, _ rows: Range<Int>, layout: Layout
   ) {
-    let width = layout.width, units = 0..<layout.hiddenSize
+    let width = layout.width, cell = source.execution.cell
+    func units(_ node: NodeID) -> Range<Int> { 0..<layout.sizes[cell.graph.size(of: node)] }
     for state in states.indices { states[state] += source.sumOfMagnitudes(state, rows) }
     for (index, gate) in watched.gates.enumerated() {
-      let all = unsafe values[gate.node]
+      let all = unsafe values[gate.node], units = units(gate.node)
       for row in rows.indices {
         let own = unsafe all + (row - rows.lowerBound) * width
         saturatedGates[index] += units.count { unsafe !(0.05...0.95 ~= own[$0]) }
       }
     }
     for (index, memory) in watched.memories.enumerated() {
-      let all = unsafe values[memory.node]
+      let all = unsafe values[memory.node], units = units(memory.node)
       for row in rows.indices {
         let own = unsafe all + (row - rows.lowerBound) * width
         memories[index] += units.reduce(0) { unsafe $0 + Double(abs(own[$1])) }
         saturatedMemories[index] += units.count { unsafe abs(own[$0]) > Self.saturation }
       }
     }
-    for (state, terms) in source.execution.cell.gradient.stateAfter.enumerated() {
+    for (state, terms) in cell.gradient.stateAfter.enumerated() {
+      let units = 0..<layout.sizes[cell.stateSizes[state]]
       for row in rows {
         let start = (row - rows.lowerBound) * width
         squares[state][source.time(row)] += units.reduce(0) { sum, unit in
@@ -198,11 +202,14 @@ private struct ObservationSums {
     }
   }
 
-  /// The means over `count` values, and the norms.
+  /// The means over the units of `rows` rows, and the norms.
   func observation(
-    _ cell: Cell, _ watched: WatchedNodes, count: Int, gradientNorm: (Block) -> Double
+    _ execution: CellExecution, _ watched: WatchedNodes, rows: Int, gradientNorm: (Block) -> Double
   ) -> CellObservation {
-    let all = Double(max(1, count))
+    let cell = execution.cell
+    func mean(_ sum: Double, _ size: Dimension) -> Double {
+      sum / Double(max(1, rows * execution.sizes[size]))
+    }
     var values: [CellObservation.Value] = []
     func add(_ quantity: CellObservation.Quantity, _ names: [String], _ found: [Double]) {
       for (name, value) in zip(names, found) {
@@ -210,10 +217,13 @@ private struct ObservationSums {
       }
     }
     let names = watched.memories.map(\.name)
-    add(.meanAbsState, cell.states, states.map { $0 / all })
-    add(.meanAbsMemory, names, memories.map { $0 / all })
-    add(.saturatedMemory, names, saturatedMemories.map { Double($0) / all })
-    add(.saturatedGate, watched.gates.map(\.name), saturatedGates.map { Double($0) / all })
+    let memorySizes = watched.memories.map { cell.graph.size(of: $0.node) }
+    let gateSizes = watched.gates.map { cell.graph.size(of: $0.node) }
+    add(.meanAbsState, cell.states, zip(states, cell.stateSizes).map(mean))
+    add(.meanAbsMemory, names, zip(memories, memorySizes).map(mean))
+    add(.saturatedMemory, names, zip(saturatedMemories, memorySizes).map { mean(Double($0), $1) })
+    add(
+      .saturatedGate, watched.gates.map(\.name), zip(saturatedGates, gateSizes).map { mean(Double($0), $1) })
     add(.memoryGradientNorm, names, watched.memories.map { gradientNorm($0.weights) })
     let gradients = zip(cell.states, squares).map { state, squares in
       CellObservation.StateGradient(state: state, norms: squares.map { $0.squareRoot() })

@@ -103,8 +103,9 @@ struct NodeProgram: Sendable {
       switch program.cell.gradient.graph[id].operation {
       case .constant(let value): unsafe to.update(repeating: Float(value), count: rows * layout.width)
       case .vector(let block):
-        let from = unsafe parameters[block.parameter].pointer + block.gate * layout.hiddenSize
-        for row in 0..<rows { unsafe (to + row * layout.width).update(from: from, count: layout.hiddenSize) }
+        let size = layout.sizes[program.cell.parameters[block.parameter].rows]
+        let from = unsafe parameters[block.parameter].pointer + block.gate * size
+        for row in 0..<rows { unsafe (to + row * layout.width).update(from: from, count: size) }
       default: break
       }
     }
@@ -128,22 +129,17 @@ struct NodeProgram: Sendable {
       case .product(let block):
         let isOnInput = program.cell.parameters[block.parameter].columns == .input
         unsafe multiply(
-          [
-            cg_term(
-              a: self[node.operands[0]], lda: isOnInput ? layout.inputSize : layout.width,
-              k: isOnInput ? layout.inputSize : layout.hiddenSize,
-              packed: weights.matrix(NodeProgram.factor(block, isTransposed: false)))
-          ], rows: rows, to)
+          [(node.operands[0], NodeProgram.factor(block, isTransposed: false))],
+          ld: isOnInput ? layout.inputSize : layout.width, rows: rows, to)
       case .transposed(let target):
-        let terms = unsafe NodeProgram.readers(of: target, program.cell).map { delta, block in
-          unsafe cg_term(
-            a: self[delta], lda: layout.width, k: layout.hiddenSize,
-            packed: weights.matrix(NodeProgram.factor(block, isTransposed: true)))
+        let factors = NodeProgram.readers(of: target, program.cell).map { delta, block in
+          (delta, NodeProgram.factor(block, isTransposed: true))
         }
-        unsafe multiply(terms, rows: rows, to)
+        unsafe multiply(factors, ld: layout.width, rows: rows, to)
       case .reduction(let kind):
         unsafe cg_reduce_with(
-          weights.instructions.handle, kind.code, rows, layout.hiddenSize, self[node.operands[0]],
+          weights.instructions.handle, kind.code, rows, layout.sizes[graph.size(of: node.operands[0])],
+          self[node.operands[0]],
           layout.width,
           to, layout.width, layout.width)
       default:
@@ -152,18 +148,37 @@ struct NodeProgram: Sendable {
     }
   }
 
-  private func multiply(_ terms: [cg_term], rows: Int, _ to: UnsafeMutablePointer<Float>) {
+  /// The sum of products of matrices of as many rows with operands whose rows are `ld` apart.
+  private func multiply(
+    _ factors: [(operand: NodeID, matrix: StepProgram.Factor)], ld: Int, rows: Int,
+    _ to: UnsafeMutablePointer<Float>
+  ) {
+    let terms = unsafe factors.map { operand, matrix in
+      unsafe cg_term(
+        a: self[operand], lda: ld, k: weights.shape(matrix).k, packed: weights.matrix(matrix))
+    }
     unsafe cg_product_with(
-      weights.instructions.handle, rows, layout.width, terms, terms.count, CG_START_ZERO, nil, to,
-      layout.width)
+      weights.instructions.handle, rows, weights.shape(factors[0].matrix).columns, terms, terms.count,
+      CG_START_ZERO, nil, to, layout.width)
   }
 
   private func elementwise(_ node: Graph.Node, _ count: Int, _ to: UnsafeMutablePointer<Float>) {
     let slots: [UnsafeMutablePointer<Float>?] = unsafe [to] + node.operands.map { unsafe self[$0] }
-    func place(_ operand: Int) -> UInt16 { UInt16(min(operand + 1, node.operands.count)) }
-    var program = cg_operation(
-      code: UInt16(node.operation.code.rawValue), result: 0, a: place(0), b: place(1), c: place(2),
-      constant: 0)
-    unsafe cg_operate_with(weights.instructions.handle, &program, 1, slots, count)
+    func operation(_ code: cg_code, _ operands: [Int]) -> cg_operation {
+      func place(_ index: Int) -> UInt16 { UInt16(operands[min(index, operands.count - 1)]) }
+      return cg_operation(
+        code: UInt16(code.rawValue), result: 0, a: place(0), b: place(1), c: place(2), constant: 1)
+    }
+    let operations =
+      switch node.operation {
+      case .tanhGradient:
+        // Rounded after each operation, so that observations stay the numbers that they always were.
+        [
+          operation(CG_MULTIPLY, [2, 2]), operation(CG_SUBTRACT_FROM_CONSTANT, [0]),
+          operation(CG_MULTIPLY, [1, 0]),
+        ]
+      default: [operation(node.operation.code, Array(1...node.operands.count))]
+      }
+    unsafe cg_operate_with(weights.instructions.handle, operations, operations.count, slots, count)
   }
 }

@@ -123,15 +123,18 @@ import CellgateTensor
   }
 
   func go(finalStateGradients: [Tensor?], stateGradients: [Tensor], member: TeamMember) {
-    let layout = execution.layout, width = layout.width, hidden = execution.hiddenSize
+    let layout = execution.layout, width = layout.width
     let rows = slice.rows.count
-    let columns = layout.columns(of: member), real = columns.clamped(to: 0..<hidden)
+    let columns = layout.columns(of: member)
+    // Of each state the units that are the member's, and its size.
+    let own = execution.cell.stateSizes.map { layout.units($0, of: member) }, sizes = execution.stateSizes
     for (state, gradient) in finalStateGradients.enumerated() {
       guard let gradient else { continue }
+      let real = own[state]
       for (row, sequence) in slice.rows.enumerated() {
         for buffer in 0..<2 {
           unsafe (arriving[state] + (buffer * rows + row) * width + real.lowerBound).update(
-            from: gradient.pointer + sequence * hidden + real.lowerBound, count: real.count)
+            from: gradient.pointer + sequence * sizes[state] + real.lowerBound, count: real.count)
         }
       }
     }
@@ -151,30 +154,31 @@ import CellgateTensor
     }
     // Step 0 sends its gradients to the odd buffer, where sequences without steps have theirs too.
     for (state, tensor) in stateGradients.enumerated() {
+      let real = own[state]
       for (row, sequence) in slice.rows.enumerated() {
-        unsafe (tensor.pointer + sequence * hidden + real.lowerBound).update(
+        unsafe (tensor.pointer + sequence * sizes[state] + real.lowerBound).update(
           from: arriving[state] + (rows + row) * width + real.lowerBound, count: real.count)
       }
     }
   }
 
   private func retreat(_ chunk: Range<Int>, member: TeamMember) {
-    let columns = execution.layout.columns(of: member)
-    let real = columns.clamped(to: 0..<execution.hiddenSize)
+    let layout = execution.layout, columns = layout.columns(of: member)
+    let own = execution.cell.stateSizes.map { layout.units($0, of: member) }
     member.wait()
     let x = unsafe execution.gather(
       saved.input, slice, chunk, into: inputRows, isFactor: false, member: member)
-    gatherOutputGradient(chunk, columns: real)
+    gatherOutputGradient(chunk, columns: own[0])
     member.wait()
     // The gradients that arrive at a step are overwritten two steps on.
     let pieces = traced.isEmpty ? [chunk] : chunk.reversed().map { $0..<$0 + 1 }
     for steps in pieces {
-      if !traced.isEmpty { trace(steps.lowerBound, columns: real) }
+      if !traced.isEmpty { trace(steps.lowerBound, columns: own) }
       unsafe program.sweep(
         steps, active: slice.active, places: places[member.index], backward: true, columns: columns,
         member: member)
     }
-    unsafe addWeightGradients(chunk, x: x, columns: real, member: member)
+    unsafe addWeightGradients(chunk, x: x, columns: columns, member: member)
     if let inputGradient {
       member.wait()
       write(chunk, to: inputGradient, member: member)
@@ -182,8 +186,9 @@ import CellgateTensor
   }
 
   /// Copies what arrives at the states of a step.
-  private func trace(_ step: Int, columns: Range<Int>) {
+  private func trace(_ step: Int, columns: [Range<Int>]) {
     for (state, target) in traced.enumerated() {
+      let columns = columns[state]
       let from = unsafe arriving[state] + tables.even[step] + columns.lowerBound
       for row in 0..<Int(slice.active[step]) {
         unsafe (target.row(slice.time(row: row, step: step), slice.rows[row]) + columns.lowerBound).update(
@@ -204,13 +209,12 @@ import CellgateTensor
     }
   }
 
-  /// Adds what arrived at a member's hidden units, times the products' operands.
+  /// Adds what arrived at a member's columns, times the products' operands.
   private func addWeightGradients(
     _ chunk: Range<Int>, x: UnsafePointer<Float>, columns: Range<Int>, member: TeamMember
   ) {
-    let layout = execution.layout, width = layout.width, hidden = execution.hiddenSize
-    let rows = slice.rowCount(chunk), first = columns.lowerBound, count = columns.count
-    let size = execution.inputSize
+    let layout = execution.layout, width = layout.width
+    let rows = slice.rowCount(chunk)
     if let pairs {
       unsafe pair(chunk, x: x, columns: columns, in: pairs, member: member)
       member.wait()
@@ -218,14 +222,20 @@ import CellgateTensor
     if columns.isEmpty { return }
     var ones: Float = 1
     for delta in sums.biasDeltas {
+      let first = columns.lowerBound
       unsafe cg_outer_with(
-        execution.instructions.handle, rows, 1, count, &ones, 0, deltas[delta] + first, width,
+        execution.instructions.handle, rows, 1, columns.count, &ones, 0, deltas[delta] + first, width,
         sums.bias(delta) + first, width)
     }
     let isa = unsafe execution.products.handle
     var ready: StepProgram.Slot?
     var operand = unsafe x
     for gradient in execution.cell.plan.weightGradients {
+      let definition = execution.cell.parameters[gradient.block.parameter]
+      let own = columns.clamped(to: 0..<layout.sizes[definition.rows])
+      if own.isEmpty { continue }
+      let (first, count) = (own.lowerBound, own.count),
+        size = definition.columns.map { layout.sizes[$0] } ?? 0
       let (target, ld) = unsafe sums.matrix(gradient.block)
       let delta = unsafe (pairs?.deltas[gradient.delta] ?? deltas[gradient.delta]) + first
       if ready != gradient.operand {
@@ -237,7 +247,7 @@ import CellgateTensor
         ready = gradient.operand
       }
       if gradient.operand != .input {
-        unsafe cg_outer_with(isa, rows, count, hidden, delta, width, operand, width, target + first * ld, ld)
+        unsafe cg_outer_with(isa, rows, count, size, delta, width, operand, width, target + first * ld, ld)
       } else if layout.transposesInputGradient {
         unsafe cg_outer_with(isa, rows, size, count, operand, size, delta, width, target + first, ld)
       } else {
@@ -246,7 +256,7 @@ import CellgateTensor
     }
   }
 
-  /// Converts the factors of weight gradients: a member its hidden units, and some rows of x.
+  /// Converts the factors of weight gradients: a member its columns, and some rows of x.
   private func pair(
     _ chunk: Range<Int>, x: UnsafePointer<Float>, columns: Range<Int>, in pairs: PairedRows,
     member: TeamMember
@@ -310,17 +320,17 @@ import CellgateTensor
     let terms = unsafe execution.cell.plan.inputFactors.compactMap { factor -> cg_term? in
       guard case .delta(let index) = factor.operand else { return nil }
       var rows = unsafe deltas[index] + own.lowerBound * width
-      let ld = layout.factorWidth
+      let ld = layout.factorWidth, k = weights.shape(factor).k
       if let pairs {
         // The pairs of rows are no longer needed.
         let target = unsafe pairs.deltas[index] + own.lowerBound * ld
         if ready.insert(index).inserted {
-          unsafe cg_convert_with(isa, own.count, layout.hiddenSize, rows, width, target, ld)
+          unsafe cg_convert_with(isa, own.count, k, rows, width, target, ld)
         }
         unsafe rows = target
       }
       return unsafe cg_term(
-        a: UnsafePointer(rows), lda: ld, k: layout.hiddenSize, packed: UnsafePointer(weights.matrix(factor)))
+        a: UnsafePointer(rows), lda: ld, k: k, packed: UnsafePointer(weights.matrix(factor)))
     }
     unsafe cg_product_with(
       isa, own.count, size, terms, terms.count, CG_START_ZERO, nil,

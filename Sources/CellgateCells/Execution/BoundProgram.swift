@@ -9,6 +9,7 @@ import CellgateTensor
   @safe struct Hoisted {
     /// The place of its result among the slots.
     var result: Int
+    var columns: Int
     var matrices: [UnsafePointer<Float>]
     var bias: UnsafePointer<Float>?
   }
@@ -47,12 +48,12 @@ import CellgateTensor
     var reductions: [cg_reduction] = []
     var converted: [StepProgram.Slot] = []
     /// Where products find an operand: x is converted before the sweep, others by the sweep when first they are read.
-    func factorIndex(_ slot: StepProgram.Slot) -> Int {
+    func factorIndex(_ slot: StepProgram.Slot, k: Int) -> Int {
       if slot == .input || layout.precision == .float32 { return index(slot) }
       if let place = converted.firstIndex(of: slot) { return slots.count + place }
       conversions.append(
         cg_conversion(
-          source: UInt32(index(slot)), result: UInt32(slots.count + converted.count), k: layout.hiddenSize,
+          source: UInt32(index(slot)), result: UInt32(slots.count + converted.count), k: k,
           ld: width, ld_result: layout.factorWidth))
       converted.append(slot)
       return slots.count + converted.count - 1
@@ -73,6 +74,7 @@ import CellgateTensor
         var access = StageAccess()
         for product in list {
           var own = product.factors
+          let columns = weights.shape(own[0]).columns
           var start =
             product.continues ? CG_START_RESULT : product.biases.isEmpty ? CG_START_ZERO : CG_START_BIAS
           if layout.hoistsInput {
@@ -80,7 +82,7 @@ import CellgateTensor
             if !onInput.isEmpty {
               unsafe hoisted.append(
                 .init(
-                  result: index(product.result),
+                  result: index(product.result), columns: columns,
                   matrices: onInput.map { unsafe UnsafePointer(weights.matrix($0)) },
                   bias: UnsafePointer(weights.bias(product.biases))))
               mostFactors = max(mostFactors, onInput.count)
@@ -93,7 +95,8 @@ import CellgateTensor
           unsafe products.append(
             cg_step_product(
               result: UInt32(index(product.result)), first_factor: UInt32(factors.count),
-              factor_count: UInt32(own.count), start: start.rawValue, ld: width, bias: bias))
+              factor_count: UInt32(own.count), start: start.rawValue, columns: columns, ld: width, bias: bias)
+          )
           access.writes.append(.slot(product.result))
           for factor in own {
             let isInput = factor.operand == .input
@@ -101,10 +104,10 @@ import CellgateTensor
               access.reads.append(
                 layout.precision == .float32 ? .slot(factor.operand) : .converted(factor.operand))
             }
-            let k = isInput ? layout.inputSize : layout.hiddenSize
+            let k = weights.shape(factor).k
             unsafe factors.append(
               cg_factor(
-                slot: UInt32(factorIndex(factor.operand)), k: UInt32(k),
+                slot: UInt32(factorIndex(factor.operand, k: k)), k: UInt32(k),
                 ld: isInput ? layout.inputUnits : layout.factorWidth,
                 packed: UnsafePointer(weights.matrix(factor))))
           }
@@ -122,7 +125,7 @@ import CellgateTensor
           reductions.append(
             cg_reduction(
               source: UInt32(index(reduction.operand)), result: UInt32(index(reduction.result)),
-              kind: reduction.kind.code.rawValue, k: layout.hiddenSize))
+              kind: reduction.kind.code.rawValue, k: layout.sizes[reduction.size]))
         }
       case .elementwise(let elements):
         add(
@@ -208,9 +211,11 @@ import CellgateTensor
   func hoist(
     rows: Int, x: UnsafePointer<Float>, layout: Layout, columns: Range<Int>, places: [cg_slot], step: Int
   ) {
-    let inputSize = layout.inputSize, first = columns.lowerBound
+    let inputSize = layout.inputSize
     unsafe withUnsafeTemporaryAllocation(of: cg_term.self, capacity: mostFactors) { terms in
       for product in hoisted {
+        let own = columns.clamped(to: 0..<product.columns), first = own.lowerBound
+        if own.isEmpty { continue }
         for index in unsafe product.matrices.indices {
           unsafe terms[index] = cg_term(
             a: x, lda: layout.inputUnits, k: inputSize,
@@ -220,7 +225,7 @@ import CellgateTensor
         let place = unsafe places[product.result]
         let result = unsafe place.base + (place.offset?[step] ?? 0) + first
         unsafe cg_product_with(
-          weights.instructions.handle, rows, columns.count, terms.baseAddress, product.matrices.count,
+          weights.instructions.handle, rows, own.count, terms.baseAddress, product.matrices.count,
           product.bias == nil ? CG_START_ZERO : CG_START_BIAS, product.bias.map { unsafe $0 + first }, result,
           layout.width)
       }

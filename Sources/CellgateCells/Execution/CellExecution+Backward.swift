@@ -21,10 +21,11 @@ extension CellExecution {
     _ saved: Saved, outputGradient: Columns?, finalStateGradients: [Tensor?], needsInputGradient: Bool
   ) -> Gradients {
     let layout = layout, plan = cell.plan, sequences = saved.sequences
-    for case let gradient? in finalStateGradients {
+    for (size, gradient) in zip(stateSizes, finalStateGradients) {
+      guard let gradient else { continue }
       require(
-        gradient.shape == [sequences.batch, hiddenSize],
-        "\(cell.name): expected gradients of the last states [\(sequences.batch), \(hiddenSize)], found \(gradient.shape)"
+        gradient.shape == [sequences.batch, size],
+        "\(cell.name): expected gradients of the last states [\(sequences.batch), \(size)], found \(gradient.shape)"
       )
     }
     let recomputes = saved.kept.contains {
@@ -41,7 +42,7 @@ extension CellExecution {
       needsInputGradient
       ? (sequences.lengths == nil ? Tensor.uninitialized(saved.input.shape) : Tensor.zeros(saved.input.shape))
       : nil
-    let states = cell.states.map { _ in Tensor.uninitialized([sequences.batch, hiddenSize]) }
+    let states = stateSizes.map { Tensor.uninitialized([sequences.batch, $0]) }
     let parameters = saved.parameters.map { Tensor.uninitialized($0.shape) }
     let arriving = saved.trace?.after.map { Tensor.uninitialized($0.shape) } ?? []
 

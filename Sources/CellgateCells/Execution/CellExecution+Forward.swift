@@ -57,7 +57,7 @@ extension CellExecution {
       observed && !saving.isNothing
       ? Saved.Trace(
         first: states,
-        after: states.map { _ in .uninitialized([sequences.steps, sequences.batch, hiddenSize]) }) : nil
+        after: stateSizes.map { .uninitialized([sequences.steps, sequences.batch, $0]) }) : nil
     let traced = trace?.after.map { Columns($0) } ?? []
 
     nonisolated(unsafe) var runs = [ForwardRun?](repeating: nil, count: slices.count)
@@ -89,7 +89,7 @@ extension CellExecution {
     if let output, let lengths = sequences.lengths {
       for (sequence, length) in lengths.enumerated() {
         for time in length..<sequences.steps {
-          unsafe output.row(time, sequence).update(repeating: 0, count: hiddenSize)
+          unsafe output.row(time, sequence).update(repeating: 0, count: outputSize)
         }
       }
     }

@@ -5,37 +5,43 @@ import CellgateTensor
 /// The fast execution of a cell: one layer, one direction, whole sequences.
 ///
 /// The batch is cut into slices; a thread, or a team of them, takes the rows of a slice through the whole sequence. Shapes:
-/// input `[T, B, I]`, states `[B, H]`, output `[T, B, D·H]` of which this direction fills H columns.
+/// input `[T, B, I]`, states `[B, H]`, output `[T, B, D·H]` of which this direction fills H columns. States of the
+/// projection size have P columns instead, and so has the output where the first state has that size.
 /// Past a sequence's length the output is 0 and the states stay; such steps are never computed.
 public struct CellExecution: Sendable {
   /// The cell.
   public let cell: Cell
-  /// I and H.
-  public let inputSize: Int, hiddenSize: Int
+  let sizes: CellSizes
   /// The instructions that it uses.
   public let instructions: InstructionSet
   /// What the factors of its products are rounded to.
   public let precision: Precision
 
-  var layout: Layout { Layout(inputSize: inputSize, hiddenSize: hiddenSize, precision: precision) }
+  /// I, H, and P, which is H where none was given.
+  public var inputSize: Int { sizes.input }
+  public var hiddenSize: Int { sizes.hidden }
+  public var projectionSize: Int { sizes.projection }
+  /// The size of the output, the first state.
+  public var outputSize: Int { sizes[cell.stateSizes[0]] }
+  /// Each state's size.
+  public var stateSizes: [Int] { cell.stateSizes.map { sizes[$0] } }
+
+  var layout: Layout { Layout(sizes: sizes, precision: precision) }
   /// What computes the products.
   var products: InstructionSet { instructions.products(precision) }
 
-  /// An execution for given sizes, both positive, in a precision that the instructions support.
+  /// An execution for given sizes, all positive, in a precision that the instructions support. A projection size is
+  /// for cells with a projection only, and H where it is nil.
   public init(
-    cell: Cell, inputSize: Int, hiddenSize: Int, instructions: InstructionSet = .active,
-    precision: Precision = .float32
+    cell: Cell, inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil,
+    instructions: InstructionSet = .active, precision: Precision = .float32
   ) {
-    require(
-      inputSize > 0 && hiddenSize > 0,
-      "\(cell.name): expected sizes of 1 or more, found I=\(inputSize), H=\(hiddenSize)")
+    sizes = cell.layerSizes(input: inputSize, hidden: hiddenSize, projection: projectionSize)
     require(
       instructions.supports(precision),
       "\(cell.name): expected a precision of \(instructions), found \(precision.problem(on: instructions) ?? "")"
     )
     self.cell = cell
-    self.inputSize = inputSize
-    self.hiddenSize = hiddenSize
     self.instructions = instructions
     self.precision = precision
   }
@@ -141,16 +147,16 @@ public struct CellExecution: Sendable {
       states.count == cell.states.count,
       "\(cell.name): expected \(cell.states.count) states \(cell.states), found \(states.count)"
     )
-    for (name, state) in zip(cell.states, states) {
+    for ((name, size), state) in zip(zip(cell.states, stateSizes), states) {
       require(
-        state.shape == [sequences.batch, hiddenSize],
-        "\(cell.name): expected state \(name) [\(sequences.batch), \(hiddenSize)], found \(state.shape)")
+        state.shape == [sequences.batch, size],
+        "\(cell.name): expected state \(name) [\(sequences.batch), \(size)], found \(state.shape)")
     }
     require(
       parameters.count == cell.parameters.count,
       "\(cell.name): expected parameters \(cell.parameters.map(\.name)), found \(parameters.count)")
     for (definition, tensor) in zip(cell.parameters, parameters) {
-      let shape = definition.shape(inputSize: inputSize, hiddenSize: hiddenSize)
+      let shape = definition.shape(sizes)
       require(
         tensor.shape == shape, "\(cell.name): expected \(definition.name) \(shape), found \(tensor.shape)")
     }

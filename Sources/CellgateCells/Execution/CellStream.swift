@@ -15,9 +15,9 @@ import CellgateTensor
   public init(_ execution: CellExecution, parameters: [Tensor]) {
     require(
       zip(execution.cell.parameters, parameters).allSatisfy {
-        $0.shape(inputSize: execution.inputSize, hiddenSize: execution.hiddenSize) == $1.shape
+        $0.shape(execution.sizes) == $1.shape
       } && parameters.count == execution.cell.parameters.count,
-      "\(execution.cell.name): expected parameters \(execution.cell.parameters.map { ($0.name, $0.shape(inputSize: execution.inputSize, hiddenSize: execution.hiddenSize)) }), found \(parameters.map(\.shape))"
+      "\(execution.cell.name): expected parameters \(execution.cell.parameters.map { ($0.name, $0.shape(execution.sizes)) }), found \(parameters.map(\.shape))"
     )
     self.execution = execution
     layout = execution.layout
@@ -68,12 +68,12 @@ import CellgateTensor
       }
     }
 
-    /// Takes one step: `input` holds `[B, I]`, and `[B, H]` is written to `output`.
+    /// Takes one step: `input` holds `[B, I]`, and the output, `[B, H]` or `[B, P]`, is written to `output`.
     public func step(_ input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
       unsafe run(input, steps: 1, output: output)
     }
 
-    /// Takes many steps: `input` holds `[T, B, I]`, and `[T, B, H]` is written to `output`. The same bits as step by
+    /// Takes many steps: `input` holds `[T, B, I]`, and the outputs of all steps are written to `output`. The same bits as step by
     /// step, in less time: the products on x are computed for many steps at once. The first call with so many
     /// steps allocates memory, later ones don't.
     public func run(_ input: UnsafePointer<Float>, steps: Int, output: UnsafeMutablePointer<Float>) {
@@ -85,16 +85,16 @@ import CellgateTensor
         longer.setFirstStates(from: run.frames, row: 0, columns: 0..<width)
         run = longer
       }
-      let inputSize = stream.execution.inputSize, hidden = stream.execution.hiddenSize
+      let inputSize = stream.execution.inputSize, outputSize = stream.execution.outputSize
       for done in stride(from: 0, to: steps, by: run.slice.steps) {
         unsafe take(
           min(run.slice.steps, steps - done), input + done * batch * inputSize,
-          output: output + done * batch * hidden)
+          output: output + done * batch * outputSize)
       }
     }
 
     private func take(_ steps: Int, _ input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
-      let hidden = stream.execution.hiddenSize, rows = steps * batch
+      let outputSize = stream.execution.outputSize, rows = steps * batch
       var x = unsafe input
       if !stream.layout.hoistsInput || stream.execution.precision != .float32 {
         let size = stream.execution.inputSize
@@ -105,7 +105,7 @@ import CellgateTensor
       unsafe run.advance(0..<steps, x: x, member: .alone)
       let outputs = unsafe run.frames.states[0] + batch * width
       for row in 0..<rows {
-        unsafe (output + row * hidden).update(from: outputs + row * width, count: hidden)
+        unsafe (output + row * outputSize).update(from: outputs + row * width, count: outputSize)
       }
       for state in stream.execution.cell.states.indices {
         let frames = unsafe run.frames.states[state]
@@ -113,7 +113,7 @@ import CellgateTensor
       }
     }
 
-    /// Takes one step: `[B, I]` gives `[B, H]`.
+    /// Takes one step: `[B, I]` gives the output, `[B, H]` or `[B, P]`.
     public func step(_ input: [Float]) -> [Float] {
       require(
         input.count == batch * stream.execution.inputSize,
@@ -121,7 +121,7 @@ import CellgateTensor
       return run(input)
     }
 
-    /// Takes as many steps as the input has: `[T, B, I]` gives `[T, B, H]`.
+    /// Takes as many steps as the input has: `[T, B, I]` gives the outputs of all steps.
     public func run(_ input: [Float]) -> [Float] {
       // Without sequences there is nothing to count steps by.
       let (steps, rest) = input.count.quotientAndRemainder(
@@ -129,7 +129,7 @@ import CellgateTensor
       require(
         rest == 0 && (batch > 0 || steps == 0),
         "run: expected [T, \(batch), \(stream.execution.inputSize)], found \(input.count) numbers")
-      let size = steps * batch * stream.execution.hiddenSize
+      let size = steps * batch * stream.execution.outputSize
       return unsafe Array(unsafeUninitializedCapacity: size) { buffer, count in
         unsafe input.withUnsafeBufferPointer { input in
           guard let input = input.baseAddress, let output = buffer.baseAddress else { return }
@@ -139,30 +139,29 @@ import CellgateTensor
       }
     }
 
-    /// The states, each `[B, H]`, in the cell's order.
+    /// The states, each `[B, H]` or `[B, P]`, in the cell's order.
     public var states: [Tensor] {
       get {
-        stream.execution.cell.states.indices.map { state in
-          let hidden = stream.execution.hiddenSize
-          let tensor = Tensor.uninitialized([batch, hidden])
+        stream.execution.stateSizes.enumerated().map { state, size in
+          let tensor = Tensor.uninitialized([batch, size])
           for row in 0..<batch {
-            unsafe (tensor.pointer + row * hidden).update(
-              from: run.frames.states[state] + row * width, count: hidden)
+            unsafe (tensor.pointer + row * size).update(
+              from: run.frames.states[state] + row * width, count: size)
           }
           return tensor
         }
       }
       set {
-        let hidden = stream.execution.hiddenSize
+        let sizes = stream.execution.stateSizes
         require(
-          newValue.count == stream.execution.cell.states.count
-            && newValue.allSatisfy { $0.shape == [batch, hidden] },
-          "session: expected states \(stream.execution.cell.states), each [\(batch), \(hidden)], found \(newValue.map(\.shape))"
+          newValue.map(\.shape) == sizes.map { [batch, $0] },
+          "session: expected states \(stream.execution.cell.states) of \(sizes.map { [batch, $0] }), found \(newValue.map(\.shape))"
         )
         for (state, tensor) in newValue.enumerated() {
+          let size = sizes[state]
           for row in 0..<batch {
             unsafe (run.frames.states[state] + row * width).update(
-              from: tensor.pointer + row * hidden, count: hidden)
+              from: tensor.pointer + row * size, count: size)
           }
         }
       }

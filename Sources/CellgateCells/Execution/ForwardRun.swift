@@ -112,14 +112,16 @@ import CellgateTensor
     input: Tensor, states: [Tensor], output: CellExecution.Columns?, traced: [CellExecution.Columns],
     finalStates: [Tensor], member: TeamMember
   ) {
-    let width = layout.width, hidden = execution.hiddenSize, columns = layout.columns(of: member)
-    let real = columns.clamped(to: 0..<hidden)
+    let width = layout.width, columns = layout.columns(of: member)
+    // Of each state the units that are the member's, and its size.
+    let own = execution.cell.stateSizes.map { layout.units($0, of: member) }, sizes = execution.stateSizes
     for (state, tensor) in states.enumerated() {
+      let real = own[state], padding = max(real.upperBound, columns.lowerBound)..<columns.upperBound
       for (row, sequence) in slice.rows.enumerated() {
         let to = unsafe frames.states[state] + row * width
         unsafe (to + real.lowerBound).update(
-          from: tensor.pointer + sequence * hidden + real.lowerBound, count: real.count)
-        unsafe (to + real.upperBound).update(repeating: 0, count: columns.upperBound - real.upperBound)
+          from: tensor.pointer + sequence * sizes[state] + real.lowerBound, count: real.count)
+        unsafe (to + padding.lowerBound).update(repeating: 0, count: padding.count)
       }
     }
     var window = 0, segment = 0
@@ -131,8 +133,10 @@ import CellgateTensor
         segment += 1
       }
       advance(chunk, input: input, member: member)
-      if let output { write(chunk, state: 0, to: output, columns: real) }
-      for (state, target) in traced.enumerated() { write(chunk, state: state, to: target, columns: real) }
+      if let output { write(chunk, state: 0, to: output, columns: own[0]) }
+      for (state, target) in traced.enumerated() {
+        write(chunk, state: state, to: target, columns: own[state])
+      }
       if windows[window].upperBound == chunk.upperBound {
         if windows.count > 1 {
           // Others may still read the rows before this window's first step.
@@ -143,10 +147,11 @@ import CellgateTensor
       }
     }
     for (state, tensor) in finalStates.enumerated() {
+      let real = own[state]
       for (row, sequence) in slice.rows.enumerated() {
         let length = slice.lengths[row]
         let place = unsafe windows.count == 1 && length > 0 ? tables.after[length - 1] : 0
-        unsafe (tensor.pointer + sequence * hidden + real.lowerBound).update(
+        unsafe (tensor.pointer + sequence * sizes[state] + real.lowerBound).update(
           from: frames.states[state] + place + row * width + real.lowerBound, count: real.count)
       }
     }

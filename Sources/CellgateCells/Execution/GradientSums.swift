@@ -18,7 +18,7 @@ import CellgateTensor
     let plan = cell.plan
     biasDeltas = Set(plan.biasGradients.map(\.delta)).sorted()
     let sizes = cell.parameters.map { definition in
-      definition.columns == nil ? 0 : definition.gates.count * layout.hiddenSize * layout.columns(definition)
+      definition.columns == nil ? 0 : definition.shape(layout.sizes).reduce(1, *)
     }
     let tile = layout.tileRows * layout.width
     var arena = Arena(
@@ -37,18 +37,18 @@ import CellgateTensor
     layout.transposesInputGradient && cell.parameters[parameter].columns == .input
   }
 
-  /// Where a matrix's gradient is summed, and its rows' distance: `[H, K]`, or `[K, H]` for small inputs.
+  /// Where a matrix's gradient is summed, and its rows' distance: `[rows, columns]`, or transposed for small inputs.
   func matrix(_ block: Block) -> (UnsafeMutablePointer<Float>, Int) {
     guard let base = unsafe parameters[block.parameter] else {
       fail("GradientSums: expected a matrix, found \(block)")
     }
     let definition = cell.parameters[block.parameter]
-    let hidden = layout.hiddenSize
+    let rows = layout.sizes[definition.rows]
     if isTransposed(block.parameter) {
-      return unsafe (base + block.gate * hidden, definition.gates.count * hidden)
+      return unsafe (base + block.gate * rows, definition.gates.count * rows)
     }
-    let columns = layout.columns(definition)
-    return unsafe (base + block.gate * hidden * columns, columns)
+    let columns = definition.columns.map { layout.sizes[$0] } ?? 0
+    return unsafe (base + block.gate * rows * columns, columns)
   }
 
   func bias(_ delta: Int) -> UnsafeMutablePointer<Float> {
@@ -67,14 +67,13 @@ import CellgateTensor
   static func join(_ parts: [GradientSums], cell: Cell, layout: Layout, into tensors: [Tensor]) {
     nonisolated(unsafe) let tensors = tensors
     nonisolated(unsafe) let shares = parts
-    let hidden = layout.hiddenSize
     ThreadPool.current.run(cell.parameters.count) { index in
       let target = unsafe tensors[index].pointer, count = unsafe tensors[index].count
       unsafe target.update(repeating: 0, count: count)
       for part in unsafe shares {
         guard let source = unsafe part.parameters[index] else { continue }
         if part.isTransposed(index) {
-          let rows = cell.parameters[index].gates.count * hidden, columns = layout.inputSize
+          let columns = layout.inputSize, rows = count / columns
           for column in 0..<columns {
             for row in 0..<rows { unsafe target[row * columns + column] += source[column * rows + row] }
           }
@@ -83,19 +82,20 @@ import CellgateTensor
         }
       }
     }
+    func units(_ block: Block) -> Int { layout.sizes[cell.parameters[block.parameter].rows] }
     for (block, delta) in cell.plan.biasGradients {
-      let target = unsafe tensors[block.parameter].pointer + block.gate * hidden
+      let target = unsafe tensors[block.parameter].pointer + block.gate * units(block)
       for part in parts {
         let source = unsafe part.bias(delta)
-        for unit in 0..<hidden { unsafe target[unit] += source[unit] }
+        for unit in 0..<units(block) { unsafe target[unit] += source[unit] }
       }
     }
     for block in cell.plan.vectorGradients {
-      let target = unsafe tensors[block.parameter].pointer + block.gate * hidden
+      let target = unsafe tensors[block.parameter].pointer + block.gate * units(block)
       for part in parts {
         let source = unsafe part.vector(block)
         for row in 0..<layout.tileRows {
-          for unit in 0..<hidden { unsafe target[unit] += source[row * layout.width + unit] }
+          for unit in 0..<units(block) { unsafe target[unit] += source[row * layout.width + unit] }
         }
       }
     }

@@ -3,12 +3,20 @@ import CellgateTensor
 
 /// The sizes that a cell's plan is bound to.
 struct Layout: Sendable {
-  let inputSize: Int
-  let hiddenSize: Int
+  let sizes: CellSizes
   let precision: Precision
 
-  /// Floats from one row of hidden units to the next: whole vectors on every instruction set.
-  var width: Int { (hiddenSize + 15) / 16 * 16 }
+  var inputSize: Int { sizes.input }
+  private var hiddenSize: Int { sizes.hidden }
+
+  /// Floats from one row of units to the next, of values of any size.
+  var width: Int { max(columns(.hidden), columns(.projection)) }
+
+  /// Columns that products with so many rows of weights compute: whole vectors on every instruction set, but for the
+  /// input's gradient.
+  func columns(_ size: Dimension) -> Int {
+    size == .input ? sizes.input : (sizes[size] + 15) / 16 * 16
+  }
 
   /// Units of four bytes from one row of factors to the next: of hidden units, and of x.
   var factorWidth: Int { precision.units(width) }
@@ -38,13 +46,12 @@ struct Layout: Sendable {
   /// Whether x's weight gradients are summed transposed, with x as the shorter side.
   var transposesInputGradient: Bool { inputSize <= 12 }
 
-  func columns(_ definition: ParameterDefinition) -> Int {
-    definition.columns == .input ? inputSize : hiddenSize
-  }
-
-  /// A team member's hidden units.
+  /// A team member's columns, and those of them that are units of a value of this size.
   func columns(of member: TeamMember) -> Range<Int> {
     member.share(of: width, block: Int(CG_SHARE_COLUMNS))
+  }
+  func units(_ size: Dimension, of member: TeamMember) -> Range<Int> {
+    columns(of: member).clamped(to: 0..<sizes[size])
   }
 
   /// Threads that may share a slice of so many rows: none has less than a share's columns, or so little to do at

@@ -9,7 +9,14 @@ import CellgateTensor
     var isTransposed: Bool
   }
 
+  /// A matrix as a factor: k numbers of the operand give n, which the product computes as `columns`.
+  struct Shape {
+    var k: Int, n: Int, columns: Int
+  }
+
   let instructions: InstructionSet
+  private let cell: Cell
+  private let layout: Layout
   private var arena: Arena
   private var matrices: [Key: UnsafeMutablePointer<Float>] = unsafe [:]
   private var biases: [[Block]: UnsafeMutablePointer<Float>] = unsafe [:]
@@ -21,6 +28,8 @@ import CellgateTensor
     extra: [StepProgram.Factor] = []
   ) {
     self.instructions = instructions
+    self.cell = cell
+    self.layout = layout
     var keys: [Key] = []
     var sums: [[Block]] = []
     var blocks: [Block] = []
@@ -40,17 +49,13 @@ import CellgateTensor
     }
     extra.forEach(note)
 
-    let width = layout.width, hidden = layout.hiddenSize, tileRows = layout.tileRows
-    func matrixSize(_ key: Key) -> (k: Int, n: Int, width: Int) {
-      let definition = cell.parameters[key.block.parameter]
-      let columns = layout.columns(definition)
-      if !key.isTransposed { return (columns, hidden, width) }
-      return (hidden, columns, definition.columns == .input ? columns : width)
-    }
+    let width = layout.width, tileRows = layout.tileRows
+    func shape(_ key: Key) -> Shape { Self.shape(key.block, isTransposed: key.isTransposed, cell, layout) }
+    func units(_ block: Block) -> Int { layout.sizes[cell.parameters[block.parameter].rows] }
     let counts =
       keys.map { key in
-        let size = matrixSize(key)
-        return unsafe cg_packed_count_with(instructions.handle, size.k, size.width)
+        let shape = shape(key)
+        return unsafe cg_packed_count_with(instructions.handle, shape.k, shape.columns)
       } + sums.map { _ in width } + blocks.map { _ in width * tileRows }
     arena = Arena(counts, zeros: false)
     for (index, key) in keys.enumerated() { unsafe matrices[key] = arena.take(counts[index]) }
@@ -61,31 +66,43 @@ import CellgateTensor
     nonisolated(unsafe) let tensors = parameters
     ThreadPool.current.run(keys.count) { index in
       let key = keys[index]
-      let size = matrixSize(key)
-      let columns = layout.columns(cell.parameters[key.block.parameter])
+      let shape = shape(key)
       guard let target = unsafe targets[key] else { return }
-      let source = unsafe tensors[key.block.parameter].pointer + key.block.gate * hidden * columns
+      let source = unsafe tensors[key.block.parameter].pointer + key.block.gate * shape.k * shape.n
       if key.isTransposed {
-        unsafe cg_pack_with(instructions.handle, size.k, size.n, size.width, source, columns, 1, target)
+        unsafe cg_pack_with(instructions.handle, shape.k, shape.n, shape.columns, source, shape.n, 1, target)
       } else {
-        unsafe cg_pack_with(instructions.handle, size.k, size.n, size.width, source, 1, columns, target)
+        unsafe cg_pack_with(instructions.handle, shape.k, shape.n, shape.columns, source, 1, shape.k, target)
       }
     }
     for sum in sums {
       guard let target = unsafe biases[sum] else { continue }
       unsafe target.initialize(repeating: 0, count: width)
       for block in sum {
-        let source = unsafe parameters[block.parameter].pointer + block.gate * hidden
-        for unit in 0..<hidden { unsafe target[unit] += source[unit] }
+        let source = unsafe parameters[block.parameter].pointer + block.gate * units(block)
+        for unit in 0..<units(block) { unsafe target[unit] += source[unit] }
       }
     }
     for block in blocks {
       guard let target = unsafe vectors[block] else { continue }
       unsafe target.initialize(repeating: 0, count: width * tileRows)
-      let source = unsafe parameters[block.parameter].pointer + block.gate * hidden
-      for row in 0..<tileRows { unsafe (target + row * width).update(from: source, count: hidden) }
+      let source = unsafe parameters[block.parameter].pointer + block.gate * units(block)
+      for row in 0..<tileRows { unsafe (target + row * width).update(from: source, count: units(block)) }
     }
     withExtendedLifetime(parameters) {}
+  }
+
+  private static func shape(_ block: Block, isTransposed: Bool, _ cell: Cell, _ layout: Layout) -> Shape {
+    let definition = cell.parameters[block.parameter]
+    guard let columns = definition.columns else {
+      fail("PackedWeights: expected a matrix, found the vector \(definition.name)")
+    }
+    let (from, to) = isTransposed ? (definition.rows, columns) : (columns, definition.rows)
+    return Shape(k: layout.sizes[from], n: layout.sizes[to], columns: layout.columns(to))
+  }
+
+  func shape(_ factor: StepProgram.Factor) -> Shape {
+    Self.shape(factor.block, isTransposed: factor.isTransposed, cell, layout)
   }
 
   func matrix(_ factor: StepProgram.Factor) -> UnsafeMutablePointer<Float> {

@@ -5,23 +5,44 @@ import Foundation
 /// A cell evaluated in Double, node by node, with nothing clever in it: the oracle of every other
 /// execution.
 ///
-/// Shapes: input `[T, B, I]`, states `[B, H]`, output `[T, B, H]`, all row-major. Past a sequence's
-/// length the output is 0 and the states stay.
+/// Shapes: input `[T, B, I]`, states `[B, H]`, output `[T, B, H]`, all row-major; P instead of H for states of the
+/// projection size. Past a sequence's length the output is 0 and the states stay.
 public struct ReferenceExecution: Sendable {
   /// The cell that is evaluated.
   public let cell: Cell
-  /// I and H.
-  public let inputSize: Int, hiddenSize: Int
+  private let sizes: CellSizes
   /// What the factors of products are rounded to; with Float32 nothing is rounded here.
   public let precision: Precision
 
   /// A reference for one layer in one direction.
-  public init(cell: Cell, inputSize: Int, hiddenSize: Int, precision: Precision = .float32) {
+  public init(
+    cell: Cell, inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil, precision: Precision = .float32
+  ) {
     self.cell = cell
     self.precision = precision
-    self.inputSize = inputSize
-    self.hiddenSize = hiddenSize
+    sizes = cell.layerSizes(input: inputSize, hidden: hiddenSize, projection: projectionSize)
   }
+
+  /// I, H, and P, which is H where none was given.
+  public var inputSize: Int { sizes.input }
+  public var hiddenSize: Int { sizes.hidden }
+  public var projectionSize: Int { sizes.projection }
+
+  private func size(ofState state: Int) -> Int { sizes[cell.stateSizes[state]] }
+  private var outputSize: Int { size(ofState: 0) }
+
+  /// The place of a sequence among a state's values `[B, size]`.
+  private func place(_ sequence: Int, ofState state: Int) -> Range<Int> {
+    sequence * size(ofState: state)..<(sequence + 1) * size(ofState: state)
+  }
+
+  /// A constant for values of any size.
+  private func constant(_ value: Double) -> [Double] {
+    Array(repeating: value, count: max(sizes.hidden, sizes.projection))
+  }
+
+  /// Rows of each gate of a parameter.
+  private func rows(_ block: Block) -> Int { sizes[cell.parameters[block.parameter].rows] }
 
   /// What a forward pass computes; the values of all nodes are kept for the gradient.
   public struct Forward: Sendable {
@@ -60,9 +81,9 @@ public struct ReferenceExecution: Sendable {
       input.count == steps * batch * inputSize,
       "input: expected [\(steps), \(batch), \(inputSize)], found \(input.count) numbers")
     var result = Forward(
-      output: Array(repeating: 0, count: steps * batch * hiddenSize), finalStates: states, steps: [])
+      output: Array(repeating: 0, count: steps * batch * outputSize), finalStates: states, steps: [])
     for sequence in 0..<batch {
-      var current = states.map { Array($0[sequence * hiddenSize..<(sequence + 1) * hiddenSize]) }
+      var current = states.enumerated().map { Array($1[place(sequence, ofState: $0)]) }
       let length = lengths?[sequence] ?? steps
       require(
         length >= 0 && length <= steps,
@@ -73,14 +94,14 @@ public struct ReferenceExecution: Sendable {
         let x = Array(input[start..<start + inputSize])
         let values = evaluate(input: x, states: current, parameters: parameters)
         current = cell.next.map { values[$0] }
-        for unit in 0..<hiddenSize {
-          result.output[(time * batch + sequence) * hiddenSize + unit] = current[0][unit]
+        for unit in 0..<outputSize {
+          result.output[(time * batch + sequence) * outputSize + unit] = current[0][unit]
         }
         result.steps.append(Step(time: time, sequence: sequence, values: values))
       }
       for (state, value) in current.enumerated() {
         result.finalStates[state].replaceSubrange(
-          sequence * hiddenSize..<(sequence + 1) * hiddenSize, with: value)
+          place(sequence, ofState: state), with: value.prefix(size(ofState: state)))
       }
     }
     return result
@@ -98,19 +119,19 @@ public struct ReferenceExecution: Sendable {
       parameters: parameters.map { Array(repeating: 0, count: $0.count) })
     let inputNode = cell.graph.nodes.firstIndex { $0.operation == .input }
     for step in forward.steps.reversed() {
-      let rows = step.sequence * hiddenSize..<(step.sequence + 1) * hiddenSize
       let place = step.time * batch + step.sequence
       var values = step.values
       for id in gradient.forwardCount..<gradient.graph.nodes.count {
         let node = gradient.graph[id]
         let operands = node.operands.map { values[$0] }
         switch node.operation {
-        case .constant(let value): values.append(Array(repeating: value, count: hiddenSize))
-        case .arriving(let state): values.append(Array(result.states[state][rows]))
+        case .constant(let value): values.append(constant(value))
+        case .arriving(let state):
+          values.append(Array(result.states[state][self.place(step.sequence, ofState: state)]))
         case .outputGradient:
-          values.append(Array(outputGradient[place * hiddenSize..<(place + 1) * hiddenSize]))
+          values.append(Array(outputGradient[place * outputSize..<(place + 1) * outputSize]))
         case .transposed(let target):
-          values.append(transposed(target, values, parameters, size: hiddenSize))
+          values.append(transposed(target, values, parameters, size: values[target].count))
         case .reduction(let kind): values.append(reduced(kind, operands[0]))
         default: values.append(elementwise(node.operation, operands))
         }
@@ -118,8 +139,8 @@ public struct ReferenceExecution: Sendable {
       for (product, delta) in gradient.product {
         guard case .product(let block) = cell.graph[product].operation else { continue }
         let operand = rounded(values[cell.graph[product].operands[0]]), arriving = rounded(values[delta])
-        for row in 0..<hiddenSize {
-          let start = (block.gate * hiddenSize + row) * operand.count
+        for row in 0..<rows(block) {
+          let start = (block.gate * rows(block) + row) * operand.count
           for column in operand.indices {
             result.parameters[block.parameter][start + column] += arriving[row] * operand[column]
           }
@@ -127,8 +148,8 @@ public struct ReferenceExecution: Sendable {
       }
       for (vector, delta) in gradient.vector {
         guard case .vector(let block) = cell.graph[vector].operation else { continue }
-        for unit in 0..<hiddenSize {
-          result.parameters[block.parameter][block.gate * hiddenSize + unit] += values[delta][unit]
+        for unit in 0..<rows(block) {
+          result.parameters[block.parameter][block.gate * rows(block) + unit] += values[delta][unit]
         }
       }
       if let inputNode {
@@ -136,12 +157,14 @@ public struct ReferenceExecution: Sendable {
         result.input.replaceSubrange(place * inputSize..<(place + 1) * inputSize, with: x)
       }
       for state in cell.states.indices {
-        var arriving = gradient.state[state].map { values[$0] } ?? Array(repeating: 0, count: hiddenSize)
+        let size = size(ofState: state)
+        var arriving =
+          gradient.state[state].map { Array(values[$0].prefix(size)) } ?? Array(repeating: 0, count: size)
         if let node = cell.graph.nodes.firstIndex(where: { $0.operation == .state(state) }) {
-          let products = transposed(node, values, parameters, size: hiddenSize)
-          for unit in 0..<hiddenSize { arriving[unit] += products[unit] }
+          let products = transposed(node, values, parameters, size: size)
+          for unit in 0..<size { arriving[unit] += products[unit] }
         }
-        result.states[state].replaceSubrange(rows, with: arriving)
+        result.states[state].replaceSubrange(self.place(step.sequence, ofState: state), with: arriving)
       }
     }
     return result
@@ -153,15 +176,15 @@ public struct ReferenceExecution: Sendable {
       switch node.operation {
       case .input: values.append(input)
       case .state(let index): values.append(states[index])
-      case .constant(let value): values.append(Array(repeating: value, count: hiddenSize))
+      case .constant(let value): values.append(constant(value))
       case .vector(let block):
-        let start = block.gate * hiddenSize
-        values.append(Array(parameters[block.parameter][start..<start + hiddenSize]))
+        let start = block.gate * rows(block)
+        values.append(Array(parameters[block.parameter][start..<start + rows(block)]))
       case .product(let block):
         let operand = rounded(values[node.operands[0]])
         values.append(
-          (0..<hiddenSize).map { row in
-            let start = (block.gate * hiddenSize + row) * operand.count
+          (0..<rows(block)).map { row in
+            let start = (block.gate * rows(block) + row) * operand.count
             var sum = 0.0
             for column in operand.indices {
               sum += parameters[block.parameter][start + column] * operand[column]
@@ -185,8 +208,8 @@ public struct ReferenceExecution: Sendable {
         case .product(let block) = cell.graph[product].operation
       else { continue }
       let arriving = rounded(values[delta])
-      for row in 0..<hiddenSize {
-        let start = (block.gate * hiddenSize + row) * size
+      for row in 0..<rows(block) {
+        let start = (block.gate * rows(block) + row) * size
         for column in 0..<size {
           sum[column] += arriving[row] * parameters[block.parameter][start + column]
         }
@@ -212,7 +235,8 @@ public struct ReferenceExecution: Sendable {
   }
 
   private func elementwise(_ operation: Operation, _ x: [[Double]]) -> [Double] {
-    x[0].indices.map { i in
+    // Constants have more numbers than some values that they are combined with.
+    (0..<(x.map(\.count).min() ?? 0)).map { i in
       switch operation {
       case .add: x[0][i] + x[1][i]
       case .subtract: x[0][i] - x[1][i]
@@ -243,13 +267,14 @@ public struct ReferenceExecution: Sendable {
     require(
       states.count == cell.states.count,
       "\(cell.name): expected \(cell.states.count) states \(cell.states), found \(states.count)")
-    for (name, state) in zip(cell.states, states) {
+    for (index, state) in states.enumerated() {
+      let size = size(ofState: index)
       require(
-        state.count == batch * hiddenSize,
-        "state \(name): expected [\(batch), \(hiddenSize)], found \(state.count) numbers")
+        state.count == batch * size,
+        "state \(cell.states[index]): expected [\(batch), \(size)], found \(state.count) numbers")
     }
     for (definition, values) in zip(cell.parameters, parameters) {
-      let shape = definition.shape(inputSize: inputSize, hiddenSize: hiddenSize)
+      let shape = definition.shape(sizes)
       require(
         values.count == shape.reduce(1, *),
         "parameter \(definition.name): expected \(shape), found \(values.count) numbers")

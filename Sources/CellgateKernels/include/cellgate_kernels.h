@@ -202,7 +202,7 @@ typedef struct {
   uint32_t layout;
 } cg_slot;
 
-/// One factor of a product: the rows of a slot, which holds units `ld` apart, times a packed [k, width].
+/// One factor of a product: the rows of a slot, which holds units `ld` apart, times a packed [k, columns].
 typedef struct {
   uint32_t slot;
   uint32_t k;
@@ -210,11 +210,12 @@ typedef struct {
   const float *packed;
 } cg_factor;
 
-/// result[rows, width] = start + Σ over factors.
+/// result[rows, columns] = start + Σ over factors, of the program's columns the first ones.
 typedef struct {
   uint32_t result;
   uint32_t first_factor, factor_count;
   uint32_t start;  // cg_start
+  size_t columns;
   size_t ld;
   const float *bias;
 } cg_step_product;

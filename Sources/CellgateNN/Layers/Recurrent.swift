@@ -19,6 +19,10 @@ public final class Recurrent: Module {
   public let cell: Cell
   /// I and H.
   public let inputSize: Int, hiddenSize: Int
+  /// The size of a direction's output: H, or P of a cell whose output is projected.
+  public var outputSize: Int { executions[0].outputSize }
+  /// The size of each of the cell's states: H or P.
+  public var stateSizes: [Int] { executions[0].stateSizes }
   /// L, and D = 1 or 2.
   public let layers: Int, directions: Int
   /// The share of a layer's outputs that is dropped before the next layer reads them, while training.
@@ -48,10 +52,14 @@ public final class Recurrent: Module {
   /// `learnsFirstStates` the first states, `h0` `[L·D, H]` and so on, are parameters that start at 0 and are the same
   /// for every sequence.
   ///
+  /// A cell with a projection has states, and perhaps an output, of `projectionSize` P (H where it is nil), as PyTorch's
+  /// `proj_size`: every `[…, H]` below that is such a state or output is then `[…, P]`.
+  ///
   /// With `checkpointEvery` K steps (K ≈ √T keeps the least) a training step takes less memory and up to a third more
   /// time, and gives the same bits.
   public init(
-    cell: Cell, inputSize: Int, hiddenSize: Int, layers: Int = 1, bidirectional: Bool = false,
+    cell: Cell, inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil, layers: Int = 1,
+    bidirectional: Bool = false,
     dropout: Float = 0, learnsFirstStates: Bool = false, checkpointEvery: Int? = nil,
     initialization: Initialization = Initialization(), name: String = "recurrent",
     instructions: InstructionSet = .active, precision: Precision = .float32, stream: RandomStream
@@ -71,11 +79,14 @@ public final class Recurrent: Module {
     self.precision = precision
     self.checkpointEvery = checkpointEvery
     self.name = name
-    let executions = (0..<layers).map { layer in
+    func execution(inputSize: Int) -> CellExecution {
       CellExecution(
-        cell: cell, inputSize: layer == 0 ? inputSize : directions * hiddenSize, hiddenSize: hiddenSize,
+        cell: cell, inputSize: inputSize, hiddenSize: hiddenSize, projectionSize: projectionSize,
         instructions: instructions, precision: precision)
     }
+    let first = execution(inputSize: inputSize)
+    let executions =
+      [first] + (1..<layers).map { _ in execution(inputSize: directions * first.outputSize) }
     self.executions = executions
     var parameters: [[Parameter]] = []
     for layer in 0..<layers {
@@ -83,15 +94,16 @@ public final class Recurrent: Module {
         let suffix = Recurrent.suffix(layer: layer, direction: direction)
         parameters.append(
           cell.parameters.map { definition in
-            let shape = definition.shape(inputSize: executions[layer].inputSize, hiddenSize: hiddenSize)
-            let initializer = Recurrent.initializer(definition, hiddenSize: hiddenSize, initialization)
+            let shape = definition.shape(
+              inputSize: executions[layer].inputSize, hiddenSize: hiddenSize, projectionSize: projectionSize)
+            let initializer = Recurrent.initializer(definition, initialization)
             return Parameter(initializer(shape, stream: stream.child(definition.name + suffix)))
           })
       }
     }
     self.parameters = parameters
     firstStates =
-      learnsFirstStates ? cell.states.map { _ in Parameter(.zeros([layers * directions, hiddenSize])) } : []
+      learnsFirstStates ? first.stateSizes.map { Parameter(.zeros([layers * directions, $0])) } : []
   }
 
   static func suffix(layer: Int, direction: Int) -> String {
@@ -99,7 +111,7 @@ public final class Recurrent: Module {
   }
 
   private static func initializer(
-    _ definition: ParameterDefinition, hiddenSize: Int, _ initialization: Initialization
+    _ definition: ParameterDefinition, _ initialization: Initialization
   ) -> Initializer {
     switch definition.start {
     case .xavier: .xavierUniform(blocks: definition.gates.count)
@@ -107,12 +119,13 @@ public final class Recurrent: Module {
     case .zero: .zeros
     case .perGate(let biases):
       Initializer { shape, stream in
+        let units = shape[0] / biases.count
         let blocks = biases.map { bias -> [Float] in
           guard let steps = initialization.chronoSteps, bias.chronoSign != 0 else {
-            return Array(repeating: Float(bias.constant), count: hiddenSize)
+            return Array(repeating: Float(bias.constant), count: units)
           }
           let sign = Float(bias.chronoSign)
-          return Initializer.chrono(maximumSteps: steps)([hiddenSize], stream: stream.child("chrono"))
+          return Initializer.chrono(maximumSteps: steps)([units], stream: stream.child("chrono"))
             .scalars.map { sign * $0 }
         }
         return Tensor(blocks.flatMap { $0 }, shape: shape)
@@ -179,14 +192,14 @@ public final class Recurrent: Module {
       "Recurrent: expected an input [T, B, \(inputSize)], found \(x.shape)")
     let steps = x.shape[0], batch = x.shape[1], stack = layers * directions
     let first = states ?? firstStates.map { repeated($0.tensor, batch: batch) }
-    let given = first.isEmpty ? cell.states.map { _ in Tensor.zeros([stack, batch, hiddenSize]) } : first
+    let given = first.isEmpty ? stateSizes.map { Tensor.zeros([stack, batch, $0]) } : first
     require(
       given.count == cell.states.count,
       "Recurrent: expected \(cell.states.count) states \(cell.states), found \(given.count)")
-    for state in given {
+    for (size, state) in zip(stateSizes, given) {
       require(
-        state.shape == [stack, batch, hiddenSize],
-        "Recurrent: expected states [\(stack), \(batch), \(hiddenSize)], found \(state.shape)")
+        state.shape == [stack, batch, size],
+        "Recurrent: expected states [\(stack), \(batch), \(size)], found \(state.shape)")
     }
 
     let inputs = [x] + given + parameters.flatMap { $0.map(\.tensor) }

@@ -30,10 +30,10 @@ struct RecurrentPass {
     self.observe = observe
   }
 
-  private var hiddenSize: Int { executions[0].hiddenSize }
-  private var stateCount: Int { executions[0].cell.states.count }
+  private var outputSize: Int { executions[0].outputSize }
+  private var stateSizes: [Int] { executions[0].stateSizes }
 
-  /// The output `[T, B, D·H]` if wanted, then each final state `[L·D, B, H]`.
+  /// The output `[T, B, D·H]` if wanted, then each final state `[L·D, B, H]`; P instead of H where the cell says so.
   mutating func forward(
     _ x: Tensor, states: [Tensor], parameters: [[Tensor]], steps: Int, batch: Int, lengths: [Int]?,
     saving: CellExecution.Saving, mask: (([Int]) -> Tensor)?
@@ -41,7 +41,7 @@ struct RecurrentPass {
     self.steps = steps
     self.batch = batch
     let stack = executions.count * directions
-    let finals = states.map { _ in Tensor.uninitialized([stack, batch, hiddenSize]) }
+    let finals = stateSizes.map { Tensor.uninitialized([stack, batch, $0]) }
     var input = x
     for (layer, execution) in executions.enumerated() {
       let isLast = layer == executions.count - 1
@@ -53,13 +53,13 @@ struct RecurrentPass {
         masks.append(nil)
       }
       let output =
-        isLast && !wantsOutput ? nil : Tensor.uninitialized([steps, batch, directions * hiddenSize])
+        isLast && !wantsOutput ? nil : Tensor.uninitialized([steps, batch, directions * outputSize])
       for direction in 0..<directions {
         let place = layer * directions + direction
         let result = run(
           execution, input, states: states.map { Self.row($0, place) }, parameters: parameters[place],
           .init(steps: steps, batch: batch, lengths: lengths, reversed: direction == 1),
-          output: output, first: direction * hiddenSize, saving: saving)
+          output: output, first: direction * outputSize, saving: saving)
         for (final, state) in zip(finals, result.finalStates) {
           unsafe Self.row(final, place).pointer.update(from: state.pointer, count: state.count)
         }
@@ -105,7 +105,7 @@ struct RecurrentPass {
     let finals = Array(gradients.dropFirst(wantsOutput ? 1 : 0))
     var outputGradient = wantsOutput ? gradients[0] : nil
     let stack = executions.count * directions
-    let states = (0..<stateCount).map { _ in Tensor.uninitialized([stack, batch, hiddenSize]) }
+    let states = stateSizes.map { Tensor.uninitialized([stack, batch, $0]) }
     var parameters: [[Tensor]] = Array(repeating: [], count: stack)
     var observations: [CellObservation?] = Array(repeating: nil, count: stack)
     var inputGradient: Tensor?
@@ -114,7 +114,7 @@ struct RecurrentPass {
       for direction in 0..<directions {
         let place = layer * directions + direction
         let result = executions[layer].backward(
-          saved[place], outputGradient: outputGradient.map { .init($0, first: direction * hiddenSize) },
+          saved[place], outputGradient: outputGradient.map { .init($0, first: direction * outputSize) },
           finalStateGradients: finals.map { $0.map { Self.row($0, place) } },
           needsInputGradient: layer > 0 || needsInputGradient)
         for (target, state) in zip(states, result.states) {

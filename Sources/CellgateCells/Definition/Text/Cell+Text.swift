@@ -39,7 +39,9 @@ extension Cell {
     if !source.isEmpty { lines.append("source \(CellTextField.written(source))") }
     lines.append("")
     if symbols.input != "x" { lines.append("input \(Notation.written(symbols.input))") }
-    let stateNames = states.map { Notation.written($0) }.joined(separator: ", ")
+    let stateNames = zip(states, stateSizes).map { name, size in
+      Notation.written(name) + Notation.written(size, after: "size")
+    }.joined(separator: ", ")
     lines.append("\(states.count == 1 ? "state" : "states") \(stateNames)")
     for (definition, symbol) in zip(parameters, symbols.parameters) {
       lines.append(declaration(definition, symbol: symbol))
@@ -63,6 +65,7 @@ extension Cell {
     if hasGates {
       text += " (\(definition.gates.map(CellTextReader.written(gate:)).joined(separator: ", ")))"
     }
+    text += Notation.written(definition.rows, after: kind == "vector" ? "size" : "rows")
     let start = start(definition)
     return text + (start.isEmpty ? "" : " start \(start)")
   }

@@ -77,17 +77,26 @@ extension CellTextReader {
 
   private mutating func readStates() throws(CellTextError) {
     repeat {
-      let name = try readName("a state's name")
-      _ = builder.state(name)
-      try checkBuilder(at: start)
-      try give(name, .state(builder.states.count - 1), at: start)
-      declared[name] = start
+      let name = try readName("a state's name"), place = start
       try advance()
+      _ = builder.state(name, size: try readSize(after: "size"))
+      try checkBuilder(at: place)
+      try give(name, .state(builder.states.count - 1), at: place)
+      declared[name] = place
     } while token == .sign(",")
     if token != .end { throw expected("',' or the end of the line") }
   }
 
-  /// `matrices W_*x = weight_ih (i, f, g, o) start orthogonal`, from the symbol on.
+  /// H, or the size whose letter follows this word; reads on to the token after it.
+  private mutating func readSize(after word: String) throws(CellTextError) -> Dimension {
+    guard token == .name(word, .none, isQuoted: false) else { return .hidden }
+    let letter = try readName("the size H or P")
+    guard let size = Notation.sizes[letter] else { throw unknown(letter, among: Array(Notation.sizes.keys)) }
+    try advance()
+    return size
+  }
+
+  /// `matrices W_*x = weight_ih (i, f, g, o) rows P start orthogonal`, from the symbol on.
   private mutating func readParameter(isMatrix: Bool) throws(CellTextError) {
     skipSpaces()
     let place = position
@@ -125,10 +134,12 @@ extension CellTextReader {
       }
       if stars == 0 { symbol += "_*" }
     }
+    let rows = try readSize(after: isMatrix ? "rows" : "size")
     let start = try readStart(gates: gates, isMatrix: isMatrix)
     if token != .end { throw expected("'start' or the end of the line") }
 
-    let block = builder.declare(name, gates: gates, isMatrix: isMatrix, start: start, symbol: symbol)
+    let block = builder.declare(
+      name, gates: gates, isMatrix: isMatrix, rows: rows, start: start, symbol: symbol)
     try checkBuilder(at: namePlace)
     declared[name] = namePlace
     for (index, symbol) in CellSymbols.symbols(symbol, gates).enumerated() {

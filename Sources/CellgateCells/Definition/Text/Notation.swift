@@ -64,6 +64,15 @@ enum Notation {
     Operator(sign: "÷", aliases: ["/"], latex: "/", operation: .divide, precedence: .product, right: .atom),
   ]
 
+  /// The sizes that states, vectors and the rows of matrices may have; H is not written.
+  static let sizes: [String: Dimension] = ["H": .hidden, "P": .projection]
+
+  /// What a declaration says of its size after this word; empty for H.
+  static func written(_ size: Dimension, after word: String) -> String {
+    guard size != .hidden, let letter = sizes.first(where: { $0.value == size })?.key else { return "" }
+    return " \(word) \(letter)"
+  }
+
   static let minus: Unicode.Scalar = "−"
 
   /// After a name: the value at t, or that of a state at t−1.
