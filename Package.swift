@@ -33,8 +33,9 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "Cellgate", targets: ["Cellgate"]),
-    // For Benchmarks, which times the kernels alone; not meant for others.
+    // For Benchmarks, which times the kernels alone and the operations of the tests' registry; not meant for others.
     .library(name: "CellgateKernels", targets: ["CellgateKernels"]),
+    .library(name: "CellgateTestSupport", targets: ["CellgateTestSupport"]),
     .executable(name: "cellgate", targets: ["CellgateCommand"]),
   ],
   dependencies: [

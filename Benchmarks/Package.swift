@@ -19,6 +19,7 @@ let package = Package(
       dependencies: [
         "GridKernels", .product(name: "Cellgate", package: "Cellgate"),
         .product(name: "CellgateKernels", package: "Cellgate"),
+        .product(name: "CellgateTestSupport", package: "Cellgate"),
       ],
       swiftSettings: swiftSettings),
   ],

@@ -22,6 +22,11 @@ class Case:
     extra: tuple = ()  # further words for Cellgate
 
     @property
+    def is_short(self):
+        """Whether a run is too short to be timed by itself."""
+        return self.kind == "stream"
+
+    @property
     def shape(self):
         return f"{self.T}, {self.B}, {self.I}, {self.H}"
 
@@ -42,6 +47,29 @@ class Case:
             record["lengths"] = tuple(record["lengths"])
         record["extra"] = tuple(record.get("extra", ()))
         return Case(**record)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation of the tests' registry on inputs of some shapes: `kind` is forward, or training (forward, and
+    backward from a given gradient)."""
+
+    name: str
+    kind: str
+    shapes: tuple
+    is_short = True
+
+    def record(self):
+        return {"operation": self.name, "kind": self.kind, "shapes": [list(shape) for shape in self.shapes]}
+
+    @staticmethod
+    def of(record):
+        return Operation(record["operation"], record["kind"], tuple(map(tuple, record["shapes"])))
+
+
+def case_of(record):
+    """The case that `record()` gave."""
+    return (Operation if "operation" in record else Case).of(record)
 
 
 class NoSuchCase(Exception):

@@ -21,6 +21,9 @@ PRECISION_STREAMING = 1.5  # where the float32 weights outgrow the second-level 
 MEMORY = 0.6  # of PyTorch's peak resident size, LSTM-WM at the first shape
 RECOMPUTATION = 1.4  # times as long at most
 
+# Forward, over PyTorch on the same threads.
+OPERATIONS = {"matmul": 1, "matmul_batch": 1}
+
 
 def training(case):
     if case.cell in ("lstm", "lstm-wm"):

@@ -3,7 +3,7 @@
 import random
 
 from . import goals
-from .case import Case, NoSuchCase
+from .case import Case, NoSuchCase, Operation
 from .report import Report, number, times, verdict
 from .rounds import best_peer, ratio_of, take_turns
 from .side import Cellgate, Peer
@@ -64,7 +64,7 @@ PEERS = {
     "training": ["torch", "jax", "torchrecurrent"], "forward": ["torch", "jax", "onnxruntime"],
     "streaming": ["onnxruntime"], "scaling": ["torch"], "shapes": ["torch"], "lengths": ["torch"],
     "stacks": ["torch"], "precision": [], "memory": ["torch", "jax"],
-    "recompute": [],
+    "recompute": [], "operations": ["torch"],
 }
 
 
@@ -365,6 +365,39 @@ def recompute(options):
     return session, report
 
 
+def operations(options):
+    """The operations of the tests' registry, forward, and forward and backward."""
+    session = Session(options, "operations")
+    report = session.report(
+        "An operation on tensors, µs",
+        [("operation", 20), ("shapes", 28), ("forward", 9), *((p.name, 9) for p in session.peers), ("ratio", 7),
+         ("goal", 12), ("and back", 9), *((p.name, 9) for p in session.peers), ("ratio", 7)])
+    known = session.cellgate.ask("operations")
+    for name in options.names or []:
+        if name not in [one["name"] for one in known]:
+            raise NoSuchCase(f"--names: '{name}' is not an operation that is timed")
+    for one in known:
+        if options.names and one["name"] not in options.names:
+            continue
+        shapes, texts, record, goal = tuple(map(tuple, one["shapes"])), [], {}, goals.OPERATIONS.get(one["name"])
+        for kind in ["forward"] + (["training"] if one["is_differentiable"] else []):
+            case = Operation(one["name"], kind, shapes)
+            results = session.measure(case)
+            ratio = ratio_of(results)
+            if results["cellgate"].seconds is None:
+                raise NoSuchCase(results["cellgate"].note)
+            texts += [number(r.seconds and r.seconds * 1e6, 1) for r in results.values()] + [times(ratio)]
+            record[kind] = session.kept(case, results, ratio=ratio)
+            if kind == "forward":
+                texts.append(verdict(ratio, goal))
+                record["goal"] = goal
+            for side, result in results.items():
+                if result.is_amiss:
+                    report.note(f"{side}, {one['name']}: {result.note}")
+        report.row([one["name"], " ".join("×".join(map(str, shape)) for shape in shapes), *texts], record)
+    return session, report
+
+
 MODES = {"training": training, "forward": forward, "streaming": streaming, "scaling": scaling, "shapes": shapes,
          "lengths": lengths, "stacks": stacks, "precision": precision, "memory": memory,
-         "recompute": recompute}
+         "recompute": recompute, "operations": operations}

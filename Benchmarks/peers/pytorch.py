@@ -6,7 +6,8 @@ import os, signal, time
 import torch
 from torch import sigmoid, tanh
 
-from .case import NoSuchCase
+from . import torch_operations
+from .case import NoSuchCase, Operation
 
 LAYERS = {
     "lstm": torch.nn.LSTM,
@@ -68,6 +69,8 @@ class Peer:
         self.compile_limit = 0 if options.no_compile else options.compile_limit
 
     def build(self, case):
+        if isinstance(case, Operation):
+            return torch_operations.build(case), ""
         if case.kind == "stream":
             raise NoSuchCase("not timed: torch.nn has no streaming call", expected=True)
         if case.precision != "f32":

@@ -37,7 +37,7 @@ def take_turns(turns, rounds, budget):
         results[name] = Result()
         try:
             seconds, record = side.time(case, 1)
-            calls = max(1, round(1e-3 / seconds[0])) if case.kind == "stream" else 1
+            calls = max(1, round(1e-3 / seconds[0])) if case.is_short else 1
             if calls > 1:
                 seconds, record = side.time(case, 1, calls)
             plans[name] = (max(1, min(200, int(budget / (seconds[0] * calls)))), calls)

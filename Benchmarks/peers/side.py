@@ -3,7 +3,7 @@ no start-up, and no side's idle threads or memory are in the other's way."""
 
 import json, os, select, subprocess, sys, time
 
-from .case import NoSuchCase
+from .case import NoSuchCase, Operation
 from .environment import HERE, PYTHON
 
 
@@ -87,6 +87,10 @@ class Cellgate(Side):
 
     def time(self, case, repeats, calls=1):
         """Seconds of each of `repeats` runs, each the mean of `calls`; the record bears what else is known."""
+        if isinstance(case, Operation):
+            record = self.ask(f"operation --name {case.name} --pass {case.kind} --threads {self.threads}"
+                              f" --repeats {repeats} --calls {calls}")
+            return [t * 1e-3 for t in record["times_ms"]], record
         if case.kind == "stream" and case.B != 1:
             raise NoSuchCase("grid streams one sequence")
         calls_words = f" --calls {calls}" if case.kind == "stream" else ""

@@ -8,7 +8,7 @@
 
 import argparse, importlib, json, os, resource, sys, time
 
-from .case import Case, NoSuchCase
+from .case import NoSuchCase, case_of
 
 MODULES = {"torch": "pytorch", "jax": "jax_scan", "torchrecurrent": "torch_recurrent", "onnxruntime": "onnx_runtime"}
 
@@ -72,9 +72,9 @@ def main():
             if not request:
                 answer = {"version": peer.version}
             elif request.get("memory"):
-                answer = worker.memory(Case.of(request["case"]))
+                answer = worker.memory(case_of(request["case"]))
             else:
-                answer = worker.time(Case.of(request["case"]), request["repeats"], request["calls"])
+                answer = worker.time(case_of(request["case"]), request["repeats"], request["calls"])
         except NoSuchCase as reason:
             answer = {"error": str(reason), "expected": reason.expected}
         except Exception as problem:

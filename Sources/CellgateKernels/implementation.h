@@ -13,10 +13,13 @@
 
 #include "isa.h"
 #include "vector.h"
+#include "functions.h"
 #include "units.h"
 #include "product.h"
 #include "operations.h"
 #include "reductions.h"
+#include "rows.h"
+#include "transposition.h"
 #include "peak.h"
 
 _Static_assert(CG_SHARE_COLUMNS % PANEL == 0, "a share of a sweep is whole panels");
@@ -41,5 +44,11 @@ const cg_isa CG_JOIN(cg_isa_, CG_ISA) = {
     .outer = outer,
     .operate = operate,
     .reduce = reduce_rows,
+    .sum = sum,
+    .dot = dot,
+    .largest = largest,
+    .standardize = standardize,
+    .softmax = softmax,
+    .transpose = transpose_matrix,
     .peak = peak,
 };

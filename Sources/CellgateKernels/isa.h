@@ -22,6 +22,13 @@ struct cg_isa {
   void (*operate)(const cg_operation *operations, size_t count, float *const *slots, size_t n);
   void (*reduce)(cg_reduction_kind kind, size_t rows, size_t k, const float *source, size_t ld, float *result,
                  size_t n, size_t ld_result);
+  double (*sum)(size_t n, const float *x);
+  double (*dot)(size_t n, const float *x, const float *y);
+  float (*largest)(size_t n, const float *x);
+  float (*standardize)(size_t n, const float *x, double epsilon, float *y);
+  void (*softmax)(size_t rows, size_t n, const float *x, float *y, float *largest, double *sum);
+  void (*transpose)(size_t rows, size_t columns, const float *source, size_t ld, float *target,
+                    size_t ld_target);
   size_t (*peak)(size_t rounds, float factor, float *sum);
 };
 

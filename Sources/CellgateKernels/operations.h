@@ -44,6 +44,18 @@ static void operate(const cg_operation *operations, size_t count, float *const *
       case CG_RELU_GRADIENT: EACH(choose(B > 0.0f, A, splat(0)))
       case CG_ABSOLUTE_GRADIENT: EACH(choose(B > 0.0f, A, choose(B < 0.0f, -A, A * B)))
       case CG_GREATER_GRADIENT: EACH(choose(B < C, splat(0), choose(B == C, A * 0.5f, A)))
+      case CG_LESS: EACH(choose(A < B, splat(1), splat(0)))
+      case CG_LESS_EQUAL: EACH(choose(A <= B, splat(1), splat(0)))
+      case CG_EQUAL: EACH(choose(A == B, splat(1), splat(0)))
+      case CG_NOT_EQUAL: EACH(choose(A != B, splat(1), splat(0)))
+      case CG_SELECT: EACH(choose(A != 0.0f, B, C))
+      case CG_POWER: EACH(power_(A, o->constant))
+      case CG_SILU: EACH(silu_(A))
+      case CG_GELU: EACH(gelu_(A))
+      case CG_GELU_TANH: EACH(gelu_tanh_(A))
+      case CG_SILU_GRADIENT: EACH(A * silu_slope(B))
+      case CG_GELU_GRADIENT: EACH(A * gelu_slope(B))
+      case CG_GELU_TANH_GRADIENT: EACH(A * gelu_tanh_slope(B))
       case CG_ACCUMULATE: EACH(load(y + i) + A)
     }
   }

@@ -116,25 +116,67 @@ size_t cg_peak_with(const cg_isa *isa, size_t rounds, float factor, float *sum) 
   return isa->peak(rounds, factor, sum);
 }
 
-// The functions of n floats are programs of one operation; the last few floats take a padded detour.
-static void apply(cg_code code, size_t n, const float *x, float *y) {
-  const cg_isa *isa = cg_isa_active();
-  const cg_operation operation = {.code = code, .result = 1};
-  float *const slots[2] = {(float *)(uintptr_t)x, y};
+// A program of one operation; the last few floats take a padded detour.
+void cg_apply_with(const cg_isa *isa, cg_code code, size_t n, const float *a, const float *b, const float *c,
+                   float constant, float *y) {
+  const cg_operation operation = {.code = code, .result = 3, .a = 0, .b = 1, .c = 2, .constant = constant};
+  const float *const operands[3] = {a, b ? b : a, c ? c : a};
+  float *const slots[4] = {(float *)(uintptr_t)operands[0], (float *)(uintptr_t)operands[1],
+                           (float *)(uintptr_t)operands[2], y};
   size_t whole = n & ~(size_t)15;
   isa->operate(&operation, 1, slots, whole);
   if (whole < n) {
-    float edge[16] = {0};
-    memcpy(edge, x + whole, (n - whole) * sizeof(float));
-    float *const edges[2] = {edge, edge};
+    float edge[4][16] = {{0}};
+    float *const edges[4] = {edge[0], edge[1], edge[2], edge[3]};
+    for (size_t i = 0; i < 3; i++) memcpy(edge[i], operands[i] + whole, (n - whole) * sizeof(float));
+    if (code == CG_ACCUMULATE) memcpy(edge[3], y + whole, (n - whole) * sizeof(float));
     isa->operate(&operation, 1, edges, 16);
-    memcpy(y + whole, edge, (n - whole) * sizeof(float));
+    memcpy(y + whole, edge[3], (n - whole) * sizeof(float));
   }
 }
+
+void cg_apply(cg_code code, size_t n, const float *a, const float *b, const float *c, float constant, float *y) {
+  cg_apply_with(cg_isa_active(), code, n, a, b, c, constant, y);
+}
+
+static void apply(cg_code code, size_t n, const float *x, float *y) { cg_apply(code, n, x, x, x, 0, y); }
 
 void cg_exp(size_t n, const float *x, float *y) { apply(CG_EXP, n, x, y); }
 void cg_tanh(size_t n, const float *x, float *y) { apply(CG_TANH, n, x, y); }
 void cg_sigmoid(size_t n, const float *x, float *y) { apply(CG_SIGMOID, n, x, y); }
-void cg_log(size_t n, const float *x, float *y) { apply(CG_LOGARITHM, n, x, y); }
-void cg_sqrt(size_t n, const float *x, float *y) { apply(CG_SQUARE_ROOT, n, x, y); }
-void cg_softplus(size_t n, const float *x, float *y) { apply(CG_SOFTPLUS, n, x, y); }
+
+double cg_sum_with(const cg_isa *isa, size_t n, const float *x) { return isa->sum(n, x); }
+double cg_sum(size_t n, const float *x) { return cg_sum_with(cg_isa_active(), n, x); }
+
+double cg_dot_with(const cg_isa *isa, size_t n, const float *x, const float *y) { return isa->dot(n, x, y); }
+double cg_dot(size_t n, const float *x, const float *y) { return cg_dot_with(cg_isa_active(), n, x, y); }
+
+float cg_largest_with(const cg_isa *isa, size_t n, const float *x) { return isa->largest(n, x); }
+float cg_largest(size_t n, const float *x) { return cg_largest_with(cg_isa_active(), n, x); }
+
+float cg_standardize_with(const cg_isa *isa, size_t n, const float *x, double epsilon, float *y) {
+  return isa->standardize(n, x, epsilon, y);
+}
+
+float cg_standardize(size_t n, const float *x, double epsilon, float *y) {
+  return cg_standardize_with(cg_isa_active(), n, x, epsilon, y);
+}
+
+void cg_softmax_with(const cg_isa *isa, size_t rows, size_t n, const float *x, float *y, float *largest,
+                     double *sum) {
+  isa->softmax(rows, n, x, y, largest, sum);
+}
+
+void cg_softmax(size_t rows, size_t n, const float *x, float *y, float *largest, double *sum) {
+  cg_softmax_with(cg_isa_active(), rows, n, x, y, largest, sum);
+}
+
+void cg_transpose_with(const cg_isa *isa, size_t rows, size_t columns, const float *source, size_t ld,
+                       float *target, size_t ld_target) {
+  isa->transpose(rows, columns, source, ld, target, ld_target);
+}
+
+void cg_transpose(size_t rows, size_t columns, const float *source, size_t ld, float *target,
+                  size_t ld_target) {
+  cg_transpose_with(cg_isa_active(), rows, columns, source, ld, target, ld_target);
+}

@@ -42,6 +42,11 @@ struct OperationTests {
     Code("relu gradient", CG_RELU_GRADIENT) { a, b, _, _, _ in b > 0 ? a : 0 },
     Code("absolute gradient", CG_ABSOLUTE_GRADIENT) { a, b, _, _, _ in b > 0 ? a : b < 0 ? -a : a * b },
     Code("greater gradient", CG_GREATER_GRADIENT) { a, b, c, _, _ in b < c ? 0 : b == c ? a / 2 : a },
+    Code("less", CG_LESS) { a, b, _, _, _ in a < b ? 1 : 0 },
+    Code("less or equal", CG_LESS_EQUAL) { a, b, _, _, _ in a <= b ? 1 : 0 },
+    Code("equal", CG_EQUAL) { a, b, _, _, _ in a == b ? 1 : 0 },
+    Code("not equal", CG_NOT_EQUAL) { a, b, _, _, _ in a != b ? 1 : 0 },
+    Code("select", CG_SELECT) { a, b, c, _, _ in a != 0 ? b : c },
     Code("accumulate", CG_ACCUMULATE) { a, _, _, _, y in y + a },
   ]
 
@@ -105,9 +110,25 @@ struct OperationTests {
     #expect(slots[0] == x.map { $0 + 2 * $0 * $0 })
   }
 
-  @Test("No code is left out here or in FunctionTests")
+  @Test("One code runs over any number of floats, and over nothing past them", arguments: codes)
+  func anyNumber(_ code: Code) {
+    let (a, b, c, y) = Self.operands
+    for count in [0, 1, 15, 16, 33] {
+      let expected = (0..<count).map { code.value(a[$0], b[$0], c[$0], 0.7, y[$0]) }
+      for kernels in Kernels.all {
+        let slots = [a, b, c, y].map { Guarded(Array($0.prefix(count))) }
+        unsafe cg_apply_with(
+          kernels.isa, code.code, count, slots[0].start, slots[1].start, slots[2].start, 0.7, slots[3].start)
+        #expect(same(slots[3].values, expected), "\(kernels.name)")
+      }
+    }
+  }
+
+  @Test("No code is left out here, in FunctionTests or in ActivationTests")
   func complete() {
-    let tested = Self.codes.map(\.code.rawValue) + FunctionTests.functions.map(\.code.rawValue)
+    let tested =
+      Self.codes.map(\.code.rawValue) + FunctionTests.functions.map(\.code.rawValue)
+      + ActivationTests.codes.map(\.rawValue)
     #expect(tested.sorted() == Array(0...CG_ACCUMULATE.rawValue))
   }
 }

@@ -3,27 +3,9 @@ import CellgateTensor
 import CellgateTestSupport
 import Testing
 
+/// What `OperationCaseTests` doesn't see: special values, memory that is shared, sums of many numbers, errors.
 /// Gradients by `gradientError`, whose tolerance of 2e-4 is explained there.
 @Suite struct OperationTests {
-  @Test("Arithmetic has the gradients of its central differences")
-  func arithmetic() {
-    let values = [random([3, 4], "a"), random([3, 4], "b")]
-    #expect(gradientError(at: values) { $0[0] + $0[1] } < 2e-4)
-    #expect(gradientError(at: values) { $0[0] - $0[1] } < 2e-4)
-    #expect(gradientError(at: values) { $0[0] * $0[1] } < 2e-4)
-    #expect(gradientError(at: values) { $0[0] * $0[0] * $0[1] + $0[1] * 3 + 1 } < 2e-4)
-  }
-
-  @Test("Activations have the gradients of their central differences")
-  func activations() {
-    let x = random([40], in: -3..<3)
-    #expect(gradientError(at: [x]) { $0[0].sigmoid() } < 2e-4)
-    #expect(gradientError(at: [x]) { $0[0].tanh() } < 2e-4)
-    // At least 0.05 from the kink, which differences of up to 0.04 must not cross.
-    let apart = Tensor(x.scalars.map { abs($0) < 0.05 ? 1 : $0 })
-    #expect(gradientError(at: [apart]) { $0[0].relu() } < 2e-4)
-  }
-
   @Test("Activations pass NaN on and saturate")
   func specialValues() {
     let x = Tensor([.nan, .infinity, -.infinity, 200, -200])
@@ -33,6 +15,91 @@ import Testing
     #expect(Array(x.sigmoid().scalars[1...]) == [1, 0, 1, 0])
     #expect(Array(x.tanh().scalars[1...]) == [1, -1, 1, -1])
     #expect(Array(x.relu().scalars[1...]) == [.infinity, 0, 200, 0])
+  }
+
+  @Test("Of equal numbers the first largest of an axis gets the gradient, and each of two half of it")
+  func ties() {
+    let x = Parameter(Tensor([1, 3, 3, 2], shape: [2, 2]))
+    x.tensor.max().backward()
+    #expect(x.gradient.scalars == [0, 1, 0, 0])
+    x.zeroGradient()
+    x.tensor.min(axis: 1).sum().backward()
+    #expect(x.gradient.scalars == [1, 0, 0, 1])
+    x.zeroGradient()
+    let (a, b) = (Parameter(Tensor([1, 2, 3])), Parameter(Tensor([1, 3, 2])))
+    a.tensor.maximum(b.tensor).sum().backward()
+    #expect(a.gradient.scalars == [0.5, 0, 1] && b.gradient.scalars == [0.5, 1, 0])
+    #expect(Tensor([1, 5, 5, 7, 0, 7], shape: [2, 3]).argMax(axis: 1) == [1, 0])
+  }
+
+  @Test("NaN stays NaN in bounds, extremes and softmax")
+  func nan() {
+    let x = Tensor([1, .nan, 2])
+    #expect(x.max().item.isNaN && x.min().item.isNaN && x.softmax().scalars.allSatisfy { $0.isNaN })
+    #expect(x.maximum(Tensor(5)).scalars[1].isNaN && Tensor(5).minimum(x).scalars[1].isNaN)
+    #expect(x.clamp(min: 0, max: 1).scalars[1].isNaN && x.argMax() == [1])
+    #expect(maxPool1d(x.reshaped([3, 1, 1]), kernel: 2, stride: 1).scalars.allSatisfy { $0.isNaN })
+    #expect(
+      (x .== x).scalars == [1, 0, 1] && (x .!= x).scalars == [0, 1, 0] && (x .< 5).scalars == [1, 0, 1])
+  }
+
+  @Test("What a mask leaves out has no part in the gradient, not even as NaN")
+  func maskedNaN() {
+    let x = Parameter(Tensor([4, -1, 9]))
+    let root = x.tensor.sqrt()
+    Tensor.where(x.value .> 0, root, Tensor(0)).sum().backward()
+    #expect(x.gradient.scalars[0] == 0.25)
+    #expect(root.filled(where: x.value .<= 0, with: 7).scalars == [2, 7, 3])
+  }
+
+  @Test("Softmax of numbers of any size is exact")
+  func softmaxExtremes() {
+    let x = Tensor([3e38, -3e38, 0, -1e4, -1e4, -.infinity], shape: [2, 3])
+    #expect(x.softmax().scalars == [1, 0, 0, 0.5, 0.5, 0])
+    #expect(x.logSoftmax()[0].scalars == [0, -.infinity, -3e38])
+  }
+
+  @Test("A product of no depth is 0, and empty shapes give empty results")
+  func empties() {
+    #expect(matmul(.zeros([2, 0]), .zeros([0, 3])).scalars == [0, 0, 0, 0, 0, 0])
+    #expect(conv1d(.zeros([0, 2, 3]), weight: .zeros([4, 3, 2])).shape == [0, 2, 4])
+    #expect(maxPool2d(.zeros([0, 4, 4, 1]), kernel: 2).shape == [0, 2, 2, 1])
+    #expect(concatenated([.zeros([0, 2]), .zeros([0, 3])]).shape == [0, 5])
+    #expect(Tensor.zeros([0, 3]).padded(before: 1, after: 0, axis: 0).shape == [1, 3])
+    #expect(Tensor.zeros([2, 0]).mean(axis: 1).scalars.allSatisfy { $0.isNaN })
+  }
+
+  @Test("Shapes that don't fit stop the program with what was expected and found")
+  func misuse() async throws {
+    func message(_ result: ExitTest.Result?) -> String {
+      String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    }
+    let sum = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      _ = Tensor.zeros([2, 3]) + Tensor.zeros([4])
+    }
+    #expect(message(sum).contains("+: expected shapes that broadcast to one, found [2, 3] and [4]"))
+    let product = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      _ = matmul(.zeros([2, 3]), .zeros([4, 3]))
+    }
+    #expect(message(product).contains("matmul: expected [.., M, K] and [.., K, N], found [2, 3] and [4, 3]"))
+    let axis = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      _ = Tensor.zeros([2, 3]).softmax(axis: 2)
+    }
+    #expect(message(axis).contains("softmax: expected an axis in -2..<2 of a tensor [2, 3], found 2"))
+    let index = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      _ = Tensor.zeros([2, 3]).gathered([3], axis: 1)
+    }
+    #expect(message(index).contains("gathered: expected indices in 0..<3, axis 1, found 3"))
+    let convolution = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      _ = conv1d(.zeros([4, 1, 3]), weight: .zeros([2, 4, 2]))
+    }
+    #expect(
+      message(convolution).contains("conv1d: expected a weight of 3 / groups channels")
+    )
+    let nothing = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      _ = Tensor.zeros([2, 0]).max(axis: 1)
+    }
+    #expect(message(nothing).contains("max: expected one or more numbers along axes [1], found [2, 0]"))
   }
 
   @Test("Sum and mean add in Double and have the gradients of their central differences")

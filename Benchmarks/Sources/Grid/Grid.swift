@@ -6,7 +6,7 @@ import Foundation
 struct Grid {
   static let names = [
     "serve", "training", "forward", "stream", "table", "rows", "machine", "peak", "limits", "memory",
-    "losses",
+    "losses", "operations", "operation",
   ]
 
   static func main() {
@@ -40,6 +40,7 @@ struct Grid {
   // The last workload and stream stay, warm, as long as the same is asked for.
   private var workload: (key: [String], value: Workload)?
   private var streaming: (key: [String], value: Streaming)?
+  private var operation: (key: [String], value: OperationWorkload)?
 
   private mutating func answer(_ words: [String]) throws {
     let options = try Options(words)
@@ -60,8 +61,11 @@ struct Grid {
     case "memory": try memory(options)
     case "losses":
       try print(Losses(run: options.run, updates: options.repeats, file: options.out), options)
+    case "operations": Output.line(try Output.json(OperationWorkload.all))
+    case "operation": try print(apply(options, words), options)
     case "forget":
       workload = nil
+      operation = nil
       streaming = nil
       Output.line("{}")
     default: throw GridError("expected a command, one of \(Self.names), found '\(options.command)'")
@@ -100,6 +104,22 @@ struct Grid {
       streaming.run(2)
     }
     return streaming.record(options)
+  }
+
+  private mutating func apply(
+    _ options: Options, _ words: [String]
+  ) throws(GridError) -> OperationWorkload.Record {
+    let key = Self.withoutRepeats(words.dropFirst())
+    let operation: OperationWorkload
+    if let last = self.operation, last.key == key {
+      operation = last.value
+    } else {
+      self.operation = nil
+      operation = try OperationWorkload(options)
+      self.operation = (key, operation)
+      operation.run(2)
+    }
+    return operation.record(options)
   }
 
   /// The words but for how often something is timed.

@@ -23,6 +23,8 @@ struct Options {
   var repeats = 5
   /// Calls of a stream that one time is the mean of.
   var calls = 1
+  /// `operation`: which one, and forward or training.
+  var name = "", pass = "forward"
   var markdown = false
   /// `losses`: a run's folder, and the file to write.
   var run = "", out = "losses.safetensors"
@@ -55,6 +57,8 @@ struct Options {
       switch name {
       case "--bidirectional": bidirectional = true
       case "--markdown": markdown = true
+      case "--name": self.name = try value(name)
+      case "--pass": pass = try value(name)
       case "--run": run = try value(name)
       case "--out": out = try value(name)
       case "--cell", "--cells": cells = try value(name).split(separator: ",").map(String.init)

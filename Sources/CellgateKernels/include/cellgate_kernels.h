@@ -125,9 +125,6 @@ void cg_barrier_wait(cg_barrier *barrier);
 void cg_exp(size_t n, const float *x, float *y);
 void cg_tanh(size_t n, const float *x, float *y);
 void cg_sigmoid(size_t n, const float *x, float *y);
-void cg_log(size_t n, const float *x, float *y);
-void cg_sqrt(size_t n, const float *x, float *y);
-void cg_softplus(size_t n, const float *x, float *y);
 
 // MARK: Elementwise programs
 
@@ -160,7 +157,19 @@ typedef enum {
   CG_RELU_GRADIENT,     // a where b > 0, else 0
   CG_ABSOLUTE_GRADIENT, // a where b > 0, -a where b < 0, else a b
   CG_GREATER_GRADIENT,  // 0 where b < c, half of a where b = c, else a
-  CG_ACCUMULATE,        // result + a
+  CG_LESS,                // 1 where a < b, else 0
+  CG_LESS_EQUAL,          // 1 where a <= b, else 0
+  CG_EQUAL,               // 1 where a == b, else 0
+  CG_NOT_EQUAL,           // 1 where a != b, else 0
+  CG_SELECT,              // b where a != 0, else c
+  CG_POWER,               // a ^ constant
+  CG_SILU,                // a σ(a)
+  CG_GELU,                // a Φ(a)
+  CG_GELU_TANH,           // its approximation by tanh
+  CG_SILU_GRADIENT,       // a f'(b)
+  CG_GELU_GRADIENT,       // a f'(b)
+  CG_GELU_TANH_GRADIENT,  // a f'(b)
+  CG_ACCUMULATE,          // result + a
 } cg_code;
 
 /// One operation over n floats; operands are indices of slots. The result may be an operand's slot.
@@ -174,6 +183,12 @@ typedef struct {
 void cg_operate_with(const cg_isa *isa, const cg_operation *operations, size_t count, float *const *slots,
                      size_t n);
 
+/// One operation over n floats, any number of them: y = code(a, b, c, constant). Of the operands b and c
+/// those that the code doesn't have may be NULL; y may be an operand.
+void cg_apply(cg_code code, size_t n, const float *a, const float *b, const float *c, float constant, float *y);
+void cg_apply_with(const cg_isa *isa, cg_code code, size_t n, const float *a, const float *b, const float *c,
+                   float constant, float *y);
+
 // MARK: Reductions of rows
 
 typedef enum {
@@ -185,6 +200,33 @@ typedef enum {
 /// additions depends on k alone. `ld` may be 0. Nothing overlaps.
 void cg_reduce_with(const cg_isa *isa, cg_reduction_kind kind, size_t rows, size_t k, const float *source,
                     size_t ld, float *result, size_t n, size_t ld_result);
+
+// MARK: Sums, extremes and softmax of rows, transposes
+
+/// Σ x and Σ x y, added in double in 16 lanes: the same bits on every instruction set.
+double cg_sum(size_t n, const float *x);
+double cg_dot(size_t n, const float *x, const float *y);
+double cg_sum_with(const cg_isa *isa, size_t n, const float *x);
+double cg_dot_with(const cg_isa *isa, size_t n, const float *x, const float *y);
+
+/// The largest number; NaN if there is one, minus infinity of none.
+float cg_largest(size_t n, const float *x);
+float cg_largest_with(const cg_isa *isa, size_t n, const float *x);
+
+/// y = (x - mean) / √(variance + epsilon) of a row [n], n > 0, and the factor 1 / √(variance + epsilon). The sums are taken
+/// in double; the variance is the mean square of the deviations.
+float cg_standardize(size_t n, const float *x, double epsilon, float *y);
+float cg_standardize_with(const cg_isa *isa, size_t n, const float *x, double epsilon, float *y);
+
+/// y = e^(x - largest) / sum of each row [n], and each row's largest number and sum, which is taken in double. y may be x.
+void cg_softmax(size_t rows, size_t n, const float *x, float *y, float *largest, double *sum);
+void cg_softmax_with(const cg_isa *isa, size_t rows, size_t n, const float *x, float *y, float *largest,
+                     double *sum);
+
+/// target [columns, rows] = source [rows, columns], transposed. Nothing overlaps.
+void cg_transpose(size_t rows, size_t columns, const float *source, size_t ld, float *target, size_t ld_target);
+void cg_transpose_with(const cg_isa *isa, size_t rows, size_t columns, const float *source, size_t ld,
+                       float *target, size_t ld_target);
 
 // MARK: Sweeps over the steps of a sequence
 

@@ -191,7 +191,12 @@ public final class Recurrent: Module {
       x.rank == 3 && x.shape[2] == inputSize,
       "Recurrent: expected an input [T, B, \(inputSize)], found \(x.shape)")
     let steps = x.shape[0], batch = x.shape[1], stack = layers * directions
-    let first = states ?? firstStates.map { repeated($0.tensor, batch: batch) }
+    // Learned states are the same for every sequence.
+    let first =
+      states
+      ?? zip(firstStates, stateSizes).map { state, size in
+        state.tensor.unsqueezed(axis: 1).broadcast(to: [stack, batch, size])
+      }
     let given = first.isEmpty ? stateSizes.map { Tensor.zeros([stack, batch, $0]) } : first
     require(
       given.count == cell.states.count,
@@ -236,28 +241,5 @@ public final class Recurrent: Module {
   private func mask(_ shape: [Int], _ context: ForwardContext) -> Tensor {
     var stream = context.stream(name)
     return dropoutMask(shape, probability: dropout, stream: &stream)
-  }
-
-  /// `[S, H]` for every sequence: `[S, B, H]`.
-  private func repeated(_ state: Tensor, batch: Int) -> Tensor {
-    let rows = state.shape[0], size = state.shape[1]
-    let result = Tensor.uninitialized([rows, batch, size])
-    for row in 0..<rows {
-      for sequence in 0..<batch {
-        unsafe (result.pointer + (row * batch + sequence) * size).update(
-          from: state.pointer + row * size, count: size)
-      }
-    }
-    return Operation.record("repeated", inputs: [state], outputs: [result]) { gradients, _ in
-      guard let gradient = gradients[0] else { return [nil] }
-      let sum = Tensor.zeros([rows, size])
-      for row in 0..<rows {
-        for sequence in 0..<batch {
-          let from = unsafe gradient.pointer + (row * batch + sequence) * size
-          for unit in 0..<size { unsafe sum.pointer[row * size + unit] += from[unit] }
-        }
-      }
-      return [sum]
-    }[0]
   }
 }

@@ -73,14 +73,8 @@ private struct CrossEntropy {
   }
 
   private func rowLoss(_ x: UnsafePointer<Float>, _ p: UnsafeMutablePointer<Float>, _ row: Int) -> Double {
-    var largest = -Float.infinity
-    for column in 0..<width { unsafe largest = x[column] > largest ? x[column] : largest }
-    for column in 0..<width { unsafe p[column] = x[column] - largest }
-    unsafe cg_exp(width, p, p)
-    var (sum, mean) = (0.0, 0.0)
-    for column in 0..<width { unsafe sum += Double(p[column]) }
-    let factor = Float(1 / sum)
-    for column in 0..<width { unsafe p[column] *= factor }
+    var (largest, sum, mean) = (Float(0), 0.0, 0.0)
+    unsafe cg_softmax(1, width, x, p, &largest, &sum)
     let logarithm = Double(largest) + log(sum)
     let own = unsafe logarithm - Double(x[Int(classes[row])])
     guard smoothing > 0 else { return own }

@@ -1,9 +1,12 @@
 import CellgateBasics
+import CellgateKernels
 
 /// Loops over many floats, cut into chunks for the thread pool. The cuts depend on the count alone.
 enum Elementwise {
   /// Floats in a chunk.
   static let grain = 1 << 14
+  /// Floats of a block that repeats one number.
+  private static let block = 1 << 10
 
   /// Calls `body` for disjoint ranges that cover 0 ..< count.
   @inline(__always)
@@ -11,26 +14,55 @@ enum Elementwise {
     ThreadPool.current.run(over: count, grain: grain, body)
   }
 
-  /// f(x) for every number.
-  @inline(__always)
-  static func map(_ x: Tensor, _ f: (Float) -> Float) -> Tensor {
-    let result = Tensor.uninitialized(x.shape)
-    let (input, output) = unsafe (x.pointer, result.pointer)
-    chunks(x.count) { range in
-      for index in range { unsafe output[index] = f(input[index]) }
+  /// The kernels' `code` of every number of x.
+  static func apply(_ code: cg_code, _ x: Tensor, constant: Float = 0) -> Tensor {
+    apply(code, [x], shape: x.shape, constant: constant)
+  }
+
+  /// The kernels' `code` of every pair of numbers of two tensors of one shape.
+  static func apply(_ code: cg_code, _ x: Tensor, _ y: Tensor) -> Tensor {
+    apply(code, [x, y], shape: x.shape)
+  }
+
+  /// The kernels' `code` of numbers of one to three tensors, each of as many numbers as `shape` or of one that is
+  /// repeated.
+  static func apply(_ code: cg_code, _ operands: [Tensor], shape: [Int], constant: Float = 0) -> Tensor {
+    let result = Tensor.uninitialized(shape)
+    let output = unsafe result.pointer
+    let first = Operand(operands[0], of: result.count)
+    let second = Operand(operands[min(1, operands.count - 1)], of: result.count)
+    let third = Operand(operands[operands.count - 1], of: result.count)
+    let repeats = first.isRepeated || second.isRepeated || third.isRepeated
+    chunks(result.count) { range in
+      // Numbers that are repeated are so block by block.
+      let step = repeats ? block : range.count
+      for start in stride(from: range.lowerBound, to: range.upperBound, by: max(step, 1)) {
+        let count = min(step, range.upperBound - start)
+        unsafe cg_apply(
+          code, count, first.at(start), second.at(start), third.at(start), constant, output + start)
+      }
     }
+    withExtendedLifetime((operands, first, second, third)) {}
     return result
   }
 
-  /// f(x, y) for every pair of numbers of two tensors of one shape.
-  @inline(__always)
-  static func zip(_ x: Tensor, _ y: Tensor, _ f: (Float, Float) -> Float) -> Tensor {
-    let result = Tensor.uninitialized(x.shape)
-    let (left, right, output) = unsafe (x.pointer, y.pointer, result.pointer)
-    chunks(x.count) { range in
-      for index in range { unsafe output[index] = f(left[index], right[index]) }
+  /// A tensor's numbers, or one of them as often as a block takes.
+  @safe private struct Operand {
+    private let start: UnsafePointer<Float>
+    private let repeated: Storage?
+
+    init(_ tensor: Tensor, of count: Int) {
+      if tensor.count == count {
+        unsafe (start, repeated) = (UnsafePointer(tensor.pointer), nil)
+      } else {
+        let storage = Storage(count: Elementwise.block)
+        unsafe storage.pointer.initialize(repeating: tensor.pointer.pointee, count: storage.count)
+        unsafe (start, repeated) = (UnsafePointer(storage.pointer), storage)
+      }
     }
-    return result
+
+    var isRepeated: Bool { repeated != nil }
+    func at(_ index: Int) -> UnsafePointer<Float> { unsafe repeated == nil ? start + index : start }
   }
 }
 

@@ -1,4 +1,5 @@
 import CellgateBasics
+import CellgateKernels
 
 /// Layer normalisation over the last dimension (Ba et al. 2016, https://arxiv.org/abs/1607.06450):
 ///
@@ -17,23 +18,12 @@ public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float 
   let (output, normalized) = (Tensor.uninitialized(x.shape), Tensor.uninitialized(x.shape))
   let scale = Tensor.uninitialized([rows])  // 1 / √(variance + ε) of each row
   let rowGrain = max(1, Elementwise.grain / n)
+  let (gains, shifts) = unsafe (weight.pointer, bias.pointer)
   Elementwise.chunks(rows, grain: rowGrain) { range in
     for row in range {
-      let input = unsafe x.pointer + row * n
       let (hat, y) = unsafe (normalized.pointer + row * n, output.pointer + row * n)
-      var (sum, squares) = (0.0, 0.0)
-      for column in 0..<n { unsafe sum += Double(input[column]) }
-      let mean = Float(sum / Double(n))
-      for column in 0..<n {
-        let deviation = unsafe Double(input[column] - mean)
-        squares += deviation * deviation
-      }
-      let factor = Float(1 / (squares / Double(n) + Double(epsilon)).squareRoot())
-      unsafe scale.pointer[row] = factor
-      for column in 0..<n {
-        unsafe hat[column] = (input[column] - mean) * factor
-        unsafe y[column] = hat[column] * weight.pointer[column] + bias.pointer[column]
-      }
+      unsafe scale.pointer[row] = cg_standardize(n, x.pointer + row * n, Double(epsilon), hat)
+      for column in 0..<n { unsafe y[column] = hat[column] * gains[column] + shifts[column] }
     }
   }
   let gain = weight.detached
@@ -60,18 +50,11 @@ private func layerNormInputGradient(
   Elementwise.chunks(scale.count, grain: max(1, Elementwise.grain / n)) { range in
     for row in range {
       let (g, hat) = unsafe (gradient.pointer + row * n, normalized.pointer + row * n)
-      let (gain, to) = unsafe (weight.pointer, result.pointer + row * n)
-      var (sum, products) = (0.0, 0.0)
-      for column in 0..<n {
-        let u = unsafe Double(g[column] * gain[column])
-        sum += u
-        unsafe products += u * Double(hat[column])
-      }
-      let (mean, slope) = (Float(sum / Double(n)), Float(products / Double(n)))
+      let (gain, u) = unsafe (weight.pointer, result.pointer + row * n)
+      for column in 0..<n { unsafe u[column] = g[column] * gain[column] }
+      let (mean, slope) = unsafe (Float(cg_sum(n, u) / Double(n)), Float(cg_dot(n, u, hat) / Double(n)))
       let factor = unsafe scale.pointer[row]
-      for column in 0..<n {
-        unsafe to[column] = factor * (g[column] * gain[column] - mean - hat[column] * slope)
-      }
+      for column in 0..<n { unsafe u[column] = factor * (u[column] - mean - hat[column] * slope) }
     }
   }
   return result

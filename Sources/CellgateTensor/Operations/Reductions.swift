@@ -1,3 +1,5 @@
+import CellgateKernels
+
 extension Tensor {
   /// The sum of all numbers, of shape []; summed in Double, chunk by chunk in a fixed order.
   public func sum() -> Tensor {
@@ -16,29 +18,40 @@ extension Tensor {
   }
 
   private func total() -> Double {
-    Reduction.sum(count) { range in
-      var sum = 0.0
-      for index in range { unsafe sum += Double(pointer[index]) }
-      return sum
-    }
+    let numbers = unsafe pointer
+    return Reduction.sum(count) { unsafe cg_sum($0.count, numbers + $0.lowerBound) }
   }
-}
 
-/// Sums whose order of additions depends on the count alone.
-public enum Reduction {
-  /// The sum over disjoint ranges that cover 0 ..< count, each summed by `partial` on some thread; the
-  /// parts are added in order.
-  public static func sum(_ count: Int, _ partial: (Range<Int>) -> Double) -> Double {
-    let grain = Elementwise.grain
-    let chunks = (count + grain - 1) / grain
-    if chunks <= 1 { return partial(0..<count) }
-    var parts = [Double](repeating: 0, count: chunks)
-    unsafe parts.withUnsafeMutableBufferPointer { parts in
-      guard let parts = parts.baseAddress else { return }
-      ThreadPool.current.run(chunks) { chunk in
-        unsafe parts[chunk] = partial(chunk * grain..<min(count, (chunk + 1) * grain))
-      }
+  // MARK: Along axes
+
+  /// The sums over `axes`, which leave the shape, or stay with size 1. The sum of nothing is 0.
+  public func sum(axes: [Int], keepDims: Bool = false) -> Tensor {
+    let axes = Axes.indices(axes, of: shape, "sum")
+    let (shape, kept) = (shape, AxisSums.of(self, axes: axes))
+    let sum = Operation.record("sum", inputs: [self], output: kept) { gradient, _ in
+      [.tensor(gradient.broadcast(to: shape))]
     }
-    return parts.reduce(0, +)
+    return keepDims ? sum : sum.squeezed(axes)
+  }
+
+  /// The sums along one axis.
+  public func sum(axis: Int, keepDims: Bool = false) -> Tensor { sum(axes: [axis], keepDims: keepDims) }
+
+  /// The means over `axes`, which leave the shape, or stay with size 1. The mean of nothing is NaN.
+  public func mean(axes: [Int], keepDims: Bool = false) -> Tensor {
+    let size = Axes.indices(axes, of: shape, "mean").reduce(1) { $0 * shape[$1] }
+    return sum(axes: axes, keepDims: keepDims) / Float(size)
+  }
+
+  /// The means along one axis.
+  public func mean(axis: Int, keepDims: Bool = false) -> Tensor { mean(axes: [axis], keepDims: keepDims) }
+
+  /// The mean squares of the deviations from the means over `axes`, of all numbers if none are named: their sum divided
+  /// by n − `correction`, n numbers each.
+  public func variance(axes: [Int]? = nil, correction: Int = 0, keepDims: Bool = false) -> Tensor {
+    let axes = Axes.indices(axes ?? Array(0..<rank), of: shape, "variance")
+    let size = axes.reduce(1) { $0 * shape[$1] }
+    let deviations = self - mean(axes: axes, keepDims: true)
+    return deviations.square().sum(axes: axes, keepDims: keepDims) / Float(size - correction)
   }
 }

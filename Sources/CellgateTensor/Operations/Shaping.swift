@@ -12,6 +12,25 @@ extension Tensor {
     }
   }
 
+  /// The same numbers with a dimension of size 1 at `axis`: [T, I] gives [T, 1, I] at axis 1.
+  public func unsqueezed(axis: Int) -> Tensor {
+    var newShape = shape
+    newShape.insert(1, at: Axes.index(axis, of: shape + [1], "unsqueezed"))
+    return reshaped(newShape)
+  }
+
+  /// The same numbers without a dimension of size 1.
+  public func squeezed(axis: Int) -> Tensor {
+    let axis = Axes.index(axis, of: shape, "squeezed")
+    require(shape[axis] == 1, "squeezed: expected a size of 1 in axis \(axis), found \(shape)")
+    return squeezed([axis])
+  }
+
+  /// The same numbers without these dimensions, each of size 1.
+  func squeezed(_ axes: [Int]) -> Tensor {
+    reshaped(shape.indices.filter { !axes.contains($0) }.map { shape[$0] })
+  }
+
   /// Entry `index` of the first dimension: [T, B, I] gives [B, I], in the same memory.
   public subscript(index: Int) -> Tensor {
     let slice = self[index..<index + 1]
@@ -37,46 +56,6 @@ extension Tensor {
             .add(inPlace: gradient)
         }
       ]
-    }
-  }
-}
-
-/// The tensors side by side along the last dimension: [.., N₁], [.., N₂], ... give [.., N₁ + N₂ + ..].
-public func concatenated(_ tensors: [Tensor]) -> Tensor {
-  guard let leading = tensors.first?.shape.dropLast(), tensors.allSatisfy({ $0.rank > 0 }) else {
-    fail(
-      "concatenated: expected one or more tensors, each with a last dimension, found \(tensors.map(\.shape))")
-  }
-  require(
-    tensors.allSatisfy { $0.shape.dropLast() == leading },
-    "concatenated: expected shapes that differ in the last dimension alone, found \(tensors.map(\.shape))")
-  let shapes = tensors.map(\.shape)
-  let widths = shapes.map { $0.last ?? 1 }
-  let (rows, width) = (leading.reduce(1, *), widths.reduce(0, +))
-  let starts = widths.indices.map { widths[..<$0].reduce(0, +) }
-  let output = Tensor.uninitialized(Array(leading) + [width])
-  for (tensor, start) in zip(tensors, starts) {
-    copyBlock(rows, tensor, 0, to: output, start, width: tensor.shape.last ?? 1)
-  }
-  return Operation.record("concatenate", inputs: tensors, output: output) { gradient, needed in
-    needed.indices.map { index in
-      guard needed[index] else { return nil }
-      let part = Tensor.uninitialized(shapes[index])
-      copyBlock(rows, gradient, starts[index], to: part, 0, width: widths[index])
-      return .tensor(part)
-    }
-  }
-}
-
-/// Copies `width` columns of `rows` rows, from column `from` of one matrix to column `to` of another.
-private func copyBlock(
-  _ rows: Int, _ source: Tensor, _ from: Int, to target: Tensor, _ to: Int, width: Int
-) {
-  let (sourceWidth, targetWidth) = (source.shape.last ?? 1, target.shape.last ?? 1)
-  let (input, output) = unsafe (source.pointer + from, target.pointer + to)
-  Elementwise.chunks(rows, grain: max(1, Elementwise.grain / max(width, 1))) { range in
-    for row in range {
-      unsafe (output + row * targetWidth).update(from: input + row * sourceWidth, count: width)
     }
   }
 }

@@ -1,0 +1,82 @@
+import CellgateKernels
+
+/// Products of matrices by the kernels, cut for the thread pool; the cuts depend on the sizes alone.
+enum MatrixProduct {
+  /// Rows in a task, and columns where there are few rows.
+  private static let rowGrain = 48, columnGrain = 128
+  /// Multiply-adds below which a product is one task.
+  private static let smallest = 1 << 17
+
+  /// result [rows, columns] = a [rows, depth] · B + bias, B[k, n] = weight[k · strides.0 + n · strides.1].
+  static func multiply(
+    _ a: UnsafePointer<Float>, rows: Int, depth: Int, columns: Int, weight: UnsafePointer<Float>,
+    strides: (Int, Int), bias: Tensor?, into result: UnsafeMutablePointer<Float>
+  ) {
+    let packed = unsafe pack(weight, depth: depth, columns: columns, strides: strides)
+    unsafe multiply(a, rows: rows, depth: depth, columns: columns, packed: packed, bias: bias, into: result)
+  }
+
+  /// B[k, n] = weight[k · strides.0 + n · strides.1], packed for `multiply`.
+  static func pack(
+    _ weight: UnsafePointer<Float>, depth: Int, columns: Int, strides: (Int, Int)
+  ) -> Storage {
+    let packed = Storage(count: cg_packed_count(depth, columns))
+    let target = unsafe packed.pointer
+    // Whole panels of columns, which lie one after another.
+    let panels = CG_SHARE_COLUMNS
+    let grain = max(1, Elementwise.grain / max(1, depth * panels)) * panels
+    Elementwise.chunks(columns, grain: grain) { range in
+      unsafe cg_pack(
+        depth, range.count, weight + range.lowerBound * strides.1, strides.0, strides.1,
+        target + cg_packed_count(depth, range.lowerBound))
+    }
+    return packed
+  }
+
+  /// result [rows, columns] = a [rows, depth] · B + bias, B packed.
+  static func multiply(
+    _ a: UnsafePointer<Float>, rows: Int, depth: Int, columns: Int, packed: Storage, bias: Tensor?,
+    into result: UnsafeMutablePointer<Float>
+  ) {
+    let operand = unsafe UnsafePointer(packed.pointer)
+    let start = bias == nil ? CG_START_ZERO : CG_START_BIAS
+    let offset = unsafe bias.map { unsafe UnsafePointer($0.pointer) }
+    let isSmall = rows * depth * columns < smallest
+    let height = isSmall ? max(rows, 1) : rowGrain
+    let width = isSmall || rows >= 4 * rowGrain ? max(columns, 1) : columnGrain
+    let across = (columns + width - 1) / width
+    Elementwise.chunks((rows + height - 1) / height * across, grain: 1) { tasks in
+      for task in tasks {
+        let (row, column) = (task / across * height, task % across * width)
+        var term = unsafe cg_term(
+          a: a + row * depth, lda: depth, k: depth, packed: operand + cg_packed_count(depth, column))
+        unsafe cg_product(
+          min(height, rows - row), min(width, columns - column), &term, 1, start,
+          offset.map { unsafe $0 + column },
+          result + row * columns + column, columns)
+      }
+    }
+    withExtendedLifetime((packed, bias)) {}
+  }
+
+  /// result [m, n] += aᵀ b, a [rows, m] with rows `lda` apart, m unless given, b [rows, n].
+  static func addOuter(
+    rows: Int, _ a: UnsafePointer<Float>, _ m: Int, lda: Int? = nil, _ b: UnsafePointer<Float>, _ n: Int,
+    to result: UnsafeMutablePointer<Float>
+  ) {
+    let lda = lda ?? m
+    if m * n >= 1 << 16 {
+      // A large result: bands of its rows.
+      Elementwise.chunks(m, grain: 32) { band in
+        unsafe cg_outer(
+          rows, band.count, n, a + band.lowerBound, lda, b, n, result + band.lowerBound * n, n)
+      }
+    } else {
+      // A small one: partial sums over bands of rows, added in order.
+      unsafe PartialSums.add(rows: rows, count: m * n, to: result) { band, part in
+        unsafe cg_outer(
+          band.count, m, n, a + band.lowerBound * lda, lda, b + band.lowerBound * n, n, part, n)
+      }
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import CellgateKernels
+import Foundation
+
+extension Tensor {
+  /// eˣ / Σ eˣ along an axis; the sums are taken in Double. Finite numbers of any size are safe.
+  public func softmax(axis: Int = -1) -> Tensor {
+    let axis = Axes.index(axis, of: shape, "softmax")
+    guard axis == rank - 1 else { return transposed(axis, -1).softmax().transposed(axis, -1) }
+    let output = SoftmaxRows.forward(self) { _, _, _ in }
+    return Operation.record("softmax", inputs: [self], output: output) { gradient, _ in
+      [.tensor(SoftmaxRows.gradient(gradient, output))]
+    }
+  }
+
+  /// ln softmax(x) = x − ln Σ eˣ along an axis.
+  public func logSoftmax(axis: Int = -1) -> Tensor {
+    let axis = Axes.index(axis, of: shape, "logSoftmax")
+    guard axis == rank - 1 else { return transposed(axis, -1).logSoftmax().transposed(axis, -1) }
+    let (width, output) = (shape[axis], Tensor.uninitialized(shape))
+    let (input, result) = unsafe (pointer, output.pointer)
+    let probabilities = SoftmaxRows.forward(self) { row, largest, logarithm in
+      let rest = Float(logarithm)
+      for index in row * width..<(row + 1) * width {
+        unsafe result[index] = input[index] - largest - rest
+      }
+    }
+    return Operation.record("logSoftmax", inputs: [self], output: output) { gradient, _ in
+      [.tensor(SoftmaxRows.logGradient(gradient, probabilities))]
+    }
+  }
+}
+
+/// Softmax of the rows of a tensor, along its last dimension.
+private enum SoftmaxRows {
+  /// softmax(x); `eachRow` gets a row's number, its largest x and ln Σ e^(x − largest), on some thread.
+  static func forward(
+    _ x: Tensor, _ eachRow: (_ row: Int, _ largest: Float, _ logarithm: Double) -> Void
+  ) -> Tensor {
+    let (width, output) = (x.shape.last ?? 1, Tensor.uninitialized(x.shape))
+    let (input, result) = unsafe (x.pointer, output.pointer)
+    forEachRows(x) { rows in
+      let start = rows.lowerBound * width
+      var largest = [Float](repeating: 0, count: rows.count)
+      var sums = [Double](repeating: 0, count: rows.count)
+      unsafe cg_softmax(rows.count, width, input + start, result + start, &largest, &sums)
+      for (index, row) in rows.enumerated() { eachRow(row, largest[index], Foundation.log(sums[index])) }
+    }
+    return output
+  }
+
+  /// y ⊙ (g − Σ g ⊙ y), row by row.
+  static func gradient(_ gradient: Tensor, _ y: Tensor) -> Tensor {
+    let (width, result) = (y.shape.last ?? 1, Tensor.uninitialized(y.shape))
+    let (g, p, output) = unsafe (gradient.pointer, y.pointer, result.pointer)
+    forEachRows(y) { rows in
+      for row in rows {
+        let start = row * width
+        let sum = unsafe Float(cg_dot(width, g + start, p + start))
+        for index in start..<start + width { unsafe output[index] = p[index] * (g[index] - sum) }
+      }
+    }
+    return result
+  }
+
+  /// g − softmax(x) Σ g, row by row.
+  static func logGradient(_ gradient: Tensor, _ probabilities: Tensor) -> Tensor {
+    let (width, result) = (gradient.shape.last ?? 1, Tensor.uninitialized(gradient.shape))
+    let (g, p, output) = unsafe (gradient.pointer, probabilities.pointer, result.pointer)
+    forEachRows(gradient) { rows in
+      for row in rows {
+        let start = row * width
+        let sum = unsafe Float(cg_sum(width, g + start))
+        for index in start..<start + width { unsafe output[index] = g[index] - p[index] * sum }
+      }
+    }
+    return result
+  }
+
+  private static func forEachRows(_ x: Tensor, _ body: (Range<Int>) -> Void) {
+    guard x.count > 0, let width = x.shape.last else { return }
+    Elementwise.chunks(x.count / width, grain: max(1, Elementwise.grain / width), body)
+  }
+}
