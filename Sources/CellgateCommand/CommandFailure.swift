@@ -49,7 +49,7 @@ struct CommandFailure: Error {
     lines = problems
   }
 
-  /// A command that was told to stop: 128 plus the signal's number, 130 after Ctrl-C. Says nothing more.
+  /// A command that was asked to stop: 128 plus the signal's number, 130 after Ctrl-C. Says nothing more.
   static func interrupted(by signal: Int32) -> CommandFailure {
     CommandFailure(status: 128 + signal, lines: [])
   }

@@ -40,7 +40,7 @@ enum Interruption {
     if number != 0 { throw CommandFailure.interrupted(by: number) }
   }
 
-  /// A reader that goes away must not end the process, nor a limit on the size of files: the write fails and is told.
+  /// A reader that goes away must not end the process, nor a limit on the size of files: the write fails and is reported.
   static func ignoreFailingWrites() {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)

@@ -43,7 +43,7 @@ public enum IDXError: Error, Equatable, Sendable, CustomStringConvertible {
 ///
 /// Source: https://yann.lecun.com/exdb/mnist/, "The IDX file format".
 public struct IDX: Equatable, Sendable {
-  /// The most bytes of values accepted unless told otherwise: 1 GiB.
+  /// The most bytes of values accepted by default: 1 GiB.
   public static let defaultLimit = 1 << 30
 
   /// The sizes, the rightmost changing fastest.
@@ -51,7 +51,7 @@ public struct IDX: Equatable, Sendable {
   /// The values; their count is the product of the dimensions.
   public let bytes: [UInt8]
 
-  /// Loads a file, gzipped or not, told by its first bytes and not by its name; `rank` is the count of
+  /// Loads a file, gzipped or not by its first bytes, whatever its name; `rank` is the count of
   /// dimensions that it must have. Throws what is wrong first.
   public static func load(
     _ path: String, rank: Int? = nil, limit: Int = defaultLimit

@@ -49,7 +49,7 @@ public final class ForwardContext {
   /// Whether the pass is wanted no longer: what it gives is thrown away.
   public var shouldStop: Bool { stop?.check() ?? false }
 
-  /// What stands before the layers' names of the recurrent part `name`, and behind them at a second use within this
+  /// What stands before the layers' names of the recurrent part `name`, and after them at a second use within this
   /// pass: nothing for the usual name, else "encoder.", and "#2".
   func observedName(_ name: String) -> (prefix: String, suffix: String) {
     let use = observed[name, default: 0] + 1

@@ -8,9 +8,9 @@ import CellgateTraining
 /// T steps of two channels: values uniform in [0, 1), and marks, of which one lies in each half of the steps.
 /// The sum of the two marked values is read at the last step. The constant 1 has a mean squared error of 1/6.
 public final class AddingTask: SequenceTask {
-  /// "adding".
+  /// The name on the command line, "adding".
   public static let name = "adding"
-  /// One line.
+  /// What is to be learned, in one line.
   public static let summary = "add two marked values of a sequence of random ones"
   /// T.
   public static let options = [TaskOption("length", "steps of each sequence, T", in: 2...1_000_000_000)]

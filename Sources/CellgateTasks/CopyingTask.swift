@@ -10,9 +10,9 @@ import Foundation
 /// T + 20 steps of 10 categories, one-hot: 10 random symbols of 8, T − 1 blanks, a delimiter, 10 blanks. To be
 /// answered at each step: T + 10 blanks, then the 10 symbols. Without memory the cross-entropy is 10 ln 8 / (T + 20).
 public final class CopyingTask: SequenceTask {
-  /// "copying".
+  /// The name on the command line, "copying".
   public static let name = "copying"
-  /// One line.
+  /// What is to be learned, in one line.
   public static let summary = "repeat ten symbols after a long pause"
   /// T.
   public static let options = [

@@ -10,10 +10,10 @@ import CellgateTraining
 ///
 /// Of the 60,000 training images 5,000, the same for every seed, are the validation data.
 public class SequentialMNISTTask: SequenceTask {
-  /// "smnist".
+  /// The name on the command line, "smnist".
   public class var name: String { "smnist" }
-  /// One line.
-  public class var summary: String { "tell MNIST digits from their 784 pixels, one per step" }
+  /// What is to be learned, in one line.
+  public class var summary: String { "classify MNIST digits by their 784 pixels, one per step" }
   /// The pixel that each step shows.
   class var order: [Int] { Array(0..<MNIST.pixels) }
   /// The share of images whose digit is found.
@@ -22,7 +22,7 @@ public class SequentialMNISTTask: SequenceTask {
   public static let extraMetrics = [Metric("cross_entropy", better: .lower)]
   /// An accuracy of 98 %, about what a well trained LSTM reaches: our choice.
   public static let solved = SolvedCriterion(metric, 0.98)
-  /// Yes.
+  /// The training data end.
   public static let hasEpochs = true
 
   /// 128 units, batches of 32, Adam at 4e-3 falling along a cosine, gradients of norm 1 at most, chrono biases for

@@ -44,7 +44,7 @@ struct Contention {
     seen = (0, 0)
   }
 
-  /// How often this thread has lost its processor so far; 0 where the system doesn't tell.
+  /// How often this thread has lost its processor so far; 0 where the system doesn't say.
   static func involuntarySwitches() -> Int {
     #if os(Linux)
       let thisThread: Int32 = 1  // RUSAGE_THREAD, which glibc shows to GNU sources alone

@@ -14,8 +14,7 @@ import Synchronization
 /// The one place where the numeric core runs concurrently. A task writes only what belongs to its
 /// number, and what the numbers mean never depends on `threads`; so neither do results.
 @safe public final class ThreadPool: @unchecked Sendable {
-  /// The pool that all of Cellgate uses unless told otherwise, with a thread for each of `Processors.available` until
-  /// told otherwise.
+  /// The pool that all of Cellgate uses by default; at first with a thread for each of `Processors.available`.
   public static let shared = ThreadPool(threads: Processors.available)
 
   /// The pool that the numeric core uses here: `shared`, or what the caller has bound. Jobs that run side by side

@@ -23,7 +23,7 @@ public struct ThreadShortage: Sendable, Equatable, CustomStringConvertible {
     self.errorNumber = errorNumber
   }
 
-  /// One line.
+  /// The error in one line: where, what was expected, what was found.
   public var description: String {
     let reason = unsafe String(cString: strerror(errorNumber))
     return "\(running) of \(wanted) threads could be started: \(reason); results don't change"

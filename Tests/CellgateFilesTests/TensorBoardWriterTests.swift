@@ -79,7 +79,7 @@ struct TensorBoardWriterTests {
 
   @Test("A file says its version, where the run starts, and then its scalars with their tags and steps")
   func contents() throws {
-    let writer = try TensorBoardWriter(folder: scratch.path, behind: 299, time: 1_700_000_000.25)
+    let writer = try TensorBoardWriter(folder: scratch.path, after: 299, time: 1_700_000_000.25)
     try writer.write([("train/loss", 0.5), ("größe", -2)], step: 300, time: 1_700_000_001)
     let records = try records(writer.path)
     #expect(records.count == 3)
@@ -115,20 +115,20 @@ struct TensorBoardWriterTests {
   @Test("A later file sorts behind all others, also when the clock went back or stands still")
   func order() throws {
     let names = try [1_700_000_000, 1_700_000_000, 5, 1_700_000_100].map { time -> String in
-      let writer = try TensorBoardWriter(folder: scratch.path, behind: 0, time: Double(time))
+      let writer = try TensorBoardWriter(folder: scratch.path, after: 0, time: Double(time))
       return String(writer.path.dropFirst(scratch.path.count + 1))
     }
     #expect(names == scratch.names())
     #expect(names.count == 4)
     #expect(names.allSatisfy { $0.hasPrefix("events.out.tfevents.") })
     try scratch.write([], as: "events.out.tfevents.1800000000.another-host.77.v2")
-    let last = try TensorBoardWriter(folder: scratch.path, behind: 0, time: 1_700_000_200)
+    let last = try TensorBoardWriter(folder: scratch.path, after: 0, time: 1_700_000_200)
     #expect(scratch.names().last.map { last.path.hasSuffix($0) } == true)
   }
 
   @Test("An event that can't be written whole is cut off again and the error names the file")
   func failingWrite() throws {
-    let writer = try TensorBoardWriter(folder: scratch.path, behind: 0)
+    let writer = try TensorBoardWriter(folder: scratch.path, after: 0)
     let before = try InputFile(writer.path).readAll()
     let failure = FileError.cannotWrite(file: writer.path, reason: systemReason(ENOSPC))
     #expect(throws: failure) {

@@ -14,7 +14,7 @@ import CellgateBasics
 /// The same cell as text is ``text``, and ``init(text:)`` reads it.
 ///
 /// The first state is the output. The graph's nodes are evaluated by ``ReferenceExecution`` in Double,
-/// and compiled into the fast execution behind ``CellExecution``.
+/// and compiled into the fast execution of ``CellExecution``.
 public struct Cell: Sendable {
   /// The name that commands and files use: "lstm-wm".
   public let name: String

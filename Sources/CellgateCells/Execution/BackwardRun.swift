@@ -142,7 +142,7 @@ import CellgateTensor
     for (index, segment) in slice.segments.enumerated().reversed() {
       let first = slice.chunks.firstIndex { $0.lowerBound == segment.lowerBound } ?? 0
       if let forward {
-        // Others may still read the frames of the segment behind.
+        // Others may still read the frames of the segment after it.
         member.wait()
         forward.run.setFirstStates(from: forward.checkpoints, row: index * rows, columns: columns)
         for chunk in slice.chunks[first..<last] {

@@ -16,7 +16,7 @@ import CellgateTensor
 
   let slots: [StepProgram.Slot]
   let hoisted: [Hoisted]
-  /// Slots whose rows are converted at each step; what they become lies in slots behind `slots`.
+  /// Slots whose rows are converted at each step; what they become lies in slots after `slots`.
   let converted: [StepProgram.Slot]
   private let weights: PackedWeights
   private let program: UnsafeMutablePointer<cg_program>

@@ -14,7 +14,7 @@ import CellgateTensor
     return unsafe cg_slot(base: base, offset: offset, layout: layout.rawValue)
   }
 
-  /// The places as a team's member has them: its scratch tiles, of `tile` floats, are its own. Behind the program's
+  /// The places as a team's member has them: its scratch tiles, of `tile` floats, are its own. After the program's
   /// slots stand those of its conversions.
   static func slots(_ places: [SlotPlace], of program: BoundProgram, member: Int, tile: Int) -> [cg_slot] {
     unsafe places.enumerated().map { index, place in

@@ -12,7 +12,7 @@ public struct PlanDescription: Sendable {
   public var forward: [Stage], backward: [Stage]
   /// Values that the forward pass keeps for the backward pass, per step, sequence and hidden unit.
   public var saved: [String]
-  /// Large products behind the backward sweep, over many steps at once.
+  /// Large products after the backward sweep, over many steps at once.
   public var weightGradients: [String]
 }
 

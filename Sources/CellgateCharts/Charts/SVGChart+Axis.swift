@@ -137,8 +137,8 @@ extension SVGChart {
     }
   }
 
-  /// A number's digits before and behind the point, trailing zeros dropped, independent of any locale. A number too large
-  /// to have digits behind the point, or not finite, comes as `NumberText.number` writes it.
+  /// A number's digits before and after the point, trailing zeros dropped, independent of any locale. A number too large
+  /// to have digits after the point, or not finite, comes as `NumberText.number` writes it.
   package static func decimal(_ value: Double, _ decimals: Int) -> (whole: String, fraction: String) {
     let factor = pow(10, Double(decimals))
     guard abs(value * factor) < 9e18 else { return (NumberText.number(value), "") }

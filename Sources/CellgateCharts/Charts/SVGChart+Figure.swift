@@ -1,7 +1,7 @@
 import Foundation
 
 extension SVGChart {
-  /// How the curves of a figure are told apart.
+  /// How the curves of a figure differ.
   package enum Colours: Sendable {
     /// Each by a colour of its own.
     case distinct

@@ -65,7 +65,7 @@ public struct SVGChart: Sendable, Equatable {
     public var name: String
     /// The curve, in the order it is drawn.
     public var points: [Point]
-    /// A shaded spread behind the curve; empty for none.
+    /// A shaded spread under the curve; empty for none.
     public var band: [Interval]
     /// A place in the palette, and one among the dashes, of which 0 is a whole line; nil for those that follow from
     /// the place in `series`. Numbers beyond what there is begin again.
@@ -146,7 +146,7 @@ public struct SVGChart: Sendable, Equatable {
     references.removeAll { !room.contains(height($0.value)) }
   }
 
-  /// The colours of the series in order, told apart with any colour vision (Okabe and Ito 2008, without the
+  /// The colours of the series in order, distinct for any colour vision (Okabe and Ito 2008, without the
   /// yellow that is too pale for a line); series beyond these repeat them with dashes.
   public static let palette = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#404040"]
 

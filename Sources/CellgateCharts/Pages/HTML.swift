@@ -17,7 +17,7 @@ package struct HTML: Sendable, Equatable {
   /// Pieces one after the other.
   package init(_ pieces: [HTML]) { source = pieces.map(\.source).joined() }
 
-  /// Nothing.
+  /// Markup of no characters.
   package static let empty = HTML(markup: "")
 
   /// An element; an attribute without a value is left out.

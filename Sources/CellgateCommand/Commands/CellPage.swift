@@ -61,7 +61,7 @@ struct CellPage {
     printStages(plan.forward)
     heading("A step, backward", "derived from the equations")
     printStages(plan.backward)
-    heading("Weight gradients", "large products over many steps at once, behind the backward sweep")
+    heading("Weight gradients", "large products over many steps at once, after the backward sweep")
     for line in plan.weightGradients { Console.print("    " + line) }
 
     heading("Kept for the backward pass", "numbers per step, sequence and hidden unit")

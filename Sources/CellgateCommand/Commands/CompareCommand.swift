@@ -4,7 +4,7 @@ import Foundation
 
 /// `cellgate compare`: several cells under the same settings.
 struct CompareCommand: ParsableCommand {
-  /// What is compared unless told otherwise; the other settings are the task's `defaults`.
+  /// What is compared by default; the other settings are the task's `defaults`.
   enum Defaults {
     static let cells = ["lstm", "lstm-ph-full", "lstm-wm"]
     static let seeds = 1
@@ -53,7 +53,7 @@ struct CompareCommand: ParsableCommand {
     let type = try Tasks.named(settings.training.task)
     Interruption.install()
     let data = options.dataDirectory
-    // Missing data are told before a folder is made.
+    // Missing data are reported before a folder is made.
     let path = Tasks.path(of: data, for: type)
     _ = try type.init(settings: settings.training, dataDirectory: path)
     let folder = try options.out ?? RunFolders.new("compare-\(type.name)")

@@ -88,7 +88,7 @@ struct ComparisonProgress {
       cells + (comparison.runs.count > 1 ? ["in all"] : []), unit: "steps", isSilent: json)
   }
 
-  /// Shows what a run tells.
+  /// Shows what a run reports.
   mutating func report(_ run: Comparison.Run, _ event: Comparison.Event) {
     let settings = runs[run.index]
     guard let line = cells.firstIndex(of: run.cell) else { return }

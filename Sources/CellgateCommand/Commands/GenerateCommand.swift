@@ -8,7 +8,7 @@ struct GenerateCommand: ParsableCommand {
     abstract: "Write text with a trained language model.",
     discussion: """
       Draws one character after the other from the best model of a run of ptb-char or text, and prints each as it \
-      comes, behind the prompt. Needs the run's folder alone. The same seed gives the same text.
+      comes, after the prompt. Needs the run's folder alone. The same seed gives the same text.
 
       EXAMPLES:
         cellgate generate runs/text-lstm

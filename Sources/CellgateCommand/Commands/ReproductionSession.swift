@@ -90,7 +90,7 @@ struct ReproductionProgress {
     jobCount = jobs
   }
 
-  /// Shows what a run tells.
+  /// Shows what a run reports.
   mutating func report(_ run: Reproduction.Run, job: Int, _ event: RunEvent) {
     switch event {
     case .training(let event): training(run, job, event)
@@ -98,7 +98,7 @@ struct ReproductionProgress {
       if json {
         RunRecord.result(result, directory: folder + "/" + run.name).adding("run", .string(run.name)).print()
       }
-      // What was complete before is told in the heading.
+      // What was complete before is in the heading.
       guard reporters[run.index] != nil else { return }
       display.update(job, done: result.steps, total: result.steps, note: "")
       let solved = result.solvedAtStep.map { "solved at step \(Text.count($0))" } ?? "not solved"

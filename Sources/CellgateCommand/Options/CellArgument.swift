@@ -1,4 +1,5 @@
 import Cellgate
+import CellgateFiles
 import Foundation
 
 /// What commands take for a cell: the name of one of this program's, or a `.cell` file.
@@ -42,7 +43,7 @@ enum CellArgument {
       if let other = Cell.named(cell.name), !other.isSame(as: cell) {
         throw CommandFailure(
           .data,
-          "\(Names.safe(item)): expected a name of its own, found '\(cell.name)', a cell of this program with other "
+          "\(quotedName(item)): expected a name of its own, found '\(cell.name)', a cell of this program with other "
             + "equations or starts")
       }
       names.append(cell.name)

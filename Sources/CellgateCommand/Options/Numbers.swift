@@ -2,7 +2,7 @@ import ArgumentParser
 import Cellgate
 import CellgateFiles
 
-/// An option's whole number as it was typed; `OptionProblems` reads it, so that all mistakes are told together.
+/// An option's whole number as it was typed; `OptionProblems` reads it, so that all mistakes are reported together.
 struct WholeNumber: ExpressibleByArgument {
   let text: String
 

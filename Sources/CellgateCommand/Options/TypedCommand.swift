@@ -22,7 +22,7 @@ enum TypedCommand {
     ([program] + words).map(Text.shellWord).joined(separator: " ")
   }
 
-  /// The typed words without some options and flags, and with others behind them.
+  /// The typed words without some options and flags, and with others after them.
   static func words(without options: [String], flags: [String] = [], adding: [String]) -> [String] {
     var result: [String] = []
     var rest = CommandLine.arguments.dropFirst()

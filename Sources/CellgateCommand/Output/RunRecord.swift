@@ -3,7 +3,7 @@ import Foundation
 
 /// The JSON records of runs.
 enum RunRecord {
-  /// The keys that tell a run from others.
+  /// The keys by which runs differ.
   static func identity(_ settings: TrainingSettings) -> [(key: String, value: JSONValue)] {
     [
       ("task", .string(settings.task)), ("cell", .string(settings.cell)),
@@ -75,7 +75,7 @@ enum RunRecord {
 struct RunReporter {
   private let settings: TrainingSettings
   private let metric: String
-  /// The run's name, where settings alone don't tell runs apart.
+  /// The run's name, where settings alone don't name it.
   private let run: String?
   private var validation: Double?
   private var lastPrinted: ContinuousClock.Instant?

@@ -1,4 +1,4 @@
-/// The symbols that a language model tells apart: Unicode scalars in order of their code points, each with an index.
+/// The symbols of a language model: Unicode scalars in order of their code points, each with an index.
 ///
 /// With `hasUnknown` one more index, the last, stands for every scalar that is none of the symbols.
 public struct Vocabulary: Sendable, Equatable {
@@ -55,14 +55,14 @@ public struct Vocabulary: Sendable, Equatable {
 
   private static let symbolsKey = "vocabulary", unknownKey = "vocabulary_unknown"
 
-  /// What a model's file has to tell.
+  /// What a model's file has to say.
   package var metadata: [String: String] {
     var text = String.UnicodeScalarView()
     text.append(contentsOf: symbols)
     return [Self.symbolsKey: String(text), Self.unknownKey: "\(hasUnknown)"]
   }
 
-  /// The vocabulary that a model's file tells; nil when it tells none.
+  /// The vocabulary in a model's file; nil when there is none.
   package init?(metadata: [String: String]) {
     guard let text = metadata[Self.symbolsKey], let hasUnknown = metadata[Self.unknownKey].flatMap(Bool.init)
     else { return nil }

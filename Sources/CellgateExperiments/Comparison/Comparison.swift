@@ -27,7 +27,7 @@ public final class Comparison {
     public var seed: UInt64
   }
 
-  /// What a comparison tells while it goes on.
+  /// What a comparison reports while it goes on.
   public typealias Event = RunEvent
 
   /// How a comparison ended.

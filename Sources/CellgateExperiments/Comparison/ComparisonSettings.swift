@@ -13,7 +13,7 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
     case parameters
   }
 
-  /// The cells that are compared unless told otherwise: the plain LSTM, and two with as many parameters more.
+  /// The cells that are compared by default: the plain LSTM, and two with as many parameters more.
   public static let defaultCells = ["lstm", "lstm-ph-full", "lstm-wm"]
 
   /// The settings of all runs; the cell's name in it is not looked at, and `hidden` is the first cell's.
@@ -30,7 +30,7 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
   /// `equal` say; nil for no such budget.
   public var parameters: Int?
 
-  /// A comparison at equal units, unless told otherwise.
+  /// A comparison, by default at equal units.
   public init(
     _ training: TrainingSettings, cells: [String] = Self.defaultCells, seeds: Int = 3,
     equal: Equality = .units, parameters: Int? = nil, cellTexts: [String]? = nil
@@ -105,7 +105,7 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
         guard let cell = known.first(where: { $0.name == name }) else { return settings }
         settings.cellText = text(of: cell)
         if let parameters {
-          // What fits no unit is a problem, and told as one.
+          // What fits no unit is a problem, and reported as one.
           return (try? settings.fitted(parameters: parameters, task: task, cell: cell)) ?? settings
         }
         if equal == .parameters {

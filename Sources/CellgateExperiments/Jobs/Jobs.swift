@@ -5,16 +5,16 @@ import Foundation
 /// Works through numbered pieces of work, several at a time, each job on a thread of its own.
 ///
 /// The threads of the caller's `ThreadPool.current` are shared out among the jobs; a job that finds nothing left
-/// gives its threads to the others. There are no more jobs than threads that the system starts. What the jobs tell is heard by the calling thread, in whose hands all that is
+/// gives its threads to the others. There are no more jobs than threads that the system starts. What the jobs report is received by the calling thread, in whose hands all that is
 /// shared stays. Nothing outlives the call.
 struct Jobs {
   /// How many pieces of work are done at a time.
   let count: Int
 
-  /// What a piece of work does: it tells messages as it goes on, and ends early when it is asked to stop.
+  /// What a piece of work does: it reports messages as it goes on, and ends early when it is asked to stop.
   typealias Work<Message> =
     @Sendable (
-      _ piece: Int, _ job: Int, _ tell: (Message) -> Void, _ shouldStop: () -> Bool
+      _ piece: Int, _ job: Int, _ report: (Message) -> Void, _ shouldStop: () -> Bool
     ) throws(TrainingError) -> Void
 
   /// Does the pieces 0 ..< pieces; false when it was asked to stop before all were done. The first error, of `work` or
@@ -54,7 +54,7 @@ struct Jobs {
       for letter in letters {
         do throws(TrainingError) {
           switch letter {
-          case .told(let piece, let job, let message): try receive(piece, job, message)
+          case .reported(let piece, let job, let message): try receive(piece, job, message)
           case .failed(let error): throw error
           }
         } catch {
@@ -79,7 +79,7 @@ struct Jobs {
       ThreadPool.$current.withValue(mailbox.pool(of: job)) {
         while let piece = mailbox.next() {
           do throws(TrainingError) {
-            try work(piece, job, { mailbox.post(.told(piece, job, $0)) }, { mailbox.isStopped })
+            try work(piece, job, { mailbox.post(.reported(piece, job, $0)) }, { mailbox.isStopped })
           } catch {
             mailbox.post(.failed(error))
           }
@@ -96,12 +96,12 @@ struct Jobs {
   ) throws(TrainingError) -> Bool {
     for piece in 0..<pieces {
       var failure: TrainingError?
-      func tell(_ message: Message) {
+      func report(_ message: Message) {
         guard failure == nil else { return }
         do throws(TrainingError) { try receive(piece, 0, message) } catch { failure = error }
       }
       var hasStopped = false
-      try work(piece, 0, tell) {
+      try work(piece, 0, report) {
         hasStopped = hasStopped || shouldStop()
         return hasStopped || failure != nil
       }
@@ -115,7 +115,7 @@ struct Jobs {
 /// What the jobs and the calling thread share.
 private final class Mailbox<Message: Sendable>: @unchecked Sendable {
   enum Letter {
-    case told(Int, Int, Message)
+    case reported(Int, Int, Message)
     case failed(TrainingError)
   }
 

@@ -1,8 +1,8 @@
 import CellgateTraining
 
-/// What one of several runs tells while it goes on.
+/// What one of several runs reports while it goes on.
 public enum RunEvent: Sendable, Equatable {
-  /// The run tells something.
+  /// The run reports something.
   case training(TrainingEvent)
   /// The run is complete, now or from before.
   case completed(TrainingResult)

@@ -34,7 +34,7 @@ struct RunQueue: Sendable {
     /// The result of a complete run.
     var result: TrainingResult? { if case .completed(let result) = outcome { result } else { nil } }
 
-    /// The event that tells of the end.
+    /// The event of the end.
     var event: RunEvent {
       switch outcome {
       case .completed(let result): .completed(result)
@@ -43,7 +43,7 @@ struct RunQueue: Sendable {
     }
   }
 
-  /// What a run tells.
+  /// What a run reports.
   enum Message: Sendable {
     case training(TrainingEvent)
     case ended(Ended)
@@ -65,9 +65,9 @@ struct RunQueue: Sendable {
   ) throws(TrainingError) -> Bool {
     try Jobs(count: jobs).run(
       entries.count,
-      { (index, _, tell, shouldStop) throws(TrainingError) in
-        let ended = try make(entries[index], { tell(.training($0)) }, shouldStop)
-        if let ended { tell(.ended(ended)) }
+      { (index, _, report, shouldStop) throws(TrainingError) in
+        let ended = try make(entries[index], { report(.training($0)) }, shouldStop)
+        if let ended { report(.ended(ended)) }
       }, receive: receive, shouldStop: shouldStop)
   }
 
@@ -138,8 +138,8 @@ extension RunQueue {
     var paces = [Pace?](repeating: nil, count: entries.count)
     let isWhole = try Jobs(count: jobs).run(
       entries.count,
-      { (index, _, tell: (Pace) -> Void, shouldStop) throws(TrainingError) in
-        if let pace = try pace(of: entries[index], updates, shouldStop) { tell(pace) }
+      { (index, _, report: (Pace) -> Void, shouldStop) throws(TrainingError) in
+        if let pace = try pace(of: entries[index], updates, shouldStop) { report(pace) }
       }, receive: { (index, _, pace) in paces[index] = pace }, shouldStop: shouldStop)
     return isWhole ? paces : nil
   }

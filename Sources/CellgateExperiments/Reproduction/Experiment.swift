@@ -41,7 +41,7 @@ public struct Experiment: Codable, Equatable, Sendable {
     /// What the paper gives.
     public var paper: [PaperValue]
 
-    /// A part with both comparisons, unless told otherwise.
+    /// A part, by default with both comparisons.
     public init(
       _ label: String, _ training: TrainingSettings,
       equal: [ComparisonSettings.Equality] = ComparisonSettings.Equality.allCases, parameters: Int? = nil,

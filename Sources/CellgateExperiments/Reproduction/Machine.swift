@@ -5,7 +5,7 @@ import Foundation
 
 /// The machine that numbers were measured on.
 public struct Machine: Codable, Equatable, Sendable {
-  /// The processor's name; "unknown" where the system doesn't tell.
+  /// The processor's name; "unknown" where the system doesn't say.
   public var processor: String
   /// Cores that this process may use.
   public var cores: Int

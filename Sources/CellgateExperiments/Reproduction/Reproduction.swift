@@ -86,7 +86,7 @@ public final class Reproduction {
   private var began = ContinuousClock.now
 
   /// A reproduction on the task of this type in a folder, new or begun by an earlier one; without a folder it lies in
-  /// memory. Missing data are told before a folder is made. Throws `settings`, `data` or `run`.
+  /// memory. Missing data are reported before a folder is made. Throws `settings`, `data` or `run`.
   public init(
     _ experiment: Experiment, task: any SequenceTask.Type, cells: [Cell] = Cell.all,
     dataDirectory: String = "", directory path: String? = nil
@@ -218,7 +218,7 @@ public final class Reproduction {
     return isComplete ? .completed(results) : .interrupted(results)
   }
 
-  /// Reads the runs that are complete, and tells of them as job 0; returns the others.
+  /// Reads the runs that are complete, and reports them as job 0; returns the others.
   private func readCompleted(_ onEvent: (Run, Int, RunEvent) -> Void) throws(TrainingError) -> [Int] {
     var pending: [Int] = []
     for run in runs {

@@ -14,7 +14,7 @@ public enum GzipError: Error, Equatable, Sendable, CustomStringConvertible {
   case wrongLength(file: String)
   /// The compressed stream is damaged; `reason` is zlib's text.
   case corrupt(file: String, reason: String)
-  /// Bytes behind the last member are no further member.
+  /// Bytes after the last member are no further member.
   case trailingBytes(file: String, count: Int)
   /// The data decompress to more bytes than the caller accepts.
   case tooLarge(file: String, limit: Int)
@@ -31,7 +31,7 @@ public enum GzipError: Error, Equatable, Sendable, CustomStringConvertible {
     case .wrongChecksum(let file): "\(file): the gzip checksum (CRC-32) does not fit; the file is damaged"
     case .wrongLength(let file): "\(file): the gzip length does not fit; the file is damaged"
     case .corrupt(let file, let reason): "\(file): damaged gzip data: \(reason)"
-    case .trailingBytes(let file, let count): "\(file): \(count) bytes behind the gzip data"
+    case .trailingBytes(let file, let count): "\(file): \(count) bytes after the gzip data"
     case .tooLarge(let file, let limit): "\(file): decompresses to more than \(limit) bytes"
     case .outOfMemory(let file): "\(file): no memory to decompress"
     }

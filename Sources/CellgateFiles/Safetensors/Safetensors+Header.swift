@@ -184,7 +184,7 @@ extension Safetensors {
       throw unexpected("'\"'")
     }
 
-    /// The character behind a backslash.
+    /// The character after a backslash.
     private mutating func escaped() throws(SafetensorsError) -> Unicode.Scalar {
       guard let letter = peek else { throw unexpected("an escape") }
       switch letter {

@@ -12,7 +12,7 @@ extension Safetensors {
   /// with spaces so that the numbers start at a multiple of eight bytes. Bad shapes and names are preconditions.
   ///
   /// With a checksum the metadata have a `checksum`, "crc32:" and eight hexadecimal digits: that of the bytes that the
-  /// file would have without it, behind the header's length. `verifyChecksum` computes it again.
+  /// file would have without it, after the header's length. `verifyChecksum` computes it again.
   public struct Writer: Sendable {
     /// The strings for `__metadata__`; left out when empty.
     public var metadata: [String: String]

@@ -35,7 +35,7 @@ public struct Safetensors: Sendable {
     public let dtype: Dtype
     /// Its dimensions, the rightmost changing fastest; empty for a scalar.
     public let shape: [Int]
-    /// The bytes it takes, counted from the first byte behind the header.
+    /// The bytes it takes, counted from the first byte after the header.
     public let bytes: Range<Int>
   }
 

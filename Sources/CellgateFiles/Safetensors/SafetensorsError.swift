@@ -46,7 +46,7 @@ public enum SafetensorsError: Error, Equatable, Sendable, CustomStringConvertibl
   case overlap(file: String, tensor: String, previous: String)
   /// Bytes before the tensor belong to none.
   case gap(file: String, tensor: String, expected: Int, found: Int)
-  /// Bytes behind the last tensor belong to none.
+  /// Bytes after the last tensor belong to none.
   case trailingBytes(file: String, count: Int)
   /// The file has no tensor of this name.
   case missingTensor(file: String, tensor: String)
@@ -70,14 +70,14 @@ public enum SafetensorsError: Error, Equatable, Sendable, CustomStringConvertibl
     case .headerTooLarge(let file, let bytes, let limit):
       "\(file): the header claims \(bytes) bytes, at most \(limit) are accepted"
     case .headerTruncated(let file, let expected, let found):
-      "\(file): the header claims \(expected) bytes, the file has \(found) behind its length"
+      "\(file): the header claims \(expected) bytes, the file has \(found) after its length"
     case .notUTF8(let file): "\(file): the header is not UTF-8"
     case .malformedHeader(let file, let byte, let expected, let found):
       "\(file): header byte \(byte): expected \(expected), found \(found)"
     case .unexpectedNesting(let file, let tensor, let byte):
       "\(at(file, tensor)): header byte \(byte): expected a plain value, found an object or array"
     case .trailingHeaderBytes(let file, let byte):
-      "\(file): header byte \(byte): expected only spaces behind the closing brace"
+      "\(file): header byte \(byte): expected only spaces after the closing brace"
     case .duplicateTensor(let file, let tensor): "\(at(file, tensor)): the name stands twice in the header"
     case .duplicateKey(let file, let tensor, let key):
       "\(at(file, tensor)): key '\(quotedName(key))' stands twice"
@@ -104,7 +104,7 @@ public enum SafetensorsError: Error, Equatable, Sendable, CustomStringConvertibl
       "\(at(file, tensor)): overlaps tensor '\(quotedName(previous))'"
     case .gap(let file, let tensor, let expected, let found):
       "\(at(file, tensor)): expected to begin at data byte \(expected), begins at \(found)"
-    case .trailingBytes(let file, let count): "\(file): \(count) bytes behind the last tensor"
+    case .trailingBytes(let file, let count): "\(file): \(count) bytes after the last tensor"
     case .missingTensor(let file, let tensor): "\(at(file, tensor)): not in the file"
     case .wrongDtype(let file, let tensor, let expected, let found):
       "\(at(file, tensor)): expected dtype \(expected), found \(quotedName(found))"

@@ -10,11 +10,11 @@ import Foundation
 
 /// Writes scalars into an event file that TensorBoard reads: `events.out.tfevents.…` in a run's folder.
 ///
-///     let events = try TensorBoardWriter(folder: "runs/adding", behind: 0)
+///     let events = try TensorBoardWriter(folder: "runs/adding", after: 0)
 ///     try events.write([("train/loss", 0.17)], step: 1)
 ///
 /// An event file is a sequence of TFRecords (length, its masked CRC-32C, an `Event` message, its masked CRC-32C). Each
-/// writer starts a file, which TensorBoard reads behind the older ones in the folder and whose first entry says where
+/// writer starts a file, which TensorBoard reads after the older ones in the folder and whose first entry says where
 /// the run starts again: what the older files have from there on is not shown. An event is in the file when `write`
 /// returns; one that could not be written whole is cut off again.
 ///
@@ -25,8 +25,8 @@ public final class TensorBoardWriter {
   private let file: OutputFile
   private var size = 0
 
-  /// Starts a file for the steps behind `step`; throws `cannotCreate` or `cannotWrite`.
-  public init(folder: String, behind step: Int, time: Double = Date().timeIntervalSince1970) throws(FileError)
+  /// Starts a file for the steps after `step`; throws `cannotCreate` or `cannotWrite`.
+  public init(folder: String, after step: Int, time: Double = Date().timeIntervalSince1970) throws(FileError)
   {
     // TensorBoard reads a folder's files by name, so a new one must come last, whatever the clock says.
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []

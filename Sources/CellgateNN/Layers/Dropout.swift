@@ -17,7 +17,7 @@ public final class Dropout: Module {
     self.name = name
   }
 
-  /// None.
+  /// A layer without parameters.
   public var members: [Member] { [] }
 
   /// The same shape; outside training the same numbers.

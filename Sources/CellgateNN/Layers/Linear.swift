@@ -8,7 +8,7 @@ public final class Linear: Module {
   /// [N].
   public let bias: Parameter?
 
-  /// A map from `inputSize` K to `outputSize` N. The weight, and the bias unless told otherwise, start
+  /// A map from `inputSize` K to `outputSize` N. The weight, and the bias unless it is left out, start
   /// uniform in ±1/√K, as in PyTorch.
   public init(
     inputSize: Int, outputSize: Int, hasBias: Bool = true, stream: RandomStream,

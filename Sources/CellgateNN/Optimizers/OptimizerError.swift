@@ -11,7 +11,7 @@ public enum OptimizerError: Error, Equatable, Sendable, CustomStringConvertible 
   /// The saved number of updates is below zero.
   case negativeStepCount(optimizer: String, found: Int)
 
-  /// One line.
+  /// The error in one line: where, what was expected, what was found.
   public var description: String {
     switch self {
     case .unknownName(let found, let known):

@@ -55,7 +55,7 @@ public struct PlateauSchedule: Schedule {
     }
   }
 
-  /// The factor lies in 0 to 1, and no more observations lie behind the best one than are tolerated.
+  /// The factor lies in 0 to 1, and no more observations follow the best one than are tolerated.
   public func problem(in state: [String: Double]) -> (name: String, expected: String)? {
     if let factor = state["factor"], !(factor >= 0 && factor <= 1) { return ("factor", "0 to 1") }
     if let count = state["since_best"], !(count >= 0 && Int(exactly: count).map { $0 <= patience } == true) {

@@ -3,7 +3,7 @@ public protocol Schedule: Sendable {
   /// The factor of the update `step`, counted from 0.
   func factor(at step: Int) -> Double
 
-  /// Tells the schedule of a validation result, lower being better.
+  /// Gives the schedule a validation result, lower being better.
   mutating func observe(_ metric: Double)
 
   /// What has to be saved for a run to resume, by names that never change; setting it restores. Names that

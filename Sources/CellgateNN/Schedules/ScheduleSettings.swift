@@ -16,7 +16,7 @@ public struct ScheduleSettings: Codable, Equatable, Sendable {
   /// `cosine` and `plateau`: the smallest share of the first rate.
   public var floor = 0.0
 
-  /// The same rate all the time, unless told otherwise.
+  /// The default: the same rate all the time.
   public init(name: String = "constant", warmUpSteps: Int = 0) {
     self.name = name
     self.warmUpSteps = warmUpSteps

@@ -10,7 +10,7 @@ import CellgateTraining
 public final class LanguageModel: Module {
   /// V vectors of E numbers.
   public let embedding: Embedding
-  /// The layers, in one direction: the other would see what is to be told.
+  /// The layers, in one direction: the other would see what is to be predicted.
   public let recurrent: Recurrent
   /// What the head reads passes through it.
   private let dropout: Dropout
@@ -52,8 +52,8 @@ public final class LanguageModel: Module {
     [.module("embedding", embedding), .module("recurrent", recurrent), .module("head", head)]
   }
 
-  /// Symbols [T, B], row by row, give the logits of the one behind each, [T, B, V], and each of the cell's states
-  /// behind the last step, [L, B, H]. `states` are those before the first step; nil for zeros.
+  /// Symbols [T, B], row by row, give the logits of the one after each, [T, B, V], and each of the cell's states
+  /// after the last step, [L, B, H]. `states` are those before the first step; nil for zeros.
   public func callAsFunction(
     _ symbols: [Int32], steps: Int, batch: Int, states: [Tensor]? = nil,
     context: ForwardContext = .inference(), probe: TensorProbe? = nil

@@ -7,7 +7,7 @@ import CellgateTensor
 import CellgateTraining
 import Foundation
 
-/// What character language models have in common: one long stream of characters, each to be told from those before.
+/// What character language models have in common: one long stream of characters, each to be predicted from those before.
 ///
 /// For training the stream is cut into B lanes of equal length, whose rest of fewer than B characters is left out.
 /// Each update takes the next T steps of every lane (truncated backpropagation through time); the states go on from
@@ -16,7 +16,7 @@ import Foundation
 public class LanguageModelTask {
   /// Bits per character: the cross-entropy in nats over ln 2.
   public static let metric = Metric("bits_per_character", better: .lower)
-  /// Yes.
+  /// The training data end.
   public static let hasEpochs = true
 
   /// T and E.
@@ -85,7 +85,8 @@ public class LanguageModelTask {
     guard settings.bidirectional else { return [] }
     return [
       .unsupported(
-        option: "bidirectional", reason: "a language model must not see the characters that it has to tell")
+        option: "bidirectional", reason: "a language model must not see the characters that it has to predict"
+      )
     ]
   }
 
@@ -134,7 +135,7 @@ public class LanguageModelTask {
     return "crc32:\(checksum)"
   }
 
-  /// The symbols of update `step` and those behind them, [T, B] each.
+  /// The symbols of update `step` and those after them, [T, B] each.
   func batch(step: Int) -> (inputs: [Int32], classes: [Int32]) {
     let (steps, lanes) = (Self.steps(settings), settings.batch)
     let first = step % (stepsPerEpoch ?? 1) * steps
@@ -173,17 +174,17 @@ public class LanguageModelTask {
 
   /// Lanes of an evaluation are at most so many, and at least so long.
   private static let mostLanes = 64, leastLane = 5000
-  /// Characters that a lane of an evaluation reads before the first one that it tells.
+  /// Characters that a lane of an evaluation reads before the first one that it predicts.
   private static let warmUp = 500
   /// Steps at once.
   private static let chunk = 100
 
   /// Bits per character and nats per character over the whole validation or test stream, each character but the
-  /// first told once; with an unknown symbol, also the share of characters that it stands for. Those are in the nats, and
+  /// first predicted once; with an unknown symbol, also the share of characters that it stands for. Those are in the nats, and
   /// in the bits only where the run's settings say so.
   ///
   /// Up to 64 lanes of 5,000 characters or more are run at once. Each but the first begins 500 characters before the
-  /// first one that it tells, with the states behind the stream's first 500: what came even before is not remembered.
+  /// first one that it predicts, with the states after the stream's first 500: what came even before is not remembered.
   /// Zeros in the middle of a text are not what a model was trained for: some never recover from them.
   public func evaluate(_ model: LanguageModel, on split: Split, context: ForwardContext) -> Evaluation {
     let stream = split == .test ? test : validation
@@ -208,7 +209,7 @@ public class LanguageModelTask {
   /// The states of lanes that begin at these places: zeros at the stream's beginning, elsewhere those that its first
   /// `count` symbols leave.
   private static func states(
-    _ model: LanguageModel, _ stream: [Int32], starts: [Int], behind count: Int, context: ForwardContext
+    _ model: LanguageModel, _ stream: [Int32], starts: [Int], after count: Int, context: ForwardContext
   ) -> [Tensor]? {
     guard count > 0, starts.contains(where: { $0 > 0 }) else { return nil }
     let first = model(Array(stream.prefix(count)), steps: count, batch: 1, context: context)
@@ -236,25 +237,25 @@ public class LanguageModelTask {
     var unknownCost: Double { all > 0 ? max(0, 1 - known * (1 - unknownShare) / all) : 0 }
   }
 
-  /// The mean cross-entropy in nats of all symbols of a stream but the first, told in `lanes` at once.
+  /// The mean cross-entropy in nats of all symbols of a stream but the first, predicted in `lanes` at once.
   static func nats(
     _ model: LanguageModel, _ stream: [Int32], lanes: Int? = nil, warmUp: Int = warmUp
   ) -> Double {
     scores(model, stream, unknown: nil, lanes: lanes, warmUp: warmUp).all
   }
 
-  /// The scores of a stream, told in `lanes` at once.
+  /// The scores of a stream, predicted in `lanes` at once.
   static func scores(
     _ model: LanguageModel, _ stream: [Int32], unknown: Int32?, lanes: Int? = nil, warmUp: Int = warmUp,
     context: ForwardContext = .inference()
   ) -> Scores {
     let count = stream.count - 1
     let lanes = lanes ?? max(1, min(mostLanes, count / leastLane))
-    // Lane i tells the symbols firsts[i] ..< firsts[i + 1], and reads those from starts[i] on.
+    // Lane i predicts the symbols firsts[i] ..< firsts[i + 1], and reads those from starts[i] on.
     let firsts = (0...lanes).map { 1 + $0 * count / lanes }
     let starts = (0..<lanes).map { max(0, firsts[$0] - 1 - warmUp) }
     let steps = (0..<lanes).map { firsts[$0 + 1] - 1 - starts[$0] }.max() ?? 0
-    var states = states(model, stream, starts: starts, behind: warmUp, context: context)
+    var states = states(model, stream, starts: starts, after: warmUp, context: context)
     var (sum, knownSum, knownCount) = (0.0, 0.0, 0)
     for begin in stride(from: 0, to: steps, by: chunk) where !context.shouldStop {
       let length = min(chunk, steps - begin)
@@ -273,9 +274,9 @@ public class LanguageModelTask {
       states = result.states
       let knownMask = zip(mask, classes).map { $1 == unknown ? 0 : $0 }
       func total(_ mask: [Float]) -> Double {
-        let told = mask.reduce(0.0) { $0 + Double($1) }
-        return told > 0
-          ? told * Double(crossEntropy(result.logits, classes: classes, mask: mask).item) : 0
+        let predicted = mask.reduce(0.0) { $0 + Double($1) }
+        return predicted > 0
+          ? predicted * Double(crossEntropy(result.logits, classes: classes, mask: mask).item) : 0
       }
       let all = total(mask)
       sum += all
@@ -296,11 +297,11 @@ public class LanguageModelTask {
     let total = counts.reduce(0, +)
     let bits = counts.map { -log2($0 / total) }
     let left = scoresUnknown ? nil : vocabulary.unknown
-    var told = test.dropFirst().filter { $0 != left }
-    if told.isEmpty { told = Array(test.dropFirst()) }
-    let sum = told.reduce(0.0) { $0 + bits[Int($1)] }
+    var scored = test.dropFirst().filter { $0 != left }
+    if scored.isEmpty { scored = Array(test.dropFirst()) }
+    let sum = scored.reduce(0.0) { $0 + bits[Int($1)] }
     return Baseline(
-      sum / Double(told.count), training.isEmpty ? "all characters alike" : "character frequencies")
+      sum / Double(scored.count), training.isEmpty ? "all characters alike" : "character frequencies")
   }
 
   // MARK: Samples
@@ -319,7 +320,7 @@ public class LanguageModelTask {
       let prompt = String(
         String.UnicodeScalarView(
           symbols.map { $0 == vocabulary.unknown ? "\u{FFFD}" : vocabulary.symbols[Int($0)] }))
-      let text = generator.text(behind: Array(symbols), sampling: sampling, seed: UInt64(sample + 1))
+      let text = generator.text(after: Array(symbols), sampling: sampling, seed: UInt64(sample + 1))
       return .text(
         .init(
           prompt: prompt,

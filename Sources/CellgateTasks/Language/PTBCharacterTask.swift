@@ -11,10 +11,10 @@ import Foundation
 /// Of each part the folder `ptb` holds `ptb.char.train.txt`, characters with spaces between, or `ptb.train.txt`,
 /// words, of which the same characters are made; gzipped or not.
 public final class PTBCharacterTask: LanguageModelTask, SequenceTask {
-  /// "ptb-char".
+  /// The name on the command line, "ptb-char".
   public static let name = "ptb-char"
-  /// One line.
-  public static let summary = "tell the next character of the Penn Treebank"
+  /// What is to be learned, in one line.
+  public static let summary = "predict the next character of the Penn Treebank"
   /// T and E.
   public static let options = commonOptions
   /// The cross-entropy in nats.
@@ -114,7 +114,7 @@ public final class PTBCharacterTask: LanguageModelTask, SequenceTask {
     return (path, Self.stream(text, between: path.hasPrefix(characters) ? nil : "_"))
   }
 
-  /// The tokens of each line with `separator` between them, and a newline behind them.
+  /// The tokens of each line with `separator` between them, and a newline after them.
   static func stream(_ text: [Unicode.Scalar], between separator: Unicode.Scalar?) -> [Unicode.Scalar] {
     var stream: [Unicode.Scalar] = []
     stream.reserveCapacity(text.count)

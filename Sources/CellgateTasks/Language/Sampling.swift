@@ -11,7 +11,7 @@ public struct Sampling: Sendable, Equatable {
   /// https://arxiv.org/abs/1904.09751).
   public var topP: Double?
 
-  /// Sampling by the model's own probabilities, unless told otherwise.
+  /// Sampling, by default by the model's own probabilities.
   public init(temperature: Double = 1, topK: Int? = nil, topP: Double? = nil) {
     self.temperature = temperature
     self.topK = topK

@@ -77,7 +77,7 @@ public final class TextGenerator: Sendable {
     return (model, vocabulary)
   }
 
-  /// A text without an end, as it goes on behind `prompt`. Without a prompt it begins as behind a newline, or behind
+  /// A text without an end, as it goes on after `prompt`. Without a prompt it begins as after a newline, or after
   /// the first symbol where there is no newline. Throws `unknownCharacter`.
   public func text(
     after prompt: String = "", sampling: Sampling = Sampling(), seed: UInt64 = 1
@@ -90,11 +90,11 @@ public final class TextGenerator: Sendable {
       symbols.append(index)
     }
     if symbols.isEmpty { symbols = [vocabulary.index(of: "\n") ?? 0] }
-    return text(behind: symbols, sampling: sampling, seed: seed)
+    return text(after: symbols, sampling: sampling, seed: seed)
   }
 
-  /// A text without an end, as it goes on behind symbols, of which there is at least one.
-  func text(behind symbols: [Int32], sampling: Sampling, seed: UInt64) -> GeneratedText {
+  /// A text without an end, as it goes on after symbols, of which there is at least one.
+  func text(after symbols: [Int32], sampling: Sampling, seed: UInt64) -> GeneratedText {
     GeneratedText(self, prompt: symbols, sampling: sampling, seed: seed)
   }
 
@@ -108,7 +108,7 @@ public final class TextGenerator: Sendable {
       sessions = generator.layers.map { $0.session() }
     }
 
-    /// Takes symbols, at least one, and gives the logits [V] of what comes behind the last.
+    /// Takes symbols, at least one, and gives the logits [V] of what comes after the last.
     func take(_ symbols: [Int32]) -> [Float] {
       let size = generator.table.count / generator.vocabulary.count
       var x = symbols.flatMap { generator.table[Int($0) * size..<(Int($0) + 1) * size] }
@@ -156,7 +156,7 @@ public enum GenerationError: Error, Equatable, Sendable, CustomStringConvertible
   /// The prompt has a character that the model has never seen.
   case unknownCharacter(Unicode.Scalar, place: Int, known: Vocabulary)
 
-  /// One line.
+  /// The error in one line: where, what was expected, what was found.
   public var description: String { oneLine(text) }
 
   private var text: String {

@@ -11,10 +11,10 @@ import CellgateTraining
 /// are chosen, leaves such characters out; the cross-entropy, an extra metric, has them in, and their share is another.
 /// Runs of earlier versions go on with a metric of all characters.
 public final class TextTask: LanguageModelTask, SequenceTask {
-  /// "text".
+  /// The name on the command line, "text".
   public static let name = "text"
-  /// One line.
-  public static let summary = "tell the next character of a text of your own (--data FILE)"
+  /// What is to be learned, in one line.
+  public static let summary = "predict the next character of a text of your own (--data FILE)"
   /// T, E, and the shares of validation and test.
   public static let options =
     commonOptions + [
@@ -27,7 +27,7 @@ public final class TextTask: LanguageModelTask, SequenceTask {
   ]
   /// 2 bits per character: our choice.
   public static let solved = SolvedCriterion(metric, 2)
-  /// Yes.
+  /// The user's own text.
   public static let readsOwnFile = true
 
   /// 256 units in one layer, T = 150, batches of 32, Adam at 2e-3 and half of it after each two epochs without

@@ -26,7 +26,7 @@ extension Tensor {
     }
   }
 
-  /// The nodes that lead to `last`, each behind all that it depends on.
+  /// The nodes that lead to `last`, each after all that it depends on.
   private static func topologicalOrder(to last: Node) -> [Node] {
     var order: [Node] = []
     var path: [(node: Node, next: Int)] = [(last, 0)]

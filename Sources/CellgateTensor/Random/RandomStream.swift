@@ -15,7 +15,7 @@ public struct RandomStream: Sendable, Equatable {
   private var block: SIMD4<UInt32> = .zero
   private var blockIndex: UInt64?
 
-  /// The stream `name` of `seed`, at its beginning; `step` tells streams of one name apart.
+  /// The stream `name` of `seed`, at its beginning; streams of one name differ by `step`.
   public init(seed: UInt64, name: String, step: UInt64 = 0) {
     self.seed = seed
     position = 0

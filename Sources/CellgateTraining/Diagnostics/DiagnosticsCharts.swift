@@ -5,7 +5,7 @@ import Foundation
 
 /// Figures of what was observed in one run, or in several side by side.
 ///
-/// Runs that differ in nothing but the seed are drawn as one curve, their mean, with the least and most behind it.
+/// Runs that differ in nothing but the seed are drawn as one curve, their mean, with a shaded band from the least to the most.
 /// In a figure of several cells a colour is a cell, and a dash a gate or an update.
 public enum DiagnosticsCharts {
   /// A figure and the name of its file.
@@ -93,7 +93,7 @@ public enum DiagnosticsCharts {
         }
       }
       return groups.map { settings, runs in
-        // Cells tell them apart, or else their folders do.
+        // They are named by their cells, or else by their folders.
         let isOnly = groups.count { $0.settings.cell == settings.cell } == 1
         let folder = runs[0].folder.split(separator: "/").last.map(String.init)
         return Group(label: isOnly ? settings.cell : folder ?? settings.cell, runs: runs)

@@ -90,7 +90,7 @@ package final class DiagnosticsLog {
     } catch { throw .metrics(error) }
   }
 
-  /// Waits until all rows are on the disk, and tells how far they are.
+  /// Waits until all rows are on the disk, and returns how far they are.
   package func synced() throws(RunError) -> Position {
     do throws(CSVError) {
       try values.sync()

@@ -13,7 +13,7 @@ package struct CheckpointReader {
 
   /// Opens a file of a format in a layout up to `newest`, and checks that it is whole: a checksum that is there counts
   /// in any layout. With `trusting` the checksum isn't looked at, and the metadata may be missing: other programs leave
-  /// both behind.
+  /// both after.
   package init(_ path: String, format: String, newest: Int, trusting: Bool = false) throws(RunError) {
     self.path = path
     do throws(SafetensorsError) { file = try Safetensors(path: path) } catch { throw .tensors(error) }
@@ -40,7 +40,7 @@ package struct CheckpointReader {
     if let mismatch = Self.mismatch(file, shapes) { throw mismatch }
   }
 
-  /// Throws unless the tensors behind `prefix` in the file of a run are exactly `shapes`. Reads the header alone, unless
+  /// Throws unless the tensors after `prefix` in the file of a run are exactly `shapes`. Reads the header alone, unless
   /// they differ: then a damaged file is named as one.
   static func check(
     _ path: String, format: String, newest: Int, holds shapes: some Sequence<ParameterShape>,
@@ -53,7 +53,7 @@ package struct CheckpointReader {
     throw mismatch
   }
 
-  /// The first difference between the tensors behind `prefix` and `shapes`.
+  /// The first difference between the tensors after `prefix` and `shapes`.
   static func mismatch(
     _ file: Safetensors, _ shapes: some Sequence<ParameterShape>, prefix: String = ""
   ) -> RunError? {
@@ -127,7 +127,7 @@ package struct CheckpointReader {
     return Tensor(values, shape: shape)
   }
 
-  /// The numbers of all parameters, in one tensor as in `ParameterSet.values`; each in a tensor of its name behind
+  /// The numbers of all parameters, in one tensor as in `ParameterSet.values`; each in a tensor of its name after
   /// `prefix`.
   package func values(of parameters: ParameterSet, prefix: String = "") throws(RunError) -> Tensor {
     var values: [Float] = []

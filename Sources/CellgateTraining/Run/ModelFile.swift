@@ -85,7 +85,7 @@ public enum ModelFile {
     return metadata
   }
 
-  /// All that a model's file tells besides the parameters; throws `tensors`.
+  /// All that a model's file says besides the parameters; throws `tensors`.
   public static func metadata(of path: String) throws(RunError) -> [String: String] {
     do throws(SafetensorsError) { return try Safetensors(path: path).metadata } catch {
       throw .tensors(error)

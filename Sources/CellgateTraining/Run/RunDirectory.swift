@@ -33,7 +33,7 @@ public final class RunDirectory {
   public var metricsFile: String { path + "/metrics.csv" }
   /// The path of `model.safetensors`.
   public var modelFile: String { Self.modelFile(path) }
-  /// The path of the checkpoint behind `step`.
+  /// The path of the checkpoint of `step`.
   public func checkpointFile(step: Int) -> String {
     let digits = String(step)
     let zeros = String(repeating: "0", count: max(0, 6 - digits.count))
@@ -91,7 +91,7 @@ public final class RunDirectory {
       do throws(RunError) {
         try identity.check(saved.metadata, file: file, resuming: true)
       } catch {
-        // What a damaged file says is told later, where another one takes its place.
+        // What a damaged file says is reported later, where another one takes its place.
         guard case .otherModel = error, (try? saved.verifyChecksum()) != nil else { continue }
         throw error
       }

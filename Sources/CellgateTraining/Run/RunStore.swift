@@ -188,7 +188,7 @@ final class RunStore {
     _ onDisk: inout Checkpoint.Best?
   ) throws(RunError) -> RunError? {
     guard let best = state.best else {
-      // Written behind the checkpoint, if it is there; a whole one stays until the run comes to it again.
+      // Written after the checkpoint, if it is there; a whole one stays until the run comes to it again.
       do throws(RunError) {
         onDisk = try ModelFile.read(path, of: parameters, identity: identity).best
       } catch {
@@ -260,7 +260,7 @@ final class RunStore {
     try writing { () throws(RunError) in try directory?.write(result) }
   }
 
-  /// An error that tells what stays, when the system refuses to write.
+  /// An error that says what stays, when the system refuses to write.
   func writing(_ body: () throws(RunError) -> Void) throws(RunError) {
     do throws(RunError) {
       try body()

@@ -6,16 +6,16 @@ struct TensorBoardLog {
   private let interval: Int
   private let metrics: [String]
 
-  /// Starts an event file in the folder for the updates behind `step`.
+  /// Starts an event file in the folder for the updates after `step`.
   init(folder: String, step: Int, steps: Int, metrics: [String]) throws(RunError) {
-    do throws(FileError) { writer = try TensorBoardWriter(folder: folder, behind: step) } catch {
+    do throws(FileError) { writer = try TensorBoardWriter(folder: folder, after: step) } catch {
       throw .file(error)
     }
     interval = max(1, (steps + 9999) / 10_000)
     self.metrics = metrics
   }
 
-  /// Writes what an event tells, if it is due.
+  /// Writes what an event says, if it is due.
   func note(_ event: TrainingEvent) throws(RunError) {
     switch event {
     case .progress(let progress):

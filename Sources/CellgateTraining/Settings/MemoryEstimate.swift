@@ -51,7 +51,7 @@ public struct MemoryEstimate {
     let head = directions * hidden * Double(shape.outputSize)
     // Value, gradient, two buffers of the optimiser, the best value.
     parameters = 5 * 4 * (stack + head + table)
-    // Per step and sequence each gate and state is saved, and has a gradient in the weight products behind the
+    // Per step and sequence each gate and state is saved, and has a gradient in the weight products after the
     // sweep; between layers and at the head there are outputs and their gradients.
     // With checkpoints the saved values are those of one segment, beside the states between segments.
     let places = Double(shape.steps) * Double(settings.batch)

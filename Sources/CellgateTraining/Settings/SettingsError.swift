@@ -61,7 +61,7 @@ public enum SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// All that is wrong with a run's settings, to be told at once; never empty.
+/// All that is wrong with a run's settings, to be reported at once; never empty.
 public struct SettingsErrors: Error, Equatable, Sendable, CustomStringConvertible {
   /// The errors, in the order of the settings.
   public let errors: [SettingsError]

@@ -4,7 +4,7 @@ public struct TextSource: Codable, Equatable, Sendable {
   public var path: String
   /// The SHA-256 digest of the file, 64 lower-case hexadecimal digits.
   public var sha256: String
-  /// Symbols that a model of the text tells apart, in `symbolRange`.
+  /// How many symbols a model of the text has, in `symbolRange`.
   public var symbols: Int
   /// Whether the metric counts characters that the training part has none of. Nil, as in runs of earlier versions, is yes.
   public var unknownScored: Bool?

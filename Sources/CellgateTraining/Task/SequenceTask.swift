@@ -19,7 +19,7 @@ public protocol SequenceTask: SendableMetatype {
   static var summary: String { get }
   /// The task's own options.
   static var options: [TaskOption] { get }
-  /// The settings of a run, or of a comparison, unless told otherwise.
+  /// The default settings of a run or of a comparison.
   static var defaults: TrainingSettings { get }
   /// What the best model is chosen and reported by.
   static var metric: Metric { get }
@@ -58,7 +58,7 @@ public protocol SequenceTask: SendableMetatype {
   var baseline: Baseline { get }
   /// Updates in an epoch; nil without epochs.
   var stepsPerEpoch: Int? { get }
-  /// What a model's file has to tell besides the settings, for the model to be used without the data.
+  /// What a model's file has to say besides the settings, for the model to be used without the data.
   var modelMetadata: [String: String] { get }
   /// A checksum of the data that a run learns from, validation included; nil where they are made and not read.
   var dataChecksum: String? { get }
@@ -93,21 +93,21 @@ public protocol SequenceTask: SendableMetatype {
 extension SequenceTask {
   /// No options.
   public static var options: [TaskOption] { [] }
-  /// None.
+  /// A task without other metrics.
   public static var extraMetrics: [Metric] { [] }
   /// Fresh data for every update.
   public static var hasEpochs: Bool { false }
   /// Fresh data for every update.
   public var stepsPerEpoch: Int? { nil }
-  /// Nothing.
+  /// Settings whose ranges are the only condition.
   public static func problems(_ settings: TrainingSettings) -> [SettingsError] { [] }
-  /// No.
+  /// Data of the data directory.
   public static var readsOwnFile: Bool { false }
   /// The settings as they are.
   public static func prepared(
     _ settings: TrainingSettings, dataDirectory: String
   ) throws(TaskDataError) -> TrainingSettings { settings }
-  /// Nothing.
+  /// A model that needs no more than its settings.
   public var modelMetadata: [String: String] { [:] }
   /// The task on the data directory.
   public init(
@@ -124,9 +124,9 @@ extension SequenceTask {
     AnySequence(ParameterSet(makeModel(cell: cell)).entries.map { ParameterShape($0.name, $0.shape) })
   }
 
-  /// None.
+  /// Batches that don't follow on one another.
   public func carriedShapes(_ model: Model) -> [[Int]] { [] }
-  /// None.
+  /// A task without examples to show.
   public func samples(_ model: Model, count: Int) -> [PredictionSample] { [] }
 
   /// What the model reaches on fixed data.

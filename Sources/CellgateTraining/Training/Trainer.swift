@@ -124,7 +124,7 @@ public final class Trainer {
     while state.step < steps, !isOutOfPatience, !isSolvedForGood {
       if shouldStop() { return try stop() }
       let loss = try update()
-      try tell(.progress(progress(loss, since: began.clock, step: began.step)), onEvent)
+      try report(.progress(progress(loss, since: began.clock, step: began.step)), onEvent)
       if isEvaluationDue, try !evaluate(onEvent, shouldStop) { return try stop() }
       state.totalSeconds = began.total + began.clock.secondsSince
       if isSaveDue { try saveNow(onEvent) }
@@ -162,8 +162,8 @@ public final class Trainer {
     } catch { throw .run(error) }
   }
 
-  /// Tells an event to the caller and to TensorBoard.
-  private func tell(_ event: TrainingEvent, _ onEvent: (TrainingEvent) -> Void) throws(TrainingError) {
+  /// Reports an event to the caller and to TensorBoard.
+  private func report(_ event: TrainingEvent, _ onEvent: (TrainingEvent) -> Void) throws(TrainingError) {
     onEvent(event)
     do throws(RunError) {
       try store.writing { () throws(RunError) in try tensorBoard?.note(event) }
@@ -258,7 +258,7 @@ public final class Trainer {
     (state.lossSum, state.lossCount) = (0, 0)
     if solved, state.solvedStep == nil { state.solvedStep = state.step }
     schedule.observe(metric.direction == .lower ? evaluation.value : -evaluation.value)
-    try tell(.evaluated(record, isBest: isBest, solved: solved), onEvent)
+    try report(.evaluated(record, isBest: isBest, solved: solved), onEvent)
     return true
   }
 

@@ -13,7 +13,7 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A number became NaN or infinite.
   case diverged(Divergence)
 
-  /// One line.
+  /// The error in one line: where, what was expected, what was found.
   public var description: String {
     switch self {
     case .settings(let errors): errors.description
@@ -37,7 +37,7 @@ public struct Divergence: Codable, Equatable, Sendable, CustomStringConvertible 
   /// The step of the last checkpoint, which stays; nil without a folder.
   public var savedStep: Int?
 
-  /// One line.
+  /// The error in one line: where, what was expected, what was found.
   public var description: String {
     let (layer, tensor) = (quotedName(self.layer), quotedName(self.tensor))
     let place = layer == tensor ? layer : "layer '\(layer)', tensor '\(tensor)'"

@@ -1,9 +1,9 @@
-/// What a run tells while it goes on.
+/// What a run reports while it goes on.
 public enum TrainingEvent: Sendable, Equatable {
   /// One line: before `started` what in the folder was not whole and how the run goes on, or how it is made longer; at
   /// the end what whoever reads the result must know, and which figures could not be drawn.
   case notice(String)
-  /// The run begins, or continues behind `step`.
+  /// The run begins, or continues after `step`.
   case started(step: Int, steps: Int, parameters: Int)
   /// An update was made.
   case progress(TrainingProgress)
@@ -37,6 +37,6 @@ public struct TrainingProgress: Sendable, Equatable {
 public enum TrainingOutcome: Sendable, Equatable {
   /// All updates are made, and the best model is evaluated on the test data.
   case completed(TrainingResult)
-  /// It was asked to stop behind `step`, and saved what it needs to continue.
+  /// It was asked to stop after `step`, and saved what it needs to continue.
   case interrupted(step: Int)
 }

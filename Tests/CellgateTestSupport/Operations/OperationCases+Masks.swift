@@ -46,7 +46,7 @@ extension OperationCase {
   /// 1 where row and column add up to an odd number.
   @Sendable private static func checkered(_ shape: [Int]) -> Tensor {
     // Those of the inputs that are timed are at hand.
-    checkers.first { $0.shape == shape } ?? mask(shape)
+    unsafe checkers.first { $0.shape == shape } ?? mask(shape)
   }
 
   private nonisolated(unsafe) static let checkers = [mask([256, 1024]), mask([128, 512])]
