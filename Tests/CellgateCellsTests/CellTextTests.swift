@@ -162,8 +162,8 @@ struct CellTextTests {
         matrices W = w (p, q) rows P start orthogonal
         matrix R = r rows H
         vectors b = bias (p, q) size P start q at 1
-        m' = W_p x + W_q m + b_p + b_q
-        h' = R m'
+        m' = W_p x * m + W_q x + b_p + b_q
+        h' = R m' + h
         """)
     #expect(cell.stateSizes == [.hidden, .projection])
     #expect(cell.parameters.map(\.rows) == [.projection, .hidden, .projection])

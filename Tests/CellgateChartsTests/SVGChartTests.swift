@@ -253,4 +253,12 @@ struct SVGChartTests {
     chart.moveFarReferencesToSubtitle()
     #expect(chart.references.count == 1)
   }
+
+  @Test(
+    "Numbers beyond an Int's digits have none after the point",
+    arguments: [(1e300, "1.00e+300"), (-.infinity, "−∞"), (.nan, "NaN"), (9.3e16, "9.30e+16")])
+  func hugeDecimals(value: Double, text: String) {
+    let (whole, fraction) = SVGChart.decimal(value, 2)
+    #expect(whole == text && fraction.isEmpty)
+  }
 }

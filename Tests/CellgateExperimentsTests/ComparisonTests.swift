@@ -81,6 +81,9 @@ struct ComparisonTests {
     #expect(Statistics.median([3, 1, 2]) == 2)
     #expect(Statistics.median([4, 1, 2, 3]) == 2.5)
     #expect(Statistics.median([1, .infinity]) == .infinity)
+    // What is not finite can't be written as JSON.
+    #expect(Statistics.mean([1e308, 1e308]) == nil)
+    #expect(Statistics.spread([1e200, -1e200]) == nil)
   }
 
   @Test("A comparison writes a row for each cell, the results, and the curves")

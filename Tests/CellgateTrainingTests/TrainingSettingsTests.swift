@@ -124,6 +124,19 @@ struct TrainingSettingsTests {
     #expect(error == .badConfig(file: "f", reason: reason))
   }
 
+  @Test("A file of more bytes than any run writes is not read")
+  func oversized() throws {
+    let scratch = try Scratch()
+    let file = try scratch.write([], as: "run/config.json")
+    let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: file))
+    try handle.truncate(atOffset: 1 << 40)
+    try handle.close()
+    #expect(
+      throws: RunError.badConfig(
+        file: file, reason: "expected at most 67108864 bytes, found 1099511627776")
+    ) { try RunDirectory.settings(of: scratch.file("run")) }
+  }
+
   @Test("Settings that no machine has memory for are refused even where memory is no matter")
   func uncountable() {
     var settings = MeanTask.defaults

@@ -69,7 +69,7 @@ struct DiagnoseCommand: ParsableCommand {
   /// A row for each state, gate and memory product at the last observation.
   private func printLast(_ run: RunDiagnostics) {
     guard let step = run.last.first?.step else { return }
-    let heading = Terminal.output.styled(run.settings.cell, .bold)
+    let heading = Terminal.output.styled(quotedName(run.settings.cell), .bold)
     Console.print("\n  \(heading)  \(run.folder), after \(Text.plural(step, "update"))\n")
     typealias Quantity = CellObservation.Quantity
     let columns: [(title: String, quantity: Quantity)] = [
@@ -92,7 +92,8 @@ struct DiagnoseCommand: ParsableCommand {
         let isShare = [.saturatedMemory, .saturatedGate].contains(column.quantity)
         return isShare ? "\(Text.fixed(100 * value, 1)) %" : Text.number(value)
       }
-      table.add([row.layer, row.isState ? "\(row.name)ₜ" : row.name] + cells)
+      let name = quotedName(row.name)
+      table.add([quotedName(row.layer), row.isState ? "\(name)ₜ" : name] + cells)
     }
     table.print()
   }

@@ -195,8 +195,16 @@ public final class RunDirectory {
   package static func modelFile(_ path: String) -> String { path + "/model.safetensors" }
   package static func exists(_ file: String) -> Bool { FileManager.default.fileExists(atPath: file) }
 
-  /// The bytes of a file; throws `file`.
+  /// The most bytes of a JSON file: 64 MiB.
+  static let mostBytes = 1 << 26
+
+  /// The bytes of a JSON file; throws `file`, or `badConfig` for one of more bytes than any run writes.
   package static func read(_ file: String) throws(RunError) -> Data {
-    do throws(FileError) { return Data(try InputFile(file).readAll()) } catch { throw .file(error) }
+    let input: InputFile
+    do throws(FileError) { input = try InputFile(file) } catch { throw .file(error) }
+    guard input.size <= mostBytes else {
+      throw .badConfig(file: file, reason: "expected at most \(mostBytes) bytes, found \(input.size)")
+    }
+    do throws(FileError) { return Data(try input.readAll()) } catch { throw .file(error) }
   }
 }
