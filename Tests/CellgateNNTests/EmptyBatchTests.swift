@@ -59,6 +59,30 @@ struct EmptyBatchTests {
     }
   }
 
+  @Test("Operations on no rows give none, and reductions over them the value of nothing")
+  func operations() {
+    let x = Parameter(.zeros([0, 4]))
+    let t = x.tensor
+    let none = [
+      t.softmax(), t.logSoftmax(), t.gelu(), t.silu(), t.softplus(), t.exp(), t.square(), t.abs(), t / 2,
+      t - t,
+      t.maximum(t * 2), t.clamp(min: 0, max: 1), t + Tensor([1, 2, 3, 4]), t.transposed().transposed(),
+      matmul(t, .zeros([4, 4])), concatenated([t, t], axis: 0), t.gathered([], axis: 0),
+      t.broadcast(to: [0, 4]), t.sliced(0..<4, axis: 1), t.filled(where: t .> 0, with: 1),
+    ]
+    for value in none { #expect(value.shape == [0, 4]) }
+    let rows = [t.sum(axis: 1), t.mean(axis: 1), t.variance(axes: [1]), t.max(axis: 1), t.min(axis: 1)]
+    for value in rows { #expect(value.shape == [0]) }
+    #expect(t.argMax().isEmpty)
+    #expect(t.sum(axis: 0).scalars == [0, 0, 0, 0])
+    #expect(t.mean(axis: 0).scalars.allSatisfy { $0.isNaN })
+    #expect(matmul(t.transposed(), t).scalars == [Float](repeating: 0, count: 16))
+    let total = (none + rows).map { $0.sum() }.reduce(t.sum(axis: 0).sum()) { $0 + $1 }
+    #expect(total.item == 0)
+    total.backward()
+    #expect(x.gradient.shape == [0, 4])
+  }
+
   @Test("Losses of nothing are 0, and so are their gradients")
   func losses() {
     for loss in [
