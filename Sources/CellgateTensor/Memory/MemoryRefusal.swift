@@ -11,7 +11,8 @@ package enum MemoryRefusal {
   private static let handler = Mutex<(@Sendable (Int) -> Never)?>(nil)
 
   static func end(_ bytes: Int) -> Never {
-    handler.withLock { $0 }?(bytes)
+    // Held until the process has ended, so that one thread alone says it.
+    handler.withLock { if let handler = $0 { handler(bytes) } }
     fail("Storage: expected \(bytes) bytes of memory, found that the system refuses them")
   }
 }
