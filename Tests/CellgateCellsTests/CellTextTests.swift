@@ -107,6 +107,21 @@ struct CellTextTests {
     }
   }
 
+  @Test("Times are written in four ways, and a symbol may look like one of them")
+  func times() throws {
+    let text =
+      "cell a\nstate h\nmatrices W = w (t, u)\nmatrix U = u\ni = W_t x + U h\nh' = tanh(W_u x) * i + h"
+    let expected = try Cell(text: text).text
+    for line in [
+      "h_t = tanh(W_u x_t) * i_t + h_{t-1}", "hₜ = tanh(W_u xₜ) * iₜ + hₜ₋₁",
+      "h_{t} = tanh(W_u x_{t}) * i_{t} + h_{t−1}", "h′ = tanh(W_u x) * i + h",
+    ] {
+      let other = text.replacing("h' = tanh(W_u x) * i + h", with: line)
+      #expect(try Cell(text: other).text == expected, "\(line)")
+      #expect(try Cell(text: other.replacing("i = W_t", with: "i_t = W_t")).text == expected)
+    }
+  }
+
   @Test("Operators bind as in mathematics, and parentheses are printed where they change the graph")
   func precedence() throws {
     func line(_ right: String) throws -> String {

@@ -73,13 +73,15 @@ struct CellPage {
   private func parameterLines() -> [String] {
     let names = cell.parameters.map(\.name)
     let width = names.map(\.count).max() ?? 0
+    let symbols = cell.parameterSymbols.map(Text.width).max() ?? 0
     let rows = zip(cell.parameters, cell.parameterSymbols).map {
       parameter, symbol -> (shape: String, size: Int, note: String) in
       let shape = parameter.shape(inputSize: input, hiddenSize: hidden)
       let gates = parameter.gates.filter { !$0.isEmpty }
       return (
         "[" + shape.map { "\($0)" }.joined(separator: ", ") + "]", shape.reduce(1, *),
-        symbol + (gates.isEmpty ? "" : "  gates " + gates.joined(separator: ", "))
+        gates.isEmpty
+          ? symbol : Text.padded(symbol, to: symbols) + "  gates " + gates.joined(separator: ", ")
       )
     }
     let shapes = rows.map(\.shape.count).max() ?? 0

@@ -5,6 +5,7 @@ extension CellTextReader {
     var name: String
     var mark: CellToken.Mark
     var kind: Kind
+    var isQuoted: Bool
     var place: Position
   }
 
@@ -15,7 +16,7 @@ extension CellTextReader {
     guard case .name(var name, var mark, let isQuoted) = token else {
       throw expected("a declaration or an equation")
     }
-    var left = LeftSide(name: name, mark: mark, kind: .named, place: start)
+    var left = LeftSide(name: name, mark: mark, kind: .named, isQuoted: isQuoted, place: start)
     let isPlainWord = !isQuoted && mark == .none
     let second = position
     // Whatever follows a declaration's word, a symbol say, is no business of this function.
@@ -26,9 +27,9 @@ extension CellTextReader {
       }
       position = second
       try advance()
-      guard case .name(let abbreviation, let itsMark, _) = token else { throw expected("a name") }
+      guard case .name(let abbreviation, let itsMark, let isQuoted) = token else { throw expected("a name") }
       (name, mark) = (abbreviation, itsMark)
-      left = LeftSide(name: name, mark: mark, kind: .abbreviation, place: start)
+      left = LeftSide(name: name, mark: mark, kind: .abbreviation, isQuoted: isQuoted, place: start)
     }
     try advance()
     guard token == .sign("=") else { throw expected("'='") }
@@ -42,7 +43,13 @@ extension CellTextReader {
 
   /// Gives all left sides their meaning, then reads the right sides in order.
   mutating func readEquations(_ equations: [(left: LeftSide, right: Position)]) throws(CellTextError) {
-    for (left, _) in equations { try declare(left) }
+    var equations = equations
+    for index in equations.indices {
+      let left = equations[index].left
+      (equations[index].left.name, equations[index].left.mark) = subscripted(
+        left.name, left.mark, left.isQuoted)
+      try declare(equations[index].left)
+    }
     var isSet: Set<Int> = []
     for (left, right) in equations {
       position = right
@@ -68,6 +75,16 @@ extension CellTextReader {
     }
   }
 
+  /// A name that ends with `_t`, as in h_t, and that nothing else has, is that name at t.
+  private func subscripted(
+    _ name: String, _ mark: CellToken.Mark, _ isQuoted: Bool
+  ) -> (name: String, mark: CellToken.Mark) {
+    guard !isQuoted, mark == .none, name.hasSuffix("_t"), name.count > 2, meanings[name] == nil else {
+      return (name, mark)
+    }
+    return (String(name.dropLast(2)), .now)
+  }
+
   /// Gives a left side its meaning.
   private mutating func declare(_ left: LeftSide) throws(CellTextError) {
     let spelled = CellToken.name(left.name, left.mark, isQuoted: false).description
@@ -90,7 +107,7 @@ extension CellTextReader {
     guard left.mark == .none || left.mark == .now else {
       throw refused("\(spelled)", "a state, as only states have values at t−1 and t, or a name alone")
     }
-    if Notation.function(named: left.name) != nil, lines[left.place.line][left.place.scalar] != "`" {
+    if Notation.function(named: left.name) != nil, !left.isQuoted {
       throw refused("\(spelled), a function", "a state or a new name")
     }
     try give(left.name, .value(left.name), at: left.place)
@@ -151,7 +168,8 @@ extension CellTextReader {
       if !isQuoted, mark == .none, let function = Notation.function(named: name) {
         return try readCall(of: function, name)
       }
-      return try readValue(name, mark)
+      let (base, itsMark) = subscripted(name, mark, isQuoted)
+      return meanings[base] == nil ? try readValue(name, mark) : try readValue(base, itsMark)
     default: throw expected("a value")
     }
   }

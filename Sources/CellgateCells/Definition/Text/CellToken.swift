@@ -65,8 +65,9 @@ extension CellTextReader {
       let name = try readQuoted()
       token = .name(name, readMark(), isQuoted: true)
     } else if Notation.startsName(first) {
-      let name = readScalars(Notation.continuesName)
-      token = .name(name, readMark(), isQuoted: false)
+      var name = readScalars(Notation.continuesName)
+      let mark = readSubscript(of: &name) ?? readMark()
+      token = .name(name, mark, isQuoted: false)
     } else if ("0"..."9").contains(first) || first == "." {
       token = .number(try readNumber())
     } else if let sign = Notation.sign(first)?.sign ?? ("(),=".unicodeScalars.contains(first) ? first : nil) {
@@ -112,6 +113,19 @@ extension CellTextReader {
       return mark
     }
     return .none
+  }
+
+  /// What LaTeX writes for ₜ and ₜ₋₁ after a name that ends with its underscore: `{t}` and `{t-1}`.
+  private mutating func readSubscript(of name: inout String) -> CellToken.Mark? {
+    guard name.count > 1, name.hasSuffix("_") else { return nil }
+    let rest = lines[position.line][position.scalar...].prefix(5)
+    for (text, mark) in [("{t}", CellToken.Mark.now), ("{t-1}", .before), ("{t−1}", .before)]
+    where rest.starts(with: text.unicodeScalars) {
+      position.scalar += text.unicodeScalars.count
+      name.removeLast()
+      return mark
+    }
+    return nil
   }
 
   /// How many primes follow.
