@@ -49,6 +49,7 @@ const cg_isa CG_JOIN(cg_isa_, CG_ISA) = {
     .largest = largest,
     .standardize = standardize,
     .softmax = softmax,
+    .softmax_gradient = softmax_gradient,
     .transpose = transpose_matrix,
     .peak = peak,
 };

@@ -27,6 +27,7 @@ struct cg_isa {
   float (*largest)(size_t n, const float *x);
   float (*standardize)(size_t n, const float *x, double epsilon, float *y);
   void (*softmax)(size_t rows, size_t n, const float *x, float *y, float *largest, double *sum);
+  void (*softmax_gradient)(size_t rows, size_t n, const float *g, const float *y, float *result);
   void (*transpose)(size_t rows, size_t columns, const float *source, size_t ld, float *target,
                     size_t ld_target);
   size_t (*peak)(size_t rounds, float factor, float *sum);

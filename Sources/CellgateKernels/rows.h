@@ -107,3 +107,36 @@ static void softmax(size_t rows, size_t n, const float *x, float *y, float *larg
     sum_of_row[r] = total;
   }
 }
+
+// The g of the largest y.
+INLINE float at_largest(size_t n, const float *y, const float *g) {
+  vf most = splat(-1), at = splat(0);
+  const size_t whole = n / LANES * LANES;
+  for (size_t i = 0; i < whole; i += LANES) {
+    vf next = load(y + i);
+    at = choose(next > most, load(g + i), at);
+    most = choose(next > most, next, most);
+  }
+  float numbers[LANES], places[LANES], best = -1, result = 0;
+  store(numbers, most);
+  store(places, at);
+  for (size_t lane = 0; lane < LANES; lane++)
+    if (numbers[lane] > best) best = numbers[lane], result = places[lane];
+  for (size_t i = whole; i < n; i++)
+    if (y[i] > best) best = y[i], result = g[i];
+  return result;
+}
+
+// y (g - Σ g y), y a softmax. Taken off all g first is the one of the largest y: where y is nearly 1, nearly all would
+// cancel.
+static void softmax_gradient(size_t rows, size_t n, const float *g, const float *y, float *result) {
+  const size_t whole = n / LANES * LANES;
+  for (size_t r = 0; r < rows; r++, g += n, y += n, result += n) {
+    const float shift = at_largest(n, y, g);
+    for (size_t i = 0; i < whole; i += LANES) store(result + i, load(g + i) - shift);
+    for (size_t i = whole; i < n; i++) result[i] = g[i] - shift;
+    const float mean = (float)dot(n, result, y);
+    for (size_t i = 0; i < whole; i += LANES) store(result + i, load(y + i) * (load(result + i) - mean));
+    for (size_t i = whole; i < n; i++) result[i] = y[i] * (result[i] - mean);
+  }
+}

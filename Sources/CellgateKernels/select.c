@@ -171,6 +171,15 @@ void cg_softmax(size_t rows, size_t n, const float *x, float *y, float *largest,
   cg_softmax_with(cg_isa_active(), rows, n, x, y, largest, sum);
 }
 
+void cg_softmax_gradient_with(const cg_isa *isa, size_t rows, size_t n, const float *g, const float *y,
+                              float *result) {
+  isa->softmax_gradient(rows, n, g, y, result);
+}
+
+void cg_softmax_gradient(size_t rows, size_t n, const float *g, const float *y, float *result) {
+  cg_softmax_gradient_with(cg_isa_active(), rows, n, g, y, result);
+}
+
 void cg_transpose_with(const cg_isa *isa, size_t rows, size_t columns, const float *source, size_t ld,
                        float *target, size_t ld_target) {
   isa->transpose(rows, columns, source, ld, target, ld_target);

@@ -77,4 +77,24 @@ struct RowTests {
       }
     }
   }
+
+  @Test(
+    "The gradient of softmax keeps its digits where one number is nearly all", arguments: sizes.dropFirst(2))
+  func softmaxGradient(_ size: Int) {
+    // In each row another number has nearly the whole sum.
+    for row in 0..<size {
+      let x = numbers(size).enumerated().map { Double($1) + ($0 == row ? 25 : 0) }
+      let sum = x.reduce(0) { $0 + exp($1) }
+      let (y, g) = (x.map { exp($0) / sum }, numbers(size, seed: 5))
+      // The deviations from the g of the largest y, of which the sum has no digits to lose.
+      let mean = zip(y, g).reduce(0) { $0 + $1.0 * (Double($1.1) - Double(g[row])) }
+      let exact = zip(y, g).map { $0 * (Double($1) - Double(g[row]) - mean) }
+      let scale = exact.reduce(0) { max($0, abs($1)) }
+      for kernels in Kernels.all {
+        var found = [Float](repeating: 0, count: size)
+        unsafe cg_softmax_gradient_with(kernels.isa, 1, size, g, y.map { Float($0) }, &found)
+        for (value, expected) in zip(found, exact) { #expect(abs(Double(value) - expected) <= 1e-6 * scale) }
+      }
+    }
+  }
 }

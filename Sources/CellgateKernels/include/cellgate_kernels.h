@@ -223,6 +223,11 @@ void cg_softmax(size_t rows, size_t n, const float *x, float *y, float *largest,
 void cg_softmax_with(const cg_isa *isa, size_t rows, size_t n, const float *x, float *y, float *largest,
                      double *sum);
 
+/// result = y (g - Σ g y) of each row [n], y a softmax; the sums are taken in double. Nothing overlaps.
+void cg_softmax_gradient(size_t rows, size_t n, const float *g, const float *y, float *result);
+void cg_softmax_gradient_with(const cg_isa *isa, size_t rows, size_t n, const float *g, const float *y,
+                              float *result);
+
 /// target [columns, rows] = source [rows, columns], transposed. Nothing overlaps.
 void cg_transpose(size_t rows, size_t columns, const float *source, size_t ld, float *target, size_t ld_target);
 void cg_transpose_with(const cg_isa *isa, size_t rows, size_t columns, const float *source, size_t ld,

@@ -18,8 +18,8 @@ extension Tensor {
     guard axis == rank - 1 else { return transposed(axis, -1).logSoftmax().transposed(axis, -1) }
     let (width, output) = (shape[axis], Tensor.uninitialized(shape))
     let (input, result) = unsafe (pointer, output.pointer)
-    let probabilities = SoftmaxRows.forward(self) { row, largest, logarithm in
-      let rest = Float(logarithm)
+    let probabilities = SoftmaxRows.forward(self) { row, largest, sum in
+      let rest = Float(Foundation.log(sum))
       for index in row * width..<(row + 1) * width {
         unsafe result[index] = input[index] - largest - rest
       }
@@ -32,9 +32,9 @@ extension Tensor {
 
 /// Softmax of the rows of a tensor, along its last dimension.
 private enum SoftmaxRows {
-  /// softmax(x); `eachRow` gets a row's number, its largest x and ln Σ e^(x − largest), on some thread.
+  /// softmax(x); `eachRow` gets a row's number, its largest x and Σ e^(x − largest), on some thread.
   static func forward(
-    _ x: Tensor, _ eachRow: (_ row: Int, _ largest: Float, _ logarithm: Double) -> Void
+    _ x: Tensor, _ eachRow: (_ row: Int, _ largest: Float, _ sum: Double) -> Void
   ) -> Tensor {
     let (width, output) = (x.shape.last ?? 1, Tensor.uninitialized(x.shape))
     let (input, result) = unsafe (x.pointer, output.pointer)
@@ -43,7 +43,7 @@ private enum SoftmaxRows {
       var largest = [Float](repeating: 0, count: rows.count)
       var sums = [Double](repeating: 0, count: rows.count)
       unsafe cg_softmax(rows.count, width, input + start, result + start, &largest, &sums)
-      for (index, row) in rows.enumerated() { eachRow(row, largest[index], Foundation.log(sums[index])) }
+      for (index, row) in rows.enumerated() { eachRow(row, largest[index], sums[index]) }
     }
     return output
   }
@@ -53,11 +53,8 @@ private enum SoftmaxRows {
     let (width, result) = (y.shape.last ?? 1, Tensor.uninitialized(y.shape))
     let (g, p, output) = unsafe (gradient.pointer, y.pointer, result.pointer)
     forEachRows(y) { rows in
-      for row in rows {
-        let start = row * width
-        let sum = unsafe Float(cg_dot(width, g + start, p + start))
-        for index in start..<start + width { unsafe output[index] = p[index] * (g[index] - sum) }
-      }
+      let start = rows.lowerBound * width
+      unsafe cg_softmax_gradient(rows.count, width, g + start, p + start, output + start)
     }
     return result
   }
