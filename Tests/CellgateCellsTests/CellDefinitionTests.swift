@@ -141,6 +141,19 @@ struct CellDefinitionTests {
     #expect(found?.description.contains("parameter 'w'") == true)
   }
 
+  @Test("A matrix can't read a vector of parameters")
+  func matrixOfVector() {
+    let found = error { cell in
+      let h = cell.state("h"), W = cell.matrix("w"), V = cell.matrix("v"), k = cell.vector("k")
+      cell.next(h, W(cell.input) + V(k))
+    }
+    let expected = "the input, a state or a value"
+    #expect(
+      found
+        == .sizeMismatch(
+          cell: "test", node: "operand of 'v'", expected: expected, found: "a vector of parameters"))
+  }
+
   @Test("A matrix can't read a constant")
   func matrixOfConstant() {
     let found = error { cell in

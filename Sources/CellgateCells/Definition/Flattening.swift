@@ -161,6 +161,12 @@ struct Flattening {
       guard let size = graph.sizes[operand] else {
         throw constant("'\(parameter.name)'", "the input, a state or a value")
       }
+      // The same for every sequence and step, so another vector of parameters would do.
+      if case .vector = graph[operand].operation {
+        throw .sizeMismatch(
+          cell: cell, node: "operand of '\(parameter.name)'", expected: "the input, a state or a value",
+          found: "a vector of parameters")
+      }
       if let known = columns[block.parameter], known != size {
         throw .sizeMismatch(
           cell: cell, node: "parameter '\(parameter.name)'",
