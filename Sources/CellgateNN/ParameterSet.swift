@@ -61,6 +61,14 @@ public final class ParameterSet {
     unsafe gradients.pointer.update(repeating: 0, count: count)
   }
 
+  /// Sets the gradients of numbers `range` to zero.
+  public func zeroGradients(in range: Range<Int>) {
+    require(
+      range.lowerBound >= 0 && range.upperBound <= count,
+      "zeroGradients: expected a range in 0..<\(count), found \(range)")
+    unsafe (gradients.pointer + range.lowerBound).update(repeating: 0, count: range.count)
+  }
+
   // MARK: Clipping
 
   /// √Σ g² over all gradients, summed in Double in a fixed order.

@@ -1,5 +1,6 @@
 import CellgateFiles
 import CellgateNN
+import CellgateTensor
 import CellgateTestSupport
 import Foundation
 import Testing
@@ -70,14 +71,13 @@ struct TensorBoardLogTests {
 
   @Test("A long run has 10,000 points at most, at the same steps whether it was resumed or not")
   func thinned() throws {
-    let log = try TensorBoardLog(folder: scratch.path, step: 0, steps: 25_000, metrics: ["mse"])
+    let loop = TrainingLoop(
+      ParameterSet(Linear(inputSize: 1, outputSize: 1, stream: RandomStream(seed: 1, name: "test"))),
+      optimizer: SGD(count: 2, settings: OptimizerSettings()), steps: 25_000, loss: { _, _ in .zeros([]) })
+    let log = TensorBoard(scratch.path)
+    try log.trainingBegan(loop)
     for step in 1...25_000 {
-      try log.note(
-        .progress(
-          TrainingProgress(
-            step: step, steps: 25_000, loss: 1, smoothedLoss: 1, learningRate: 1, gradientNorm: 1,
-            msPerStep: 1,
-            secondsLeft: 1)))
+      try log.updated(loop, UpdateRecord(step: step, loss: 1, learningRate: 1, gradientNorm: 1))
     }
     let file = try #require(files("").first)
     let bytes = try #require(scratch.read(file))

@@ -33,11 +33,16 @@ public protocol Optimizer: AnyObject {
 extension Optimizer {
   /// Makes one update of all `parameters` from their gradients, which stay as they are.
   public func step(_ parameters: ParameterSet) {
-    step(values: parameters.values, gradients: parameters.gradients)
+    step(values: parameters.values, gradients: parameters.gradients, ranges: [0..<parameters.count])
   }
 
-  /// Makes one update of `values` [count] from `gradients` [count].
-  func step(values: Tensor, gradients: Tensor) {
+  /// Makes one update of the numbers `ranges` of `parameters`; the others keep their bits.
+  public func step(_ parameters: ParameterSet, in ranges: [Range<Int>]) {
+    step(values: parameters.values, gradients: parameters.gradients, ranges: ranges)
+  }
+
+  /// Makes one update of `values` [count] from `gradients` [count], in these ranges of both.
+  func step(values: Tensor, gradients: Tensor, ranges: [Range<Int>]) {
     for (name, buffer) in state {
       require(
         buffer.count == values.count,
@@ -45,8 +50,15 @@ extension Optimizer {
     }
     stepCount += 1
     let (value, gradient) = unsafe (values.pointer, UnsafePointer(gradients.pointer))
-    ThreadPool.current.run(over: values.count) { range in
-      unsafe update(range, values: value, gradients: gradient)
+    for whole in ranges {
+      require(
+        whole.lowerBound >= 0 && whole.upperBound <= values.count,
+        "\(Self.name): expected a range in 0..<\(values.count), found \(whole)")
+      ThreadPool.current.run(over: whole.count) { part in
+        unsafe update(
+          (whole.lowerBound + part.lowerBound)..<(whole.lowerBound + part.upperBound), values: value,
+          gradients: gradient)
+      }
     }
     withExtendedLifetime((values, gradients)) {}
   }

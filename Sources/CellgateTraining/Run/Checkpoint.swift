@@ -6,16 +6,10 @@ import CellgateTensor
 ///
 /// Random numbers depend on the seed and the step alone, so the step is the position of every stream.
 package struct Checkpoint {
-  /// Updates made.
-  var step = 0
+  /// How far the updates are.
+  var loop = TrainingLoop.State()
   /// Rows of `metrics.csv`.
   var rows = 0
-  /// The sum of the losses since the last row, and of how many.
-  var lossSum = 0.0, lossCount = 0
-  /// The norm of the last update's gradients, before clipping.
-  var gradientNorm = 0.0
-  /// The smoothed loss before its correction.
-  var smoothed = 0.0
   /// The best validation result and its step; nil before the first evaluation.
   var best: Best?
   /// The parameters that gave it, as in `ParameterSet.values`; so a best model's file that is damaged is no loss.
@@ -24,14 +18,15 @@ package struct Checkpoint {
   var sinceBest = 0
   /// The step of the first evaluation at which the task was solved.
   var solvedStep: Int?
-  /// Seconds spent in updates, and in all.
-  var updateSeconds = 0.0, totalSeconds = 0.0
+  /// Seconds spent in all.
+  var totalSeconds = 0.0
   /// How far the diagnostics are; nil without any.
   var diagnostics: DiagnosticsLog.Position?
-  /// The states that the last update left for the next one.
-  var carried: [Tensor] = []
   /// The settings that it was written under; nil when the file is of a version that didn't record them.
   var made: TrainingSettings?
+
+  /// Updates made.
+  var step: Int { loop.step }
 
   /// A validation result.
   package struct Best: Equatable {
@@ -62,7 +57,7 @@ package struct Checkpoint {
     for (name, values) in optimizer.state {
       writer.add("optimizer." + name, shape: [values.count], floats: values.scalars)
     }
-    for (index, states) in carried.enumerated() {
+    for (index, states) in loop.carried.enumerated() {
       writer.add("carried.\(index)", shape: states.shape, floats: states.scalars)
     }
     do throws(FileError) { try writer.write(to: path) } catch { throw .file(error) }
@@ -71,8 +66,10 @@ package struct Checkpoint {
   private func metadata(_ optimizer: any Optimizer, _ schedule: any Schedule) -> [String: String] {
     var metadata = [
       "format": Self.format, "format_version": "\(Self.version)", "step": "\(step)", "rows": "\(rows)",
-      "loss_sum": "\(lossSum)", "loss_count": "\(lossCount)", "smoothed_loss": "\(smoothed)",
-      "gradient_norm": "\(gradientNorm)", "since_best": "\(sinceBest)", "update_seconds": "\(updateSeconds)",
+      "loss_sum": "\(loop.lossSum)", "loss_count": "\(loop.lossCount)",
+      "smoothed_loss": "\(loop.smoothedSum)",
+      "gradient_norm": "\(loop.gradientNorm)", "since_best": "\(sinceBest)",
+      "update_seconds": "\(loop.updateSeconds)",
       "total_seconds": "\(totalSeconds)", "optimizer": type(of: optimizer).name,
       "optimizer_step": "\(optimizer.stepCount)",
     ]
@@ -100,16 +97,16 @@ package struct Checkpoint {
     let reader = try CheckpointReader(path, format: Self.format, newest: Self.version)
     try identity.check(reader.metadata, file: path, resuming: true)
     try reader.require("optimizer", type(of: optimizer).name)
-    step = try reader.count("step", in: 0...TrainingSettings.mostSteps)
+    loop.step = try reader.count("step", in: 0...TrainingSettings.mostSteps)
     // An evaluation is of a step of its own, the first one the best for a start.
     rows = try reader.count("rows", in: (reader.has("best_step") ? min(1, step) : 0)...step)
-    lossSum = try reader.number("loss_sum")
-    lossCount = try reader.count("loss_count", in: 0...step)
-    smoothed = try reader.number("smoothed_loss")
-    if reader.has("gradient_norm") { gradientNorm = try reader.number("gradient_norm") }
+    loop.lossSum = try reader.number("loss_sum")
+    loop.lossCount = try reader.count("loss_count", in: 0...step)
+    loop.smoothedSum = try reader.number("smoothed_loss")
+    if reader.has("gradient_norm") { loop.gradientNorm = try reader.number("gradient_norm") }
     made = try RunIdentity.settings(in: reader.metadata, file: path)
     sinceBest = try reader.count("since_best", in: 0...max(0, rows - 1))
-    updateSeconds = try reader.seconds("update_seconds")
+    loop.updateSeconds = try reader.seconds("update_seconds")
     totalSeconds = try reader.seconds("total_seconds")
     if rows > 0 {
       let bestStep = try reader.count("best_step", in: 1...step)
@@ -138,7 +135,7 @@ package struct Checkpoint {
     }
     if step > 0 {
       for (index, shape) in carriedShapes.enumerated() {
-        carried.append(try reader.tensor("carried.\(index)", shape: shape))
+        loop.carried.append(try reader.tensor("carried.\(index)", shape: shape))
       }
     }
     let updates = try reader.count("optimizer_step", in: step...step)

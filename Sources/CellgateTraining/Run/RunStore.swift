@@ -75,7 +75,7 @@ final class RunStore {
       diagnostics = nil
       parameters.assign(
         try ModelFile.read(directory.modelFile, of: parameters, identity: identity).values)
-      state.step = result.steps
+      state.loop.step = result.steps
       savedStep = result.steps
       return
     }
@@ -121,7 +121,7 @@ final class RunStore {
     let damage = try Self.readBest(directory.modelFile, of: parameters, identity, &state, &onDisk)
     let table = try RunTable(
       directory.metricsFile, header: MetricsLog.header(metrics: metrics),
-      keeping: .init(rows: state.rows, most: state.step - state.lossCount))
+      keeping: .init(rows: state.rows, most: state.step - state.loop.lossCount))
     let records = try MetricsLog.records(table)
     let observed = try DiagnosticsLog.Saved(directory, at: state.diagnostics, step: state.step)
     // All is read and whole: from here on the folder changes.

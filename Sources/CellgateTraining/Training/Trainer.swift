@@ -1,10 +1,12 @@
 import CellgateBasics
 import CellgateCells
+import CellgateFiles
 import CellgateNN
 import CellgateTensor
 import Foundation
 
-/// Trains a task's model, and keeps what it reaches in a run's folder when it has one.
+/// Trains a task's model, and keeps what it reaches in a run's folder when it has one: a ``TrainingLoop`` with the
+/// callbacks of a run.
 ///
 /// ```swift
 /// let settings = AddingTask.defaults
@@ -21,24 +23,25 @@ public final class Trainer {
   /// Numbers that are learned.
   public var parameterCount: Int { parameters.count }
   /// Updates of the whole run.
-  public let steps: Int
+  public var steps: Int { loop.steps }
   /// Updates made so far.
-  public var step: Int { state.step }
+  public var step: Int { loop.step }
   /// The evaluations so far.
   public var records: [MetricsRecord] { store.log.records }
   /// The parameters as they are now.
-  public let parameters: ParameterSet
+  public var parameters: ParameterSet { loop.parameters }
 
-  private let task: any SequenceTask
-  private let bound: BoundTask
-  private let directory: RunDirectory?
-  private let recording: RunRecording
-  private let optimizer: any Optimizer
-  private let firstRate: Float
-  private var schedule: any Schedule
-  private var state = Checkpoint()
-  private let store: RunStore
-  private var tensorBoard: TensorBoardLog?
+  let task: any SequenceTask
+  let bound: BoundTask
+  let loop: TrainingLoop
+  let directory: RunDirectory?
+  let recording: RunRecording
+  let store: RunStore
+  /// What a checkpoint has besides the loop's state.
+  var kept = Checkpoint()
+  private var began = (clock: ContinuousClock.now, total: 0.0)
+  /// What the last evaluation gave.
+  private(set) var validation: Evaluation?
   private var hasRemarked = false
 
   /// A run of `task`, new or, when `directory` holds a checkpoint, continued. `cell` is looked up by the settings
@@ -63,7 +66,6 @@ public final class Trainer {
     self.settings = settings
     self.directory = directory
     self.recording = recording
-    steps = task.totalSteps(settings)
     let identity = RunIdentity(settings: settings, cell: cell, task: task)
     if let directory {
       do throws(RunError) {
@@ -72,25 +74,40 @@ public final class Trainer {
       } catch { throw .run(error) }
     }
     bound = task.bound(cell: cell)
-    parameters = ParameterSet(bound.model)
+    loop = Self.loop(bound, settings, steps: task.totalSteps(settings))
+    loop.evaluationInterval =
+      settings.evaluationInterval ?? task.stepsPerEpoch ?? Self.usualEvaluationInterval
+    do throws(RunError) {
+      store = try RunStore(
+        directory, identity: identity, steps: loop.steps, metrics: taskType.metricNames,
+        carriedShapes: bound.carriedShapes, diagnosticsEvery: recording.diagnosticsEvery, state: &kept,
+        parameters: loop.parameters, optimizer: loop.optimizer, schedule: &loop.schedule)
+      loop.state = kept.loop
+      try store.extend(kept, parameters)
+      // A resumed run knows its diagnostics and its length from the checkpoint.
+      let isNew = store.savedStep == nil || store.isExtended
+      if isNew || kept.diagnostics?.every != store.diagnostics?.every { try save() }
+    } catch { throw .run(error) }
+  }
+
+  /// Updates between two evaluations where there are no epochs.
+  package static let usualEvaluationInterval = 100
+
+  private static func loop(_ bound: BoundTask, _ settings: TrainingSettings, steps: Int) -> TrainingLoop {
+    let parameters = ParameterSet(bound.model)
+    let optimizer: any Optimizer
     do throws(OptimizerError) {
       optimizer = try Optimizers.make(
         settings.optimizer, count: parameters.count, settings: settings.optimizerSettings)
     } catch {
       fail("Trainer: expected settings of an optimizer, found \(error)")
     }
-    firstRate = optimizer.learningRate
-    schedule = settings.schedule.make(steps: steps)
-    do throws(RunError) {
-      store = try RunStore(
-        directory, identity: identity, steps: steps, metrics: taskType.metricNames,
-        carriedShapes: bound.carriedShapes, diagnosticsEvery: recording.diagnosticsEvery, state: &state,
-        parameters: parameters, optimizer: optimizer, schedule: &schedule)
-      try store.extend(state, parameters)
-      // A resumed run knows its diagnostics and its length from the checkpoint.
-      let isNew = store.savedStep == nil || store.isExtended
-      if isNew || state.diagnostics?.every != store.diagnostics?.every { try save() }
-    } catch { throw .run(error) }
+    let loop = TrainingLoop(
+      parameters, optimizer: optimizer, schedule: settings.schedule.make(steps: steps), steps: steps,
+      seed: settings.seed, carryingLoss: { bound.loss($0, &$1, $2, nil) })
+    loop.clipValue = settings.clipValue
+    loop.clipNorm = settings.clipNorm
+    return loop
   }
 
   // MARK: The run
@@ -108,172 +125,73 @@ public final class Trainer {
       if let result = try directory?.result() { return .completed(result) }
     } catch { throw .run(error) }
     for notice in store.notices { onEvent(.notice(notice)) }
-    onEvent(.started(step: state.step, steps: steps, parameters: parameters.count))
-    if recording.writesTensorBoard { try openTensorBoard() }
-    let began = (clock: ContinuousClock.now, step: state.step, total: state.totalSeconds)
-    defer { state.totalSeconds = began.total + began.clock.secondsSince }
-    /// Saves what a run that is stopped needs to continue.
-    func stop() throws(TrainingError) -> TrainingOutcome {
-      state.totalSeconds = began.total + began.clock.secondsSince
-      try saveNow(onEvent)
-      drawDiagnostics(onEvent)
-      return .interrupted(step: state.step)
-    }
-    // The one in which the run was stopped.
-    if isEvaluationDue, try !evaluate(onEvent, shouldStop) { return try stop() }
-    while state.step < steps, !isOutOfPatience, !isSolvedForGood {
-      if shouldStop() { return try stop() }
-      let loss = try update()
-      try report(.progress(progress(loss, since: began.clock, step: began.step)), onEvent)
-      if isEvaluationDue, try !evaluate(onEvent, shouldStop) { return try stop() }
-      state.totalSeconds = began.total + began.clock.secondsSince
-      if isSaveDue { try saveNow(onEvent) }
-    }
-    try saveNow(onEvent)
-    if state.lossCount > 0 || state.best == nil, try !evaluate(onEvent, shouldStop) { return try stop() }
-    let result = try finish(seconds: began.total + began.clock.secondsSince, onEvent, shouldStop)
-    drawDiagnostics(onEvent)
-    return result.map { .completed($0) } ?? .interrupted(step: state.step)
-  }
-
-  /// Whether an evaluation comes after this step that was not made.
-  private var isEvaluationDue: Bool {
-    let interval = settings.evaluationInterval ?? task.stepsPerEpoch ?? Self.usualEvaluationInterval
-    return state.lossCount > 0 && state.step % interval == 0
-  }
-
-  private var isOutOfPatience: Bool { settings.patience.map { state.sinceBest >= $0 } ?? false }
-
-  private var isSolvedForGood: Bool { settings.stopWhenSolved == true && state.solvedStep != nil }
-
-  private var isSaveDue: Bool {
-    guard directory != nil, let savedStep = store.savedStep else { return false }
-    if let most = recording.checkpointSteps, state.step - savedStep >= most { return true }
-    return store.lastSave.secondsSince >= recording.checkpointSeconds
-  }
-
-  private func openTensorBoard() throws(TrainingError) {
-    guard let directory else { return }
-    do throws(RunError) {
-      try store.writing { () throws(RunError) in
-        tensorBoard = try TensorBoardLog(
-          folder: directory.path, step: state.step, steps: steps, metrics: type(of: task).metricNames)
+    onEvent(.started(step: step, steps: steps, parameters: parameters.count))
+    began = (.now, kept.totalSeconds)
+    defer { kept.totalSeconds = seconds }
+    do {
+      return try withoutActuallyEscaping(onEvent) { onEvent in
+        loop.callbacks = callbacks(onEvent)
+        loop.evaluation = { [unowned self] context in try validate(context, onEvent) }
+        defer { (loop.callbacks, loop.evaluation) = ([], nil) }
+        return try train(onEvent, shouldStop)
       }
-    } catch { throw .run(error) }
-  }
-
-  /// Reports an event to the caller and to TensorBoard.
-  private func report(_ event: TrainingEvent, _ onEvent: (TrainingEvent) -> Void) throws(TrainingError) {
-    onEvent(event)
-    do throws(RunError) {
-      try store.writing { () throws(RunError) in try tensorBoard?.note(event) }
-    } catch { throw .run(error) }
-  }
-
-  /// Makes one update; returns its loss.
-  private func update() throws(TrainingError) -> Double {
-    let start = ContinuousClock.now
-    parameters.zeroGradients()
-    let observations = store.diagnostics?.observations(at: state.step)
-    var carried = state.carried
-    let loss = bound.loss(state.step, &carried, context(observations), nil)
-    let value = Double(loss.item)
-    guard value.isFinite else { throw diverged("loss", loss.item) }
-    loss.backward()
-    if let limit = settings.clipValue { parameters.clipGradients(value: limit) }
-    let norm = settings.clipNorm.map { parameters.clipGradients(norm: $0) } ?? parameters.gradientNorm()
-    guard norm.isFinite else { throw diverged("gradient norm", Float(norm)) }
-    optimizer.learningRate = rate(at: state.step)
-    optimizer.step(parameters)
-    if let observations { try write(observations) }
-    state.step += 1
-    state.gradientNorm = norm
-    state.carried = carried
-    state.lossSum += value
-    state.lossCount += 1
-    state.smoothed = Self.smoothing * state.smoothed + (1 - Self.smoothing) * value
-    state.updateSeconds += start.secondsSince
-    return value
-  }
-
-  private func rate(at step: Int) -> Float { Float(Double(firstRate) * schedule.factor(at: step)) }
-
-  /// The learning rate of the last update by its digits: 0.001 and not 0.0010000000474974513.
-  private var lastRate: Double {
-    let rate = rate(at: state.step - 1)
-    return Double(rate.description) ?? Double(rate)
-  }
-
-  private static let smoothing = 0.98
-
-  /// Updates between two evaluations where there are no epochs.
-  package static let usualEvaluationInterval = 100
-
-  private func context(_ observations: LayerObservations? = nil) -> ForwardContext {
-    .training(
-      seed: settings.seed, step: UInt64(state.step),
-      observer: observations.map { observations in { observations.add($0, $1) } })
-  }
-
-  private func progress(
-    _ loss: Double, since: ContinuousClock.Instant, step first: Int
-  ) -> TrainingProgress {
-    let perStep = since.secondsSince / Double(max(1, state.step - first))
-    return TrainingProgress(
-      step: state.step, steps: steps, loss: loss,
-      smoothedLoss: state.smoothed / (1 - pow(Self.smoothing, Double(state.step))), learningRate: lastRate,
-      gradientNorm: state.gradientNorm, msPerStep: 1000 * state.updateSeconds / Double(state.step),
-      secondsLeft: perStep * Double(steps - state.step))
-  }
-
-  // MARK: Evaluation
-
-  /// Evaluates the model on the validation data, and notes what follows from it; false when it was stopped.
-  private func evaluate(
-    _ onEvent: (TrainingEvent) -> Void, _ shouldStop: () -> Bool
-  ) throws(TrainingError) -> Bool {
-    if let place = DivergenceSearch(task: bound, parameters: parameters).parameter() {
-      throw .diverged(divergence(step: state.step, place))
+    } catch let error as TrainingError {
+      throw error
+    } catch let error as RunError {
+      throw .run(error)
+    } catch let error as FileError {
+      throw .run(.notSaved(error, savedStep: store.savedStep))
+    } catch {
+      fail("Trainer: expected an error of a run, found \(error)")
     }
-    guard let evaluation = bound.evaluate(.validation, shouldStop: shouldStop) else { return false }
-    let metric = type(of: task).metric
-    guard ([evaluation.value] + evaluation.extras).allSatisfy(\.isFinite) else {
+  }
+
+  private func train(
+    _ onEvent: @escaping (TrainingEvent) -> Void, _ shouldStop: () -> Bool
+  ) throws -> TrainingOutcome {
+    let result = try result(onEvent, shouldStop)
+    drawDiagnostics(onEvent)
+    return result.map { .completed($0) } ?? .interrupted(step: step)
+  }
+
+  /// Nil when it was stopped.
+  private func result(
+    _ onEvent: @escaping (TrainingEvent) -> Void, _ shouldStop: () -> Bool
+  ) throws -> TrainingResult? {
+    if try loop.run(shouldStop: shouldStop) == .interrupted { return nil }
+    if loop.state.lossCount > 0 || kept.best == nil, try !loop.record(shouldStop: shouldStop) { return nil }
+    return try finish(onEvent, shouldStop)
+  }
+
+  /// Seconds spent on the run so far.
+  var seconds: Double { began.total + began.clock.secondsSince }
+
+  /// Evaluates the model on the validation data; throws `diverged`.
+  private func validate(
+    _ context: ForwardContext, _ onEvent: (TrainingEvent) -> Void
+  ) throws(TrainingError) -> [MetricValue] {
+    let evaluation = bound.evaluate(.validation, context)
+    if context.stop?.isMade == true { return [] }
+    let taskType = type(of: task)
+    let values = [evaluation.value] + evaluation.extras
+    guard values.allSatisfy(\.isFinite) else {
       let found = evaluation.value.isNaN ? "NaN" : "infinity"
-      throw .diverged(divergence(step: state.step, ("validation", metric.name, found)))
+      throw .diverged(divergence(step: step, ("validation", taskType.metric.name, found)))
     }
     if !hasRemarked, let remark = evaluation.remark {
       hasRemarked = true
       onEvent(.notice("validation data: " + remark))
     }
-    let record = MetricsRecord(
-      step: state.step, trainingLoss: state.lossSum / Double(max(1, state.lossCount)),
-      validation: evaluation, learningRate: lastRate, gradientNorm: state.gradientNorm)
-    let isBest = state.best.map { metric.isBetter(evaluation.value, than: $0.value) } ?? true
-    let solved = bound.isSolved(evaluation)
-    do throws(RunError) {
-      if isBest { try keepBest(evaluation.value) } else { state.sinceBest += 1 }
-      try store.append(record)
-    } catch { throw .run(error) }
-    state.rows = store.log.records.count
-    (state.lossSum, state.lossCount) = (0, 0)
-    if solved, state.solvedStep == nil { state.solvedStep = state.step }
-    schedule.observe(metric.direction == .lower ? evaluation.value : -evaluation.value)
-    try report(.evaluated(record, isBest: isBest, solved: solved), onEvent)
-    return true
-  }
-
-  private func keepBest(_ value: Double) throws(RunError) {
-    state.best = Checkpoint.Best(step: state.step, value: value)
-    state.bestValues = parameters.values.copied()
-    state.sinceBest = 0
-    try store.keepBest(state, parameters)
+    validation = evaluation
+    return zip([taskType.metric] + taskType.extraMetrics, values).map { MetricValue($0, $1) }
   }
 
   /// Puts the best model in place of the last, and evaluates it on the test data; nil when that was stopped.
   private func finish(
-    seconds: Double, _ onEvent: (TrainingEvent) -> Void, _ shouldStop: () -> Bool
-  ) throws(TrainingError) -> TrainingResult? {
-    guard let best = state.best, let values = state.bestValues else {
+    _ onEvent: (TrainingEvent) -> Void, _ shouldStop: () -> Bool
+  ) throws(RunError) -> TrainingResult? {
+    let seconds = seconds
+    guard let best = kept.best, let values = kept.bestValues else {
       fail("Trainer: expected an evaluation by the end of a run, found none")
     }
     parameters.assign(values)
@@ -284,21 +202,11 @@ public final class Trainer {
       task: settings.task, cell: settings.cell, seed: settings.seed, hidden: settings.hidden,
       parameters: parameters.count, metric: taskType.metric.name, value: test.value,
       extras: taskType.named(test.extras), validationValue: best.value, bestStep: best.step,
-      solvedAtStep: state.solvedStep, steps: state.step, baseline: task.baseline.value, seconds: seconds,
-      msPerStep: 1000 * state.updateSeconds / Double(max(1, state.step)))
-    do throws(RunError) {
-      try store.writeBest(state, parameters)
-      try store.write(result)
-    } catch { throw .run(error) }
+      solvedAtStep: kept.solvedStep, steps: step, baseline: task.baseline.value, seconds: seconds,
+      msPerStep: loop.msPerStep)
+    try store.writeBest(kept, parameters)
+    try store.write(result)
     return result
-  }
-
-  // MARK: Diagnostics
-
-  private func write(_ observations: LayerObservations) throws(TrainingError) {
-    do throws(RunError) {
-      try store.writing { () throws(RunError) in try store.diagnostics?.append(observations) }
-    } catch { throw .run(error) }
   }
 
   /// Draws what was observed so far into the run's folder. What goes wrong is a notice: a figure costs no run.
@@ -311,31 +219,31 @@ public final class Trainer {
 
   // MARK: Saving
 
-  private func saveNow(_ onEvent: (TrainingEvent) -> Void) throws(TrainingError) {
-    guard directory != nil, store.savedStep != state.step else { return }
-    if let place = DivergenceSearch(task: bound, parameters: parameters).parameter() {
-      throw .diverged(divergence(step: state.step, place))
-    }
-    do throws(RunError) { try save() } catch { throw .run(error) }
-    onEvent(.saved(step: state.step))
-  }
-
-  private func save() throws(RunError) {
-    try store.writing { () throws(RunError) in state.diagnostics = try store.diagnostics?.synced() }
-    try store.save(state, parameters: parameters, optimizer: optimizer, schedule: schedule)
+  /// Writes a checkpoint.
+  func save() throws(RunError) {
+    kept.loop = loop.state
+    try store.writing { () throws(RunError) in kept.diagnostics = try store.diagnostics?.synced() }
+    try store.save(kept, parameters: parameters, optimizer: loop.optimizer, schedule: loop.schedule)
   }
 
   // MARK: Divergence
 
-  /// The error of an update whose loss or gradient is not finite; `value` is what was seen.
-  private func diverged(_ seen: String, _ value: Float) -> TrainingError {
+  /// The error of what was found in the course of an update, or before an evaluation.
+  func diverged(_ found: NonFinite) -> TrainingError {
     let search = DivergenceSearch(task: bound, parameters: parameters)
-    let place = search.first(step: state.step, carried: state.carried, context: context())
-    return .diverged(
-      divergence(step: state.step + 1, place ?? (seen, seen, value.isNaN ? "NaN" : "infinity")))
+    let place: DivergenceSearch.Place?
+    let seen: String
+    switch found.place {
+    case .parameter(let name): (place, seen) = (search.parameter(), name)
+    case .loss, .gradientNorm:
+      let context = ForwardContext.training(seed: settings.seed, step: UInt64(step))
+      place = search.first(step: step, carried: loop.state.carried, context: context)
+      seen = found.place == .loss ? "loss" : "gradient norm"
+    }
+    return .diverged(divergence(step: found.step, place ?? (seen, seen, found.found)))
   }
 
-  private func divergence(step: Int, _ place: DivergenceSearch.Place) -> Divergence {
+  func divergence(step: Int, _ place: DivergenceSearch.Place) -> Divergence {
     let divergence = Divergence(
       step: step, layer: place.layer, tensor: place.tensor, found: place.found, savedStep: store.savedStep)
     directory?.note(divergence)
