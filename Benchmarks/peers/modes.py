@@ -329,10 +329,10 @@ def memory(options):
 
 
 def recompute(options):
-    """What is kept recomputed instead, over T, with a checkpoint every √T steps."""
+    """What is kept recomputed instead, over T, with states kept every √T steps."""
     session = Session(options, "recompute")
     report = session.report(
-        "Checkpoints every √T steps: a training step's time in ms, and the peak resident size of a fresh process "
+        "Gradient checkpointing every √T steps: a training step's time in ms, and the peak resident size of a fresh process "
         "less what it has before the step, MB",
         [("cell", 8), ("T, B, I, H", 19), ("K", 4), ("all kept", 9), ("recomputed", 10), ("time", 7),
          ("goal", 14), ("all kept MB", 11), ("recomputed MB", 13), ("memory", 7)])
@@ -343,7 +343,7 @@ def recompute(options):
         for shape in shapes:
             every = round(shape[0] ** 0.5)
             case = Case("training", cell, *shape)
-            again = Case(**{**case.__dict__, "extra": ("--checkpoint-every", every)})
+            again = Case(**{**case.__dict__, "extra": ("--recompute-every", every)})
             results = take_turns({"all kept": (plain, case), "recomputed": (session.cellgate, again)},
                                  options.rounds, options.budget)
             sizes = []
@@ -359,7 +359,7 @@ def recompute(options):
                 [cell, case.shape, str(every), number(a.ms), number(b.ms), times(ratio),
                  f"{met} (< {goals.RECOMPUTATION} ×)", *(number(size / 1e6, 0) for size in sizes),
                  f"{100 * sizes[1] / sizes[0]:.0f} %"],
-                session.kept(case, results, checkpoint_every=every, time_ratio=ratio,
+                session.kept(case, results, recompute_every=every, time_ratio=ratio,
                              added_bytes=dict(zip(results, sizes))))
     plain.close()
     return session, report

@@ -175,13 +175,13 @@ struct CellLawsTests {
     }
   }
 
-  @Test("Checkpoints in time change no bit", arguments: Cell.allAndOdd)
-  func checkpoints(_ cell: Cell) {
+  @Test("Gradient checkpointing changes no bit", arguments: Cell.allAndOdd)
+  func recomputing(_ cell: Cell) {
     let long = Problem(cell, T: 40, B: 9, I: 3, H: 5, seed: 19)
     for problem in [long, .uneven(cell), .uneven(cell, reversed: true)] {
       let expected = problem.fast().parts(cell)
       for steps in [1, 7, 1000] {
-        let found = problem.fast(saving: .checkpoints(every: steps)).parts(cell)
+        let found = problem.fast(saving: .states(every: steps)).parts(cell)
         for (part, other) in zip(found, expected) {
           #expect(part.1 == other.1, "\(cell.name): \(part.0), every \(steps) steps")
         }
@@ -257,7 +257,7 @@ struct ThreadLawTests {
       let one = problem.fast(.active, precision).parts(cell)
       for count in [2, 3, 5] {
         ThreadPool.shared.threads = count
-        for saving in [CellExecution.Saving.everything, .checkpoints(every: 2)] {
+        for saving in [CellExecution.Saving.everything, .states(every: 2)] {
           let found = problem.fast(.active, precision, saving: saving).parts(cell)
           for (part, other) in zip(one, found) { #expect(part.1 == other.1, "\(part.0), \(count) threads") }
         }

@@ -308,7 +308,7 @@ struct CellObservationTests {
       let (nothing, plain) = problem.observed(observed: false)
       #expect(nothing == nil)
       var observations: [CellObservation?] = []
-      for saving in [CellExecution.Saving.everything, .checkpoints(every: 2)] {
+      for saving in [CellExecution.Saving.everything, .states(every: 2)] {
         let (observation, gradients) = problem.observed(saving: saving)
         observations.append(observation)
         #expect(gradients.input?.scalars == plain.input?.scalars)

@@ -23,7 +23,7 @@ struct EmptyBatchTests {
             #expect(expected.states == problem.finalGradients)
             #expect(expected.parameters.allSatisfy { $0.allSatisfy { $0 == 0 } })
             for instructions in InstructionSet.all {
-              for saving in [CellExecution.Saving.everything, .checkpoints(every: 2)] {
+              for saving in [CellExecution.Saving.everything, .states(every: 2)] {
                 for (part, other) in zip(
                   problem.fast(instructions, saving: saving).parts(cell), expected.parts(cell))
                 {

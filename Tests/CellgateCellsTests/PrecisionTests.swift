@@ -21,7 +21,7 @@ struct PrecisionTests {
   func rounding(_ cell: Cell) {
     for problem in Self.problems(cell) {
       let expected = problem.reference(.bfloat16).parts(cell)
-      for saving in [CellExecution.Saving.everything, .checkpoints(every: 3)] {
+      for saving in [CellExecution.Saving.everything, .states(every: 3)] {
         for (found, part) in zip(problem.fast(.active, .bfloat16, saving: saving).parts(cell), expected) {
           let error = rootMeanSquareError(found.1, part.1)
           #expect(error < 0x1p-11, "\(cell.name) T=\(problem.T) H=\(problem.H): \(part.0)")

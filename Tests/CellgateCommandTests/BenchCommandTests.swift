@@ -45,13 +45,20 @@ struct BenchCommandTests {
     #expect(record["parameters"] as? Int == 2 * (4 * 2 + 4 * 4 + 4) + 2 * (4 * 8 + 4 * 4 + 4))
   }
 
-  @Test("Checkpoints are told, and must be a positive number of steps")
-  func checkpoints() throws {
-    let run = try Workplace().run(line: Self.tiny + " --checkpoint-every 2 --json")
-    #expect(try run.records().first?["checkpoint_every"] as? Int == 2)
-    let bad = try Workplace().run(line: Self.tiny + " --checkpoint-every 0")
+  @Test(
+    "Gradient checkpointing is in the record, under its former name too, and takes a positive number of steps",
+    arguments: ["--recompute-every", "--checkpoint-every"])
+  func recomputing(_ option: String) throws {
+    let run = try Workplace().run(line: Self.tiny + " \(option) 2 --json")
+    let record = try #require(try run.records().first)
+    #expect(record["recompute_every"] as? Int == 2)
+    #expect(record["checkpoint_every"] as? Int == 2)
+    let bad = try Workplace().run(line: Self.tiny + " \(option) 0")
     #expect(bad.status == 64)
-    #expect(bad.error.contains("--checkpoint-every: expected a whole number from 1"))
+    #expect(bad.error.contains("--recompute-every: expected a whole number from 1"))
+    let both = try Workplace().run(line: Self.tiny + " --recompute-every 2 --checkpoint-every 2")
+    #expect(both.status == 64)
+    #expect(both.error.contains("--recompute-every and --checkpoint-every: expected only one of them"))
   }
 
   @Test("The environment chooses the instruction set that is reported")

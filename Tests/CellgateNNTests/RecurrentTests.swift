@@ -69,12 +69,12 @@ struct RecurrentTests {
     }
   }
 
-  @Test("Checkpoints in time change no gradient, through layers and directions", arguments: [false, true])
-  func checkpoints(_ bidirectional: Bool) throws {
-    func gradients(_ checkpointEvery: Int?) throws -> [[Float]] {
+  @Test("Gradient checkpointing changes no gradient, through layers and directions", arguments: [false, true])
+  func recomputing(_ bidirectional: Bool) throws {
+    func gradients(_ recomputeEvery: Int?) throws -> [[Float]] {
       let recurrent = Recurrent(
         cell: .lstmWM, inputSize: 3, hiddenSize: 5, layers: 2, bidirectional: bidirectional,
-        checkpointEvery: checkpointEvery, stream: stream)
+        recomputeEvery: recomputeEvery, stream: stream)
       let parameters = ParameterSet(recurrent)
       let x = random([30, 9, 3])
       try #require(

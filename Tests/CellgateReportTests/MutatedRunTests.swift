@@ -24,7 +24,7 @@ struct MutatedRunTests {
       var settings = TextTask.defaults
       settings.taskOptions = ["length": 3, "embedding": 2, "valid-percent": 10, "test-percent": 10]
       (settings.hidden, settings.batch, settings.steps, settings.epochs) = (2, 2, 6, nil)
-      (settings.chronoSteps, settings.checkpointEvery, settings.patience) = (9, 2, 9)
+      (settings.chronoSteps, settings.recomputeEvery, settings.patience) = (9, 2, 9)
       settings.evaluationInterval = 2
       let prepared = try TextTask.prepared(settings, dataDirectory: scratch.path + "/my.txt")
       let folder = scratch.path + "/" + name

@@ -27,13 +27,13 @@ struct TrainingSettingsTests {
     settings.chronoSteps = 100
     settings.patience = 4
     settings.precision = .bfloat16
-    settings.checkpointEvery = 28
+    settings.recomputeEvery = 28
     settings.schedule = ScheduleSettings(name: "cosine", warmUpSteps: 7)
     settings.optimizerSettings.learningRate = 0.1
     #expect(try TrainingSettings(decoding: settings.encoded(), file: "f") == settings)
     let text = String(decoding: settings.encoded(), as: UTF8.self)
     #expect(text.contains("\"chrono_steps\" : 100"))
-    #expect(text.contains("\"checkpoint_every\" : 28"))
+    #expect(text.contains("\"recompute_every\" : 28"))
     #expect(text.contains("\"learning_rate\" : 0.1,"))
     #expect(text.contains("\"precision\" : \"bf16\""))
   }
@@ -47,6 +47,21 @@ struct TrainingSettingsTests {
     let unknown = text.replacing("\"f32\"", with: "\"f8\"")
     #expect(throws: RunError.badConfig(file: "f", reason: "precision: expected a known name, found 'f8'")) {
       try TrainingSettings(decoding: Data(unknown.utf8), file: "f")
+    }
+  }
+
+  @Test("A setting under its name of earlier versions is the setting, and a mistake in it is shown")
+  func formerNames() throws {
+    var settings = MeanTask.defaults
+    settings.recomputeEvery = 28
+    let text = String(decoding: settings.encoded(), as: UTF8.self)
+    let old = text.replacing("\"recompute_every\"", with: "\"checkpoint_every\"")
+    #expect(old != text)
+    #expect(try TrainingSettings(decoding: Data(old.utf8), file: "f") == settings)
+    let wrong = old.replacing(": 28", with: ": true")
+    let reason = "recompute_every: expected a whole number, found true"
+    #expect(throws: RunError.badConfig(file: "f", reason: reason)) {
+      try TrainingSettings(decoding: Data(wrong.utf8), file: "f")
     }
   }
 

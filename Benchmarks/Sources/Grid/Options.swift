@@ -16,7 +16,7 @@ struct Options {
   /// Valid steps of each sequence; nil when all are `steps` long.
   var lengths: [Int]?
   /// Steps between the states that are kept for the backward pass; nil keeps all that it needs.
-  var checkpointEvery: Int?
+  var recomputeEvery: Int?
   var precision = Precision.float32
   var threads = ProcessInfo.processInfo.activeProcessorCount
   /// How many times are taken.
@@ -67,7 +67,7 @@ struct Options {
       case "--input": input = try whole(name, value(name), from: 1)
       case "--hidden": hidden = try whole(name, value(name), from: 1)
       case "--layers": layers = try whole(name, value(name), from: 1)
-      case "--checkpoint-every": checkpointEvery = try whole(name, value(name), from: 1)
+      case "--recompute-every": recomputeEvery = try whole(name, value(name), from: 1)
       case "--threads": threads = try whole(name, value(name), from: 1)
       case "--repeats": repeats = try whole(name, value(name), from: 1)
       case "--calls": calls = try whole(name, value(name), from: 1)

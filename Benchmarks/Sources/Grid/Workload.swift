@@ -9,7 +9,7 @@ final class Workload {
     let bidirectional: Bool
     /// The sum of the sequences' lengths.
     let validSteps: Int
-    let checkpointEvery: Int?
+    let recomputeEvery: Int?
     let threads: Int
     let precision, isa: String
     let parameters: Int
@@ -32,7 +32,7 @@ final class Workload {
     let stream = RandomStream(seed: 1, name: "grid")
     recurrent = Recurrent(
       cell: cell, inputSize: options.input, hiddenSize: options.hidden, layers: options.layers,
-      bidirectional: options.bidirectional, checkpointEvery: options.checkpointEvery,
+      bidirectional: options.bidirectional, recomputeEvery: options.recomputeEvery,
       precision: options.precision, stream: stream.child("parameters"))
     parameters = ParameterSet(recurrent)
     var numbers = stream.child("data")
@@ -58,7 +58,7 @@ final class Workload {
     return Record(
       command: command, cell: cell.name, steps: options.steps, batch: options.batch, input: options.input,
       hidden: options.hidden, layers: options.layers, bidirectional: options.bidirectional,
-      validSteps: validSteps, checkpointEvery: options.checkpointEvery, threads: options.threads,
+      validSteps: validSteps, recomputeEvery: options.recomputeEvery, threads: options.threads,
       precision: options.precision.rawValue,
       isa: "\(InstructionSet.active)", parameters: parameters.count, operations: operations,
       timesMs: times.map { $0 * 1e3 }, medianMs: median * 1e3, gflops: operations / median * 1e-9)

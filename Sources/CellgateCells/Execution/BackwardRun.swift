@@ -16,8 +16,8 @@ import CellgateTensor
   private let inputGradient: Tensor?
   /// Where the gradients go that arrive at each state from the next step; empty unless the pass is observed.
   private let traced: [CellExecution.Columns]
-  /// What computes a segment again from its checkpoint.
-  private let forward: (run: ForwardRun, checkpoints: CellExecution.Frames)?
+  /// What computes a segment again, and the states with which each segment begins.
+  private let forward: (run: ForwardRun, states: CellExecution.Frames)?
 
   private let owner: Storage
   /// The slots' places for each member.
@@ -52,7 +52,7 @@ import CellgateTensor
       frames = kept
       tables = SliceTables(slice, layout: layout, windows: slice.segments)
       self.forward = nil
-    case (.checkpoints(let kept), let program?):
+    case (.states(let kept), let program?):
       let run = ForwardRun(
         execution: execution, program: program, slice: slice, windows: slice.segments,
         saves: true, members: members)
@@ -144,7 +144,7 @@ import CellgateTensor
       if let forward {
         // Others may still read the frames of the segment after it.
         member.wait()
-        forward.run.setFirstStates(from: forward.checkpoints, row: index * rows, columns: columns)
+        forward.run.setFirstStates(from: forward.states, row: index * rows, columns: columns)
         for chunk in slice.chunks[first..<last] {
           forward.run.advance(chunk, input: saved.input, member: member)
         }

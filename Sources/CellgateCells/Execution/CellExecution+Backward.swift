@@ -29,7 +29,7 @@ extension CellExecution {
       )
     }
     let recomputes = saved.kept.contains {
-      if case .checkpoints = $0 { return true }
+      if case .states = $0 { return true }
       return false
     }
     let weights = PackedWeights(

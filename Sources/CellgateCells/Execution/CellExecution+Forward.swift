@@ -22,11 +22,11 @@ extension CellExecution {
     case nothing
     /// All that the backward pass reads.
     case everything
-    /// The states after about every so many steps; the backward pass computes the rest again.
-    case checkpoints(every: Int)
+    /// The states after about every so many steps; the backward pass computes the rest again (gradient checkpointing).
+    case states(every: Int)
 
-    var checkpointEvery: Int? {
-      guard case .checkpoints(let steps) = self else { return nil }
+    var recomputeEvery: Int? {
+      guard case .states(let steps) = self else { return nil }
       return steps
     }
     var isNothing: Bool {
@@ -43,15 +43,15 @@ extension CellExecution {
   ) -> Forward {
     check(input: input, states: states, parameters: parameters, sequences)
     require(
-      saving.checkpointEvery ?? 1 > 0,
-      "\(cell.name): expected a checkpoint every 1 or more steps, found \(saving.checkpointEvery ?? 0)"
+      saving.recomputeEvery ?? 1 > 0,
+      "\(cell.name): expected states kept every 1 or more steps, found \(saving.recomputeEvery ?? 0)"
     )
     let layout = layout
     let step = saving.isNothing ? cell.plan.inference : cell.plan.forward
     let weights = PackedWeights(
       cell: cell, layout: layout, instructions: products, parameters: parameters, programs: [step])
     let program = BoundProgram(step, layout: layout, weights: weights)
-    let slices = Slice.cut(sequences, layout: layout, checkpointEvery: saving.checkpointEvery)
+    let slices = Slice.cut(sequences, layout: layout, recomputeEvery: saving.recomputeEvery)
     let finalStates = states.map { Tensor.uninitialized($0.shape) }
     let trace =
       observed && !saving.isNothing

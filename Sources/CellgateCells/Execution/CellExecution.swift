@@ -101,7 +101,7 @@ public struct CellExecution: Sendable {
 
     enum Kept {
       case frames(Frames)
-      case checkpoints(Frames)
+      case states(Frames)
     }
 
     /// Each state's first values, `[B, H]`, and those after each valid step, `[T, B, H]`.

@@ -4,7 +4,7 @@ import CellgateTensor
 
 /// One slice's way through the sequence, which the members of a team go together.
 ///
-/// Frames hold the steps of a *window*: all steps, a segment between checkpoints, or a chunk. The states with which a
+/// Frames hold the steps of a *window*: all steps, a segment, or a chunk. The states with which a
 /// window begins are its first rows.
 @safe final class ForwardRun {
   let execution: CellExecution
@@ -14,7 +14,8 @@ import CellgateTensor
   private let layout: Layout
   private let program: BoundProgram
   private let windows: [Range<Int>]
-  private let checkpoints: CellExecution.Frames?
+  /// With gradient checkpointing, the states with which each segment begins.
+  private let keptStates: CellExecution.Frames?
   private let scratch: Storage
   let inputRows: UnsafeMutablePointer<Float>
   /// The slots' places for each member.
@@ -25,28 +26,28 @@ import CellgateTensor
     execution: CellExecution, program: BoundProgram, slice: Slice, saving: CellExecution.Saving, members: Int
   ) {
     let keepsAll = !saving.isNothing && slice.segments.count <= 1
-    var checkpoints: CellExecution.Frames?
+    var keptStates: CellExecution.Frames?
     if !saving.isNothing && !keepsAll {
-      checkpoints = CellExecution.Frames(
+      keptStates = CellExecution.Frames(
         states: execution.cell.states.count, rows: slice.segments.count * slice.rows.count, saved: 0,
         savedRows: 0, width: execution.layout.width)
     }
     self.init(
       execution: execution, program: program, slice: slice,
-      windows: keepsAll ? slice.segments : slice.chunks, saves: !saving.isNothing, checkpoints: checkpoints,
+      windows: keepsAll ? slice.segments : slice.chunks, saves: !saving.isNothing, keptStates: keptStates,
       members: members)
   }
 
   init(
     execution: CellExecution, program: BoundProgram, slice: Slice, windows: [Range<Int>],
-    saves: Bool, checkpoints: CellExecution.Frames? = nil, members: Int
+    saves: Bool, keptStates: CellExecution.Frames? = nil, members: Int
   ) {
     self.execution = execution
     layout = execution.layout
     self.program = program
     self.slice = slice
     self.windows = windows
-    self.checkpoints = checkpoints
+    self.keptStates = keptStates
     tables = SliceTables(slice, layout: layout, windows: windows)
     let width = layout.width
     let plan = execution.cell.plan
@@ -103,7 +104,7 @@ import CellgateTensor
 
   /// What the backward pass needs.
   var kept: CellExecution.Saved.Kept {
-    if let checkpoints { return .checkpoints(checkpoints) }
+    if let keptStates { return .states(keptStates) }
     return .frames(frames)
   }
 
@@ -126,10 +127,10 @@ import CellgateTensor
     }
     var window = 0, segment = 0
     for chunk in slice.chunks {
-      if let checkpoints, segment < slice.segments.count,
+      if let keptStates, segment < slice.segments.count,
         slice.segments[segment].lowerBound == chunk.lowerBound
       {
-        copyFirstStates(to: checkpoints, row: segment * slice.rows.count, columns: columns)
+        copyFirstStates(to: keptStates, row: segment * slice.rows.count, columns: columns)
         segment += 1
       }
       advance(chunk, input: input, member: member)

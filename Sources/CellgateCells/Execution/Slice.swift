@@ -14,8 +14,8 @@ struct Slice: Sendable {
   let rowsBefore: [Int]
   /// Ranges of steps of some hundred rows each, whose intermediate values stay in the cache.
   let chunks: [Range<Int>]
-  /// Whole chunks whose values for the backward pass are there at the same time: all, or those from one checkpoint
-  /// to the next.
+  /// Whole chunks whose values for the backward pass are there at the same time: all, or those
+  /// that gradient checkpointing computes again at once.
   let segments: [Range<Int>]
   let reversed: Bool
   /// Whether neighbours in the slice are neighbours in the batch at the same time of the sequence.
@@ -32,9 +32,9 @@ struct Slice: Sendable {
   /// The time of the sequence that a row sees at a step.
   func time(row: Int, step: Int) -> Int { reversed ? lengths[row] - 1 - step : step }
 
-  /// Segments end with the chunk in which `checkpointEvery` steps are full, so that sums over chunks are the same
-  /// with and without checkpoints.
-  init(rows: [Int], lengths: [Int], reversed: Bool, chunkRows: Int, checkpointEvery: Int? = nil) {
+  /// Segments end with the chunk in which `recomputeEvery` steps are full, so that sums over chunks are the same
+  /// with and without gradient checkpointing.
+  init(rows: [Int], lengths: [Int], reversed: Bool, chunkRows: Int, recomputeEvery: Int? = nil) {
     self.rows = rows
     self.lengths = lengths
     self.reversed = reversed
@@ -60,7 +60,7 @@ struct Slice: Sendable {
     self.chunks = chunks
     var segments: [Range<Int>] = []
     for chunk in chunks {
-      if let last = segments.last, last.count < checkpointEvery ?? .max {
+      if let last = segments.last, last.count < recomputeEvery ?? .max {
         segments[segments.count - 1] = last.lowerBound..<chunk.upperBound
       } else {
         segments.append(chunk)
@@ -74,7 +74,7 @@ struct Slice: Sendable {
 
   /// Cuts a batch: one slice of less than `layout.leastCutRows` rows, else an even number, of at most
   /// `layout.sliceRows` each.
-  static func cut(_ sequences: CellExecution.Sequences, layout: Layout, checkpointEvery: Int? = nil)
+  static func cut(_ sequences: CellExecution.Sequences, layout: Layout, recomputeEvery: Int? = nil)
     -> [Slice]
   {
     let batch = sequences.batch, most = layout.sliceRows
@@ -89,7 +89,7 @@ struct Slice: Sendable {
         : stride(from: index, to: batch, by: count).map { order[$0] }
       return Slice(
         rows: rows, lengths: rows.map { lengths[$0] }, reversed: sequences.reversed,
-        chunkRows: layout.chunkRows, checkpointEvery: checkpointEvery)
+        chunkRows: layout.chunkRows, recomputeEvery: recomputeEvery)
     }
   }
 }

@@ -51,6 +51,10 @@ struct BenchCommand: ParsableCommand {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Keep the states of about every n-th step alone and compute the rest again.", valueName: "n"))
+  var recomputeEvery: WholeNumber?
+
+  /// The name of `--recompute-every` in earlier versions.
+  @Option(name: .customLong("checkpoint-every"), parsing: .unconditional, help: .hidden)
   var checkpointEvery: WholeNumber?
 
   @Option(help: ArgumentHelp(OptionProblems.precisionHelp, valueName: "name"))
@@ -88,14 +92,15 @@ struct BenchCommand: ParsableCommand {
     let layers = problems.whole("--layers", layers, in: 1...ModelOptions.mostLayers)
     let threads = problems.whole("--threads", threads, in: 1...ModelOptions.mostThreads)
     let repeats = problems.whole("--repeats", repeats, in: 1...100_000)
-    let checkpointEvery: Int? = problems.whole("--checkpoint-every", checkpointEvery, in: sizes)
+    let segment = problems.renamed("recompute-every", recomputeEvery, "checkpoint-every", checkpointEvery)
+    let recomputeEvery: Int? = problems.whole("--recompute-every", segment, in: sizes)
     let precision = problems.precision(precision)
     if let problem = precision?.problem(on: .active) { problems.add("--precision: \(problem)") }
     try problems.check()
     guard let found, let precision else { throw CommandFailure(problems: problems.lines) }
     let memory = Memory(
       cell: found, steps: steps, batch: batch, input: input, hidden: hidden, layers: layers,
-      directions: bidirectional ? 2 : 1, checkpointEvery: checkpointEvery)
+      directions: bidirectional ? 2 : 1, recomputeEvery: recomputeEvery)
     if let problem = memory.problem(
       "--steps \(steps) --batch \(batch) --input \(input) --hidden \(hidden) --layers \(layers)"
         + (bidirectional ? " --bidirectional" : ""))
@@ -105,7 +110,7 @@ struct BenchCommand: ParsableCommand {
     return Bench(
       cell: found, steps: steps, batch: batch, input: input, hidden: hidden, layers: layers,
       directions: bidirectional ? 2 : 1, threads: threads ?? Processors.available,
-      repeats: repeats, checkpointEvery: checkpointEvery, precision: precision)
+      repeats: repeats, recomputeEvery: recomputeEvery, precision: precision)
   }
 }
 
@@ -113,7 +118,7 @@ struct BenchCommand: ParsableCommand {
 struct Bench {
   let cell: Cell
   let steps, batch, input, hidden, layers, directions, threads, repeats: Int
-  let checkpointEvery: Int?
+  let recomputeEvery: Int?
   let precision: Precision
 
   /// Floating-point operations of a forward pass's products, 2 for a multiply-add.
@@ -150,7 +155,7 @@ struct Bench {
     let stream = RandomStream(seed: 1, name: "bench")
     let recurrent = Recurrent(
       cell: cell, inputSize: input, hiddenSize: hidden, layers: layers, bidirectional: directions == 2,
-      checkpointEvery: checkpointEvery, precision: precision, stream: stream.child("parameters"))
+      recomputeEvery: recomputeEvery, precision: precision, stream: stream.child("parameters"))
     let parameters = ParameterSet(recurrent)
     var numbers = stream.child("data")
     let x = numbers.uniform([steps, batch, input])
@@ -199,7 +204,8 @@ struct BenchReport {
 
   /// The promised record.
   var record: JSONValue {
-    [
+    let recomputeEvery: JSONValue = bench.recomputeEvery.map { .integer($0) } ?? .null
+    return [
       "cell": .string(bench.cell.name), "steps": .integer(bench.steps), "batch": .integer(bench.batch),
       "input": .integer(bench.input), "hidden": .integer(bench.hidden), "layers": .integer(bench.layers),
       "bidirectional": .bool(bench.directions == 2), "threads": .integer(threads),
@@ -209,7 +215,9 @@ struct BenchReport {
       "inference_gflops": .number(inferenceRate), "peak_gflops": .number(peakRate),
       "training_peak_share": .number(trainingRate / peakRate),
       "inference_peak_share": .number(inferenceRate / peakRate), "repeats": .integer(bench.repeats),
-      "checkpoint_every": bench.checkpointEvery.map { .integer($0) } ?? .null,
+      "recompute_every": recomputeEvery,
+      // The name of earlier versions, which a script may read.
+      "checkpoint_every": recomputeEvery,
     ]
   }
 

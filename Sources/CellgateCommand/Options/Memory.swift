@@ -9,13 +9,13 @@ struct Memory {
   /// An estimate for layers of a cell over a batch of sequences.
   init(
     cell: Cell, steps: Int, batch: Int, input: Int, hidden: Int, layers: Int, directions: Int = 1,
-    checkpointEvery: Int? = nil
+    recomputeEvery: Int? = nil
   ) {
     let (h, d) = (Double(hidden), Double(directions))
     let cells = Double(steps) * Double(batch)
-    // With checkpoints the values of one segment are kept, and the states between segments.
-    let segment = min(1, Double(checkpointEvery ?? steps) / Double(steps))
-    let between = segment < 1 ? Double(cell.states.count) / Double(checkpointEvery ?? 1) : 0
+    // With gradient checkpointing the values of one segment are kept, and the states between segments.
+    let segment = min(1, Double(recomputeEvery ?? steps) / Double(steps))
+    let between = segment < 1 ? Double(cell.states.count) / Double(recomputeEvery ?? 1) : 0
     let kept = (segment * Double(cell.planDescription.saved.count) + between) * h
     let activations = cells * (Double(input) + Double(layers) * d * (kept + 2 * h))
     var parameters = 0.0

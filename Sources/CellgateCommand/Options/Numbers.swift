@@ -49,6 +49,16 @@ struct OptionProblems {
     return value
   }
 
+  /// The value of a renamed option, under its name or the one of earlier versions; both together are noted.
+  mutating func renamed(
+    _ option: String, _ value: WholeNumber?, _ former: String, _ formerValue: WholeNumber?
+  ) -> WholeNumber? {
+    if value != nil, formerValue != nil {
+      add("--\(option) and --\(former): expected only one of them, which are one option")
+    }
+    return value ?? formerValue
+  }
+
   /// A seed, nil after noting what is wrong.
   mutating func seed(_ number: WholeNumber) -> UInt64? {
     if let value = UInt64(number.text) { return value }

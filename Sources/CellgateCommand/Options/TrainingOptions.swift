@@ -68,6 +68,10 @@ struct TrainingOptions: ParsableArguments {
     help: ArgumentHelp(
       "Keep the states of every n-th step alone and compute the rest again: less memory, more time, same result.",
       valueName: "n"))
+  var recomputeEvery: WholeNumber?
+
+  /// The name of `--recompute-every` in earlier versions.
+  @Option(name: .customLong("checkpoint-every"), parsing: .unconditional, help: .hidden)
   var checkpointEvery: WholeNumber?
 
   @Option(
@@ -201,7 +205,9 @@ struct TrainingOptions: ParsableArguments {
       real("--clip", clip) { settings.clipNorm = $0 }
     }
     whole("--chrono-steps", chronoSteps) { settings.chronoSteps = $0 }
-    whole("--checkpoint-every", checkpointEvery) { settings.checkpointEvery = $0 }
+    let recomputeEvery = problems.renamed(
+      "recompute-every", recomputeEvery, "checkpoint-every", checkpointEvery)
+    whole("--recompute-every", recomputeEvery) { settings.recomputeEvery = $0 }
     whole("--evaluation-interval", evaluationInterval) { settings.evaluationInterval = $0 }
     whole("--patience", patience) { settings.patience = $0 }
     if stopWhenSolved { settings.stopWhenSolved = true }

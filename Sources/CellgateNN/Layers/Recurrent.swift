@@ -29,9 +29,9 @@ public final class Recurrent: Module {
   public let dropout: Float
   /// What the factors of the layers' matrix products are rounded to.
   public let precision: Precision
-  /// Steps between the states that are kept for the backward pass, which computes the rest again; nil keeps all that
-  /// it reads.
-  public let checkpointEvery: Int?
+  /// Gradient checkpointing: steps between the states that are kept for the backward pass, which computes the rest
+  /// again; nil keeps all that it reads.
+  public let recomputeEvery: Int?
   /// What names this layer's dropout noise.
   public let name: String
 
@@ -55,20 +55,20 @@ public final class Recurrent: Module {
   /// A cell with a projection has states, and perhaps an output, of `projectionSize` P (H where it is nil), as PyTorch's
   /// `proj_size`: every `[…, H]` below that is such a state or output is then `[…, P]`.
   ///
-  /// With `checkpointEvery` K steps (K ≈ √T keeps the least) a training step takes less memory and up to a third more
-  /// time, and gives the same bits.
+  /// With `recomputeEvery` K, gradient checkpointing, the states of every K-th step alone are kept for the backward pass
+  /// (K ≈ √T keeps the least): a training step takes less memory and up to a third more time, and gives the same bits.
   public init(
     cell: Cell, inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil, layers: Int = 1,
     bidirectional: Bool = false,
-    dropout: Float = 0, learnsFirstStates: Bool = false, checkpointEvery: Int? = nil,
+    dropout: Float = 0, learnsFirstStates: Bool = false, recomputeEvery: Int? = nil,
     initialization: Initialization = Initialization(), name: String = "recurrent",
     instructions: InstructionSet = .active, precision: Precision = .float32, stream: RandomStream
   ) {
     require(layers > 0, "Recurrent: expected 1 or more layers, found \(layers)")
     require(dropout >= 0 && dropout < 1, "Recurrent: expected dropout in [0, 1), found \(dropout)")
     require(
-      checkpointEvery ?? 1 > 0,
-      "Recurrent: expected a checkpoint every 1 or more steps, found \(checkpointEvery ?? 0)")
+      recomputeEvery ?? 1 > 0,
+      "Recurrent: expected recomputeEvery 1 or more steps, found \(recomputeEvery ?? 0)")
     self.cell = cell
     self.inputSize = inputSize
     self.hiddenSize = hiddenSize
@@ -77,7 +77,7 @@ public final class Recurrent: Module {
     self.directions = directions
     self.dropout = dropout
     self.precision = precision
-    self.checkpointEvery = checkpointEvery
+    self.recomputeEvery = recomputeEvery
     self.name = name
     func execution(inputSize: Int) -> CellExecution {
       CellExecution(
@@ -209,7 +209,7 @@ public final class Recurrent: Module {
 
     let inputs = [x] + given + parameters.flatMap { $0.map(\.tensor) }
     let saving: CellExecution.Saving =
-      Operation.records(inputs) ? checkpointEvery.map { .checkpoints(every: $0) } ?? .everything : .nothing
+      Operation.records(inputs) ? recomputeEvery.map { .states(every: $0) } ?? .everything : .nothing
     var pass = RecurrentPass(
       executions: executions, directions: directions, wantsOutput: wantsOutput,
       needsInputGradient: x.needsGradient, stop: context.stop,

@@ -29,7 +29,7 @@ public final class LanguageModel: Module {
     embedding = Embedding(count: symbols, size: size, stream: stream.child("embedding"))
     recurrent = Recurrent(
       cell: cell, inputSize: size, hiddenSize: settings.hidden, layers: settings.layers,
-      dropout: settings.dropout, checkpointEvery: settings.checkpointEvery,
+      dropout: settings.dropout, recomputeEvery: settings.recomputeEvery,
       initialization: settings.initialization, precision: settings.precision,
       stream: stream.child("recurrent"))
     dropout = Dropout(probability: settings.dropout, name: "head")

@@ -20,8 +20,6 @@ package enum ConfigFile {
   package static func decode<Value: Decodable>(_: Value.Type, _ data: Data, file: String) throws(RunError)
     -> Value
   {
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
     do {
       return try decoder.decode(Value.self, from: data)
     } catch let error as DecodingError {
@@ -29,6 +27,28 @@ package enum ConfigFile {
     } catch {
       throw .badConfig(file: file, reason: "not JSON")
     }
+  }
+
+  /// Names in files of earlier versions, by the names that they have now.
+  fileprivate static let formerNames = ["recompute_every": "checkpoint_every"]
+
+  /// Reads keys in snake case, and those of earlier versions under the names that they have now.
+  private static var decoder: JSONDecoder {
+    let currentNames = Dictionary(uniqueKeysWithValues: formerNames.map { ($1, $0) })
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .custom { path in
+      let name = path.last?.stringValue ?? ""
+      return FileKey(stringValue: camelCase(currentNames[name] ?? name))
+    }
+    return decoder
+  }
+
+  /// A key by its name in Swift.
+  private struct FileKey: CodingKey {
+    let stringValue: String
+    let intValue: Int? = nil
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
   }
 
   /// Throws `RunError.badConfig` for the first of these numbers, by name in the file, that is out of its range.
@@ -73,8 +93,7 @@ package enum ConfigFile {
   /// numbers made 1 it alone is refused. Nil when there is none.
   private static func misfit<Value: Decodable>(_: Value.Type, _ data: Data) -> String? {
     guard let root = try? JSONDecoder().decode(FoundValue.self, from: data) else { return nil }
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    let decoder = decoder
     func problem(_ place: Int, _ text: String?) -> DecodingError.Context? {
       var number = 0
       let json = root.json { found in
@@ -109,6 +128,14 @@ package enum ConfigFile {
     case is Bool.Type: "true or false"
     case is String.Type: "a text"
     default: "\(type)".hasPrefix("Array") ? "a list" : "an object"
+    }
+  }
+
+  /// snake_case as camelCase.
+  private static func camelCase(_ name: String) -> String {
+    let words = name.split(separator: "_")
+    return words.dropFirst().reduce(String(words.first ?? "")) {
+      $0 + $1.prefix(1).uppercased() + $1.dropFirst()
     }
   }
 
@@ -157,6 +184,7 @@ private enum FoundValue: Decodable {
     switch self {
     case .object(let members):
       members[key.stringValue] ?? members[ConfigFile.snakeCase(key.stringValue)]
+        ?? ConfigFile.formerNames[ConfigFile.snakeCase(key.stringValue)].flatMap { members[$0] }
     case .list(let values): key.intValue.flatMap { values.indices.contains($0) ? values[$0] : nil }
     default: nil
     }

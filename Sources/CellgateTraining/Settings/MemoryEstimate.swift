@@ -53,11 +53,11 @@ public struct MemoryEstimate {
     parameters = 5 * 4 * (stack + head + table)
     // Per step and sequence each gate and state is saved, and has a gradient in the weight products after the
     // sweep; between layers and at the head there are outputs and their gradients.
-    // With checkpoints the saved values are those of one segment, beside the states between segments.
+    // With gradient checkpointing the saved values are those of one segment, beside the states between segments.
     let places = Double(shape.steps) * Double(settings.batch)
-    let segment = min(1, Double(settings.checkpointEvery ?? shape.steps) / Double(shape.steps))
+    let segment = min(1, Double(settings.recomputeEvery ?? shape.steps) / Double(shape.steps))
     let states = 2 * Double(cell.states.count)
-    let kept = segment * (rows + states) + (segment < 1 ? states / Double(settings.checkpointEvery ?? 1) : 0)
+    let kept = segment * (rows + states) + (segment < 1 ? states / Double(settings.recomputeEvery ?? 1) : 0)
     // A mask, and what passed it.
     let dropped = settings.dropout > 0 ? 2.0 : 0
     let units = directions * hidden * layers * (kept + 2 + dropped)

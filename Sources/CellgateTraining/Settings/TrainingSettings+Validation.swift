@@ -116,7 +116,7 @@ extension TrainingSettings {
       problems.append(.outOfRange(option: "dropout", expected: "0 or more, below 1", found: "\(dropout)"))
     }
     require("chrono-steps", chronoSteps, in: 3...Self.mostSteps)
-    require("checkpoint-every", checkpointEvery, in: 1...Int.max)
+    require("recompute-every", recomputeEvery, in: 1...Int.max)
     require("batch", batch, in: 1...Int.max)
     require("steps", steps, in: 1...Self.mostSteps)
     require("epochs", epochs, in: 1...1 << 20)

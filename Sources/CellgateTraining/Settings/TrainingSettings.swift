@@ -40,9 +40,9 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
   /// T of chrono initialisation (Tallec & Ollivier 2018, https://arxiv.org/abs/1804.11188); nil for the cells'
   /// constants.
   public var chronoSteps: Int?
-  /// Steps of a sequence between the states that are kept for the backward pass, which computes the rest again; nil
-  /// keeps all. Changes time and memory, and no result.
-  public var checkpointEvery: Int?
+  /// Gradient checkpointing: steps of a sequence between the states that are kept for the backward pass, which
+  /// computes the rest again; nil keeps all. Changes time and memory, and no result.
+  public var recomputeEvery: Int?
   /// Sequences in a batch, B.
   public var batch: Int
   /// Updates to make; nil when `epochs` is given.

@@ -21,7 +21,7 @@ public final class RecurrentModel: Module {
     recurrent = Recurrent(
       cell: cell, inputSize: shape.inputSize, hiddenSize: settings.hidden, layers: settings.layers,
       bidirectional: settings.bidirectional, dropout: settings.dropout,
-      checkpointEvery: settings.checkpointEvery, initialization: settings.initialization,
+      recomputeEvery: settings.recomputeEvery, initialization: settings.initialization,
       precision: settings.precision, stream: stream.child("recurrent"))
     dropout = Dropout(probability: settings.dropout, name: "head")
     head = Linear(
