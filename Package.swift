@@ -22,10 +22,10 @@ let documentation: [Package.Dependency] =
   Context.environment["CELLGATE_DOCS"] == nil
   ? [] : [.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0")]
 
-// What the umbrella re-exports. Executables name all of it: an incremental build would miss changes behind the umbrella.
+// What the umbrella re-exports. Executables name all of it: an incremental build would miss changes below the umbrella.
 let umbrella: [Target.Dependency] = [
-  "CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateData", "CellgateTraining",
-  "CellgateTasks", "CellgateExperiments", "CellgateReport",
+  "CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateData",
+  "CellgateTraining", "CellgateTasks", "CellgateExperiments", "CellgateReport",
 ]
 
 let package = Package(
@@ -74,8 +74,7 @@ let package = Package(
     .executableTarget(
       name: "CellgateCommand",
       dependencies: umbrella + [
-        "CellgateBasics", "CellgateCharts",
-        "Cellgate", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CellgateBasics", "Cellgate", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
 
@@ -97,10 +96,12 @@ let package = Package(
       "CellgateNN", ["CellgateNN", "CellgateCells", "CellgateTensor", "CellgateFiles"],
       resources: [.copy("Golden")]),
     tests("CellgateData", ["CellgateData", "CellgateFiles", "CellgateTensor"]),
-    tests("CellgateTraining", umbrella + ["CellgateCharts"]),
+    tests("CellgateTraining", umbrella),
     tests("CellgateTasks", umbrella),
-    tests("CellgateExperiments", umbrella + ["CellgateCharts"]),
-    tests("CellgateReport", umbrella + ["CellgateCharts"]),
+    tests("CellgateExperiments", umbrella),
+    tests("CellgateReport", umbrella),
+    .testTarget(
+      name: "CellgateNamesTests", dependencies: umbrella + ["Cellgate"], swiftSettings: swiftSettings),
     tests(
       "CellgateCommand", ["CellgateCommand", "CellgateCells", "CellgateTensor"],
       resources: [.copy("Recorded")]),

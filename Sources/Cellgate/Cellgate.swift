@@ -1,4 +1,5 @@
 @_exported import CellgateCells
+@_exported import CellgateCharts
 @_exported import CellgateData
 @_exported import CellgateExperiments
 @_exported import CellgateFiles

@@ -4,7 +4,7 @@ import CellgateBasics
 ///
 /// A value: nothing changes a tensor once it is made, but a parameter's, which an optimiser updates.
 /// A tensor is a window into a `Storage`, which it may share with others, and remembers how it was
-/// computed when gradients have to flow through it (see `Operation`).
+/// computed when gradients have to flow through it (see `RecordedOperation`).
 public struct Tensor {
   /// The sizes of the dimensions; empty for a single value.
   public let shape: [Int]

@@ -5,7 +5,7 @@ import Testing
 @Suite("Functions of cells")
 struct CellFunctionTests {
   /// h_t = f(w x_t) over one step of one unit with w = 1; the gradient of w is f′(x) x.
-  private func unary(_ f: @escaping (Expression) -> Expression) throws -> Cell {
+  private func unary(_ f: @escaping (CellExpression) -> CellExpression) throws -> Cell {
     try Cell("f") { cell in
       let h = cell.state("h")
       cell.next(h, f(cell.matrix("w")(cell.input)) + 0 * h)
@@ -43,7 +43,7 @@ struct CellFunctionTests {
   /// Where both sides are the same number each gets half of the gradient, so that a whole one reaches x twice halved.
   @Test("Equal operands of min and max share the gradient", arguments: [false, true])
   func ties(_ greater: Bool) throws {
-    func cell(_ slope: Expression) throws -> Cell {
+    func cell(_ slope: CellExpression) throws -> Cell {
       try Cell("tie") { cell in
         let h = cell.state("h"), a = cell.matrix("w")(cell.input), b = slope * a + (1 - slope) * 2
         cell.next(h, (greater ? max(a, b) : min(a, b)) + 0 * h)
@@ -58,8 +58,8 @@ struct CellFunctionTests {
   @Test(
     "NaN in gives NaN out",
     arguments: [abs, sqrt, log, softplus, { max($0, 1) }, { min(1, $0) }]
-      as [@Sendable (Expression) -> Expression])
-  func notANumber(_ f: @Sendable @escaping (Expression) -> Expression) throws {
+      as [@Sendable (CellExpression) -> CellExpression])
+  func notANumber(_ f: @Sendable @escaping (CellExpression) -> CellExpression) throws {
     for found in valueAndSlope(try unary(f), .nan) { #expect(found.value.isNaN) }
   }
 

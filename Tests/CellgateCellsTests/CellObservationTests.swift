@@ -213,7 +213,7 @@ struct CellObservationTests {
       let M = cell.matrices("memory", gates: "i", "f", "o")
       let b = cell.vectors("bias", gates: "i", "f", "g", "o")
       let E = cell.matrices("push", gates: "h", "c")
-      typealias Value = CellgateCells.Expression
+      typealias Value = CellExpression
       func u(_ product: Value) -> Value { working ? tanh(product) : product }
       let i = sigmoid(W.i(x) + U.i(h) + u(M.i(c)) + b.i)
       let f = sigmoid(W.f(x) + U.f(h) + u(M.f(c)) + b.f)

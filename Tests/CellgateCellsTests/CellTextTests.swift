@@ -217,7 +217,7 @@ struct CellTextTests {
       var deep = W(cell.input), sum = h
       for index in 0..<depth {
         deep = index % 2 == 0 ? 1 / (2 + deep) : tanh(deep)
-        sum = sum + Expression(Double(index)) * h
+        sum = sum + CellExpression(Double(index)) * h
       }
       cell.next(h, deep + sum)
     }

@@ -49,7 +49,7 @@ extension Cell {
     let gain = cell.vectors(
       "gain", gates: "i", "f", "g", "o", "c", start: ["i": one, "f": one, "g": one, "o": one, "c": one])
     let b = cell.vectors("bias", gates: "i", "f", "g", "o", "c")
-    func normalized(_ z: Expression, _ gain: Expression, _ bias: Expression) -> Expression {
+    func normalized(_ z: CellExpression, _ gain: CellExpression, _ bias: CellExpression) -> CellExpression {
       (z - mean(z)) / sqrt(variance(z) + 1e-3) * gain + bias
     }
     let i = cell.define("i", sigmoid(normalized(W.i(x) + U.i(h), gain.i, b.i)))

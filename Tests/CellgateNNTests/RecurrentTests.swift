@@ -69,7 +69,7 @@ struct RecurrentTests {
     }
   }
 
-  @Test("Gradient checkpointing changes no gradient, through layers and directions", arguments: [false, true])
+  @Test("Gradient checkpointing changes no bit, through layers and directions", arguments: [false, true])
   func recomputing(_ bidirectional: Bool) throws {
     func gradients(_ recomputeEvery: Int?) throws -> [[Float]] {
       let recurrent = Recurrent(

@@ -33,7 +33,7 @@ import Testing
   func severalOutputs() {
     let a = Parameter(Tensor([2]))
     func operation() -> [Tensor] {
-      Operation.record(
+      RecordedOperation.record(
         "both", inputs: [a.tensor, Tensor([1])], outputs: [Tensor([10]), Tensor([20])],
         backward: { gradients, needed in
           #expect(needed == [true, false])
@@ -55,8 +55,8 @@ import Testing
     #expect((a.tensor * 2).needsGradient)
     #expect(withoutGradient { (a.tensor * 2).needsGradient } == false)
     #expect((a.tensor.detached * 2).needsGradient == false)
-    #expect(Operation.records([a.tensor]))
-    #expect(!Operation.records([a.value]))
+    #expect(RecordedOperation.records([a.tensor]))
+    #expect(!RecordedOperation.records([a.value]))
   }
 
   @Test("A chain of 100,000 operations is differentiated and let go of without exhausting the stack")
@@ -93,7 +93,7 @@ import Testing
       let held = Witness()
       witness = held
       loss =
-        Operation.record(
+        RecordedOperation.record(
           "holder", inputs: [a.tensor], outputs: [Tensor(1)],
           backward: { _, _ in
             withExtendedLifetime(held) {}
@@ -117,7 +117,7 @@ import Testing
     await #expect(processExitsWith: .failure) { Tensor(1).backward() }
     await #expect(processExitsWith: .failure) {
       let a = Parameter(Tensor([1, 2]))
-      Operation.record(
+      RecordedOperation.record(
         "wrong", inputs: [a.tensor], outputs: [Tensor(1)], backward: { _, _ in [Tensor([1])] })[0]
         .backward()
     }

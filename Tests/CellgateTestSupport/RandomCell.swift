@@ -15,9 +15,9 @@ public func randomCell(_ seed: UInt64) throws(CellError) -> Cell {
 private struct RandomCellMaker {
   private var stream: RandomStream
   private var projection: RandomStream
-  private var pool: [Expression] = []
+  private var pool: [CellExpression] = []
   /// What must be used so that nothing declared is left over.
-  private var unused: [Expression] = []
+  private var unused: [CellExpression] = []
 
   init(seed: UInt64) {
     stream = RandomStream(seed: seed, name: "random cell")
@@ -69,7 +69,7 @@ private struct RandomCellMaker {
     }
   }
 
-  private mutating func remember(_ value: Expression) {
+  private mutating func remember(_ value: CellExpression) {
     pool.append(value)
     unused.append(value)
   }
@@ -81,7 +81,7 @@ private struct RandomCellMaker {
     let start = pick([
       ParameterDefinition.Start.xavier, .orthogonal, .zero, .perGate([GateBias(0)]), .perGate([.forget]),
     ])
-    func product(_ map: LinearMap, _ operand: Expression) { remember(map(operand)) }
+    func product(_ map: LinearMap, _ operand: CellExpression) { remember(map(operand)) }
     if chance(0.3) {
       product(cell.matrix(name, start: start), readsInput ? cell.input : pool[number(pool.count)])
       return
@@ -110,7 +110,7 @@ private struct RandomCellMaker {
   }
 
   /// A state of the projection size, and what makes values of the other size of it and back.
-  private mutating func addProjection(_ cell: CellBuilder, of state: Expression) {
+  private mutating func addProjection(_ cell: CellBuilder, of state: CellExpression) {
     let p = cell.state("p", size: .projection)
     let W = cell.matrices("weight_p", gates: "a", "b", rows: .projection, start: .orthogonal)
     let R = cell.matrix("weight_r"), k = cell.vector("k_p", size: .projection, start: .forget)
@@ -121,9 +121,9 @@ private struct RandomCellMaker {
     cell.next(p, tanh(value * p) - other / (2 + abs(p)))
   }
 
-  private mutating func expression() -> Expression {
+  private mutating func expression() -> CellExpression {
     let a = pool[number(pool.count)], b = pool[number(pool.count)]
-    let constant = Expression(pick([0, -0.0, 1, -1, 0.1, -2.5, 1e-7, 3e30, 12345678, 1 / 3]))
+    let constant = CellExpression(pick([0, -0.0, 1, -1, 0.1, -2.5, 1e-7, 3e30, 12345678, 1 / 3]))
     switch number(21) {
     case 0: return a + b
     case 1: return a - b
@@ -150,7 +150,7 @@ private struct RandomCellMaker {
   }
 
   /// All of them in one value, nested to the left or to the right.
-  private mutating func joined(_ values: [Expression]) -> Expression {
+  private mutating func joined(_ values: [CellExpression]) -> CellExpression {
     var sum = tanh(values[0])
     for value in values.dropFirst() { sum = chance(0.5) ? sum + tanh(value) : tanh(value) * (sum - 0.5) }
     return sum

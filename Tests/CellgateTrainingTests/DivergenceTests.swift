@@ -91,7 +91,9 @@ struct DivergenceTests {
       let x = Tensor.full([3, 1, 1], isBroken && fault == .input ? .infinity : 0.5)
       let loss = model(x, context: context, probe: probe).sum()
       guard isBroken, fault == .gradient else { return loss }
-      return Operation.record("broken", inputs: [loss], outputs: [loss.copied()]) { _, _ in [Tensor(.nan)] }[
+      return RecordedOperation.record("broken", inputs: [loss], outputs: [loss.copied()]) { _, _ in
+        [Tensor(.nan)]
+      }[
         0]
     }
     func evaluate(_ model: RecurrentModel, on split: Split, context: ForwardContext) -> Evaluation {

@@ -11,7 +11,7 @@ extension Cell {
     source: "Le et al. 2015, https://arxiv.org/abs/1504.00941"
   ) { elman($0, activation: relu) }
 
-  private static func elman(_ cell: CellBuilder, activation: (Expression) -> Expression) {
+  private static func elman(_ cell: CellBuilder, activation: (CellExpression) -> CellExpression) {
     let x = cell.input
     let h = cell.state("h")
     let W = cell.matrix("weight_ih")

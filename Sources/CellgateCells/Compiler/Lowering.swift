@@ -105,7 +105,7 @@ struct Lowering: Sendable {
   }
 
   private mutating func accumulator(
-    _ terms: [Accumulator.Term], biases: [Block], size: Dimension?
+    _ terms: [Accumulator.Term], biases: [Block], size: CellDimension?
   ) -> NodeID {
     accumulators.append(Accumulator(terms: terms, biases: biases))
     return graph.add(.accumulator(accumulators.count - 1), size: size)

@@ -297,7 +297,7 @@ extension Reduction {
   var code: cg_reduction_kind { self == .mean ? CG_MEAN : CG_VARIANCE }
 }
 
-extension Operation {
+extension NodeOperation {
   /// The kernel operation of an elementwise node.
   var code: cg_code {
     switch self {

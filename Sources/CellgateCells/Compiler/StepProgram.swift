@@ -54,7 +54,7 @@ struct StepProgram: Sendable {
   /// A number of each row of the operand, in every column of the result.
   struct RowReduction: Sendable {
     var kind: Reduction
-    var size: Dimension
+    var size: CellDimension
     var result: Slot
     var operand: Slot
   }

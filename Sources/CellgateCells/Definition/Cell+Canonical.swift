@@ -35,7 +35,7 @@ extension Cell {
     canonicalText == other.canonicalText && parameters.map(\.start) == other.parameters.map(\.start)
   }
 
-  private func canonicalName(_ operation: Operation) -> String {
+  private func canonicalName(_ operation: NodeOperation) -> String {
     func name(_ block: Block) -> String {
       let parameter = parameters[block.parameter]
       return "\(parameter.name).\(parameter.gates[block.gate])"

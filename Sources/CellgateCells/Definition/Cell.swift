@@ -25,7 +25,7 @@ public struct Cell: Sendable {
   /// The states' names; the first is the output.
   public let states: [String]
   /// Each state's size: hidden or projection.
-  public let stateSizes: [Dimension]
+  public let stateSizes: [CellDimension]
   /// The parameters in order of declaration.
   public let parameters: [ParameterDefinition]
 

@@ -4,18 +4,18 @@ import CellgateTensor
 public final class CellBuilder {
   let cell: String
   private(set) var states: [String] = []
-  private(set) var stateSizes: [Dimension] = []
+  private(set) var stateSizes: [CellDimension] = []
   private(set) var parameters: [PendingParameter] = []
-  private(set) var named: [String: Expression.Node] = [:]
+  private(set) var named: [String: CellExpression.Node] = [:]
   private(set) var nameOrder: [String] = []
   /// Named values and next values, in the order in which they were written.
-  private(set) var equations: [(equation: Equation, value: Expression.Node)] = []
-  private(set) var next: [Int: Expression.Node] = [:]
+  private(set) var equations: [(equation: Equation, value: CellExpression.Node)] = []
+  private(set) var next: [Int: CellExpression.Node] = [:]
   private(set) var firstError: CellError?
   /// What the input is called in the printed equations, if not x.
   var inputSymbol: String?
   /// The expression in which flattening found a mistake.
-  var culprit: Expression.Node?
+  var culprit: CellExpression.Node?
 
   /// What an equation gives a value to.
   enum Equation: Hashable, Sendable {
@@ -29,7 +29,7 @@ public final class CellBuilder {
     var name: String
     var gates: [String]
     var isMatrix: Bool
-    var rows: Dimension
+    var rows: CellDimension
     var start: ParameterDefinition.Start
     /// What it is called in the printed equations: "W_*x" with the gate for the star; nil leaves the choice to
     /// ``CellSymbols``.
@@ -61,42 +61,44 @@ public final class CellBuilder {
   }
 
   /// The input x_t, `[I]`; only matrices read it.
-  public var input: Expression { Expression(.input) }
+  public var input: CellExpression { CellExpression(.input) }
 
   /// A state's value at t−1, `[H]`, or `[P]` of the projection size. The first state that is declared is the cell's
   /// output.
-  public func state(_ name: String, size: Dimension = .hidden) -> Expression {
+  public func state(_ name: String, size: CellDimension = .hidden) -> CellExpression {
     claim(name)
     check(size, of: "state '\(name)'")
     states.append(name)
     stateSizes.append(size)
-    return Expression(.state(states.count - 1))
+    return CellExpression(.state(states.count - 1))
   }
 
   /// A matrix `[H, I]`, `[H, H]` or `[H, P]`, as its operand demands; with `rows: .projection` it has P rows.
   public func matrix(
-    _ name: String, rows: Dimension = .hidden, start: ParameterDefinition.Start = .xavier
+    _ name: String, rows: CellDimension = .hidden, start: ParameterDefinition.Start = .xavier
   ) -> LinearMap {
     LinearMap(block: declare(name, gates: [""], isMatrix: true, rows: rows, start: start), name: name)
   }
 
   /// A matrix per gate, stacked in this order in one parameter.
   public func matrices(
-    _ name: String, gates: String..., rows: Dimension = .hidden, start: ParameterDefinition.Start = .xavier
+    _ name: String, gates: String..., rows: CellDimension = .hidden,
+    start: ParameterDefinition.Start = .xavier
   ) -> LinearMaps {
     let block = declare(name, gates: gates, isMatrix: true, rows: rows, start: start)
     return LinearMaps(parameter: block.parameter, name: name, gates: gates)
   }
 
   /// A vector `[H]`, or `[P]` of the projection size: a bias, or weights that multiply elementwise.
-  public func vector(_ name: String, size: Dimension = .hidden, start: GateBias = .zero) -> Expression {
+  public func vector(_ name: String, size: CellDimension = .hidden, start: GateBias = .zero) -> CellExpression
+  {
     let block = declare(name, gates: [""], isMatrix: false, rows: size, start: .perGate([start]))
-    return Expression(.vector(block))
+    return CellExpression(.vector(block))
   }
 
   /// A vector per gate, stacked in this order in one parameter; gates without a start begin at 0.
   public func vectors(
-    _ name: String, gates: String..., size: Dimension = .hidden, start: [String: GateBias] = [:]
+    _ name: String, gates: String..., size: CellDimension = .hidden, start: [String: GateBias] = [:]
   ) -> Vectors {
     let biases = gates.map { start[$0] ?? .zero }
     let block = declare(name, gates: gates, isMatrix: false, rows: size, start: .perGate(biases))
@@ -108,7 +110,7 @@ public final class CellBuilder {
 
   /// Declares a parameter; a single gate "" is none.
   func declare(
-    _ name: String, gates: [String], isMatrix: Bool, rows: Dimension, start: ParameterDefinition.Start,
+    _ name: String, gates: [String], isMatrix: Bool, rows: CellDimension, start: ParameterDefinition.Start,
     symbol: String? = nil
   ) -> Block {
     claim(name)
@@ -135,19 +137,20 @@ public final class CellBuilder {
     return Block(parameter: parameters.count - 1, gate: 0)
   }
 
-  private func check(_ size: Dimension, of node: String) {
+  private func check(_ size: CellDimension, of node: String) {
     if size == .input {
       fail(
         .sizeMismatch(
-          cell: cell, node: node, expected: "\(Dimension.hidden.text) or \(Dimension.projection.text)",
+          cell: cell, node: node,
+          expected: "\(CellDimension.hidden.text) or \(CellDimension.projection.text)",
           found: size.text))
     }
   }
 
   /// Gives a value a name, for the printed equations and for diagnostics.
-  public func define(_ name: String, _ value: Expression) -> Expression {
+  public func define(_ name: String, _ value: CellExpression) -> CellExpression {
     claim(name)
-    let expression = Expression(.named(name, value.node))
+    let expression = CellExpression(.named(name, value.node))
     if named[name] == nil {
       named[name] = expression.node
       nameOrder.append(name)
@@ -157,26 +160,26 @@ public final class CellBuilder {
   }
 
   /// Lets a name stand for a value in other equations; unlike a defined name it is no part of the cell.
-  func abbreviate(_ name: String, _ value: Expression) {
+  func abbreviate(_ name: String, _ value: CellExpression) {
     claim(name)
-    if named[name] == nil { named[name] = Expression(.named(name, value.node)).node }
+    if named[name] == nil { named[name] = CellExpression(.named(name, value.node)).node }
   }
 
   /// The value that is defined under this name, here or further below.
-  public func value(_ name: String) -> Expression { Expression(.reference(name)) }
+  public func value(_ name: String) -> CellExpression { CellExpression(.reference(name)) }
 
   /// The state's value at t, which is set here or further below.
-  public func next(_ state: Expression) -> Expression {
+  public func next(_ state: CellExpression) -> CellExpression {
     guard case .operation(.state(let index), _) = state.node.content, index < states.count else {
       fail(.notAState(cell: cell))
       return state
     }
-    return Expression(.next(index))
+    return CellExpression(.next(index))
   }
 
   /// Sets the state's value at t and returns it.
   @discardableResult
-  public func next(_ state: Expression, _ value: Expression) -> Expression {
+  public func next(_ state: CellExpression, _ value: CellExpression) -> CellExpression {
     guard case .operation(.state(let index), _) = state.node.content, index < states.count else {
       fail(.notAState(cell: cell))
       return value
@@ -195,9 +198,9 @@ public struct LinearMap: Sendable {
   var gate = ""
 
   /// The matrix times the operand.
-  public func callAsFunction(_ operand: Expression) -> Expression {
-    guard let block else { return Expression(.unknownGate(parameter: name, gate: gate)) }
-    return Expression(.product(block), operand)
+  public func callAsFunction(_ operand: CellExpression) -> CellExpression {
+    guard let block else { return CellExpression(.unknownGate(parameter: name, gate: gate)) }
+    return CellExpression(.product(block), operand)
   }
 }
 
@@ -223,10 +226,10 @@ public struct Vectors: Sendable {
   let gates: [String]
 
   /// The vector of one gate.
-  public subscript(dynamicMember gate: String) -> Expression {
+  public subscript(dynamicMember gate: String) -> CellExpression {
     guard let index = gates.firstIndex(of: gate) else {
-      return Expression(.unknownGate(parameter: name, gate: gate))
+      return CellExpression(.unknownGate(parameter: name, gate: gate))
     }
-    return Expression(.vector(Block(parameter: parameter, gate: index)))
+    return CellExpression(.vector(Block(parameter: parameter, gate: index)))
   }
 }

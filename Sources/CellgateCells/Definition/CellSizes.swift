@@ -8,7 +8,7 @@ struct CellSizes: Hashable, Sendable {
     (self.input, self.hidden, self.projection) = (input, hidden, projection ?? hidden)
   }
 
-  subscript(dimension: Dimension) -> Int {
+  subscript(dimension: CellDimension) -> Int {
     switch dimension {
     case .input: input
     case .hidden: hidden

@@ -5,7 +5,7 @@ import CellgateTensor
 struct Flattening {
   private let builder: CellBuilder
   private var done: [ObjectIdentifier: NodeID] = [:]
-  private var columns: [Dimension?]
+  private var columns: [CellDimension?]
   private var used: Set<Block> = []
 
   private(set) var graph = Graph()
@@ -68,7 +68,7 @@ struct Flattening {
 
   /// The node of an expression, after those that it is made of; a loop, as equations may depend on each other
   /// in chains of any length.
-  private mutating func flatten(_ root: Expression.Node) throws(CellError) -> NodeID {
+  private mutating func flatten(_ root: CellExpression.Node) throws(CellError) -> NodeID {
     var stack = [root]
     // The values that are being flattened, outermost first.
     var open: [Link] = []
@@ -104,7 +104,7 @@ struct Flattening {
   }
 
   /// The expressions that must be flattened before `node` is.
-  private func parts(of node: Expression.Node) throws(CellError) -> [Expression.Node] {
+  private func parts(of node: CellExpression.Node) throws(CellError) -> [CellExpression.Node] {
     switch node.content {
     case .operation(_, let operands): return operands
     case .named(_, let value): return [value]
@@ -129,7 +129,7 @@ struct Flattening {
   /// A step of a cycle: a named value, or a state at t.
   private enum Link: Equatable { case value(String), state(Int) }
 
-  private func link(of node: Expression.Node) -> Link? {
+  private func link(of node: CellExpression.Node) -> Link? {
     switch node.content {
     case .named(let name, _): .value(name)
     case .next(let state): .state(state)
@@ -145,7 +145,9 @@ struct Flattening {
   }
 
   /// The size of a node's value, nil for constants, and the mistakes in its operands.
-  private mutating func size(of operation: Operation, _ operands: [NodeID]) throws(CellError) -> Dimension? {
+  private mutating func size(of operation: NodeOperation, _ operands: [NodeID]) throws(CellError)
+    -> CellDimension?
+  {
     let cell = builder.cell
     func constant(_ node: String, _ expected: String) -> CellError {
       .sizeMismatch(cell: cell, node: "operand of \(node)", expected: expected, found: "a constant")
@@ -192,8 +194,8 @@ struct Flattening {
   }
 
   /// The size of values that are combined elementwise; nil if all are constants.
-  private func commonSize(_ operands: [NodeID], of name: String) throws(CellError) -> Dimension? {
-    var common: Dimension?
+  private func commonSize(_ operands: [NodeID], of name: String) throws(CellError) -> CellDimension? {
+    var common: CellDimension?
     for operand in operands {
       guard let size = graph.sizes[operand] else { continue }
       if size == .input || size != common ?? size {

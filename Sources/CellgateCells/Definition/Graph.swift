@@ -1,7 +1,7 @@
 import CellgateTensor
 
 /// What a node of a cell's graph computes from its operands.
-enum Operation: Hashable, Sendable {
+enum NodeOperation: Hashable, Sendable {
   /// The input x_t, `[I]`.
   case input
   /// A state at t−1.
@@ -54,7 +54,7 @@ struct Block: Hashable, Sendable {
 }
 
 /// How many numbers a value has.
-public enum Dimension: String, Hashable, Sendable {
+public enum CellDimension: String, Hashable, Sendable {
   /// The input size I.
   case input
   /// The hidden size H.
@@ -75,20 +75,20 @@ public enum Dimension: String, Hashable, Sendable {
 /// Nodes in topological order: every operand comes before its node, and no two nodes are the same.
 struct Graph: Sendable {
   struct Node: Hashable, Sendable {
-    var operation: Operation
+    var operation: NodeOperation
     var operands: [NodeID]
   }
 
   private(set) var nodes: [Node] = []
   /// The size of each node's value; nil for constants, which go with every size.
-  private(set) var sizes: [Dimension?] = []
+  private(set) var sizes: [CellDimension?] = []
   private var known: [Node: NodeID] = [:]
 
   subscript(id: NodeID) -> Node { nodes[id] }
 
   /// The node that computes this, added unless the graph has it. Its size is that of its operands unless it is given.
   mutating func add(
-    _ operation: Operation, _ operands: [NodeID] = [], size: Dimension? = nil
+    _ operation: NodeOperation, _ operands: [NodeID] = [], size: CellDimension? = nil
   ) -> NodeID {
     let node = Node(operation: operation, operands: operands)
     if let id = known[node] { return id }
@@ -99,7 +99,7 @@ struct Graph: Sendable {
   }
 
   /// The size of a value of units.
-  func size(of id: NodeID) -> Dimension { sizes[id] ?? .hidden }
+  func size(of id: NodeID) -> CellDimension { sizes[id] ?? .hidden }
 
   /// How often each node is an operand of another.
   func uses(upTo count: Int) -> [Int] {

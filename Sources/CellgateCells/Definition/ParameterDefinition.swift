@@ -17,9 +17,9 @@ public struct ParameterDefinition: Sendable {
   /// The gates whose blocks are stacked, in order; `[""]` for a parameter without gates.
   public let gates: [String]
   /// Rows of each gate's matrix, or the size of its vector.
-  public let rows: Dimension
+  public let rows: CellDimension
   /// Columns of each gate's matrix; nil for vectors.
-  public let columns: Dimension?
+  public let columns: CellDimension?
   /// What its values start from.
   public let start: Start
 

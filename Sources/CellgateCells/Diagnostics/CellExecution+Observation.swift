@@ -207,7 +207,7 @@ private struct ObservationSums {
     _ execution: CellExecution, _ watched: WatchedNodes, rows: Int, gradientNorm: (Block) -> Double
   ) -> CellObservation {
     let cell = execution.cell
-    func mean(_ sum: Double, _ size: Dimension) -> Double {
+    func mean(_ sum: Double, _ size: CellDimension) -> Double {
       sum / Double(max(1, rows * execution.sizes[size]))
     }
     var values: [CellObservation.Value] = []

@@ -14,7 +14,7 @@ struct Layout: Sendable {
 
   /// Columns that products with so many rows of weights compute: whole vectors on every instruction set, but for the
   /// input's gradient.
-  func columns(_ size: Dimension) -> Int {
+  func columns(_ size: CellDimension) -> Int {
     size == .input ? sizes.input : (sizes[size] + 15) / 16 * 16
   }
 
@@ -50,7 +50,7 @@ struct Layout: Sendable {
   func columns(of member: TeamMember) -> Range<Int> {
     member.share(of: width, block: Int(CG_SHARE_COLUMNS))
   }
-  func units(_ size: Dimension, of member: TeamMember) -> Range<Int> {
+  func units(_ size: CellDimension, of member: TeamMember) -> Range<Int> {
     columns(of: member).clamped(to: 0..<sizes[size])
   }
 

@@ -234,7 +234,7 @@ public struct ReferenceExecution: Sendable {
     return Array(repeating: kind == .mean ? mean : variance, count: x.count)
   }
 
-  private func elementwise(_ operation: Operation, _ x: [[Double]]) -> [Double] {
+  private func elementwise(_ operation: NodeOperation, _ x: [[Double]]) -> [Double] {
     // Constants have more numbers than some values that they are combined with.
     (0..<(x.map(\.count).min() ?? 0)).map { i in
       switch operation {

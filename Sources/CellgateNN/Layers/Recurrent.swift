@@ -209,7 +209,7 @@ public final class Recurrent: Module {
 
     let inputs = [x] + given + parameters.flatMap { $0.map(\.tensor) }
     let saving: CellExecution.Saving =
-      Operation.records(inputs) ? recomputeEvery.map { .states(every: $0) } ?? .everything : .nothing
+      RecordedOperation.records(inputs) ? recomputeEvery.map { .states(every: $0) } ?? .everything : .nothing
     var pass = RecurrentPass(
       executions: executions, directions: directions, wantsOutput: wantsOutput,
       needsInputGradient: x.needsGradient, stop: context.stop,
@@ -218,7 +218,8 @@ public final class Recurrent: Module {
       x.detached, states: given.map(\.detached), parameters: parameters.map { $0.map(\.value) },
       steps: steps, batch: batch, lengths: lengths, saving: saving,
       mask: dropout > 0 && context.isTraining ? { self.mask($0, context) } : nil)
-    let recorded = Operation.record(cell.name, inputs: inputs, outputs: outputs) { [pass] gradients, _ in
+    let recorded = RecordedOperation.record(cell.name, inputs: inputs, outputs: outputs) {
+      [pass] gradients, _ in
       pass.backward(gradients)
     }
     return Result(

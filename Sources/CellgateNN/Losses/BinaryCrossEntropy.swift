@@ -25,7 +25,7 @@ public func binaryCrossEntropy(_ logits: Tensor, targets: Tensor, mask: Tensor? 
     }
     return sum
   }
-  return Operation.record("binaryCrossEntropy", inputs: [logits], outputs: [Tensor(Float(sum))]) {
+  return RecordedOperation.record("binaryCrossEntropy", inputs: [logits], outputs: [Tensor(Float(sum))]) {
     gradients, _ in
     guard let scale = gradients[0]?.item else { return [nil] }
     let (result, probabilities) = (Tensor.uninitialized(x.shape), x.sigmoid())

@@ -35,7 +35,7 @@ public func crossEntropy(
   let rule = CrossEntropy(width: width, classes: classes, weights: weights, smoothing: labelSmoothing)
   let probabilities = Tensor.uninitialized(logits.shape)
   let loss = Tensor(Float(rule.loss(logits, probabilities: probabilities)))
-  return Operation.record("crossEntropy", inputs: [logits], outputs: [loss]) { gradients, _ in
+  return RecordedOperation.record("crossEntropy", inputs: [logits], outputs: [loss]) { gradients, _ in
     [gradients[0].map { .tensor(rule.gradient(probabilities, scale: $0.item)) }]
   }[0]
 }

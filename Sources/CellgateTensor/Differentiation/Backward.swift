@@ -63,7 +63,7 @@ extension Tensor {
   }
 
   private static func deliver(
-    _ contribution: Operation.Contribution, to source: GradientSource, shape: [Int]
+    _ contribution: RecordedOperation.Contribution, to source: GradientSource, shape: [Int]
   ) {
     switch (source, contribution) {
     case (.output(let node, let index), _):

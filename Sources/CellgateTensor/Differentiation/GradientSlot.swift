@@ -4,7 +4,7 @@ struct GradientSlot {
   private var isOwned = false
 
   /// Adds a contribution to the gradient of a tensor of `shape`.
-  mutating func add(_ contribution: Operation.Contribution, shape: [Int]) {
+  mutating func add(_ contribution: RecordedOperation.Contribution, shape: [Int]) {
     switch (contribution, tensor) {
     case (.tensor(let first), nil):
       tensor = first.detached

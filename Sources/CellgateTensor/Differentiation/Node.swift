@@ -17,9 +17,9 @@ final class Node {
   let inputShapes: [[Int]]
   var gradients: [GradientSlot]
   private var visited = false
-  private var rule: Operation.Contributions?
+  private var rule: RecordedOperation.Contributions?
 
-  init(_ name: String, inputs: [Tensor], outputs: [Tensor], rule: @escaping Operation.Contributions) {
+  init(_ name: String, inputs: [Tensor], outputs: [Tensor], rule: @escaping RecordedOperation.Contributions) {
     self.name = name
     self.inputs = inputs.map(\.source)
     inputShapes = inputs.map(\.shape)
@@ -37,7 +37,7 @@ final class Node {
   }
 
   /// The rule, for the only time.
-  func takeRule() -> Operation.Contributions {
+  func takeRule() -> RecordedOperation.Contributions {
     guard let rule else { fail("backward: expected a rule of '\(name)', found that it was used") }
     self.rule = nil
     return rule

@@ -4,7 +4,7 @@ extension Tensor {
   /// σ(x) = 1 / (1 + e⁻ˣ) of every number.
   public func sigmoid() -> Tensor {
     let output = Elementwise.apply(CG_SIGMOID, self)
-    return Operation.record("sigmoid", inputs: [self], output: output) { gradient, _ in
+    return RecordedOperation.record("sigmoid", inputs: [self], output: output) { gradient, _ in
       [.tensor(Elementwise.apply(CG_SIGMOID_GRADIENT, gradient, output))]
     }
   }
@@ -12,7 +12,7 @@ extension Tensor {
   /// tanh(x) of every number.
   public func tanh() -> Tensor {
     let output = Elementwise.apply(CG_TANH, self)
-    return Operation.record("tanh", inputs: [self], output: output) { gradient, _ in
+    return RecordedOperation.record("tanh", inputs: [self], output: output) { gradient, _ in
       [.tensor(Elementwise.apply(CG_TANH_GRADIENT, gradient, output))]
     }
   }
@@ -20,7 +20,7 @@ extension Tensor {
   /// max(x, 0) of every number; its gradient at 0 is 0.
   public func relu() -> Tensor {
     let output = Elementwise.apply(CG_RELU, self)
-    return Operation.record("relu", inputs: [self], output: output) { gradient, _ in
+    return RecordedOperation.record("relu", inputs: [self], output: output) { gradient, _ in
       [.tensor(Elementwise.apply(CG_RELU_GRADIENT, gradient, output))]
     }
   }
@@ -47,7 +47,7 @@ extension Tensor {
   /// ln(1 + eˣ) of every number.
   public func softplus() -> Tensor {
     let (x, output) = (detached, Elementwise.apply(CG_SOFTPLUS, self))
-    return Operation.record("softplus", inputs: [self], output: output) { gradient, _ in
+    return RecordedOperation.record("softplus", inputs: [self], output: output) { gradient, _ in
       [.tensor(Elementwise.apply(CG_MULTIPLY, gradient, Elementwise.apply(CG_SIGMOID, x)))]
     }
   }
@@ -55,7 +55,7 @@ extension Tensor {
   /// The kernels' function `code`, whose gradient is a code of what arrives and of x.
   private func activation(_ name: String, _ code: cg_code, gradient gradientCode: cg_code) -> Tensor {
     let (x, output) = (detached, Elementwise.apply(code, self))
-    return Operation.record(name, inputs: [self], output: output) { gradient, _ in
+    return RecordedOperation.record(name, inputs: [self], output: output) { gradient, _ in
       [.tensor(Elementwise.apply(gradientCode, gradient, x))]
     }
   }

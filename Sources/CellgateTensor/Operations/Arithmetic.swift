@@ -49,7 +49,7 @@ extension Tensor {
     _ leftGradient: @escaping (Tensor) -> Tensor, _ rightGradient: @escaping (Tensor) -> Tensor
   ) -> Tensor {
     let (a, b) = (left.shape, right.shape)
-    return Operation.record(name, inputs: [left, right], output: output) { gradient, needed in
+    return RecordedOperation.record(name, inputs: [left, right], output: output) { gradient, needed in
       [
         needed[0] ? .tensor(leftGradient(gradient).summed(to: a)) : nil,
         needed[1] ? .tensor(rightGradient(gradient).summed(to: b)) : nil,
@@ -62,7 +62,9 @@ extension Tensor {
   /// Every number plus `scalar`.
   public static func + (left: Tensor, scalar: Float) -> Tensor {
     let output = Elementwise.apply(CG_ADD_CONSTANT, left, constant: scalar)
-    return Operation.record("add", inputs: [left], output: output) { gradient, _ in [.tensor(gradient)] }
+    return RecordedOperation.record("add", inputs: [left], output: output) { gradient, _ in
+      [.tensor(gradient)]
+    }
   }
 
   /// `scalar` plus every number.
@@ -74,7 +76,7 @@ extension Tensor {
   /// `scalar` minus every number.
   public static func - (scalar: Float, right: Tensor) -> Tensor {
     let output = Elementwise.apply(CG_SUBTRACT_FROM_CONSTANT, right, constant: scalar)
-    return Operation.record("subtract", inputs: [right], output: output) { gradient, _ in
+    return RecordedOperation.record("subtract", inputs: [right], output: output) { gradient, _ in
       [.tensor(-gradient)]
     }
   }
@@ -82,7 +84,7 @@ extension Tensor {
   /// Every number times `scalar`.
   public static func * (left: Tensor, scalar: Float) -> Tensor {
     let output = Elementwise.apply(CG_MULTIPLY_CONSTANT, left, constant: scalar)
-    return Operation.record("multiply", inputs: [left], output: output) { gradient, _ in
+    return RecordedOperation.record("multiply", inputs: [left], output: output) { gradient, _ in
       [.tensor(gradient * scalar)]
     }
   }
@@ -93,7 +95,7 @@ extension Tensor {
   /// Every number divided by `scalar`.
   public static func / (left: Tensor, scalar: Float) -> Tensor {
     let output = Elementwise.apply(CG_DIVIDE, [left, Tensor(scalar)], shape: left.shape)
-    return Operation.record("divide", inputs: [left], output: output) { gradient, _ in
+    return RecordedOperation.record("divide", inputs: [left], output: output) { gradient, _ in
       [.tensor(gradient / scalar)]
     }
   }
@@ -102,7 +104,7 @@ extension Tensor {
   public static func / (scalar: Float, right: Tensor) -> Tensor {
     let output = Elementwise.apply(CG_DIVIDE_CONSTANT, right, constant: scalar)
     let divisor = right.detached
-    return Operation.record("divide", inputs: [right], output: output) { gradient, _ in
+    return RecordedOperation.record("divide", inputs: [right], output: output) { gradient, _ in
       [.tensor(-(gradient * output) / divisor)]
     }
   }
@@ -112,13 +114,15 @@ extension Tensor {
   /// Every number with the other sign.
   public static prefix func - (x: Tensor) -> Tensor {
     let output = Elementwise.apply(CG_NEGATE, x)
-    return Operation.record("negate", inputs: [x], output: output) { gradient, _ in [.tensor(-gradient)] }
+    return RecordedOperation.record("negate", inputs: [x], output: output) { gradient, _ in
+      [.tensor(-gradient)]
+    }
   }
 
   /// |x| of every number; its gradient at 0 is 0.
   public func abs() -> Tensor {
     let (x, output) = (detached, Elementwise.apply(CG_ABSOLUTE, self))
-    return Operation.record("abs", inputs: [self], output: output) { gradient, _ in
+    return RecordedOperation.record("abs", inputs: [self], output: output) { gradient, _ in
       [.tensor(Elementwise.apply(CG_ABSOLUTE_GRADIENT, gradient, x))]
     }
   }

@@ -31,7 +31,7 @@ extension Tensor {
     require(low <= high, "clamp: expected bounds in order, found \(low) and \(high)")
     let raised = Elementwise.apply(CG_MAXIMUM, [detached, Tensor(low)], shape: shape)
     let (x, output) = (detached, Elementwise.apply(CG_MINIMUM, [raised, Tensor(high)], shape: shape))
-    return Operation.record("clamp", inputs: [self], output: output) { gradient, _ in
+    return RecordedOperation.record("clamp", inputs: [self], output: output) { gradient, _ in
       let isInside = Elementwise.apply(CG_EQUAL, x, output)
       return [.tensor(Elementwise.apply(CG_SELECT, [isInside, gradient, Tensor(0)], shape: x.shape))]
     }

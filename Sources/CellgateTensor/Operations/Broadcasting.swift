@@ -11,7 +11,7 @@ extension Tensor {
       "broadcast: expected a shape that \(old) broadcasts to, found \(newShape)")
     guard old != newShape else { return self }
     let output = Broadcasting.copy(self, to: newShape)
-    return Operation.record("broadcast", inputs: [self], output: output) { gradient, _ in
+    return RecordedOperation.record("broadcast", inputs: [self], output: output) { gradient, _ in
       [.tensor(gradient.summed(to: old))]
     }
   }

@@ -23,7 +23,7 @@ public func concatenated(_ tensors: [Tensor], axis: Int = -1) -> Tensor {
     let part = Columns(tensor, rows: blocks.outer, first: 0, count: widths[index])
     part.copy(to: Columns(output, rows: blocks.outer, first: starts[index], count: widths[index]))
   }
-  return Operation.record("concatenate", inputs: tensors, output: output) { gradient, needed in
+  return RecordedOperation.record("concatenate", inputs: tensors, output: output) { gradient, needed in
     needed.indices.map { index in
       guard needed[index] else { return nil }
       let part = Tensor.uninitialized(shapes[index])
@@ -61,7 +61,7 @@ extension Tensor {
     let output = Tensor.uninitialized(part)
     Columns(self, rows: blocks.outer, first: first, count: width).copy(
       to: Columns(output, rows: blocks.outer, first: 0, count: width))
-    return Operation.record("slice", inputs: [self], output: output) { gradient, _ in
+    return RecordedOperation.record("slice", inputs: [self], output: output) { gradient, _ in
       [
         .adding { sum in
           Columns(gradient, rows: blocks.outer, first: 0, count: width).add(

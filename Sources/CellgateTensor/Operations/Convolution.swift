@@ -86,8 +86,8 @@ private struct Convolution {
     forward(into: output)
     let (rule, inputShape, weightShape) = (detached, x.shape, weight.shape)
     let inputs = [x, weight] + (bias.map { [$0] } ?? [])
-    return Operation.record(name, inputs: inputs, output: output) { gradient, needed in
-      var contributions: [Operation.Contribution?] = [
+    return RecordedOperation.record(name, inputs: inputs, output: output) { gradient, needed in
+      var contributions: [RecordedOperation.Contribution?] = [
         needed[0] ? .tensor(rule.inputGradient(gradient, shape: inputShape)) : nil,
         needed[1] ? .tensor(rule.weightGradient(gradient, shape: weightShape)) : nil,
       ]

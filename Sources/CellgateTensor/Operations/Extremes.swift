@@ -46,7 +46,7 @@ extension Tensor {
         "\(name): expected one or more numbers along axes \(axes), found \(shape)"
       )
       let (x, output) = (result.detached, reduce(result.detached, group))
-      result = Operation.record(name, inputs: [result], output: output) { gradient, _ in
+      result = RecordedOperation.record(name, inputs: [result], output: output) { gradient, _ in
         [.tensor(Extremes.gradient(gradient, of: output, in: x, group))]
       }
     }

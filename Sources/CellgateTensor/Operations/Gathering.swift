@@ -10,7 +10,7 @@ extension Tensor {
     let blocks = AxisBlocks(shape, axis: axis)
     let output = Tensor.uninitialized(shape[..<axis] + indexShape + shape[(axis + 1)...])
     Gathering.copy(blocks, self, indices, into: output)
-    return Operation.record("gather", inputs: [self], output: output) { gradient, _ in
+    return RecordedOperation.record("gather", inputs: [self], output: output) { gradient, _ in
       [.adding { sum in Gathering.add(blocks, gradient, indices, to: sum) }]
     }
   }
@@ -26,7 +26,8 @@ extension Tensor {
       values.shape == expected, "scatterAdded: expected values \(expected), found \(values.shape)")
     let (blocks, output) = (AxisBlocks(shape, axis: axis), copied())
     Gathering.add(blocks, values, indices, to: output)
-    return Operation.record("scatterAdd", inputs: [self, values], output: output) { gradient, needed in
+    return RecordedOperation.record("scatterAdd", inputs: [self, values], output: output) {
+      gradient, needed in
       var own: Contribution?
       if needed[1] {
         let part = Tensor.uninitialized(expected)
@@ -37,7 +38,7 @@ extension Tensor {
     }
   }
 
-  private typealias Contribution = Operation.Contribution
+  private typealias Contribution = RecordedOperation.Contribution
 }
 
 /// Rows of blocks [outer, size, inner] by index.

@@ -27,7 +27,8 @@ public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float 
     }
   }
   let gain = weight.detached
-  return Operation.record("layerNorm", inputs: [x, weight, bias], output: output) { gradient, needed in
+  return RecordedOperation.record("layerNorm", inputs: [x, weight, bias], output: output) {
+    gradient, needed in
     [
       needed[0]
         ? .tensor(layerNormInputGradient(gradient, normalized: normalized, scale: scale, weight: gain)) : nil,

@@ -14,8 +14,8 @@ public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil) -> Tensor {
     into: output.pointer)
   let (input, matrix) = (x.detached, weight.detached)
   let inputs = [x, weight] + (bias.map { [$0] } ?? [])
-  return Operation.record("linear", inputs: inputs, output: output) { gradient, needed in
-    var contributions: [Operation.Contribution?] = [nil, nil]
+  return RecordedOperation.record("linear", inputs: inputs, output: output) { gradient, needed in
+    var contributions: [RecordedOperation.Contribution?] = [nil, nil]
     if needed[0] {
       let result = Tensor.uninitialized(input.shape)
       unsafe MatrixProduct.multiply(

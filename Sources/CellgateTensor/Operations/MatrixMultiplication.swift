@@ -18,8 +18,8 @@ public func matmul(
   }
   let output = MatrixBatch.product(a, b, transposeA, transposeB)
   let (left, right) = (a.detached, b.detached)
-  return Operation.record("matmul", inputs: [a, b], output: output) { gradient, needed in
-    var contributions: [Operation.Contribution?] = [nil, nil]
+  return RecordedOperation.record("matmul", inputs: [a, b], output: output) { gradient, needed in
+    var contributions: [RecordedOperation.Contribution?] = [nil, nil]
     if needed[0] {
       let own =
         transposeA

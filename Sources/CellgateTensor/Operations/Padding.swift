@@ -12,7 +12,7 @@ extension Tensor {
     Frame(outer: output.shape, inner: old, before: before).forEachRow { inside, row, count in
       unsafe (output.pointer + inside).update(from: pointer + row, count: count)
     }
-    return Operation.record("pad", inputs: [self], output: output) { gradient, _ in
+    return RecordedOperation.record("pad", inputs: [self], output: output) { gradient, _ in
       let part = Tensor.uninitialized(old)
       Frame(outer: gradient.shape, inner: old, before: before).forEachRow { inside, row, count in
         unsafe (part.pointer + row).update(from: gradient.pointer + inside, count: count)

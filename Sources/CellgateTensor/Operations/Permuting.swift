@@ -11,7 +11,8 @@ extension Tensor {
     guard order != Array(0..<rank) else { return self }
     var back = order
     for (place, axis) in order.enumerated() { back[axis] = place }
-    return Operation.record("permute", inputs: [self], output: Permutation.copy(self, order)) { gradient, _ in
+    return RecordedOperation.record("permute", inputs: [self], output: Permutation.copy(self, order)) {
+      gradient, _ in
       [.tensor(Permutation.copy(gradient, back))]
     }
   }

@@ -114,7 +114,7 @@ private struct Pooling {
   private var grain: Int { max(1, Elementwise.grain / max(1, channels * grid.area)) }
 
   func largest(_ x: Tensor) -> Tensor {
-    let keepsTaps = Operation.records([x])
+    let keepsTaps = RecordedOperation.records([x])
     let (output, taps) = (Tensor.uninitialized(shape), Tensor.uninitialized(keepsTaps ? shape : [0]))
     let (source, target, tapOf) = unsafe (x.pointer, output.pointer, taps.pointer)
     Elementwise.chunks(grid.outputRows, grain: grain) { range in
@@ -142,7 +142,7 @@ private struct Pooling {
       }
     }
     let inputShape = x.shape
-    return Operation.record(name, inputs: [x], output: output) { [self] gradient, _ in
+    return RecordedOperation.record(name, inputs: [x], output: output) { [self] gradient, _ in
       let (result, taps) = (Tensor.zeros(inputShape), taps)
       let (arrived, target, tapOf) = unsafe (gradient.pointer, result.pointer, taps.pointer)
       Elementwise.chunks(grid.inputRows, grain: grain) { range in
@@ -177,7 +177,7 @@ private struct Pooling {
       }
     }
     let inputShape = x.shape
-    return Operation.record(name, inputs: [x], output: output) { [self] gradient, _ in
+    return RecordedOperation.record(name, inputs: [x], output: output) { [self] gradient, _ in
       let result = Tensor.zeros(inputShape)
       let (arrived, target) = unsafe (gradient.pointer, result.pointer)
       Elementwise.chunks(grid.inputRows, grain: grain) { range in

@@ -4,7 +4,7 @@ extension Tensor {
   /// eˣ of every number.
   public func exp() -> Tensor {
     let output = Elementwise.apply(CG_EXP, self)
-    return Operation.record("exp", inputs: [self], output: output) { gradient, _ in
+    return RecordedOperation.record("exp", inputs: [self], output: output) { gradient, _ in
       [.tensor(Elementwise.apply(CG_MULTIPLY, gradient, output))]
     }
   }
@@ -12,7 +12,7 @@ extension Tensor {
   /// The natural logarithm of every number; of 0 it is −∞, of a negative number NaN.
   public func log() -> Tensor {
     let (x, output) = (detached, Elementwise.apply(CG_LOGARITHM, self))
-    return Operation.record("log", inputs: [self], output: output) { gradient, _ in
+    return RecordedOperation.record("log", inputs: [self], output: output) { gradient, _ in
       [.tensor(Elementwise.apply(CG_DIVIDE, gradient, x))]
     }
   }
@@ -20,7 +20,7 @@ extension Tensor {
   /// The square root of every number; of a negative number it is NaN.
   public func sqrt() -> Tensor {
     let output = Elementwise.apply(CG_SQUARE_ROOT, self)
-    return Operation.record("sqrt", inputs: [self], output: output) { gradient, _ in
+    return RecordedOperation.record("sqrt", inputs: [self], output: output) { gradient, _ in
       [.tensor(Elementwise.apply(CG_DIVIDE, gradient * 0.5, output))]
     }
   }
@@ -28,7 +28,7 @@ extension Tensor {
   /// x² of every number.
   public func square() -> Tensor {
     let (x, output) = (detached, Elementwise.apply(CG_MULTIPLY, self, self))
-    return Operation.record("square", inputs: [self], output: output) { gradient, _ in
+    return RecordedOperation.record("square", inputs: [self], output: output) { gradient, _ in
       [.tensor(Elementwise.apply(CG_MULTIPLY, gradient * 2, x))]
     }
   }
@@ -36,7 +36,7 @@ extension Tensor {
   /// Every number raised to `exponent`; of a negative number NaN, unless the exponent is whole.
   public func power(_ exponent: Float) -> Tensor {
     let (x, output) = (detached, raised(to: exponent))
-    return Operation.record("power", inputs: [self], output: output) { gradient, _ in
+    return RecordedOperation.record("power", inputs: [self], output: output) { gradient, _ in
       if exponent == 0 { return [.tensor(.zeros(x.shape))] }
       let slope = x.raised(to: exponent - 1)
       return [.tensor(gradient * (slope * exponent))]

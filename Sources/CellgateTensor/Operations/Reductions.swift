@@ -4,7 +4,7 @@ extension Tensor {
   /// The sum of all numbers, of shape []; summed in Double, chunk by chunk in a fixed order.
   public func sum() -> Tensor {
     let (shape, output) = (shape, Tensor(Float(total())))
-    return Operation.record("sum", inputs: [self], output: output) { gradient, _ in
+    return RecordedOperation.record("sum", inputs: [self], output: output) { gradient, _ in
       [.tensor(.full(shape, gradient.item))]
     }
   }
@@ -12,7 +12,8 @@ extension Tensor {
   /// The mean of all numbers, of shape []; of none it is NaN.
   public func mean() -> Tensor {
     let (shape, divisor) = (shape, Double(count))
-    return Operation.record("mean", inputs: [self], output: Tensor(Float(total() / divisor))) { gradient, _ in
+    return RecordedOperation.record("mean", inputs: [self], output: Tensor(Float(total() / divisor))) {
+      gradient, _ in
       [.tensor(.full(shape, Float(Double(gradient.item) / divisor)))]
     }
   }
@@ -28,7 +29,7 @@ extension Tensor {
   public func sum(axes: [Int], keepDims: Bool = false) -> Tensor {
     let axes = Axes.indices(axes, of: shape, "sum")
     let (shape, kept) = (shape, AxisSums.of(self, axes: axes))
-    let sum = Operation.record("sum", inputs: [self], output: kept) { gradient, _ in
+    let sum = RecordedOperation.record("sum", inputs: [self], output: kept) { gradient, _ in
       [.tensor(gradient.broadcast(to: shape))]
     }
     return keepDims ? sum : sum.squeezed(axes)

@@ -7,7 +7,7 @@ extension Tensor {
       Self.count(of: newShape) == count,
       "reshaped: expected a shape of \(count) numbers as \(shape) has, found \(newShape)")
     let (shape, view) = (shape, Tensor(storage: storage, offset: offset, shape: newShape))
-    return Operation.record("reshape", inputs: [self], output: view) { gradient, _ in
+    return RecordedOperation.record("reshape", inputs: [self], output: view) { gradient, _ in
       [.tensor(gradient.reshaped(shape))]
     }
   }
@@ -49,7 +49,7 @@ extension Tensor {
     let start = range.lowerBound * stride
     let view = Tensor(
       storage: storage, offset: offset + start, shape: [range.count] + shape.dropFirst())
-    return Operation.record("slice", inputs: [self], output: view) { gradient, _ in
+    return RecordedOperation.record("slice", inputs: [self], output: view) { gradient, _ in
       [
         .adding { sum in
           Tensor(storage: sum.storage, offset: sum.offset + start, shape: gradient.shape)

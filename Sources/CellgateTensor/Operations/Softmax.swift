@@ -7,7 +7,7 @@ extension Tensor {
     let axis = Axes.index(axis, of: shape, "softmax")
     guard axis == rank - 1 else { return transposed(axis, -1).softmax().transposed(axis, -1) }
     let output = SoftmaxRows.forward(self) { _, _, _ in }
-    return Operation.record("softmax", inputs: [self], output: output) { gradient, _ in
+    return RecordedOperation.record("softmax", inputs: [self], output: output) { gradient, _ in
       [.tensor(SoftmaxRows.gradient(gradient, output))]
     }
   }
@@ -24,7 +24,7 @@ extension Tensor {
         unsafe result[index] = input[index] - largest - rest
       }
     }
-    return Operation.record("logSoftmax", inputs: [self], output: output) { gradient, _ in
+    return RecordedOperation.record("logSoftmax", inputs: [self], output: output) { gradient, _ in
       [.tensor(SoftmaxRows.logGradient(gradient, probabilities))]
     }
   }

@@ -88,7 +88,7 @@ extension CellTextReader {
   }
 
   /// H, or the size whose letter follows this word; reads on to the token after it.
-  private mutating func readSize(after word: String) throws(CellTextError) -> Dimension {
+  private mutating func readSize(after word: String) throws(CellTextError) -> CellDimension {
     guard token == .name(word, .none, isQuoted: false) else { return .hidden }
     let letter = try readName("the size H or P")
     guard let size = Notation.sizes[letter] else { throw unknown(letter, among: Array(Notation.sizes.keys)) }

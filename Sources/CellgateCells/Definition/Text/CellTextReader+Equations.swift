@@ -64,7 +64,7 @@ extension CellTextReader {
           throw mistake(
             .cell(.assignedTwice(cell: builder.cell, state: left.name)), at: left.place)
         }
-        builder.next(Expression(.state(index)), value)
+        builder.next(CellExpression(.state(index)), value)
       } else {
         _ = builder.define(left.name, value)
       }
@@ -117,14 +117,16 @@ extension CellTextReader {
   // MARK: Formulas
 
   /// a + b − c.
-  private mutating func readSum() throws(CellTextError) -> Expression {
+  private mutating func readSum() throws(CellTextError) -> CellExpression {
     try nest()
     defer { depth -= 1 }
     return try readOperators(.sum)
   }
 
   /// Operands between operators of one precedence, from left to right.
-  private mutating func readOperators(_ precedence: Notation.Precedence) throws(CellTextError) -> Expression {
+  private mutating func readOperators(_ precedence: Notation.Precedence) throws(CellTextError)
+    -> CellExpression
+  {
     var left = try readOperand(of: precedence)
     while case .sign(let scalar) = token, let sign = Notation.sign(scalar), sign.precedence == precedence {
       let place = start
@@ -135,7 +137,9 @@ extension CellTextReader {
   }
 
   /// An operand of a sum is a product, perhaps negated; that of a product an application.
-  private mutating func readOperand(of precedence: Notation.Precedence) throws(CellTextError) -> Expression {
+  private mutating func readOperand(of precedence: Notation.Precedence) throws(CellTextError)
+    -> CellExpression
+  {
     guard token == .sign(Notation.minus) else {
       return precedence == .sum ? try readOperators(.product) : try readApplication()
     }
@@ -152,7 +156,7 @@ extension CellTextReader {
   }
 
   /// A number, a value, a function's value, parentheses, or a matrix and its operand.
-  private mutating func readApplication() throws(CellTextError) -> Expression {
+  private mutating func readApplication() throws(CellTextError) -> CellExpression {
     let place = start
     switch token {
     case .number(let value):
@@ -175,12 +179,12 @@ extension CellTextReader {
   }
 
   private mutating func readCall(of function: Notation.Function, _ name: String) throws(CellTextError)
-    -> Expression
+    -> CellExpression
   {
     let place = start
     try advance()
     guard token == .sign("(") else { throw expected("'(' after \(name)") }
-    var operands: [Expression] = []
+    var operands: [CellExpression] = []
     repeat {
       try advance()
       operands.append(try readSum())
@@ -193,7 +197,8 @@ extension CellTextReader {
   }
 
   /// What a name with its mark stands for.
-  private mutating func readValue(_ name: String, _ mark: CellToken.Mark) throws(CellTextError) -> Expression
+  private mutating func readValue(_ name: String, _ mark: CellToken.Mark) throws(CellTextError)
+    -> CellExpression
   {
     let place = start
     var (name, mark) = (name, mark)
@@ -227,7 +232,7 @@ extension CellTextReader {
         return try node(.state(index), at: place)
       case .now, .primes(1):
         try advance()
-        return note(Expression(.next(index)), place)
+        return note(CellExpression(.next(index)), place)
       case .primes:
         throw mistake(
           .unexpected(found: token.description, expected: "'\(quoted(name))' with one prime"), at: place)
@@ -236,7 +241,7 @@ extension CellTextReader {
       guard mark == .none || mark == .now else { throw refused("only states have another time's value") }
       try advance()
       referenced.insert(name)
-      return note(Expression(.reference(name)), place)
+      return note(CellExpression(.reference(name)), place)
     case .vector(let block):
       guard mark == .none else { throw refused("a parameter is the same at all times") }
       try advance()
@@ -251,7 +256,7 @@ extension CellTextReader {
   /// The operand of a matrix: a value, a call, parentheses, or another matrix's application.
   private mutating func readOperand(
     of block: Block, _ symbol: String, at place: Position
-  ) throws(CellTextError) -> Expression {
+  ) throws(CellTextError) -> CellExpression {
     if case .sign(let scalar) = token, scalar != "(" {
       throw expected("what the matrix \(symbol) multiplies, without a sign, as in '\(symbol) x'")
     }
@@ -279,24 +284,24 @@ extension CellTextReader {
   }
 
   private mutating func node(
-    _ operation: Operation, _ operands: Expression..., at place: Position
-  ) throws(CellTextError) -> Expression {
+    _ operation: NodeOperation, _ operands: CellExpression..., at place: Position
+  ) throws(CellTextError) -> CellExpression {
     try node(operation, operands, at: place)
   }
 
   private mutating func node(
-    _ operation: Operation, _ operands: [Expression], at place: Position
-  ) throws(CellTextError) -> Expression {
+    _ operation: NodeOperation, _ operands: [CellExpression], at place: Position
+  ) throws(CellTextError) -> CellExpression {
     operationCount += 1
     if operationCount > Self.mostOperations {
       throw mistake(
         .tooLarge(found: "more than \(Self.mostOperations) operations", most: "\(Self.mostOperations)"))
     }
-    return note(Expression(.operation(operation, operands.map(\.node))), place)
+    return note(CellExpression(.operation(operation, operands.map(\.node))), place)
   }
 
   /// Remembers where an expression was written.
-  private mutating func note(_ expression: Expression, _ place: Position) -> Expression {
+  private mutating func note(_ expression: CellExpression, _ place: Position) -> CellExpression {
     places[ObjectIdentifier(expression.node)] = place
     return expression
   }

@@ -10,7 +10,7 @@ enum Notation {
     /// Its name in LaTeX, and what stands around the operands there.
     let latex: String
     var brackets = (open: "\\left(", close: "\\right)")
-    let operation: Operation
+    let operation: NodeOperation
     var operandCount = 1
   }
 
@@ -47,7 +47,7 @@ enum Notation {
     /// What is read besides.
     let aliases: [Unicode.Scalar]
     let latex: String
-    let operation: Operation
+    let operation: NodeOperation
     let precedence: Precedence
     /// What the right operand may be without parentheses.
     let right: Precedence
@@ -65,10 +65,10 @@ enum Notation {
   ]
 
   /// The sizes that states, vectors and the rows of matrices may have; H is not written.
-  static let sizes: [String: Dimension] = ["H": .hidden, "P": .projection]
+  static let sizes: [String: CellDimension] = ["H": .hidden, "P": .projection]
 
   /// What a declaration says of its size after this word; empty for H.
-  static func written(_ size: Dimension, after word: String) -> String {
+  static func written(_ size: CellDimension, after word: String) -> String {
     guard size != .hidden, let letter = sizes.first(where: { $0.value == size })?.key else { return "" }
     return " \(word) \(letter)"
   }
@@ -85,21 +85,21 @@ enum Notation {
     uniqueKeysWithValues: functions.flatMap { function in
       ([function.name] + function.aliases).map { ($0, function) }
     })
-  private static let functionsByOperation: [Operation: Function] = Dictionary(
+  private static let functionsByOperation: [NodeOperation: Function] = Dictionary(
     uniqueKeysWithValues: functions.map { ($0.operation, $0) })
   private static let operatorsBySign: [Unicode.Scalar: Operator] = Dictionary(
     uniqueKeysWithValues: operators.flatMap { entry in ([entry.sign] + entry.aliases).map { ($0, entry) } })
-  private static let operatorsByOperation: [Operation: Operator] = Dictionary(
+  private static let operatorsByOperation: [NodeOperation: Operator] = Dictionary(
     uniqueKeysWithValues: operators.map { ($0.operation, $0) })
 
   /// The function of this name or alias.
   static func function(named name: String) -> Function? { functionsByName[name] }
   /// The function that computes this.
-  static func function(of operation: Operation) -> Function? { functionsByOperation[operation] }
+  static func function(of operation: NodeOperation) -> Function? { functionsByOperation[operation] }
   /// The operator of this sign or alias.
   static func sign(_ scalar: Unicode.Scalar) -> Operator? { operatorsBySign[scalar] }
   /// The operator that computes this.
-  static func sign(of operation: Operation) -> Operator? { operatorsByOperation[operation] }
+  static func sign(of operation: NodeOperation) -> Operator? { operatorsByOperation[operation] }
   /// All names and aliases of functions.
   static var functionNames: [String] { functions.flatMap { [$0.name] + $0.aliases } }
 

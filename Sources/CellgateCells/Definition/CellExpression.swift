@@ -4,14 +4,14 @@ import CellgateTensor
 ///
 /// Expressions are built with `+ − × ÷`, the functions below, the maps of ``CellBuilder`` and number
 /// literals. They are a description, not a computation: ``Cell`` turns them into a graph.
-public struct Expression: Sendable, ExpressibleByFloatLiteral, ExpressibleByIntegerLiteral {
+public struct CellExpression: Sendable, ExpressibleByFloatLiteral, ExpressibleByIntegerLiteral {
   final class Node: Sendable {
     let content: Content
     init(_ content: Content) { self.content = content }
   }
 
   enum Content: Sendable {
-    case operation(Operation, [Node])
+    case operation(NodeOperation, [Node])
     /// A value with a name of its own.
     case named(String, Node)
     /// The value that bears this name, wherever it is defined.
@@ -25,7 +25,7 @@ public struct Expression: Sendable, ExpressibleByFloatLiteral, ExpressibleByInte
   let node: Node
 
   init(_ content: Content) { node = Node(content) }
-  init(_ operation: Operation, _ operands: Expression...) {
+  init(_ operation: NodeOperation, _ operands: CellExpression...) {
     self.init(.operation(operation, operands.map(\.node)))
   }
 
@@ -37,39 +37,45 @@ public struct Expression: Sendable, ExpressibleByFloatLiteral, ExpressibleByInte
   public init(_ value: Double) { self.init(.constant(value)) }
 
   /// The elementwise sum.
-  public static func + (a: Expression, b: Expression) -> Expression { Expression(.add, a, b) }
+  public static func + (a: CellExpression, b: CellExpression) -> CellExpression { CellExpression(.add, a, b) }
   /// The elementwise difference.
-  public static func - (a: Expression, b: Expression) -> Expression { Expression(.subtract, a, b) }
+  public static func - (a: CellExpression, b: CellExpression) -> CellExpression {
+    CellExpression(.subtract, a, b)
+  }
   /// The elementwise product.
-  public static func * (a: Expression, b: Expression) -> Expression { Expression(.multiply, a, b) }
+  public static func * (a: CellExpression, b: CellExpression) -> CellExpression {
+    CellExpression(.multiply, a, b)
+  }
   /// The elementwise quotient.
-  public static func / (a: Expression, b: Expression) -> Expression { Expression(.divide, a, b) }
+  public static func / (a: CellExpression, b: CellExpression) -> CellExpression {
+    CellExpression(.divide, a, b)
+  }
   /// The elementwise negation.
-  public static prefix func - (a: Expression) -> Expression { Expression(.negate, a) }
+  public static prefix func - (a: CellExpression) -> CellExpression { CellExpression(.negate, a) }
 }
 
 /// The logistic function 1 / (1 + e⁻ˣ), elementwise.
-public func sigmoid(_ x: Expression) -> Expression { Expression(.sigmoid, x) }
+public func sigmoid(_ x: CellExpression) -> CellExpression { CellExpression(.sigmoid, x) }
 /// The hyperbolic tangent, elementwise.
-public func tanh(_ x: Expression) -> Expression { Expression(.tanh, x) }
+public func tanh(_ x: CellExpression) -> CellExpression { CellExpression(.tanh, x) }
 /// max(0, x), elementwise.
-public func relu(_ x: Expression) -> Expression { Expression(.relu, x) }
+public func relu(_ x: CellExpression) -> CellExpression { CellExpression(.relu, x) }
 /// The mean over the units, the same number for each of them.
-public func mean(_ x: Expression) -> Expression { Expression(.reduction(.mean), x) }
+public func mean(_ x: CellExpression) -> CellExpression { CellExpression(.reduction(.mean), x) }
 /// The variance over the units, the same number for each of them: the mean of (x − mean(x))², as layer normalisation
 /// takes it.
-public func variance(_ x: Expression) -> Expression { Expression(.reduction(.variance), x) }
+public func variance(_ x: CellExpression) -> CellExpression { CellExpression(.reduction(.variance), x) }
 /// log(1 + eˣ), elementwise.
-public func softplus(_ x: Expression) -> Expression { Expression(.softplus, x) }
+public func softplus(_ x: CellExpression) -> CellExpression { CellExpression(.softplus, x) }
 /// eˣ, elementwise.
-public func exp(_ x: Expression) -> Expression { Expression(.exp, x) }
+public func exp(_ x: CellExpression) -> CellExpression { CellExpression(.exp, x) }
 /// The natural logarithm, elementwise: −∞ at 0, NaN below.
-public func log(_ x: Expression) -> Expression { Expression(.logarithm, x) }
+public func log(_ x: CellExpression) -> CellExpression { CellExpression(.logarithm, x) }
 /// The square root, elementwise: NaN below 0. Its derivative at 0 is infinite.
-public func sqrt(_ x: Expression) -> Expression { Expression(.squareRoot, x) }
+public func sqrt(_ x: CellExpression) -> CellExpression { CellExpression(.squareRoot, x) }
 /// |x|, elementwise; its derivative at 0 is 0.
-public func abs(_ x: Expression) -> Expression { Expression(.absolute, x) }
+public func abs(_ x: CellExpression) -> CellExpression { CellExpression(.absolute, x) }
 /// The smaller value, elementwise; where both are equal each gets half of the gradient.
-public func min(_ a: Expression, _ b: Expression) -> Expression { Expression(.minimum, a, b) }
+public func min(_ a: CellExpression, _ b: CellExpression) -> CellExpression { CellExpression(.minimum, a, b) }
 /// The greater value, elementwise; where both are equal each gets half of the gradient.
-public func max(_ a: Expression, _ b: Expression) -> Expression { Expression(.maximum, a, b) }
+public func max(_ a: CellExpression, _ b: CellExpression) -> CellExpression { CellExpression(.maximum, a, b) }

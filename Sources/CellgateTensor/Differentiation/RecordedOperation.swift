@@ -1,13 +1,14 @@
 /// How a new differentiable operation is defined: compute the outputs, then record how gradients go back.
 ///
 ///     func doubled(_ x: Tensor) -> Tensor {
-///       Operation.record("doubled", inputs: [x], outputs: [Tensor(x.scalars.map { 2 * $0 }, shape: x.shape)]) {
-///         gradients, _ in [gradients[0].map { $0 * 2 }]
+///       let y = Tensor(x.scalars.map { 2 * $0 }, shape: x.shape)
+///       return RecordedOperation.record("doubled", inputs: [x], outputs: [y]) { gradients, _ in
+///         [gradients[0].map { $0 * 2 }]
 ///       }[0]
 ///     }
 ///
 /// A rule that needs inputs or outputs captures them before they are recorded, inputs `detached`.
-public enum Operation {
+public enum RecordedOperation {
   /// From the gradient of each output (nil: none arrived) and which inputs need one, the gradient of each
   /// input (nil: none), in the inputs' shapes. Called at most once, with recording off.
   public typealias Backward = (_ gradients: [Tensor?], _ needed: [Bool]) -> [Tensor?]
