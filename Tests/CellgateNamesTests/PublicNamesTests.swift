@@ -49,8 +49,8 @@ struct PublicNamesTests {
         String($0.name)
       })
     let declared = try Self.declared()
-    #expect(declared.subtracting(used) == [], "add these to PublicTypes")
-    #expect(used.subtracting(declared) == [], "these are no public types any more")
+    #expect(declared.subtracting(used) == [], "run .ci/public-types")
+    #expect(used.subtracting(declared) == [], "run .ci/public-types")
     #expect(PublicTypes.all.count == used.count)
   }
 
