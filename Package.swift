@@ -49,7 +49,7 @@ let package = Package(
     library("CellgateCharts", ["CellgateFiles"]),
     library("CellgateTensor", ["CellgateKernels"]),
     library("CellgateCells", ["CellgateKernels", "CellgateFiles", "CellgateTensor"]),
-    library("CellgateNN", ["CellgateKernels", "CellgateTensor", "CellgateCells"]),
+    library("CellgateNN", ["CellgateFiles", "CellgateKernels", "CellgateTensor", "CellgateCells"]),
     library("CellgateData", ["CellgateFiles", "CellgateTensor"]),
     library(
       "CellgateTraining",

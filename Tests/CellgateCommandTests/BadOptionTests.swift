@@ -53,6 +53,21 @@ struct BadOptionTests {
     Case(
       line: "train adding --learning-rate nan", expected: ["--learning-rate: expected a number, found 'nan'"]),
     Case(line: "train adding --learning-rate -1", expected: ["--learning-rate: expected above 0"]),
+    Case(
+      line: "train adding --initialization kera --forget-bias x",
+      expected: [
+        "--initialization: unknown initialization 'kera'; did you mean keras?",
+        "--forget-bias: expected a number, found 'x'",
+      ]),
+    Case(line: "train adding --initialization chrono:2", expected: ["--initialization: expected chrono:T"]),
+    Case(
+      line: "compare adding --initialization chrono:9 --chrono-steps 9",
+      expected: ["--initialization chrono:9 and --chrono-steps: expected only one"]),
+    Case(
+      line: "reproduce adding --forget-bias 1 --chrono-steps 9",
+      expected: ["--forget-bias: expected no chrono"]),
+    Case(
+      line: "train adding --initialization no.json", status: 66, expected: ["no.json: no such file"]),
     Case(line: "train adding --dropout 1", expected: ["--dropout: expected 0 or more, below 1"]),
     Case(line: "train adding --seed -1", expected: ["--seed: expected a whole number of at least 0"]),
     Case(

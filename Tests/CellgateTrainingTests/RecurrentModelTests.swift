@@ -26,6 +26,27 @@ struct RecurrentModelTests {
         == model.entries.map { ParameterShape($0.name, $0.shape) })
   }
 
+  @Test("The head starts as the settings say, and the layers too")
+  func start() throws {
+    var settings = TrainingSettings(task: "none", taskOptions: [:], hidden: 6, batch: 3, steps: 1)
+    let shape = SequenceShape(steps: 4, inputSize: 2, outputSize: 3)
+    func values(_ start: Recurrent.Initialization) -> [String: [Float]] {
+      settings.start(from: start)
+      let model = RecurrentModel(settings: settings, shape: shape, cell: .lstmWM)
+      return Dictionary(
+        uniqueKeysWithValues: model.namedParameters().map { ($0.name, $0.parameter.value.scalars) })
+    }
+    let (own, pytorch, keras) = (values(.cellgate), values(.pytorch), values(.keras))
+    #expect(keras["head.bias"] == [0, 0, 0] && own["head.bias"] != [0, 0, 0])
+    // PyTorch's heads are ours.
+    for name in ["head.weight", "head.bias"] { #expect(pytorch[name] == own[name]) }
+    #expect(pytorch["recurrent.weight_ih_l0"] != own["recurrent.weight_ih_l0"])
+    #expect(keras["recurrent.bias_l0"] == own["recurrent.bias_l0"])
+    let ruled = values(.init(rules: [.init(parameter: "head.weight", .zero)]))
+    #expect(ruled["head.weight"]?.allSatisfy { $0 == 0 } == true)
+    #expect(ruled["recurrent.weight_hh_l0"] == own["recurrent.weight_hh_l0"])
+  }
+
   @Test("Dropout acts before the head too, in training alone", arguments: [false, true], [1, 2])
   func dropout(readsEveryStep: Bool, layers: Int) {
     let plain = Self.model(readsEveryStep: readsEveryStep, layers: layers, dropout: 0)

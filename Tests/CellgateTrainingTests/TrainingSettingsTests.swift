@@ -38,6 +38,41 @@ struct TrainingSettingsTests {
     #expect(text.contains("\"precision\" : \"bf16\""))
   }
 
+  @Test("What parameters start from is three settings in the file, and absent where the cells' own is meant")
+  func start() throws {
+    let names = ["initialization", "chrono_steps", "forget_bias"]
+    func text(_ settings: TrainingSettings) -> String { String(decoding: settings.encoded(), as: UTF8.self) }
+    var settings = MeanTask.defaults
+    settings.chronoSteps = nil
+    #expect(names.allSatisfy { !text(settings).contains($0) })
+    #expect(settings.start == .cellgate)
+    let rules = [Recurrent.Initialization.Rule(role: .bias, gate: "f", .constant(1))]
+    let starts: [(Recurrent.Initialization, [String])] = [
+      (.cellgate, []), (.keras, ["\"initialization\" : \"keras\""]), (.chrono(9), ["\"chrono_steps\" : 9"]),
+      (.init(.pytorch, forgetBias: 2), ["\"initialization\" : \"pytorch\"", "\"forget_bias\" : 2"]),
+      (.init(.keras, rules: rules), ["\"base\" : \"keras\"", "\"gate\" : \"f\""]),
+    ]
+    for (start, lines) in starts {
+      settings.start(from: start)
+      #expect(settings.start == start)
+      #expect(lines.allSatisfy { text(settings).contains($0) }, "\(text(settings))")
+      #expect(names.count { text(settings).contains($0) } == lines.count || start.rules.count == 1)
+      #expect(try TrainingSettings(decoding: settings.encoded(), file: "f") == settings)
+    }
+    #expect(settings.flattened()["initialization.rules.1.start"] == "constant")
+    settings.forgetBias = .infinity
+    #expect(settings.problems(tasks: [MeanTask.self]).map(\.option) == ["forget-bias"])
+    (settings.forgetBias, settings.chronoSteps) = (1, 10)
+    #expect(settings.problems(tasks: [MeanTask.self]).map(\.option) == ["forget-bias"])
+    let wrong = text(MeanTask.defaults).replacing(
+      "  \"hidden\"", with: "  \"initialization\" : \"x\",\n  \"hidden\"")
+    #expect(
+      throws: RunError.badConfig(
+        file: "f",
+        reason: "initialization: expected cellgate, pytorch, keras or chrono:T, T from 3, found 'x'")
+    ) { try TrainingSettings(decoding: Data(wrong.utf8), file: "f") }
+  }
+
   @Test("Settings without a precision, from before there was a choice, mean f32")
   func oldFile() throws {
     let text = String(decoding: MeanTask.defaults.encoded(), as: UTF8.self)

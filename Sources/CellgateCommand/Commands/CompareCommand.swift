@@ -84,7 +84,7 @@ struct CompareCommand: ParsableCommand {
       problems.add("--resume: expected --out DIR as well, the folder of the comparison to continue")
     }
     guard let type else { throw CommandFailure(problems: problems.lines) }
-    var training = options.applied(to: type.defaults, task: type, &problems)
+    var training = try options.applied(to: type.defaults, task: type, &problems)
     let earlier = options.resume ? options.out.flatMap { try? Comparison.settings(of: $0) } : nil
     let (names, texts) = try CellArgument.list(cells, recorded: earlier?.cellTexts ?? [])
     func settings(parameters: Int?) -> ComparisonSettings {
@@ -94,6 +94,9 @@ struct CompareCommand: ParsableCommand {
         cellTexts: texts)
     }
     problems.add(settings(parameters: nil).problems(tasks: Tasks.all))
+    problems.add(
+      idleRules: training.initialization,
+      cells: (texts ?? []).compactMap { try? Cell(text: $0) } + names.compactMap(Cell.named))
     try problems.check()
     // What fits is known when the data are.
     training = try Tasks.prepared(training, data: options.dataDirectory)

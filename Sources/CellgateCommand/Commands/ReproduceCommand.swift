@@ -59,6 +59,8 @@ struct ReproduceCommand: ParsableCommand {
   @Option(help: ArgumentHelp(OptionProblems.precisionHelp, valueName: "name"))
   var precision: String?
 
+  @OptionGroup var start: InitializationOptions
+
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
@@ -106,7 +108,7 @@ struct ReproduceCommand: ParsableCommand {
       .run()
   }
 
-  private func experiment(_ problems: inout OptionProblems) throws(CommandFailure) -> Experiment? {
+  private func experiment(_ problems: inout OptionProblems) throws -> Experiment? {
     let budgets = Budget.allCases.map(\.rawValue)
     let budget = Budget(rawValue: budget)
     if budget == nil { problems.add("--budget: " + Names.unknown("budget", self.budget, known: budgets)) }
@@ -126,13 +128,13 @@ struct ReproduceCommand: ParsableCommand {
         cells, recorded: earlier?.cellTexts ?? [])
     }
     experiment.seeds = seeds ?? experiment.seeds
-    change(&experiment, &problems)
+    try change(&experiment, &problems)
     problems.add(experiment.problems(tasks: Tasks.all))
     return experiment
   }
 
   /// Puts what was typed in place of what the budget says.
-  private func change(_ experiment: inout Experiment, _ problems: inout OptionProblems) {
+  private func change(_ experiment: inout Experiment, _ problems: inout OptionProblems) throws {
     var options: [String] = []
     if let equal {
       let had = experiment.parts.map(\.equal)
@@ -154,6 +156,15 @@ struct ReproduceCommand: ParsableCommand {
     if let precision, let value = problems.precision(precision) {
       for part in experiment.parts.indices { experiment.parts[part].training.precision = value }
       options.append("--precision \(precision)")
+    }
+    if start.isGiven {
+      for part in experiment.parts.indices {
+        // What is wrong is wrong in all parts, and said once.
+        var own = part == 0 ? problems : OptionProblems()
+        try start.apply(to: &experiment.parts[part].training, &own)
+        if part == 0 { problems = own }
+      }
+      options += start.words
     }
     experiment.options = options.isEmpty ? nil : options
   }

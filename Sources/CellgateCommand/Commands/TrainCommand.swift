@@ -23,6 +23,7 @@ struct TrainCommand: ParsableCommand {
         cellgate train copying --cell gru --length 200 --steps 5000
         cellgate train smnist --cell lstm-wm --epochs 5 --out runs/digits
         cellgate train adding --cell Examples/janet.cell
+        cellgate train adding --initialization pytorch --forget-bias 1
         cellgate train adding --schedule plateau --schedule-factor 0.5 --patience 20
         cellgate train text --data my.txt --cell lstm-wm --parameters 500000
         cellgate train adding --out runs/adding-lstm --resume
@@ -73,8 +74,9 @@ struct TrainCommand: ParsableCommand {
     if options.resume, let out = options.out { settings = try self.settings(ofRun: out) }
     settings.task = type.name
     try chooseCell(&settings)
-    settings = options.applied(to: settings, task: type, &problems)
+    settings = try options.applied(to: settings, task: type, &problems)
     problems.add(settings.problems(tasks: Tasks.all))
+    problems.add(idleRules: settings.initialization, cells: settings.definition().map { [$0] } ?? [])
     try problems.check()
     if !options.resume { settings = try Tasks.prepared(settings, data: options.dataDirectory) }
     if let budget, let cell = settings.definition() {

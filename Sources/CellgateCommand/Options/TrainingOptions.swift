@@ -57,11 +57,7 @@ struct TrainingOptions: ParsableArguments {
     help: ArgumentHelp("The largest norm of all gradients together, or 'none'.", valueName: "x"))
   var clip: RealNumber?
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Start the gates' biases for memories of up to so many steps (chrono initialization).", valueName: "n"))
-  var chronoSteps: WholeNumber?
+  @OptionGroup var start: InitializationOptions
 
   @Option(
     parsing: .unconditional,
@@ -152,7 +148,7 @@ struct TrainingOptions: ParsableArguments {
   /// The settings with what was typed in place of what they say; mistakes are noted.
   func applied(
     to defaults: TrainingSettings, task: any SequenceTask.Type, _ problems: inout OptionProblems
-  ) -> TrainingSettings {
+  ) throws -> TrainingSettings {
     var settings = defaults
     // The library knows the ranges; what is no number at all is noted here.
     func whole(_ option: String, _ number: WholeNumber?, _ set: (Int) -> Void) {
@@ -204,7 +200,7 @@ struct TrainingOptions: ParsableArguments {
     } else {
       real("--clip", clip) { settings.clipNorm = $0 }
     }
-    whole("--chrono-steps", chronoSteps) { settings.chronoSteps = $0 }
+    try start.apply(to: &settings, &problems)
     let recomputeEvery = problems.renamed(
       "recompute-every", recomputeEvery, "checkpoint-every", checkpointEvery)
     whole("--recompute-every", recomputeEvery) { settings.recomputeEvery = $0 }

@@ -141,7 +141,9 @@ enum SettingsText {
     parts.append(settings.optimizer + rate)
     if settings.schedule.name != "constant" { parts.append(schedule(settings.schedule)) }
     if let clip = settings.clipNorm { parts.append("clip \(Text.short(clip))") }
+    if let start = settings.initialization { parts.append("\(start.name ?? "own") initialization") }
     if let steps = settings.chronoSteps { parts.append("chrono \(Text.count(steps))") }
+    if let bias = settings.forgetBias { parts.append("forget bias \(Text.short(Double(bias)))") }
     if settings.stopWhenSolved == true { parts.append("until solved") }
     if seed { parts.append("seed \(settings.seed)") }
     return parts.joined(separator: ", ")

@@ -39,15 +39,6 @@ public final class Recurrent: Module {
   private let parameters: [[Parameter]]
   private let firstStates: [Parameter]
 
-  /// How the parameters start.
-  public struct Initialization: Sendable, Equatable {
-    /// T of chrono initialisation (Tallec & Ollivier 2018); nil for the cells' constants.
-    public var chronoSteps: Int?
-
-    /// As the cell says, or with chrono biases for dependencies of up to `chronoSteps` steps.
-    public init(chronoSteps: Int? = nil) { self.chronoSteps = chronoSteps }
-  }
-
   /// Layers for inputs `[T, B, inputSize]`, with products in a precision that the instructions support. With
   /// `learnsFirstStates` the first states, `h0` `[L·D, H]` and so on, are parameters that start at 0 and are the same
   /// for every sequence.
@@ -89,15 +80,17 @@ public final class Recurrent: Module {
       [first] + (1..<layers).map { _ in execution(inputSize: directions * first.outputSize) }
     self.executions = executions
     var parameters: [[Parameter]] = []
+    let roles = cell.parameterRoles
     for layer in 0..<layers {
       for direction in 0..<directions {
         let suffix = Recurrent.suffix(layer: layer, direction: direction)
         parameters.append(
-          cell.parameters.map { definition in
-            let shape = definition.shape(
-              inputSize: executions[layer].inputSize, hiddenSize: hiddenSize, projectionSize: projectionSize)
-            let initializer = Recurrent.initializer(definition, initialization)
-            return Parameter(initializer(shape, stream: stream.child(definition.name + suffix)))
+          cell.parameters.indices.map { index in
+            let name = cell.parameters[index].name + suffix
+            return Parameter(
+              initialization.values(
+                of: cell, index, roles: roles, modelName: name, inputSize: executions[layer].inputSize,
+                hiddenSize: hiddenSize, projectionSize: projectionSize, stream: stream.child(name)))
           })
       }
     }
@@ -108,29 +101,6 @@ public final class Recurrent: Module {
 
   static func suffix(layer: Int, direction: Int) -> String {
     "_l\(layer)" + (direction == 1 ? "_reverse" : "")
-  }
-
-  private static func initializer(
-    _ definition: ParameterDefinition, _ initialization: Initialization
-  ) -> Initializer {
-    switch definition.start {
-    case .xavier: .xavierUniform(blocks: definition.gates.count)
-    case .orthogonal: .orthogonal(blocks: definition.gates.count)
-    case .zero: .zeros
-    case .perGate(let biases):
-      Initializer { shape, stream in
-        let units = shape[0] / biases.count
-        let blocks = biases.map { bias -> [Float] in
-          guard let steps = initialization.chronoSteps, bias.chronoSign != 0 else {
-            return Array(repeating: Float(bias.constant), count: units)
-          }
-          let sign = Float(bias.chronoSign)
-          return Initializer.chrono(maximumSteps: steps)([units], stream: stream.child("chrono"))
-            .scalars.map { sign * $0 }
-        }
-        return Tensor(blocks.flatMap { $0 }, shape: shape)
-      }
-    }
   }
 
   /// Per layer and direction the cell's parameters, then learned first states.

@@ -26,14 +26,19 @@ public final class LanguageModel: Module {
       !settings.bidirectional, "LanguageModel: expected settings of one direction, found bidirectional ones")
     let stream = RandomStream(seed: settings.seed, name: "initialization")
     let size = settings.taskOptions[Self.embeddingOption] ?? 64
-    embedding = Embedding(count: symbols, size: size, stream: stream.child("embedding"))
+    embedding = Embedding(
+      count: symbols, size: size, stream: stream.child("embedding"),
+      initializer: settings.start.embeddingWeight("embedding"))
     recurrent = Recurrent(
       cell: cell, inputSize: size, hiddenSize: settings.hidden, layers: settings.layers,
       dropout: settings.dropout, recomputeEvery: settings.recomputeEvery,
-      initialization: settings.initialization, precision: settings.precision,
+      initialization: settings.start, precision: settings.precision,
       stream: stream.child("recurrent"))
     dropout = Dropout(probability: settings.dropout, name: "head")
-    head = Linear(inputSize: settings.hidden, outputSize: symbols, stream: stream.child("head"))
+    head = Linear(
+      inputSize: settings.hidden, outputSize: symbols, stream: stream.child("head"),
+      weightInitializer: settings.start.linearWeight("head"),
+      biasInitializer: settings.start.linearBias("head", inputSize: settings.hidden))
   }
 
   /// The parameters of such a model, in their order, without making it.

@@ -1,5 +1,6 @@
 import CellgateBasics
 import CellgateFiles
+import CellgateNN
 import Foundation
 
 /// Writes and reads what a `config.json` holds: keys in snake case, and one line that says what is wrong.
@@ -24,6 +25,8 @@ package enum ConfigFile {
       return try decoder.decode(Value.self, from: data)
     } catch let error as DecodingError {
       throw .badConfig(file: file, reason: reason(error, Value.self, data))
+    } catch let error as InitializationError {
+      throw .badConfig(file: file, reason: error.description)
     } catch {
       throw .badConfig(file: file, reason: "not JSON")
     }

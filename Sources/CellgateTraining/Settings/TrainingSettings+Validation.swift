@@ -116,6 +116,14 @@ extension TrainingSettings {
       problems.append(.outOfRange(option: "dropout", expected: "0 or more, below 1", found: "\(dropout)"))
     }
     require("chrono-steps", chronoSteps, in: 3...Self.mostSteps)
+    if let forgetBias, !forgetBias.isFinite {
+      problems.append(.outOfRange(option: "forget-bias", expected: "a number", found: "\(forgetBias)"))
+    } else if forgetBias != nil, chronoSteps != nil {
+      problems.append(
+        .outOfRange(
+          option: "forget-bias", expected: "no chrono biases beside it, which start the same gates",
+          found: "chrono:\(chronoSteps ?? 0)"))
+    }
     require("recompute-every", recomputeEvery, in: 1...Int.max)
     require("batch", batch, in: 1...Int.max)
     require("steps", steps, in: 1...Self.mostSteps)

@@ -37,9 +37,13 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
   public var dropout: Float = 0
   /// What the factors of the layers' matrix products are rounded to.
   public var precision = Precision.float32
-  /// T of chrono initialisation (Tallec & Ollivier 2018, https://arxiv.org/abs/1804.11188); nil for the cells'
-  /// constants.
+  /// What the parameters start from besides the next two settings; nil for what the cells say.
+  public var initialization: Recurrent.Initialization?
+  /// T of chrono initialisation (Tallec & Ollivier 2018, https://arxiv.org/abs/1804.11188); nil for the biases of
+  /// `initialization`.
   public var chronoSteps: Int?
+  /// The bias of the gates that keep the state; nil for that of `initialization`.
+  public var forgetBias: Float?
   /// Gradient checkpointing: steps of a sequence between the states that are kept for the backward pass, which
   /// computes the rest again; nil keeps all. Changes time and memory, and no result.
   public var recomputeEvery: Int?
@@ -83,8 +87,22 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
     self.epochs = epochs
   }
 
-  /// How the recurrent parameters start.
-  public var initialization: Recurrent.Initialization { .init(chronoSteps: chronoSteps) }
+  /// How the parameters start: `initialization` with `chronoSteps` and `forgetBias`.
+  public var start: Recurrent.Initialization {
+    var start = initialization ?? .cellgate
+    if let chronoSteps { start.chronoSteps = chronoSteps }
+    if let forgetBias { start.forgetBias = forgetBias }
+    return start
+  }
+
+  /// Makes the parameters start as `start` says.
+  public mutating func start(from start: Recurrent.Initialization) {
+    chronoSteps = start.chronoSteps
+    forgetBias = start.forgetBias
+    var rest = start
+    (rest.chronoSteps, rest.forgetBias) = (nil, nil)
+    initialization = rest == .cellgate ? nil : rest
+  }
 
   /// The settings as the bytes of `config.json`: equal settings give equal bytes.
   public func encoded() -> Data {
@@ -133,6 +151,14 @@ private struct FlatSettings: Decodable {
     if let object = try? decoder.singleValueContainer().decode([String: FlatSettings].self) {
       for (name, values) in object {
         for (inner, text) in values.texts { texts[inner.isEmpty ? name : "\(name).\(inner)"] = text }
+      }
+      return
+    }
+    if let list = try? decoder.singleValueContainer().decode([FlatSettings].self) {
+      for (place, values) in list.enumerated() {
+        for (inner, text) in values.texts {
+          texts[inner.isEmpty ? "\(place + 1)" : "\(place + 1).\(inner)"] = text
+        }
       }
       return
     }

@@ -21,12 +21,14 @@ public final class RecurrentModel: Module {
     recurrent = Recurrent(
       cell: cell, inputSize: shape.inputSize, hiddenSize: settings.hidden, layers: settings.layers,
       bidirectional: settings.bidirectional, dropout: settings.dropout,
-      recomputeEvery: settings.recomputeEvery, initialization: settings.initialization,
+      recomputeEvery: settings.recomputeEvery, initialization: settings.start,
       precision: settings.precision, stream: stream.child("recurrent"))
     dropout = Dropout(probability: settings.dropout, name: "head")
+    let width = (settings.bidirectional ? 2 : 1) * settings.hidden
     head = Linear(
-      inputSize: (settings.bidirectional ? 2 : 1) * settings.hidden, outputSize: shape.outputSize,
-      stream: stream.child("head"))
+      inputSize: width, outputSize: shape.outputSize, stream: stream.child("head"),
+      weightInitializer: settings.start.linearWeight("head"),
+      biasInitializer: settings.start.linearBias("head", inputSize: width))
     readsEveryStep = shape.readsEveryStep
   }
 
