@@ -5,8 +5,25 @@ import CellgateTensor
 public enum Member {
   /// A parameter under its name.
   case parameter(String, Parameter)
+  /// Numbers under their name that are kept with the parameters and not learned.
+  case buffer(String, Buffer)
   /// A part under its name, which goes before the names inside it.
   case module(String, any Module)
+}
+
+/// Numbers that a module keeps and doesn't learn, such as running means.
+public final class Buffer {
+  /// The present numbers, whose shape stays.
+  public private(set) var value: Tensor
+
+  /// Numbers that start from a copy of `value`.
+  public init(_ value: Tensor) { self.value = value.copied() }
+
+  /// Copies the numbers of `tensor`, of the same shape.
+  public func assign(_ tensor: Tensor) {
+    require(tensor.shape == value.shape, "Buffer.assign: expected \(value.shape), found \(tensor.shape)")
+    value = tensor.detached.copied()
+  }
 }
 
 /// A part of a model that holds parameters.
@@ -24,7 +41,14 @@ extension Module {
   /// All parameters under their dotted names ("hidden.weight"), in the order of `members`. A parameter held
   /// in two places (tied weights) appears under both names.
   public func namedParameters() -> [(name: String, parameter: Parameter)] {
-    var result: [(name: String, parameter: Parameter)] = []
+    namedTensors().compactMap { name, held in
+      if case .parameter(let parameter) = held { (name, parameter) } else { nil }
+    }
+  }
+
+  /// All parameters and buffers under their dotted names, in the order of `members`.
+  func namedTensors() -> [(name: String, held: HeldTensor)] {
+    var result: [(name: String, held: HeldTensor)] = []
     collect(prefix: "", into: &result)
     var seen: Set<String> = []
     for (name, _) in result {
@@ -35,11 +59,13 @@ extension Module {
     return result
   }
 
-  private func collect(prefix: String, into result: inout [(name: String, parameter: Parameter)]) {
+  private func collect(prefix: String, into result: inout [(name: String, held: HeldTensor)]) {
     for member in members {
       switch member {
       case .parameter(let name, let parameter):
-        result.append((prefix + checked(name), parameter))
+        result.append((prefix + checked(name), .parameter(parameter)))
+      case .buffer(let name, let buffer):
+        result.append((prefix + checked(name), .buffer(buffer)))
       case .module(let name, let module):
         module.collect(prefix: prefix + checked(name) + ".", into: &result)
       }
@@ -51,5 +77,25 @@ extension Module {
       !name.isEmpty && !name.contains("."), "Module: expected a member's name without a dot, found '\(name)'"
     )
     return name
+  }
+}
+
+/// A parameter or a buffer.
+enum HeldTensor {
+  case parameter(Parameter)
+  case buffer(Buffer)
+
+  var value: Tensor {
+    switch self {
+    case .parameter(let parameter): parameter.value
+    case .buffer(let buffer): buffer.value
+    }
+  }
+
+  func assign(_ tensor: Tensor) {
+    switch self {
+    case .parameter(let parameter): parameter.assign(tensor)
+    case .buffer(let buffer): buffer.assign(tensor)
+    }
   }
 }

@@ -22,16 +22,19 @@ extension Recurrent {
   /// The parameters of a `Recurrent` of these sizes, in their order and made as they are asked for: there may be more
   /// layers than memory has room for.
   public static func parameterShapes(
-    cell: Cell, inputSize: Int, hiddenSize: Int, layers: Int = 1, bidirectional: Bool = false
+    cell: Cell, inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil, layers: Int = 1,
+    bidirectional: Bool = false
   ) -> some Sequence<ParameterShape> {
     let directions = bidirectional ? 2 : 1
+    let outputSize = cell.stateSizes[0] == .projection ? projectionSize ?? hiddenSize : hiddenSize
     return (0..<layers).lazy.flatMap { layer in
       (0..<directions).flatMap { direction in
         cell.parameters.map { definition in
           ParameterShape(
             definition.name + suffix(layer: layer, direction: direction),
             definition.shape(
-              inputSize: layer == 0 ? inputSize : directions * hiddenSize, hiddenSize: hiddenSize))
+              inputSize: layer == 0 ? inputSize : directions * outputSize, hiddenSize: hiddenSize,
+              projectionSize: projectionSize))
         }
       }
     }

@@ -43,7 +43,7 @@ struct EmptyBatchTests {
     arguments: [[0, 3], [2, 0]])
   func layers(_ sizes: [Int]) {
     let embedding = Embedding(count: 4, size: 6, stream: stream)
-    let (norm, linear) = (LayerNorm(size: 6), Linear(inputSize: 6, outputSize: 2, stream: stream))
+    let (norm, linear) = (LayerNormalization(size: 6), Linear(inputSize: 6, outputSize: 2, stream: stream))
     var y = norm(embedding([], shape: sizes))
     y = Dropout(probability: 0.5, name: "d")(y, .training(seed: 1, step: 0))
     y = concatenated([y.tanh(), y.sigmoid(), y.relu()])[0..<sizes[0]].reshaped(sizes + [18])

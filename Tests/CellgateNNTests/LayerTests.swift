@@ -48,7 +48,7 @@ import Testing
 
   @Test("LayerNorm starts as plain normalisation and learns scale and shift")
   func layerNormLayer() {
-    let layer = LayerNorm(size: 4)
+    let layer = LayerNormalization(size: 4)
     let x = random([3, 4])
     let y = layer(x)
     #expect(abs(y[1].scalars.reduce(0, +)) < 1e-5)

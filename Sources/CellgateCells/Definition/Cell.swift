@@ -87,6 +87,26 @@ public struct Cell: Sendable {
     if slots > Self.mostNodes { throw .tooLarge(cell: name, nodes: slots, most: Self.mostNodes) }
   }
 
+  /// A cell whose graph is derived from that of another one, with the same parameters.
+  init(
+    deriving cell: Cell, name: String, states: [String], stateSizes: [Dimension], graph: Graph, next: [NodeID],
+    names: [(name: String, node: NodeID)]
+  ) {
+    self.name = name
+    summary = cell.summary
+    source = cell.source
+    self.states = states
+    self.stateSizes = stateSizes
+    parameters = cell.parameters
+    self.graph = graph
+    self.next = next
+    self.names = names
+    equationOrder = []
+    symbols = cell.symbols
+    gradient = GradientGraph(graph: graph, next: next)
+    plan = Plan(graph: graph, next: next, gradient: gradient, stateCount: states.count)
+  }
+
   /// A cell of this package, whose definition is known to be right.
   static func builtIn(
     _ name: String, _ summary: String, source: String, _ equations: (CellBuilder) -> Void

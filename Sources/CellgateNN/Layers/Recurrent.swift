@@ -14,30 +14,77 @@ import CellgateTensor
 /// Past a sequence's length the output is 0 and the states stay as they were at its last valid step; the
 /// reverse direction runs over the valid part only. Parameters bear PyTorch's names: `weight_ih_l0`,
 /// `weight_ih_l0_reverse`, `weight_ih_l1`, …
-public final class Recurrent: Module {
-  /// The cell of all layers and directions.
-  public let cell: Cell
-  /// I and H.
-  public let inputSize: Int, hiddenSize: Int
-  /// The size of a direction's output: H, or P of a cell whose output is projected.
-  public var outputSize: Int { executions[0].outputSize }
-  /// The size of each of the cell's states: H or P.
-  public var stateSizes: [Int] { executions[0].stateSizes }
-  /// L, and D = 1 or 2.
-  public let layers: Int, directions: Int
-  /// The share of a layer's outputs that is dropped before the next layer reads them, while training.
-  public let dropout: Float
-  /// What the factors of the layers' matrix products are rounded to.
-  public let precision: Precision
-  /// Gradient checkpointing: steps between the states that are kept for the backward pass, which computes the rest
-  /// again; nil keeps all that it reads.
-  public let recomputeEvery: Int?
-  /// What names this layer's dropout noise.
-  public let name: String
+public class Recurrent: Layer {
+  /// "recurrent".
+  public class var kind: String { "recurrent" }
 
-  private let executions: [CellExecution]
-  private let parameters: [[Parameter]]
-  private let firstStates: [Parameter]
+  /// The options of a recurrent layer.
+  public typealias Options = RecurrentOptions
+
+  /// What it was made with.
+  public let options: RecurrentOptions
+  /// How the parameters start.
+  public let initialization: Initialization
+
+  /// What a layer has once the size of its input is known.
+  private struct Built {
+    let inputSize: Int
+    /// What names the noise and what observers see.
+    let name: String
+    /// Of each layer.
+    let executions: [CellExecution]
+    /// The same with recurrent dropout; [] without.
+    let droppingExecutions: [CellExecution]
+    /// Of each layer and direction.
+    let parameters: [[Parameter]]
+    let firstStates: [Parameter]
+  }
+  private var made: Built?
+  /// What a stateful layer keeps from batch to batch.
+  var keptStates: [Tensor]?
+
+  private var built: Built {
+    guard let made else { fail("Recurrent: expected a layer that is built, found one without inputs") }
+    return made
+  }
+
+  /// The cell of all layers and directions.
+  public var cell: Cell { options.cell.cell }
+  /// I, of a layer that is built.
+  public var inputSize: Int { built.inputSize }
+  /// H.
+  public var hiddenSize: Int { options.units }
+  /// The size of a direction's output: H, or P of a cell whose output is projected.
+  public var outputSize: Int { stateSizes[0] }
+  /// The size of each of the cell's states: H or P.
+  public var stateSizes: [Int] {
+    cell.stateSizes.map { $0 == .projection ? options.projection ?? options.units : options.units }
+  }
+  /// L.
+  public var layers: Int { options.layers }
+  /// D = 1 or 2.
+  public var directions: Int { options.isBidirectional ? 2 : 1 }
+  /// The share of a layer's outputs that is dropped before the next layer reads them, while training.
+  public var dropout: Float { options.dropout }
+  /// What the factors of the layers' matrix products are rounded to.
+  public var precision: Precision { options.precision }
+  /// Steps between the states that are kept for the backward pass, which computes the rest again; nil keeps all that
+  /// it reads.
+  public var recomputeEvery: Int? { options.recomputeEvery }
+  /// What names the noise of a layer that is built.
+  public var name: String { built.name }
+
+  /// A layer of these options, whose parameters start as the cell says.
+  public required convenience init(_ options: RecurrentOptions) {
+    self.init(options, initialization: Initialization())
+  }
+
+  /// A layer of these options, whose parameters start as `initialization` says.
+  public init(_ options: RecurrentOptions, initialization: Initialization) {
+    require(options.problem == nil, "Recurrent: \(options.problem ?? "")")
+    self.options = options
+    self.initialization = initialization
+  }
 
   /// Layers for inputs `[T, B, inputSize]`, with products in a precision that the instructions support. With
   /// `learnsFirstStates` the first states, `h0` `[L·D, H]` and so on, are parameters that start at 0 and are the same
@@ -46,39 +93,44 @@ public final class Recurrent: Module {
   /// A cell with a projection has states, and perhaps an output, of `projectionSize` P (H where it is nil), as PyTorch's
   /// `proj_size`: every `[…, H]` below that is such a state or output is then `[…, P]`.
   ///
-  /// With `recomputeEvery` K, gradient checkpointing, the states of every K-th step alone are kept for the backward pass
-  /// (K ≈ √T keeps the least): a training step takes less memory and up to a third more time, and gives the same bits.
-  public init(
+  /// With `recomputeEvery` K steps (K ≈ √T keeps the least) a training step takes less memory and up to a third more
+  /// time, and gives the same bits.
+  public convenience init(
     cell: Cell, inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil, layers: Int = 1,
-    bidirectional: Bool = false,
-    dropout: Float = 0, learnsFirstStates: Bool = false, recomputeEvery: Int? = nil,
+    bidirectional: Bool = false, dropout: Float = 0, recurrentDropout: Float = 0,
+    learnsFirstStates: Bool = false, recomputeEvery: Int? = nil,
     initialization: Initialization = Initialization(), name: String = "recurrent",
     instructions: InstructionSet = .active, precision: Precision = .float32, stream: RandomStream
   ) {
-    require(layers > 0, "Recurrent: expected 1 or more layers, found \(layers)")
-    require(dropout >= 0 && dropout < 1, "Recurrent: expected dropout in [0, 1), found \(dropout)")
-    require(
-      recomputeEvery ?? 1 > 0,
-      "Recurrent: expected recomputeEvery 1 or more steps, found \(recomputeEvery ?? 0)")
-    self.cell = cell
-    self.inputSize = inputSize
-    self.hiddenSize = hiddenSize
-    self.layers = layers
-    let directions = bidirectional ? 2 : 1
-    self.directions = directions
-    self.dropout = dropout
-    self.precision = precision
-    self.recomputeEvery = recomputeEvery
-    self.name = name
-    func execution(inputSize: Int) -> CellExecution {
+    var options = RecurrentOptions(cell: cell, units: hiddenSize)
+    options.projection = projectionSize
+    options.layers = layers
+    options.isBidirectional = bidirectional
+    options.dropout = dropout
+    options.recurrentDropout = recurrentDropout
+    options.learnsFirstStates = learnsFirstStates
+    options.recomputeEvery = recomputeEvery
+    options.precision = precision
+    options.returnSequences = true
+    self.init(options, initialization: initialization)
+    build(inputSize: inputSize, name: name, instructions: instructions, stream: stream)
+  }
+
+  /// Makes the executions and the parameters.
+  func build(inputSize: Int, name: String, instructions: InstructionSet = .active, stream: RandomStream) {
+    let (cell, options) = (cell, options)
+    func execution(_ cell: Cell, inputSize: Int) -> CellExecution {
       CellExecution(
-        cell: cell, inputSize: inputSize, hiddenSize: hiddenSize, projectionSize: projectionSize,
-        instructions: instructions, precision: precision)
+        cell: cell, inputSize: inputSize, hiddenSize: options.units, projectionSize: options.projection,
+        instructions: instructions, precision: options.precision)
     }
-    let first = execution(inputSize: inputSize)
-    let executions =
-      [first] + (1..<layers).map { _ in execution(inputSize: directions * first.outputSize) }
-    self.executions = executions
+    let sizes = [inputSize] + (1..<layers).map { _ in directions * outputSize }
+    let executions = sizes.map { execution(cell, inputSize: $0) }
+    var dropping: [CellExecution] = []
+    if options.recurrentDropout > 0 {
+      let derived = cell.droppingRecurrence()
+      dropping = sizes.map { execution(derived, inputSize: $0) }
+    }
     var parameters: [[Parameter]] = []
     let roles = cell.parameterRoles
     for layer in 0..<layers {
@@ -89,14 +141,16 @@ public final class Recurrent: Module {
             let name = cell.parameters[index].name + suffix
             return Parameter(
               initialization.values(
-                of: cell, index, roles: roles, modelName: name, inputSize: executions[layer].inputSize,
-                hiddenSize: hiddenSize, projectionSize: projectionSize, stream: stream.child(name)))
+                of: cell, index, roles: roles, modelName: name, inputSize: sizes[layer],
+                hiddenSize: options.units, projectionSize: options.projection, stream: stream.child(name)))
           })
       }
     }
-    self.parameters = parameters
-    firstStates =
-      learnsFirstStates ? first.stateSizes.map { Parameter(.zeros([layers * directions, $0])) } : []
+    made = Built(
+      inputSize: inputSize, name: name, executions: executions, droppingExecutions: dropping,
+      parameters: parameters,
+      firstStates: options.learnsFirstStates
+        ? stateSizes.map { Parameter(.zeros([layers * directions, $0])) } : [])
   }
 
   static func suffix(layer: Int, direction: Int) -> String {
@@ -105,16 +159,17 @@ public final class Recurrent: Module {
 
   /// Per layer and direction the cell's parameters, then learned first states.
   public var members: [Member] {
+    guard let made else { return [] }
     var members: [Member] = []
     for layer in 0..<layers {
       for direction in 0..<directions {
         let suffix = Recurrent.suffix(layer: layer, direction: direction)
-        for (definition, parameter) in zip(cell.parameters, parameters[layer * directions + direction]) {
+        for (definition, parameter) in zip(cell.parameters, made.parameters[layer * directions + direction]) {
           members.append(.parameter(definition.name + suffix, parameter))
         }
       }
     }
-    for (state, parameter) in zip(cell.states, firstStates) {
+    for (state, parameter) in zip(cell.states, made.firstStates) {
       members.append(.parameter(state + "0", parameter))
     }
     return members
@@ -125,9 +180,9 @@ public final class Recurrent: Module {
   public func streams() -> [CellStream] {
     require(directions == 1, "Recurrent: expected layers of one direction to stream, found \(directions)")
     require(
-      firstStates.isEmpty,
+      built.firstStates.isEmpty,
       "Recurrent: expected layers whose states begin with zeros to stream, found learned first states")
-    return zip(executions, parameters).map { CellStream($0, parameters: $1.map(\.value)) }
+    return zip(built.executions, built.parameters).map { CellStream($0, parameters: $1.map(\.value)) }
   }
 
   /// What a pass over sequences gives.
@@ -160,14 +215,15 @@ public final class Recurrent: Module {
     require(
       x.rank == 3 && x.shape[2] == inputSize,
       "Recurrent: expected an input [T, B, \(inputSize)], found \(x.shape)")
-    let steps = x.shape[0], batch = x.shape[1], stack = layers * directions
+    let (steps, batch, stack) = (x.shape[0], x.shape[1], layers * directions)
+    let built = built
     // Learned states are the same for every sequence.
     let first =
       states
-      ?? zip(firstStates, stateSizes).map { state, size in
+      ?? zip(built.firstStates, stateSizes).map { state, size in
         state.tensor.unsqueezed(axis: 1).broadcast(to: [stack, batch, size])
       }
-    let given = first.isEmpty ? stateSizes.map { Tensor.zeros([stack, batch, $0]) } : first
+    var given = first.isEmpty ? stateSizes.map { Tensor.zeros([stack, batch, $0]) } : first
     require(
       given.count == cell.states.count,
       "Recurrent: expected \(cell.states.count) states \(cell.states), found \(given.count)")
@@ -176,25 +232,29 @@ public final class Recurrent: Module {
         state.shape == [stack, batch, size],
         "Recurrent: expected states [\(stack), \(batch), \(size)], found \(state.shape)")
     }
+    let drops = context.isTraining && options.recurrentDropout > 0
+    if drops {
+      var stream = context.stream(built.name + "/recurrent")
+      given.append(dropoutMask([stack, batch, outputSize], probability: options.recurrentDropout, stream: &stream))
+    }
 
-    let inputs = [x] + given + parameters.flatMap { $0.map(\.tensor) }
+    let inputs = [x] + given + built.parameters.flatMap { $0.map(\.tensor) }
     let saving: CellExecution.Saving =
-      RecordedOperation.records(inputs) ? recomputeEvery.map { .states(every: $0) } ?? .everything : .nothing
+      RecordedRecordedOperation.records(inputs) ? recomputeEvery.map { .states(every: $0) } ?? .everything : .nothing
     var pass = RecurrentPass(
-      executions: executions, directions: directions, wantsOutput: wantsOutput,
-      needsInputGradient: x.needsGradient, stop: context.stop,
+      executions: drops ? built.droppingExecutions : built.executions, directions: directions,
+      wantsOutput: wantsOutput, needsInputGradient: x.needsGradient, stop: context.stop,
       observe: context.observer.map { observe(for: $0, context) })
     let outputs = pass.forward(
-      x.detached, states: given.map(\.detached), parameters: parameters.map { $0.map(\.value) },
+      x.detached, states: given.map(\.detached), parameters: built.parameters.map { $0.map(\.value) },
       steps: steps, batch: batch, lengths: lengths, saving: saving,
       mask: dropout > 0 && context.isTraining ? { self.mask($0, context) } : nil)
-    let recorded = RecordedOperation.record(cell.name, inputs: inputs, outputs: outputs) {
-      [pass] gradients, _ in
+    let recorded = RecordedRecordedOperation.record(cell.name, inputs: inputs, outputs: outputs) { [pass] gradients, _ in
       pass.backward(gradients)
     }
+    let finals = recorded.dropFirst(wantsOutput ? 1 : 0).prefix(stateSizes.count)
     return Result(
-      output: wantsOutput ? recorded[0] : nil, finalStates: Array(recorded.dropFirst(wantsOutput ? 1 : 0)),
-      directions: directions)
+      output: wantsOutput ? recorded[0] : nil, finalStates: Array(finals), directions: directions)
   }
 
   /// What shows the layer at a place of the stack to an observer.

@@ -1,0 +1,134 @@
+import CellgateBasics
+import CellgateTensor
+
+/// A convolution over time: `[T, B, C]` gives `[T′, B, filters]`.
+///
+/// Its parameters are `weight` [filters, C, K], as in PyTorch, and `bias` [filters], which start uniform in ±1/√(C K).
+/// Masks end here: windows mix the steps.
+public final class Conv1D: Layer, Regularized {
+  /// "conv1d".
+  public static let kind = "conv1d"
+
+  /// What stands before and after the steps.
+  public enum Padding: String, Codable, Sendable {
+    /// Nothing: T′ = ⌊(T − dilation (K − 1) − 1) / stride⌋ + 1.
+    case valid
+    /// Zeros on both sides: T′ = T at stride 1.
+    case same
+    /// Zeros in front alone: a step sees no later one.
+    case causal
+  }
+
+  /// The options of a convolution.
+  public struct Options: LayerOptions {
+    /// Outputs of each window.
+    public var filters: Int
+    /// K, steps of a window.
+    public var kernelSize: Int
+    /// Steps between windows.
+    public var strides = 1
+    /// What stands before and after the steps.
+    public var padding = Padding.valid
+    /// Steps between those of a window.
+    public var dilationRate = 1
+    /// What is applied to the output.
+    public var activation = Activation.linear
+    /// Whether there is a bias.
+    public var useBias = true
+    /// λ of a loss λ Σ w²; 0 for none.
+    public var l2: Float = 0
+
+    /// Options with their defaults.
+    public init(filters: Int, kernelSize: Int) {
+      self.filters = filters
+      self.kernelSize = kernelSize
+    }
+
+    /// Sizes of 1 or more.
+    public var problem: String? {
+      SizeCheck.problem(
+        ("filters", filters), ("kernel_size", kernelSize), ("strides", strides), ("dilation_rate", dilationRate))
+        ?? SizeCheck.problem(l2: l2, maxNorm: nil)
+    }
+  }
+
+  /// What it was made with.
+  public let options: Options
+  private var weight: Parameter?
+  private var bias: Parameter?
+
+  /// A layer of these options.
+  public init(_ options: Options) {
+    require(options.problem == nil, "Conv1D: \(options.problem ?? "")")
+    self.options = options
+  }
+
+  /// A layer of so many filters, each of `kernelSize` steps.
+  public convenience init(
+    _ filters: Int, _ kernelSize: Int, strides: Int = 1, padding: Padding = .valid, dilationRate: Int = 1,
+    activation: Activation = .linear, useBias: Bool = true, l2: Float = 0
+  ) {
+    var options = Options(filters: filters, kernelSize: kernelSize)
+    options.strides = strides
+    options.padding = padding
+    options.dilationRate = dilationRate
+    options.activation = activation
+    options.useBias = useBias
+    options.l2 = l2
+    self.init(options)
+  }
+
+  /// `weight` and `bias`.
+  public var members: [Member] {
+    (weight.map { [.parameter("weight", $0)] } ?? []) + (bias.map { [.parameter("bias", $0)] } ?? [])
+  }
+
+  /// Sequences of C numbers give sequences of as many as there are filters.
+  public func outputShapes(_ inputs: [LayerShape]) throws(LayerError) -> [LayerShape] {
+    [try sequence(inputs).shape.with([options.filters])]
+  }
+
+  /// The parameters.
+  public func parameterShapes(_ inputs: [LayerShape]) -> AnySequence<ParameterShape> {
+    let weight = ParameterShape("weight", [options.filters, inputs[0].features[0], options.kernelSize])
+    return AnySequence(options.useBias ? [weight, ParameterShape("bias", [options.filters])] : [weight])
+  }
+
+  /// Makes the parameters.
+  public func build(_ inputs: [LayerShape], _ context: BuildContext) {
+    let (channels, kernel) = (inputs[0].features[0], options.kernelSize)
+    let initializer = Initializer.uniform(bound: 1 / Float(channels * kernel).squareRoot())
+    weight = Parameter(
+      initializer([options.filters, channels, kernel], stream: context.stream.child("weight")))
+    if options.useBias {
+      bias = Parameter(initializer([options.filters], stream: context.stream.child("bias")))
+    }
+  }
+
+  /// The convolution, then the activation.
+  public func callAsFunction(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
+    guard let weight else { fail("Conv1D: expected a layer that is built, found one without inputs") }
+    let x = inputs[0].tensor
+    let reach = options.dilationRate * (options.kernelSize - 1)
+    let padding: CellgateTensor.Padding =
+      switch options.padding {
+      case .valid: 0
+      case .causal: .init(before: reach, after: 0)
+      case .same: Self.same(x.shape[0], reach: reach, stride: options.strides)
+      }
+    let y = conv1d(
+      x, weight: weight.tensor, bias: bias?.tensor, stride: options.strides, padding: padding,
+      dilation: options.dilationRate)
+    return [options.activation(LayerValue(y))]
+  }
+
+  /// As much padding as gives ⌈T / stride⌉ steps, the odd one after them, as in Keras.
+  private static func same(_ steps: Int, reach: Int, stride: Int) -> CellgateTensor.Padding {
+    let output = (steps + stride - 1) / stride
+    let total = max(0, (output - 1) * stride + reach + 1 - steps)
+    return .init(before: total / 2, after: total - total / 2)
+  }
+
+  /// That of the weights.
+  public var penalties: [ParameterPenalty] { weight.map { [ParameterPenalty($0, l2: options.l2)] } ?? [] }
+}

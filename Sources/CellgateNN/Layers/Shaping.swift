@@ -1,0 +1,141 @@
+import CellgateBasics
+import CellgateTensor
+
+/// The last valid step of each sequence: `[T, B, …]` gives `[B, …]`; zeros where there is none.
+public final class LastStep: Layer {
+  /// "last_step".
+  public static let kind = "last_step"
+  /// None.
+  public let options: NoOptions
+
+  /// The layer.
+  public init(_ options: NoOptions = NoOptions()) { self.options = options }
+
+  /// One value for each sequence.
+  public func outputShapes(_ inputs: [LayerShape]) throws(LayerError) -> [LayerShape] {
+    let input = try single(inputs)
+    guard input.isSequence else {
+      throw .badInput(layer: Self.kind, expected: "a sequence [T, B, …]", found: "\(input)")
+    }
+    return [LayerShape(isSequence: false, features: input.features)]
+  }
+
+  /// The last valid steps.
+  public func callAsFunction(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
+    let x = inputs[0].tensor
+    let (steps, batch, rest) = (x.shape[0], x.shape[1], Array(x.shape.dropFirst(2)))
+    guard steps > 0 else { return [LayerValue(.zeros([batch] + rest))] }
+    guard let mask = inputs[0].mask else { return [LayerValue(x[steps - 1])] }
+    let flags = mask.flags(steps: steps, batch: batch)
+    let last = (0..<batch).map { sequence in
+      (0..<steps).last { flags[$0 * batch + sequence] }
+    }
+    let rows = last.enumerated().map { Int32(($1 ?? 0) * batch + $0) }
+    let picked = x.reshaped([steps * batch] + rest).gathered(rows)
+    let none = Tensor(
+      last.map { $0 == nil ? 1 : 0 }, shape: [batch] + rest.map { _ in 1 })
+    return [LayerValue(last.contains(nil) ? picked.filled(where: none, with: 0) : picked)]
+  }
+}
+
+/// Masks the steps whose numbers all equal a value: later layers leave them out.
+public final class Masking: Layer {
+  /// "masking".
+  public static let kind = "masking"
+
+  /// The value of masked steps.
+  public struct Options: LayerOptions {
+    /// The value.
+    public var maskValue: Float
+  }
+  /// What it was made with.
+  public let options: Options
+
+  /// A layer of these options.
+  public init(_ options: Options) { self.options = options }
+  /// Masks the steps of this value.
+  public convenience init(maskValue: Float = 0) { self.init(Options(maskValue: maskValue)) }
+
+  /// The same shape.
+  public func outputShapes(_ inputs: [LayerShape]) throws(LayerError) -> [LayerShape] {
+    [try sequence(inputs).shape]
+  }
+
+  /// The same numbers, masked.
+  public func callAsFunction(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
+    let x = inputs[0].tensor
+    let (steps, batch, size, values) = (x.shape[0], x.shape[1], x.shape[2], x.scalars)
+    let own = SequenceMask(
+      flags: (0..<steps * batch).map { row in
+        values[row * size..<(row + 1) * size].contains { $0 != options.maskValue }
+      }, batch: batch)
+    return [LayerValue(x, mask: inputs[0].mask?.and(own, steps: steps, batch: batch) ?? own)]
+  }
+}
+
+/// All numbers of a value in one vector: `[B, 3, 4]` gives `[B, 12]`, at each step of a sequence.
+public final class Flatten: Layer {
+  /// "flatten".
+  public static let kind = "flatten"
+  /// None.
+  public let options: NoOptions
+
+  /// The layer.
+  public init(_ options: NoOptions = NoOptions()) { self.options = options }
+
+  /// One vector.
+  public func outputShapes(_ inputs: [LayerShape]) throws(LayerError) -> [LayerShape] {
+    let input = try single(inputs)
+    guard input.count <= SizeCheck.most else {
+      throw .badInput(layer: Self.kind, expected: "at most \(SizeCheck.most) numbers", found: "\(input)")
+    }
+    return [input.with([input.count])]
+  }
+
+  /// The same numbers.
+  public func callAsFunction(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
+    let x = inputs[0].tensor
+    let kept = inputs[0].mask == nil && x.rank < 3 ? 1 : 2
+    let leading = Array(x.shape.prefix(min(kept, x.rank)))
+    return [inputs[0].with(x.reshaped(leading + [x.shape.dropFirst(leading.count).reduce(1, *)]))]
+  }
+}
+
+/// A vector at each of n steps: `[B, K]` gives `[n, B, K]`.
+public final class RepeatVector: Layer {
+  /// "repeat_vector".
+  public static let kind = "repeat_vector"
+
+  /// How many steps.
+  public struct Options: LayerOptions {
+    /// n.
+    public var n: Int
+    /// 1 or more.
+    public var problem: String? { SizeCheck.problem(("n", n)) }
+  }
+  /// What it was made with.
+  public let options: Options
+
+  /// A layer of these options.
+  public init(_ options: Options) {
+    require(options.problem == nil, "RepeatVector: \(options.problem ?? "")")
+    self.options = options
+  }
+  /// `n` steps.
+  public convenience init(_ n: Int) { self.init(Options(n: n)) }
+
+  /// A sequence of vectors.
+  public func outputShapes(_ inputs: [LayerShape]) throws(LayerError) -> [LayerShape] {
+    let input = try single(inputs)
+    guard !input.isSequence, input.features.count == 1 else {
+      throw .badInput(layer: Self.kind, expected: "one vector [B, K]", found: "\(input)")
+    }
+    return [LayerShape(isSequence: true, features: input.features)]
+  }
+
+  /// The vector at each step.
+  public func callAsFunction(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
+    let x = inputs[0].tensor
+    return [LayerValue(x.unsqueezed(axis: 0).broadcast(to: [options.n] + x.shape))]
+  }
+}
