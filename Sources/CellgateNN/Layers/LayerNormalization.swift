@@ -26,6 +26,16 @@ public final class LayerNormalization: Layer {
   public let options: Options
   private var own: (weight: Parameter, bias: Parameter)?
 
+  private var built: (weight: Parameter, bias: Parameter) {
+    guard let own else { fail("LayerNormalization: expected a layer that is built, found one without inputs") }
+    return own
+  }
+
+  /// [N], of a layer that is built.
+  public var weight: Parameter { built.weight }
+  /// [N], of a layer that is built.
+  public var bias: Parameter { built.bias }
+
   /// A layer of these options.
   public init(_ options: Options) {
     require(options.problem == nil, "LayerNormalization: \(options.problem ?? "")")
@@ -74,8 +84,7 @@ public final class LayerNormalization: Layer {
 
   /// [.., N] gives [.., N].
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    guard let own else { fail("LayerNormalization: expected a layer that is built, found one without inputs") }
-    return layerNorm(x, weight: own.weight.tensor, bias: own.bias.tensor, epsilon: options.epsilon)
+    layerNorm(x, weight: weight.tensor, bias: bias.tensor, epsilon: options.epsilon)
   }
 
   /// The same shape and mask.

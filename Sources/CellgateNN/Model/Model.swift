@@ -19,8 +19,8 @@ public class Model: Module {
   /// What belongs to the model besides its layers and is kept in its file, such as a vocabulary, by names that don't begin
   /// with "cellgate".
   public var metadata: [String: String] = [:]
-  /// How the model is trained and evaluated; set by `compile`.
-  package var training: (any Sendable)?
+  /// How the model is trained and judged; set by `compile`.
+  public internal(set) var compilation: Compilation?
 
   private var calls: [ModelDescription.Call]
   private var results: [ModelDescription.Value]

@@ -68,6 +68,20 @@ public struct StateDifference: Equatable, Sendable {
     public let expected: [Int]
     /// The dictionary's.
     public let found: [Int]
+
+    /// A name with both shapes.
+    public init(name: String, expected: [Int], found: [Int]) {
+      self.name = name
+      self.expected = expected
+      self.found = found
+    }
+  }
+
+  /// A difference; none at first.
+  public init(missing: [String] = [], unexpected: [String] = [], wrongShapes: [WrongShape] = []) {
+    self.missing = missing
+    self.unexpected = unexpected
+    self.wrongShapes = wrongShapes
   }
 
   /// Whether there is none.

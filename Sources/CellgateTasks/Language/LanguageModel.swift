@@ -7,7 +7,7 @@ import CellgateTraining
 /// An embedding of each symbol, recurrent layers, and a linear head over the symbols: the next one's logits.
 ///
 /// Its parameters are `embedding.weight`, `recurrent.weight_ih_l0`, ..., `head.weight`, `head.bias`.
-public final class LanguageModel: Module {
+public final class LanguageModel: DescribedModule {
   /// V vectors of E numbers.
   public let embedding: Embedding
   /// The layers, in one direction: the other would see what is to be predicted.
@@ -16,6 +16,8 @@ public final class LanguageModel: Module {
   private let dropout: Dropout
   /// [.., H] to [.., V].
   public let head: Linear
+  /// The model as data.
+  public let description: ModelDescription
 
   /// The task option that says how long the embeddings are, E.
   static let embeddingOption = "embedding"
@@ -39,6 +41,8 @@ public final class LanguageModel: Module {
       inputSize: settings.hidden, outputSize: symbols, stream: stream.child("head"),
       weightInitializer: settings.start.linearWeight("head"),
       biasInitializer: settings.start.linearBias("head", inputSize: settings.hidden))
+    description = ModelDescription(
+      settings: settings, cell: cell, inputSize: size, outputSize: symbols, symbols: symbols, readsEveryStep: true)
   }
 
   /// The parameters of such a model, in their order, without making it.

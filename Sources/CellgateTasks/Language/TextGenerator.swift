@@ -23,15 +23,47 @@ public final class TextGenerator: Sendable {
   private let head: PackedLinear
 
   /// A generator of the model's symbols. Later changes of the parameters don't matter.
-  public init(model: LanguageModel, vocabulary: Vocabulary) {
+  public convenience init(model: LanguageModel, vocabulary: Vocabulary) {
+    self.init(embedding: model.embedding, recurrent: model.recurrent, head: model.head, vocabulary: vocabulary)
+  }
+
+  private init(embedding: Embedding, recurrent: Recurrent, head: Linear, vocabulary: Vocabulary) {
     require(
-      model.embedding.weight.shape[0] == vocabulary.count,
-      "TextGenerator: expected the model's \(model.embedding.weight.shape[0]) symbols, found \(vocabulary.count)"
+      embedding.weight.shape[0] == vocabulary.count,
+      "TextGenerator: expected the model's \(embedding.weight.shape[0]) symbols, found \(vocabulary.count)"
     )
     self.vocabulary = vocabulary
-    table = model.embedding.weight.value.scalars
-    layers = model.recurrent.streams()
-    head = PackedLinear(weight: model.head.weight.value, bias: model.head.bias?.value)
+    table = embedding.weight.value.scalars
+    layers = recurrent.streams()
+    self.head = PackedLinear(weight: head.weight.value, bias: head.bias?.value)
+  }
+
+  /// The model in a file, which needs neither a run's folder nor data: an embedding of the characters of its vocabulary,
+  /// recurrent layers in one direction, and logits of the next character at every step. Throws `otherModel`, or `run`.
+  public convenience init(
+    model path: String, trustingWeights: Bool = false
+  ) throws(GenerationError) {
+    let model: Model
+    do throws(RunError) { model = try Model.load(path, trustingWeights: trustingWeights) } catch {
+      throw .run(error)
+    }
+    let layers = model.layers.map(\.layer).filter { !($0 is Dropout) }
+    guard model.description.isChain, layers.count == 3, let embedding = layers[0] as? Embedding,
+      let recurrent = layers[1] as? Recurrent, recurrent.directions == 1, recurrent.options.returnSequences,
+      !recurrent.options.goBackwards, !recurrent.options.learnsFirstStates,
+      let head = layers[2] as? Dense, head.options.activation == .linear || head.options.activation == .softmax
+    else {
+      throw .otherModel(file: path, layers: model.layers.map(\.name))
+    }
+    guard let vocabulary = Vocabulary(metadata: model.metadata), !vocabulary.symbols.isEmpty,
+      vocabulary.count == embedding.options.inputDim, vocabulary.count == head.options.units
+    else {
+      throw .run(
+        .badState(
+          file: path, name: "vocabulary", expected: "the model's \(embedding.options.inputDim) symbols",
+          found: Vocabulary(metadata: model.metadata).map { "\($0.count)" } ?? "nothing"))
+    }
+    self.init(embedding: embedding, recurrent: recurrent, head: head.map, vocabulary: vocabulary)
   }
 
   /// The best model of the run in a folder, which needs no data; one without the checksum of its bytes is refused unless
@@ -153,6 +185,8 @@ public enum GenerationError: Error, Equatable, Sendable, CustomStringConvertible
   case run(RunError)
   /// The run's task has no language model.
   case notALanguageModel(folder: String, task: String)
+  /// The model in a file is no embedding, recurrent layers in one direction and head.
+  case otherModel(file: String, layers: [String])
   /// The prompt has a character that the model has never seen.
   case unknownCharacter(Unicode.Scalar, place: Int, known: Vocabulary)
 
@@ -164,6 +198,9 @@ public enum GenerationError: Error, Equatable, Sendable, CustomStringConvertible
     case .run(let error): error.description
     case .notALanguageModel(let folder, let task):
       "\(folder): expected a run of a language model (ptb-char, text), found one of \(quotedName(task))"
+    case .otherModel(let file, let layers):
+      "\(file): expected a language model: an embedding, recurrent layers in one direction and a dense head, found the layers "
+        + layers.prefix(8).map(quotedName).joined(separator: ", ")
     case .unknownCharacter(let character, let place, let known):
       "prompt: character \(place + 1), '\(quotedName(String(character)))': the model has never seen it"
         + (character == " " && known.index(of: "_") != nil ? "; write _ for a space" : "")

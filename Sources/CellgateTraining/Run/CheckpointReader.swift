@@ -72,6 +72,11 @@ package struct CheckpointReader {
         found: "\(found)")
   }
 
+  /// The shapes of the file's tensors by name.
+  package var shapes: [String: [Int]] {
+    Dictionary(file.tensors.map { ($0.name, $0.shape) }) { first, _ in first }
+  }
+
   /// Whether the metadata have a value of this name.
   package func has(_ name: String) -> Bool { file.metadata[name] != nil }
 

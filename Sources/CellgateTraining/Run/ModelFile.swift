@@ -7,8 +7,8 @@ import Foundation
 /// A model's parameters as a safetensors file, with what is needed to build the model in its metadata.
 public enum ModelFile {
   static let format = "cellgate-model"
-  /// 1 had no checksum.
-  static let version = 2
+  /// 1 had no checksum, 2 no description.
+  static let version = 3
 
   /// Writes the values of the parameters, what the model is, the step and the validation result.
   static func write(
@@ -16,12 +16,13 @@ public enum ModelFile {
     best: Checkpoint.Best, metric: String
   ) throws(RunError) {
     let settings = identity.settings
-    let metadata = [
+    var metadata = [
       "format": format, "format_version": "\(version)", "task": settings.task, "cell": settings.cell,
       "hidden": "\(settings.hidden)", "layers": "\(settings.layers)",
       "bidirectional": "\(settings.bidirectional)", "step": "\(best.step)", "metric": metric,
       "validation_value": "\(best.value)",
     ]
+    metadata[descriptionKey] = identity.modelDescription?.encoded()
     var writer = Safetensors.Writer(
       metadata: metadata.merging(identity.metadata) { known, _ in known }, checksum: true)
     for (entry, value) in parameters.windows(of: values) {

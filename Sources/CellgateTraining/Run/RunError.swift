@@ -22,6 +22,8 @@ public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
   case tensors(SafetensorsError)
   /// A saved tensor has numbers that are NaN or infinite.
   case notFinite(file: String, tensor: String)
+  /// What a file says of its model makes none, or not that of its tensors.
+  case badModel(file: String, reason: String)
   /// What is saved beside the tensors is missing or wrong.
   case badState(file: String, name: String, expected: String, found: String)
   /// `metrics.csv` can't be continued.
@@ -57,6 +59,7 @@ public enum RunError: Error, Equatable, Sendable, CustomStringConvertible {
       "\(folder): made with other settings: \(quotedName(setting)): expected \(quotedName(expected)), found \(quotedName(found))"
     case .badConfig(let file, let reason): "\(file): \(reason)"
     case .tensors(let error): error.description
+    case .badModel(let file, let reason): "\(file): \(reason)"
     case .notFinite(let file, let tensor):
       "\(file): tensor '\(quotedName(tensor))': expected finite numbers, found NaN or infinity"
     case .badState(let file, let name, let expected, let found):

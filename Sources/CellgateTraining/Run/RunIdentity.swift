@@ -1,5 +1,6 @@
 import CellgateCells
 import CellgateFiles
+import CellgateNN
 import Foundation
 
 /// What makes a model the one that it is: its settings, its cell's equations, what its task adds (such as a vocabulary)
@@ -18,6 +19,8 @@ package struct RunIdentity {
   package let own: [String: String]
   /// A checksum of the data that the run learns from; nil where they are made and not read.
   package let data: String?
+  /// The model as data, for its file; nil of a model that is no graph of layers.
+  package var modelDescription: ModelDescription?
 
   private static let settingsKey = "settings", equationsKey = "cell_sha256", textKey = "cell_text",
     dataKey = "training_data"

@@ -5,6 +5,8 @@ import CellgateTensor
 /// A task and its model, with the model's type out of sight.
 package struct BoundTask {
   package let model: any Module
+  /// The model as data; nil of one that is no graph of layers.
+  package var modelDescription: ModelDescription? { (model as? any DescribedModule)?.description }
   package let loss:
     (_ step: Int, _ carried: inout [Tensor], _ context: ForwardContext, _ probe: TensorProbe?) -> Tensor
   package let carriedShapes: [[Int]]

@@ -2,10 +2,16 @@ import CellgateCells
 import CellgateNN
 import CellgateTensor
 
+/// A module that is a graph of layers: `Model` makes the same of its description, with parameters of the same names.
+public protocol DescribedModule: Module {
+  /// The graph.
+  var description: ModelDescription { get }
+}
+
 /// Recurrent layers and a linear head on the last state or on every step: the model of most tasks.
 ///
 /// Its parameters are `recurrent.weight_ih_l0`, ..., `head.weight`, `head.bias`.
-public final class RecurrentModel: Module {
+public final class RecurrentModel: DescribedModule {
   /// The layers.
   public let recurrent: Recurrent
   /// What the head reads passes through it.
@@ -14,6 +20,8 @@ public final class RecurrentModel: Module {
   public let head: Linear
   /// Whether the head reads each step, or the last one only.
   public let readsEveryStep: Bool
+  /// The model as data.
+  public let description: ModelDescription
 
   /// A model of the sizes in `settings` and `shape`; its first values depend on the seed alone.
   public init(settings: TrainingSettings, shape: SequenceShape, cell: Cell) {
@@ -30,6 +38,9 @@ public final class RecurrentModel: Module {
       weightInitializer: settings.start.linearWeight("head"),
       biasInitializer: settings.start.linearBias("head", inputSize: width))
     readsEveryStep = shape.readsEveryStep
+    description = ModelDescription(
+      settings: settings, cell: cell, inputSize: shape.inputSize, outputSize: shape.outputSize,
+      readsEveryStep: shape.readsEveryStep)
   }
 
   /// The parameters of such a model, in their order, without making it.

@@ -66,7 +66,7 @@ public final class Trainer {
     self.settings = settings
     self.directory = directory
     self.recording = recording
-    let identity = RunIdentity(settings: settings, cell: cell, task: task)
+    var identity = RunIdentity(settings: settings, cell: cell, task: task)
     if let directory {
       do throws(RunError) {
         try directory.check(identity)
@@ -74,6 +74,7 @@ public final class Trainer {
       } catch { throw .run(error) }
     }
     bound = task.bound(cell: cell)
+    identity.modelDescription = bound.modelDescription
     loop = Self.loop(bound, settings, steps: task.totalSteps(settings))
     loop.evaluationInterval =
       settings.evaluationInterval ?? task.stepsPerEpoch ?? Self.usualEvaluationInterval
