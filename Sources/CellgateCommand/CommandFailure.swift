@@ -90,6 +90,7 @@ struct CommandFailure: Error {
   private static func anyCode(of error: any Error) -> Code? {
     switch error {
     case is OptimizerError, is CellError, is SettingsErrors: .usage
+    case is ModelDataError: .data
     case let error as FileError: code(of: error)
     case let error as DataError: code(of: error)
     case let error as TaskDataError: code(of: error)
@@ -105,6 +106,7 @@ struct CommandFailure: Error {
       switch error {
       case .run(let error): code(of: error)
       case .notALanguageModel, .unknownCharacter: .usage
+      case .otherModel: .data
       }
     default: nil
     }
@@ -148,7 +150,7 @@ struct CommandFailure: Error {
     case .notSaved: .inputOutput
     case .noCheckpoint: .data
     case .file(let error), .tensors(.file(let error)), .metrics(.file(let error)): code(of: error)
-    case .badConfig, .tensors, .notFinite, .badState, .metrics, .unverifiedModel, .otherModel: .data
+    case .badConfig, .tensors, .notFinite, .badState, .metrics, .unverifiedModel, .otherModel, .badModel: .data
     }
   }
 }

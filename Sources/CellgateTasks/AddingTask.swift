@@ -77,13 +77,18 @@ public final class AddingTask: SequenceTask {
     return (x, target)
   }
 
+  /// The sequences of update `step` and their sums.
+  package func batch(step: Int) -> (x: Tensor, target: Tensor) {
+    var stream = RandomStream(seed: settings.seed, name: "adding/train", step: UInt64(step))
+    return samples(settings.batch, from: &stream)
+  }
+
   /// The mean squared error of `batch` fresh sequences.
   public func loss(
     _ model: RecurrentModel, step: Int, carried: inout [Tensor], context: ForwardContext,
     probe: TensorProbe?
   ) -> Tensor {
-    var stream = RandomStream(seed: settings.seed, name: "adding/train", step: UInt64(step))
-    let (x, target) = samples(settings.batch, from: &stream)
+    let (x, target) = batch(step: step)
     return meanSquaredError(model(x, context: context, probe: probe), target: target)
   }
 

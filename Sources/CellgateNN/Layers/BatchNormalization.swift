@@ -92,7 +92,9 @@ public final class BatchNormalization: Layer {
 
   /// The same shape and mask.
   public func callAsFunction(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
-    guard let built else { fail("BatchNormalization: expected a layer that is built, found one without inputs") }
+    guard let built else {
+      fail("BatchNormalization: expected a layer that is built, found one without inputs")
+    }
     let x = inputs[0].tensor
     guard context.isTraining, x.count > 0 else {
       let scale = (built.variance.value + options.epsilon).sqrt()

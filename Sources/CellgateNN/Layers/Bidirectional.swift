@@ -32,7 +32,9 @@ public final class Bidirectional: Layer {
 
     /// Right options of the layer, which is neither stateful nor goes backwards.
     public var problem: String? {
-      if layer.goBackwards { return "go_backwards: expected a layer that goes forwards, found one that goes backwards" }
+      if layer.goBackwards {
+        return "go_backwards: expected a layer that goes forwards, found one that goes backwards"
+      }
       return both.problem
     }
 

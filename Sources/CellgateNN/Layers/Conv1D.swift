@@ -47,7 +47,8 @@ public final class Conv1D: Layer, Regularized {
     /// Sizes of 1 or more.
     public var problem: String? {
       SizeCheck.problem(
-        ("filters", filters), ("kernel_size", kernelSize), ("strides", strides), ("dilation_rate", dilationRate))
+        ("filters", filters), ("kernel_size", kernelSize), ("strides", strides),
+        ("dilation_rate", dilationRate))
         ?? SizeCheck.problem(l2: l2, maxNorm: nil)
     }
   }

@@ -27,7 +27,9 @@ public final class LayerNormalization: Layer {
   private var own: (weight: Parameter, bias: Parameter)?
 
   private var built: (weight: Parameter, bias: Parameter) {
-    guard let own else { fail("LayerNormalization: expected a layer that is built, found one without inputs") }
+    guard let own else {
+      fail("LayerNormalization: expected a layer that is built, found one without inputs")
+    }
     return own
   }
 

@@ -16,7 +16,8 @@ extension Recurrent {
   public convenience init(
     _ cell: Cell, _ units: Int, returnSequences: Bool = false, returnState: Bool = false,
     goBackwards: Bool = false, stateful: Bool = false, dropout: Float = 0, recurrentDropout: Float = 0,
-    projection: Int? = nil, maskedOutput: MaskedOutput = .zero, initialization: Initialization = Initialization()
+    projection: Int? = nil, maskedOutput: MaskedOutput = .zero,
+    initialization: Initialization = Initialization()
   ) {
     var options = RecurrentOptions(cell: cell, units: units)
     options.returnSequences = returnSequences
@@ -35,10 +36,12 @@ extension Recurrent {
   public func outputShapes(_ inputs: [LayerShape]) throws(LayerError) -> [LayerShape] {
     guard let first = inputs.first, first.isSequence, first.features.count == 1 else {
       throw .badInput(
-        layer: Self.kind, expected: "sequences [T, B, features]", found: inputs.first.map { "\($0)" } ?? "nothing")
+        layer: Self.kind, expected: "sequences [T, B, features]",
+        found: inputs.first.map { "\($0)" } ?? "nothing")
     }
     guard layers <= ModelDescription.mostLayers else {
-      throw .badInput(layer: Self.kind, expected: "at most \(ModelDescription.mostLayers) layers", found: "\(layers)")
+      throw .badInput(
+        layer: Self.kind, expected: "at most \(ModelDescription.mostLayers) layers", found: "\(layers)")
     }
     let states = (0..<layers * directions).flatMap { _ in stateSizes.map { LayerShape.vector($0) } }
     guard inputs.count == 1 || inputs.dropFirst().elementsEqual(states) else {
@@ -53,7 +56,8 @@ extension Recurrent {
   /// Those of all layers and directions, then the first states that are learned.
   public func parameterShapes(_ inputs: [LayerShape]) -> AnySequence<ParameterShape> {
     let own = Self.parameterShapes(
-      cell: cell, inputSize: inputs[0].features[0], hiddenSize: hiddenSize, projectionSize: options.projection,
+      cell: cell, inputSize: inputs[0].features[0], hiddenSize: hiddenSize,
+      projectionSize: options.projection,
       layers: layers, bidirectional: directions == 2)
     let first =
       options.learnsFirstStates
@@ -117,7 +121,8 @@ extension Recurrent {
     guard options.stateful, let kept = keptStates else { return nil }
     require(
       kept[0].shape[1] == batch,
-      "Recurrent: expected \(kept[0].shape[1]) sequences as in the stateful layer's last batch, found \(batch)")
+      "Recurrent: expected \(kept[0].shape[1]) sequences as in the stateful layer's last batch, found \(batch)"
+    )
     return kept
   }
 

@@ -235,7 +235,8 @@ public class Recurrent: Layer {
     let drops = context.isTraining && options.recurrentDropout > 0
     if drops {
       var stream = context.stream(built.name + "/recurrent")
-      given.append(dropoutMask([stack, batch, outputSize], probability: options.recurrentDropout, stream: &stream))
+      given.append(
+        dropoutMask([stack, batch, outputSize], probability: options.recurrentDropout, stream: &stream))
     }
 
     let inputs = [x] + given + built.parameters.flatMap { $0.map(\.tensor) }

@@ -89,7 +89,8 @@ public struct RecurrentOptions: LayerOptions {
       return problem
     }
     if projection != nil, !cell.cell.hasProjection {
-      return "projection: expected none, as the cell \(cell.cell.name) has no projection, found \(projection ?? 0)"
+      return
+        "projection: expected none, as the cell \(cell.cell.name) has no projection, found \(projection ?? 0)"
     }
     if stateful, isBidirectional || learnsFirstStates {
       return "stateful: expected one direction and first states that are not learned, found others"

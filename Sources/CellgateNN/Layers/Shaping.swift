@@ -79,6 +79,8 @@ public final class Flatten: Layer {
   public static let kind = "flatten"
   /// None.
   public let options: NoOptions
+  /// Dimensions that stay: T and B, or B.
+  private var leading = 1
 
   /// The layer.
   public init(_ options: NoOptions = NoOptions()) { self.options = options }
@@ -92,12 +94,16 @@ public final class Flatten: Layer {
     return [input.with([input.count])]
   }
 
+  /// Notes whether the input is a sequence.
+  public func build(_ inputs: [LayerShape], _ context: BuildContext) {
+    leading = inputs[0].isSequence ? 2 : 1
+  }
+
   /// The same numbers.
   public func callAsFunction(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
-    let x = inputs[0].tensor
-    let kept = inputs[0].mask == nil && x.rank < 3 ? 1 : 2
-    let leading = Array(x.shape.prefix(min(kept, x.rank)))
-    return [inputs[0].with(x.reshaped(leading + [x.shape.dropFirst(leading.count).reduce(1, *)]))]
+    let shape = inputs[0].tensor.shape
+    let flat = Array(shape[..<leading]) + [shape[leading...].reduce(1, *)]
+    return [inputs[0].with(inputs[0].tensor.reshaped(flat))]
   }
 }
 

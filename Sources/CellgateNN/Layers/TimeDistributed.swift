@@ -43,7 +43,8 @@ public final class TimeDistributed: Layer {
     }
     let outputs = try layer.outputShapes([LayerShape(isSequence: false, features: input.features)])
     guard outputs.count == 1, !outputs[0].isSequence else {
-      throw .badInput(layer: Self.kind, expected: "a layer that gives one value", found: "\(outputs.map(\.description))")
+      throw .badInput(
+        layer: Self.kind, expected: "a layer that gives one value", found: "\(outputs.map(\.description))")
     }
     return [LayerShape(isSequence: true, features: outputs[0].features)]
   }

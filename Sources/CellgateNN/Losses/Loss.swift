@@ -53,19 +53,22 @@ extension Loss {
     guard losses.count > 0 else { return losses.sum() }
     guard let weights else { return losses.mean() }
     let width = losses.count / max(1, weights.count)
-    let shares = Tensor(rowWeights(weights.count, weights).map { $0 / Float(width) }, shape: [weights.count, 1])
+    let shares = Tensor(
+      rowWeights(weights.count, weights).map { $0 / Float(width) }, shape: [weights.count, 1])
     return (losses.reshaped([weights.count, width]) * shares).sum()
   }
 
   /// The mean of (y − t)².
-  public static let meanSquaredError = Loss("mean_squared_error", aliases: ["mse"]) { output, target, weights in
+  public static let meanSquaredError = Loss("mean_squared_error", aliases: ["mse"]) {
+    output, target, weights in
     let y = output.tensor
     if weights == nil { return CellgateNN.meanSquaredError(y, target: target) }
     return mean((y - target.detached).square(), weights)
   }
 
   /// The mean of |y − t|.
-  public static let meanAbsoluteError = Loss("mean_absolute_error", aliases: ["mae"]) { output, target, weights in
+  public static let meanAbsoluteError = Loss("mean_absolute_error", aliases: ["mae"]) {
+    output, target, weights in
     mean((output.tensor - target.detached).abs(), weights)
   }
 

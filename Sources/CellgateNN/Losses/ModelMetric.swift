@@ -43,7 +43,8 @@ public struct ModelMetric: Sendable, Equatable, CustomStringConvertible {
 
 extension ModelMetric {
   private static func rows(
-    _ output: Tensor, _ target: Tensor, _ value: (_ output: ArraySlice<Float>, _ target: ArraySlice<Float>) -> Double
+    _ output: Tensor, _ target: Tensor,
+    _ value: (_ output: ArraySlice<Float>, _ target: ArraySlice<Float>) -> Double
   ) -> [Double] {
     let (width, y, t) = (output.shape.last ?? 1, output.scalars, target.scalars)
     let count = width > 0 ? y.count / width : 0

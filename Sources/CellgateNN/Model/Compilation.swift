@@ -28,7 +28,9 @@ public struct OptimizerChoice: Sendable, Equatable {
   }
 
   /// Adam (Kingma and Ba 2015).
-  public static func adam(learningRate: Float = 1e-3, beta1: Float = 0.9, beta2: Float = 0.999) -> OptimizerChoice {
+  public static func adam(learningRate: Float = 1e-3, beta1: Float = 0.9, beta2: Float = 0.999)
+    -> OptimizerChoice
+  {
     var settings = OptimizerSettings(learningRate: learningRate)
     (settings.beta1, settings.beta2) = (beta1, beta2)
     return OptimizerChoice("adam", settings: settings)
@@ -42,14 +44,18 @@ public struct OptimizerChoice: Sendable, Equatable {
   }
 
   /// Gradient descent, with momentum.
-  public static func sgd(learningRate: Float = 0.01, momentum: Float = 0, nesterov: Bool = false) -> OptimizerChoice {
+  public static func sgd(learningRate: Float = 0.01, momentum: Float = 0, nesterov: Bool = false)
+    -> OptimizerChoice
+  {
     var settings = OptimizerSettings(learningRate: learningRate)
     (settings.momentum, settings.nesterov) = (momentum, nesterov)
     return OptimizerChoice("sgd", settings: settings)
   }
 
   /// RMSprop (Hinton 2012), with Keras' smoothing.
-  public static func rmsprop(learningRate: Float = 1e-3, smoothing: Float = 0.9, momentum: Float = 0) -> OptimizerChoice {
+  public static func rmsprop(learningRate: Float = 1e-3, smoothing: Float = 0.9, momentum: Float = 0)
+    -> OptimizerChoice
+  {
     var settings = OptimizerSettings(learningRate: learningRate)
     (settings.smoothing, settings.momentum) = (smoothing, momentum)
     return OptimizerChoice("rmsprop", settings: settings)
@@ -88,7 +94,8 @@ extension Model {
     metrics: [ModelMetric] = [], clipNorm: Double? = nil, clipValue: Float? = nil
   ) {
     compilation = Compilation(
-      optimizer: optimizer, losses: losses, lossWeights: lossWeights ?? losses.map { _ in 1 }, metrics: metrics,
+      optimizer: optimizer, losses: losses, lossWeights: lossWeights ?? losses.map { _ in 1 },
+      metrics: metrics,
       clipNorm: clipNorm, clipValue: clipValue)
   }
 }

@@ -46,7 +46,9 @@ public struct LayerDescription: Codable, Equatable, Sendable {
   /// Reads a description, whose kind must be known.
   public init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
-    let (name, kind) = (try values.decode(String.self, forKey: .name), try values.decode(String.self, forKey: .kind))
+    let (name, kind) = (
+      try values.decode(String.self, forKey: .name), try values.decode(String.self, forKey: .kind)
+    )
     let own = Self.ownLayers.flatMap { decoder.userInfo[$0] as? [any Layer.Type] } ?? []
     guard let type = (own + Layers.all).first(where: { $0.kind == kind }) else {
       throw LayerError.unknownKind(layer: name, kind: kind, known: own.map { $0.kind } + Layers.kinds)

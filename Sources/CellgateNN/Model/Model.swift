@@ -56,12 +56,19 @@ public class Model: Module {
   /// stays as it is. Throws for shapes that a layer doesn't take.
   public func build(_ inputShapes: [LayerShape]? = nil, seed: UInt64 = 1) throws(LayerError) {
     guard !isBuilt else { return }
+    let known = inputs
     if let inputShapes, inputs.isEmpty {
       inputs = inputShapes.enumerated().map { .init($0 == 0 ? "input" : "input_\($0)", $1) }
     }
-    let description = description
-    try description.check()
-    let shapes = try description.shapes(layers.map(\.layer))
+    let shapes: [[LayerShape]]
+    do throws(LayerError) {
+      let description = description
+      try description.check()
+      shapes = try description.shapes(layers.map(\.layer))
+    } catch {
+      inputs = known
+      throw error
+    }
     let stream = RandomStream(seed: seed, name: "initialization")
     for (name, layer) in layers {
       guard let call = calls.first(where: { $0.layer == name }) else { continue }
@@ -109,7 +116,8 @@ public class Model: Module {
 
   /// The layers that have parameters, under their names.
   public var members: [Member] {
-    require(isBuilt, "Model: expected a model that is built, by `build` or its first data, found one that isn't")
+    require(
+      isBuilt, "Model: expected a model that is built, by `build` or its first data, found one that isn't")
     return layers.filter { !$0.layer.members.isEmpty }.map { .module($0.name, $0.layer) }
   }
 
@@ -137,7 +145,8 @@ public class Model: Module {
   public func callAsFunction(
     _ values: [LayerValue], _ context: ForwardContext = .inference(), probe: LayerProbe? = nil
   ) -> [LayerValue] {
-    require(isBuilt, "Model: expected a model that is built, by `build` or its first data, found one that isn't")
+    require(
+      isBuilt, "Model: expected a model that is built, by `build` or its first data, found one that isn't")
     require(
       values.count == inputs.count, "Model: expected \(inputs.count) inputs, found \(values.count)")
     for (input, value) in zip(inputs, values) {
@@ -157,7 +166,9 @@ public class Model: Module {
       return taken
     }
     for call in calls {
-      guard let layer = self[call.layer] else { fail("Model: expected the layer '\(call.layer)', found none") }
+      guard let layer = self[call.layer] else {
+        fail("Model: expected the layer '\(call.layer)', found none")
+      }
       let outputs = layer(call.inputs.map(take), context)
       probe?(call.layer, outputs)
       nodes.append(outputs)

@@ -126,11 +126,13 @@ public struct ModelDescription: Codable, Equatable, Sendable {
 
   private static func reason(_ error: DecodingError) -> String {
     func place(_ context: DecodingError.Context, _ last: String? = nil) -> String {
-      let keys = context.codingPath.map { $0.intValue.map(String.init) ?? $0.stringValue } + (last.map { [$0] } ?? [])
+      let keys =
+        context.codingPath.map { $0.intValue.map(String.init) ?? $0.stringValue } + (last.map { [$0] } ?? [])
       return keys.isEmpty ? "" : keys.joined(separator: ".") + ": "
     }
     switch error {
-    case .keyNotFound(let key, let context): return place(context, key.stringValue) + "expected a value, found none"
+    case .keyNotFound(let key, let context):
+      return place(context, key.stringValue) + "expected a value, found none"
     case .valueNotFound(let type, let context): return place(context) + "expected \(type), found null"
     case .typeMismatch(let type, let context): return place(context) + "expected \(type), found another type"
     case .dataCorrupted(let context): return place(context) + context.debugDescription
@@ -147,11 +149,15 @@ public struct ModelDescription: Codable, Equatable, Sendable {
     }
     guard max(layers.count, calls.count, inputs.count, outputs.count) <= Self.mostLayers else {
       throw .badDescription(
-        reason: "model: expected at most \(Self.mostLayers) layers and calls, found \(max(layers.count, calls.count))")
+        reason:
+          "model: expected at most \(Self.mostLayers) layers and calls, found \(max(layers.count, calls.count))"
+      )
     }
     for input in inputs {
-      guard input.shape.features.allSatisfy({ $0 > 0 && $0 < 1 << 31 }), input.shape.features.count <= 8 else {
-        throw .badDescription(reason: "input \(quotedName(input.name)): expected sizes of 1 or more, found \(input.shape)")
+      guard input.shape.features.allSatisfy({ $0 > 0 && $0 < 1 << 31 }), input.shape.features.count <= 8
+      else {
+        throw .badDescription(
+          reason: "input \(quotedName(input.name)): expected sizes of 1 or more, found \(input.shape)")
       }
     }
     var names: Set<String> = []
@@ -174,7 +180,8 @@ public struct ModelDescription: Codable, Equatable, Sendable {
   private func check(_ value: Value, below bound: Int, _ user: String) throws(LayerError) {
     guard value.node >= 0, value.node < bound, value.output >= 0 else {
       throw .badDescription(
-        reason: "model: \(quotedName(user)): expected a value of nodes 0 to \(bound - 1), found node \(value.node)")
+        reason:
+          "model: \(quotedName(user)): expected a value of nodes 0 to \(bound - 1), found node \(value.node)")
     }
   }
 
@@ -208,7 +215,9 @@ public struct ModelDescription: Codable, Equatable, Sendable {
   func shape(_ value: Value, _ shapes: [[LayerShape]]) throws(LayerError) -> LayerShape {
     guard value.output < shapes[value.node].count else {
       throw .badDescription(
-        reason: "model: expected an output below \(shapes[value.node].count) of node \(value.node), found \(value.output)")
+        reason:
+          "model: expected an output below \(shapes[value.node].count) of node \(value.node), found \(value.output)"
+      )
     }
     return shapes[value.node][value.output]
   }

@@ -126,7 +126,9 @@ private struct GraphBuilder {
         continue
       }
       let missing = next.inputs.compactMap { input -> SymbolicCall? in
-        guard case .call(let before, _) = input.origin, callNodes[ObjectIdentifier(before)] == nil else { return nil }
+        guard case .call(let before, _) = input.origin, callNodes[ObjectIdentifier(before)] == nil else {
+          return nil
+        }
         return before
       }
       guard missing.isEmpty else {

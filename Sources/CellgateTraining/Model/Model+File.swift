@@ -28,7 +28,8 @@ extension Model {
     let file = try ModelFile.open(ModelFile.path(path), trustingWeights: trustingWeights)
     let description = try file.modelDescription(layers: layers)
     // Before memory is taken that the file has not.
-    try file.check(holds: try file.checked { () throws(LayerError) in try Model.parameterShapes(description) })
+    try file.check(
+      holds: try file.checked { () throws(LayerError) in try Model.parameterShapes(description) })
     let model = try file.checked { () throws(LayerError) in try Model(description) }
     var state = StateDictionary()
     for entry in model.state.entries {
@@ -72,7 +73,8 @@ extension CheckpointReader {
     }
     guard let cell = settings.definition() else {
       throw .badModel(
-        file: path, reason: settings.cellProblem(among: Cell.all)?.description ?? "cell: expected a known one")
+        file: path, reason: settings.cellProblem(among: Cell.all)?.description ?? "cell: expected a known one"
+      )
     }
     let (head, input) = (try shape("head.weight"), try shape("recurrent.weight_ih_l0"))
     let table = shapes["embedding.weight"] != nil ? try shape("embedding.weight") : nil

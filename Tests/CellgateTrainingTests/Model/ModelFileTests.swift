@@ -1,0 +1,142 @@
+import CellgateCells
+import CellgateFiles
+import CellgateNN
+import CellgateTasks
+import CellgateTensor
+import CellgateTestSupport
+import CellgateTraining
+import Foundation
+import Testing
+
+@Suite("Models in files")
+struct ModelFileTests {
+  @Test("A model that is saved and loaded gives the same bits, with its metadata and its buffers")
+  func roundTrip() throws {
+    let scratch = try Scratch()
+    let model = Sequential(
+      Embedding(9, 4, maskZero: true), Bidirectional(LSTM(3, returnSequences: true), mergeMode: .sum),
+      BatchNormalization(), GlobalAveragePooling1D(), Dense(2, activation: .softmax))
+    model.compile(optimizer: .sgd, loss: .sparseCategoricalCrossEntropy)
+    let x = Tensor([0, 3, 4, 8, 1, 2], shape: [2, 3])
+    try model.fit(x, Tensor([0, 1]), epochs: 2, verbose: .silent)
+    model.metadata["labels"] = "[\"no\",\"yes\"]"
+    let path = scratch.file("model.safetensors")
+    try model.save(path)
+    let loaded = try Model.load(path)
+    #expect(loaded.metadata == ["labels": "[\"no\",\"yes\"]"])
+    #expect(loaded.description == model.description)
+    #expect(try loaded.predict(x).scalars == model.predict(x).scalars)
+    // What is loaded is saved with the same bytes.
+    let again = scratch.file("again.safetensors")
+    try loaded.save(again)
+    #expect(
+      try Data(contentsOf: URL(filePath: path)) == Data(contentsOf: URL(filePath: again)))
+  }
+
+  @Test("A cell of a user's own needs nothing but the model's file")
+  func ownCell() throws {
+    let scratch = try Scratch()
+    let cell = try Cell("leaky", summary: "a leaky sum") { cell in
+      let h = cell.state("h")
+      cell.next(h, 0.9 * h + tanh(cell.matrix("weight_ih")(cell.input)))
+    }
+    let model = Sequential(Recurrent(cell, 3), Dense(1), input: .sequence(2))
+    try model.build()
+    try model.save(scratch.file("m"))
+    let x = random([2, 5, 2])
+    #expect(try Model.load(scratch.file("m")).predict(x).scalars == model.predict(x).scalars)
+  }
+
+  @Test("Damaged, foreign and newer files are refused in one line that names them")
+  func badFiles() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("m.safetensors")
+    let model = Sequential(Dense(2), input: .vector(3))
+    try model.build()
+    try model.save(path)
+    func message(_ bytes: [UInt8]) throws -> String {
+      try Data(bytes).write(to: URL(filePath: path))
+      do {
+        _ = try Model.load(path)
+        return "nothing"
+      } catch { return "\(error)" }
+    }
+    let good = [UInt8](try Data(contentsOf: URL(filePath: path)))
+    for count in [0, 5, 20, good.count - 1] {
+      let text = try message(Array(good.prefix(count)))
+      #expect(text.hasPrefix(path) && !text.contains("\n"), "\(text)")
+    }
+    var writer = Safetensors.Writer(
+      metadata: ["format": "cellgate-model", "format_version": "3"], checksum: true)
+    writer.add("dense.weight", shape: [2, 3], floats: Array(repeating: 0, count: 6))
+    #expect(try message([UInt8](writer.encode())).contains("description"))
+    writer.metadata["description"] = model.description.encoded()
+    #expect(try message([UInt8](writer.encode())).contains("dense.bias"))
+    writer.add("dense.bias", shape: [2], floats: [0, .nan])
+    #expect(try message([UInt8](writer.encode())).contains("dense.bias"))
+    writer.metadata["format_version"] = "99"
+    #expect(try message([UInt8](writer.encode())).contains("99"))
+    // Many layers and huge sizes cost nothing before the tensors are compared.
+    writer.metadata["format_version"] = "3"
+    writer.metadata["description"] = model.description.encoded().replacing(
+      "\"units\":2", with: "\"units\":2000000000")
+    #expect(try message([UInt8](writer.encode())).contains("dense.weight"))
+  }
+
+  @Test("Changed bytes never crash", arguments: 0..<40)
+  func fuzz(_ seed: Int) throws {
+    let scratch = try Scratch()
+    let path = scratch.file("m.safetensors")
+    let model = Sequential(LSTM(2), Dense(1), input: .sequence(2))
+    try model.build()
+    try model.save(path)
+    var bytes = [UInt8](try Data(contentsOf: URL(filePath: path)))
+    var stream = RandomStream(seed: UInt64(seed), name: "fuzz")
+    for _ in 0..<1 + seed % 4 {
+      bytes[stream.integer(below: min(bytes.count, 2500))] = UInt8(stream.integer(below: 256))
+    }
+    try Data(bytes).write(to: URL(filePath: path))
+    // Trusted, so that the reader is reached and not the checksum alone.
+    _ = try? Model.load(path, trustingWeights: true)
+  }
+
+  @Test(
+    "The file of a task's run is a model by itself, with the run's numbers", arguments: ["adding", "copying"])
+  func runs(_ name: String) throws {
+    let scratch = try Scratch()
+    var settings = try Tasks.named(name).defaults
+    settings.taskOptions["length"] = 10
+    (settings.hidden, settings.batch, settings.steps, settings.cell) = (6, 4, 3, "lstm-wm")
+    (settings.layers, settings.bidirectional, settings.dropout) = (2, true, 0.25)
+    settings.evaluationInterval = 3
+    let task = try Tasks.make(settings)
+    let directory = try RunDirectory(creating: scratch.file("run"), settings: settings)
+    _ = try Trainer(task: task, settings: settings, directory: directory).run()
+    let model = try Model.load(scratch.file("run"))
+    let own = RecurrentModel(
+      settings: settings, shape: type(of: task).shape(settings), cell: .lstmWM)
+    try ModelFile.load(directory.modelFile, into: own)
+    let x = random([11, 3, model.inputs[0].shape.features[0]])
+    #expect(model(x).scalars == own(x).scalars)
+    #expect(
+      model([LayerValue(x)], .training(seed: 1, step: 2))[0].tensor.scalars
+        == own(x, context: .training(seed: 1, step: 2)).scalars)
+    #expect(model.metadata["task"] == name)
+  }
+
+  @Test(
+    "Models of runs of earlier versions load without run, task or registry",
+    arguments: ["adding", "copying", "smnist", "pmnist", "ptb-char", "text"])
+  func recorded(_ name: String) throws {
+    let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appending(path: "CellgateCommandTests/Recorded/\(name)")
+    try #require(FileManager.default.fileExists(atPath: folder.path))
+    let model = try Model.load(folder.path)
+    let input = model.inputs[0].shape
+    let x =
+      input.features.isEmpty ? Tensor.zeros([3, 2]) : random([5, 2, input.features[0]])
+    let y = model(x)
+    #expect(y.scalars.allSatisfy { $0.isFinite })
+    #expect(model.outputShapes[0].isSequence == (name == "copying" || name == "ptb-char" || name == "text"))
+  }
+}
