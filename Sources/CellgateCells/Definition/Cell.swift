@@ -89,7 +89,7 @@ public struct Cell: Sendable {
 
   /// A cell whose graph is derived from that of another one, with the same parameters.
   init(
-    deriving cell: Cell, name: String, states: [String], stateSizes: [Dimension], graph: Graph,
+    deriving cell: Cell, name: String, states: [String], stateSizes: [CellDimension], graph: Graph,
     next: [NodeID],
     names: [(name: String, node: NodeID)]
   ) {

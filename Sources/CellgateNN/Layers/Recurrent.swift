@@ -241,7 +241,7 @@ public class Recurrent: Layer {
 
     let inputs = [x] + given + built.parameters.flatMap { $0.map(\.tensor) }
     let saving: CellExecution.Saving =
-      RecordedRecordedOperation.records(inputs) ? recomputeEvery.map { .states(every: $0) } ?? .everything : .nothing
+      RecordedOperation.records(inputs) ? recomputeEvery.map { .states(every: $0) } ?? .everything : .nothing
     var pass = RecurrentPass(
       executions: drops ? built.droppingExecutions : built.executions, directions: directions,
       wantsOutput: wantsOutput, needsInputGradient: x.needsGradient, stop: context.stop,
@@ -250,7 +250,7 @@ public class Recurrent: Layer {
       x.detached, states: given.map(\.detached), parameters: built.parameters.map { $0.map(\.value) },
       steps: steps, batch: batch, lengths: lengths, saving: saving,
       mask: dropout > 0 && context.isTraining ? { self.mask($0, context) } : nil)
-    let recorded = RecordedRecordedOperation.record(cell.name, inputs: inputs, outputs: outputs) { [pass] gradients, _ in
+    let recorded = RecordedOperation.record(cell.name, inputs: inputs, outputs: outputs) { [pass] gradients, _ in
       pass.backward(gradients)
     }
     let finals = recorded.dropFirst(wantsOutput ? 1 : 0).prefix(stateSizes.count)

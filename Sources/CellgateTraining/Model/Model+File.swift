@@ -104,7 +104,7 @@ extension ModelDescription {
     options.isBidirectional = settings.bidirectional
     options.dropout = settings.dropout
     options.precision = settings.precision
-    options.recomputeEvery = settings.checkpointEvery
+    options.recomputeEvery = settings.recomputeEvery
     options.returnSequences = readsEveryStep
     options.noise = "recurrent"
     var layers = [LayerDescription(Recurrent(options), name: "recurrent")]

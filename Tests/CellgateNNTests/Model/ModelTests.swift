@@ -81,7 +81,9 @@ struct ModelTests {
       let x = Input(.sequence(3))
       let model = try Model(inputs: x, outputs: layer(x), seed: 2)
       for mask in [nil, SequenceMask(flags: flags, batch: 2), SequenceMask.lengths([2, 4])] {
-        let error = gradientError(at: [random([4, 2, 3])]) {
+        // A maximum has a kink where two numbers are equal: small steps don't reach it.
+        let step: Float = layer is GlobalMaxPooling1D ? 0.004 : 0.02
+        let error = gradientError(at: [random([4, 2, 3])], step: step) {
           model([LayerValue($0[0], mask: mask)], .training(seed: 1, step: 0))[0].tensor
         }
         #expect(error < 3e-4, "\(type(of: layer).kind)")
