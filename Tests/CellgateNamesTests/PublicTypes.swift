@@ -123,6 +123,9 @@ enum PublicTypes {
     Multiply.self,
     NoOptions.self,
     NonFinite.self,
+    NumpyArchive.self,
+    NumpyArray.self,
+    NumpyError.self,
     (any Optimizer).self,
     OptimizerChoice.self,
     OptimizerError.self,
@@ -225,5 +228,7 @@ enum PublicTypes {
     Verbosity.self,
     Vocabulary.self,
     WarmUpSchedule.self,
+    ZipArchive.self,
+    ZipError.self,
   ]
 }

@@ -87,32 +87,50 @@ public enum Gzip {
   }
 
   /// One gzip member that holds `bytes`, without name or time, so that equal bytes give equal members.
-  public static func compress(_ bytes: [UInt8]) -> [UInt8] {
+  public static func compress(_ bytes: [UInt8]) -> [UInt8] { deflated(bytes, windowBits: 15 + 16) }
+
+  /// `bytes` compressed by zlib, whose window bits choose gzip (31) or deflate alone (-15); equal bytes give equal ones.
+  static func deflated(_ bytes: [UInt8], windowBits: Int32) -> [UInt8] {
     var stream = unsafe z_stream()
     let started = unsafe deflateInit2_(
-      &stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
+      &stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, windowBits, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
       Int32(MemoryLayout<z_stream>.size))
     require(started == Z_OK, "Gzip: expected zlib to start, found status \(started)")
     defer { unsafe deflateEnd(&stream) }
-    require(bytes.count < 1 << 31, "Gzip: expected less than 2 GiB, found \(bytes.count) bytes")
-    var output = [UInt8](repeating: 0, count: Int(unsafe deflateBound(&stream, uLong(bytes.count))) + 32)
-    var input = bytes
-    let (count, capacity) = (uInt(input.count), uInt(output.count))
-    unsafe input.withUnsafeMutableBufferPointer { (from) in
-      unsafe output.withUnsafeMutableBufferPointer { (to) in
-        unsafe stream.next_in = from.baseAddress
-        unsafe stream.avail_in = count
-        unsafe stream.next_out = to.baseAddress
-        unsafe stream.avail_out = capacity
-        let status = unsafe deflate(&stream, Z_FINISH)
-        require(status == Z_STREAM_END, "Gzip: expected zlib to end, found status \(status)")
+    var output: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 18)
+    var position = 0
+    while true {
+      let (status, taken, given) = unsafe deflateOnce(&stream, bytes, from: position, into: &buffer)
+      position += taken
+      output += buffer[..<given]
+      if status == Z_STREAM_END { return output }
+      require(status == Z_OK, "Gzip: expected zlib to go on, found status \(status)")
+    }
+  }
+
+  /// One call of deflate: its status, and the bytes taken from the input and given to the buffer.
+  private static func deflateOnce(
+    _ stream: inout z_stream, _ bytes: [UInt8], from position: Int, into buffer: inout [UInt8]
+  ) -> (status: Int32, taken: Int, given: Int) {
+    let available = min(bytes.count - position, 1 << 30)
+    let flush = position + available == bytes.count ? Z_FINISH : Z_NO_FLUSH
+    let capacity = buffer.count
+    let status = unsafe bytes.withUnsafeBufferPointer { (input) in
+      unsafe buffer.withUnsafeMutableBufferPointer { (output) in
+        // zlib's interface is not const but deflate only reads its input.
+        unsafe stream.next_in = UnsafeMutablePointer(mutating: input.baseAddress.map { unsafe $0 + position })
+        unsafe stream.avail_in = uInt(available)
+        unsafe stream.next_out = output.baseAddress
+        unsafe stream.avail_out = uInt(capacity)
+        return unsafe deflate(&stream, flush)
       }
     }
-    return Array(output[..<Int(unsafe stream.total_out)])
+    return unsafe (status, available - Int(stream.avail_in), capacity - Int(stream.avail_out))
   }
 
   /// One call of inflate: its status, and the bytes taken from the input and given to the buffer.
-  private static func inflateOnce(
+  static func inflateOnce(
     _ stream: inout z_stream, _ bytes: [UInt8], from position: Int, into buffer: inout [UInt8]
   ) -> (status: Int32, taken: Int, given: Int) {
     let available = min(bytes.count - position, 1 << 30)

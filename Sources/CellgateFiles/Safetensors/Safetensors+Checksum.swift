@@ -11,7 +11,7 @@ extension Safetensors {
     checksum.update(Array(Self.header(rest, tensors).dropFirst(8)))
     var offset = dataStart
     while offset < source.size {
-      let part: [UInt8] = try source.read(at: offset, count: min(source.size - offset, 1 << 20))
+      let part: [UInt8] = try Self.read(source, at: offset, count: min(source.size - offset, 1 << 20))
       checksum.update(part)
       offset += part.count
     }

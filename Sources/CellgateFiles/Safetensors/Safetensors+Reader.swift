@@ -13,10 +13,10 @@ extension Safetensors {
     try self.init(file: file, source: .memory(data))
   }
 
-  private init(file: String, source: Source) throws(SafetensorsError) {
+  private init(file: String, source: ByteSource) throws(SafetensorsError) {
     let size = source.size
     guard size >= 8 else { throw .tooShort(file: file, bytes: size) }
-    let claimed: UInt64 = try source.read(at: 0, count: 1)[0]
+    let claimed: UInt64 = try Self.read(source, at: 0, count: 1)[0]
     guard claimed <= UInt64(Self.headerLimit) else {
       throw .headerTooLarge(file: file, bytes: claimed, limit: Self.headerLimit)
     }
@@ -24,7 +24,7 @@ extension Safetensors {
     guard length <= size - 8 else {
       throw .headerTruncated(file: file, expected: length, found: size - 8)
     }
-    var scanner = HeaderScanner(file: file, bytes: try source.read(at: 8, count: length))
+    var scanner = HeaderScanner(file: file, bytes: try Self.read(source, at: 8, count: length))
     let (entries, metadata) = try scanner.scan()
     self.file = file
     self.source = source
@@ -131,7 +131,7 @@ extension Safetensors {
   /// The bytes of a tensor of any dtype, little-endian; throws `missingTensor` or a reading error.
   public func bytes(_ name: String) throws(SafetensorsError) -> [UInt8] {
     let info = try info(name)
-    return try source.read(at: dataStart + info.bytes.lowerBound, count: info.bytes.count)
+    return try Self.read(source, at: dataStart + info.bytes.lowerBound, count: info.bytes.count)
   }
 
   private func values<Value: BitwiseCopyable>(
@@ -141,7 +141,7 @@ extension Safetensors {
       throw .wrongDtype(
         file: file, tensor: info.name, expected: accepted ?? dtype.rawValue, found: info.dtype.rawValue)
     }
-    return try source.read(
-      at: dataStart + info.bytes.lowerBound, count: info.bytes.count / MemoryLayout<Value>.stride)
+    return try Self.read(
+      source, at: dataStart + info.bytes.lowerBound, count: info.bytes.count / MemoryLayout<Value>.stride)
   }
 }

@@ -23,7 +23,7 @@ public struct Safetensors: Sendable {
   /// What is in the file, in the order of the bytes.
   public let tensors: [TensorInfo]
 
-  let source: Source
+  let source: ByteSource
   let dataStart: Int
   let index: [String: Int]
 
@@ -39,35 +39,11 @@ public struct Safetensors: Sendable {
     public let bytes: Range<Int>
   }
 
-  /// Where the bytes come from.
-  enum Source: Sendable {
-    case disk(InputFile)
-    case memory([UInt8])
-
-    var size: Int {
-      switch self {
-      case .disk(let file): file.size
-      case .memory(let bytes): bytes.count
-      }
-    }
-
-    func read<Value: BitwiseCopyable>(
-      at offset: Int, count: Int, as type: Value.Type = Value.self
-    ) throws(SafetensorsError) -> [Value] {
-      switch self {
-      case .disk(let file):
-        do throws(FileError) { return try file.read(at: offset, count: count) } catch { throw .file(error) }
-      case .memory(let bytes):
-        return unsafe [Value](unsafeUninitializedCapacity: count) { buffer, filled in
-          unsafe bytes.withUnsafeBytes { (all) in
-            let part = unsafe UnsafeRawBufferPointer(
-              rebasing: all[offset..<offset + count * MemoryLayout<Value>.stride])
-            unsafe UnsafeMutableRawBufferPointer(buffer).copyMemory(from: part)
-          }
-          filled = count
-        }
-      }
-    }
+  /// `count` values from byte `offset` of the file on.
+  static func read<Value: BitwiseCopyable>(
+    _ source: ByteSource, at offset: Int, count: Int, as type: Value.Type = Value.self
+  ) throws(SafetensorsError) -> [Value] {
+    do throws(FileError) { return try source.read(at: offset, count: count) } catch { throw .file(error) }
   }
 }
 

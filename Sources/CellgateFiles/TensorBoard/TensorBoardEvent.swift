@@ -78,7 +78,3 @@ private struct ProtocolBuffer {
     bytes.append(UInt8(rest))
   }
 }
-
-private func littleEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
-  (0..<MemoryLayout<Value>.size).map { UInt8(truncatingIfNeeded: value >> (8 * Value($0))) }
-}
