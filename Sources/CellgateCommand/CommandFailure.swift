@@ -91,6 +91,12 @@ struct CommandFailure: Error {
     switch error {
     case is OptimizerError, is CellError, is SettingsErrors: .usage
     case is ModelDataError: .data
+    case let error as ArrayFileError:
+      switch error {
+      case .file(let error), .numpy(.file(let error)), .safetensors(.file(let error)): code(of: error)
+      case .ending, .severalArrays: .usage
+      case .numpy, .safetensors: .data
+      }
     case let error as FileError: code(of: error)
     case let error as DataError: code(of: error)
     case let error as TaskDataError: code(of: error)

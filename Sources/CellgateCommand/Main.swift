@@ -21,7 +21,7 @@ struct CellgateCommand: ParsableCommand {
     version: CellgateVersion.current,
     subcommands: [
       CompareCommand.self, ReproduceCommand.self, TrainCommand.self, EvaluateCommand.self,
-      ReportCommand.self, GenerateCommand.self, CellsCommand.self, DiagnoseCommand.self, BenchCommand.self,
+      PredictCommand.self, GenerateCommand.self, SummaryCommand.self, ReportCommand.self, CellsCommand.self, DiagnoseCommand.self, BenchCommand.self,
       DataCommand.self,
     ])
 }

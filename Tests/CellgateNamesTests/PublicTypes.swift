@@ -11,6 +11,8 @@ enum PublicTypes {
     Add.self,
     AddingTask.self,
     ArrayBatches.self,
+    ArrayFile.self,
+    ArrayFileError.self,
     AtomicFile.self,
     AveragePooling1D.self,
     Baseline.self,

@@ -1,16 +1,20 @@
 import ArgumentParser
 import Cellgate
+import CellgateFiles
 import Foundation
 
 /// `cellgate evaluate`: the score of a run's best model.
 struct EvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate",
-    abstract: "Score a run's best model on the test data.",
+    abstract: "Score a run's best model on the test data, or a model on arrays.",
     discussion: """
       Reads the settings and the best model from the folder of a run and computes the task's metric on data \
       that the model was not trained on. A language model reads data given with --data with its own vocabulary: \
       characters that it doesn't know are counted (unknown_share), or refused where it has no symbol for them.
+
+      With --loss a model of any origin, a file or a run's best, is scored on arrays with the sample first: its inputs by \
+      their names or as x, the targets as y, in an NPZ or safetensors file.
 
       EXAMPLES:
         cellgate evaluate runs/adding-lstm
@@ -18,9 +22,10 @@ struct EvaluateCommand: ParsableCommand {
         cellgate evaluate runs/digits --data /scratch/data --json
         cellgate evaluate runs/digits --precision f32
         cellgate evaluate runs/text-lstm --data other.txt
+        cellgate evaluate model.safetensors --data test.npz --loss binary_cross_entropy --metrics accuracy
       """)
 
-  @Argument(help: ArgumentHelp("The folder of the run.", valueName: "run"))
+  @Argument(help: ArgumentHelp("The folder of the run, or with --loss a model's file.", valueName: "run"))
   var folder: String
 
   @Option(
@@ -45,6 +50,18 @@ struct EvaluateCommand: ParsableCommand {
       valueName: "path"))
   var data: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Score the model on the arrays of --data by this loss: "
+        + "\(Losses.all.map(\.name).joined(separator: ", ")).", valueName: "name"))
+  var loss: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "What is reported besides --loss: \(ModelMetric.all.map(\.name).joined(separator: ", ")).",
+      valueName: "a,b"))
+  var metrics: String?
+
   @OptionGroup var trusted: TrustOptions
 
   @Flag(help: "Print one JSON object and nothing else.")
@@ -57,7 +74,12 @@ struct EvaluateCommand: ParsableCommand {
     if let split, part == nil { problems.add("--split: " + Names.unknown("split", split, known: names)) }
     problems.threads(threads)
     let chosen = precision.flatMap { problems.precision($0) }
+    let compilation = compilation(&problems)
     try problems.check()
+    if let compilation {
+      try evaluateModel(compilation)
+      return
+    }
     if let run = firstRun {
       throw CommandFailure(.noInput, "\(folder): a folder of several runs; give one of them, such as \(run)")
     }
@@ -80,6 +102,59 @@ struct EvaluateCommand: ParsableCommand {
     let isWhole = (task as? TextTask)?.scoresWholeText == true
     report(
       evaluation, of: isWhole ? "all" : (part ?? .test).rawValue, task: task, settings: settings)
+  }
+
+  /// How a model is scored on arrays; nil without --loss.
+  private func compilation(_ problems: inout OptionProblems) -> (loss: Loss, metrics: [ModelMetric])? {
+    guard let loss else {
+      if metrics != nil { problems.add("--metrics: expected --loss as well") }
+      if !Paths.isFolder(folder), FileManager.default.fileExists(atPath: folder) {
+        problems.add(
+          "\(folder): a model's file: expected --data FILE and --loss NAME as well, or the folder of a run")
+      }
+      return nil
+    }
+    if data == nil { problems.add("--loss: expected --data FILE as well, with the arrays x and y") }
+    if split != nil { problems.add("--split: expected none with --loss, which scores all of --data") }
+    if precision != nil { problems.add("--precision: expected none with --loss: the model's own is used") }
+    let known = ModelMetric.all.map(\.name)
+    let chosen = (metrics ?? "").split(separator: ",").compactMap { name -> ModelMetric? in
+      let metric = ModelMetric.all.first { $0.name == name }
+      if metric == nil { problems.add("--metrics: " + Names.unknown("metric", String(name), known: known)) }
+      return metric
+    }
+    guard let own = Losses.named(loss) else {
+      problems.add("--loss: " + Names.unknown("loss", loss, known: Losses.all.map(\.name)))
+      return nil
+    }
+    return (own, chosen)
+  }
+
+  private func evaluateModel(_ compilation: (loss: Loss, metrics: [ModelMetric])) throws {
+    let model = try Model.load(folder, trustingWeights: trusted.weights)
+    let arrays = try ModelArrays(data ?? "")
+    let (x, y) = (try arrays.inputs(of: model), try arrays.targets(of: model))
+    model.compile(loss: compilation.loss, metrics: compilation.metrics)
+    let values = try model.evaluate(x, y)
+    let names = values.keys.sorted { ($0 != "loss", $0) < ($1 != "loss", $1) }
+    if json {
+      JSONValue.object([
+        ("model", .string(folder)), ("data", .string(data ?? "")), ("samples", .integer(x[0].shape[0])),
+        ("loss", .string(compilation.loss.name)), ("value", .optional(values["loss"])),
+        ("metrics", .object(names.filter { $0 != "loss" }.map { (key: $0, value: .optional(values[$0])) })),
+      ]).print()
+      return
+    }
+    Console.print()
+    var table = Table([.left(Text.plural(x[0].shape[0], "sample")), .right("value")])
+    for name in names {
+      table.add([
+        name == "loss" ? compilation.loss.name.replacing("_", with: " ") : name.replacing("_", with: " "),
+        Text.number(values[name] ?? 0),
+      ])
+    }
+    table.print()
+    Console.print()
   }
 
   /// A run inside the folder, if the folder is a comparison's.

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Cellgate
+import CellgateFiles
+import Foundation
 
 /// `cellgate generate`: text from a trained language model.
 struct GenerateCommand: ParsableCommand {
@@ -8,16 +10,17 @@ struct GenerateCommand: ParsableCommand {
     abstract: "Write text with a trained language model.",
     discussion: """
       Draws one character after the other from the best model of a run of ptb-char or text, and prints each as it \
-      comes, after the prompt. Needs the run's folder alone. The same seed gives the same text.
+      comes, after the prompt. Needs the run's folder, or the model's file, alone. The same seed gives the same text.
 
       EXAMPLES:
         cellgate generate runs/text-lstm
         cellgate generate runs/text-lstm --prompt "To be" --length 1000
         cellgate generate runs/text-lstm --temperature 0.7 --top-p 0.9 --seed 7
         cellgate generate runs/ptb-char-lstm --prompt the_market_ --top-k 5
+        cellgate generate model.safetensors --prompt "To be"
       """)
 
-  @Argument(help: ArgumentHelp("The folder of the run.", valueName: "run"))
+  @Argument(help: ArgumentHelp("The folder of the run, or the file of its model.", valueName: "run"))
   var folder: String
 
   @Option(
@@ -74,7 +77,11 @@ struct GenerateCommand: ParsableCommand {
     let seed = problems.seed(seed)
     problems.threads(threads)
     try problems.check()
-    let generator = try TextGenerator(run: folder, trustingWeights: trusted.weights)
+    let isFile = !Paths.isFolder(folder) && FileManager.default.fileExists(atPath: folder)
+    let generator =
+      try isFile
+      ? TextGenerator(model: folder, trustingWeights: trusted.weights)
+      : TextGenerator(run: folder, trustingWeights: trusted.weights)
     let text = try generator.text(after: prompt, sampling: sampling, seed: seed ?? 1)
     Interruption.install()
     if json {
@@ -97,14 +104,16 @@ struct GenerateCommand: ParsableCommand {
   }
 
   private func printRecord(_ text: GeneratedText, _ count: Int, _ sampling: Sampling, _ seed: UInt64) throws {
-    let settings = try RunDirectory.settings(of: folder)
+    let isFile = !Paths.isFolder(folder)
+    let settings = isFile ? try? ModelFile.settings(of: folder) : try RunDirectory.settings(of: folder)
     var written = String.UnicodeScalarView()
     for character in text.prefix(count) {
       written.append(character)
       try Interruption.check()
     }
     let record: JSONValue = [
-      "task": .string(settings.task), "cell": .string(settings.cell), "directory": .string(folder),
+      "task": settings.map { .string($0.task) } ?? .null, "cell": settings.map { .string($0.cell) } ?? .null,
+      "directory": .string(folder),
       "prompt": .string(prompt), "text": .string(String(written)), "length": .integer(count),
       "temperature": .number(sampling.temperature), "top_k": .optional(sampling.topK),
       "top_p": .optional(sampling.topP), "seed": .unsigned(seed),

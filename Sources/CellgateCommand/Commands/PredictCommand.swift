@@ -1,0 +1,121 @@
+import ArgumentParser
+import Cellgate
+
+/// `cellgate predict`: a model's outputs for new data.
+struct PredictCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "predict",
+    abstract: "Compute a model's outputs for arrays.",
+    discussion: """
+      Reads arrays with the sample first, [N, T, features] for sequences, [N, T] for sequences of symbols, and writes \
+      the outputs with the sample first, too. An array is taken for the input of its name, or for the only input. \
+      NPZ, NPY and safetensors are read; the output is of the kind that its name ends with, CSV included. \
+      'cellgate summary MODEL' shows what a model takes. The outputs are the last layer's: of a classifier trained \
+      with 'cellgate train' the logits of the classes.
+
+      EXAMPLES:
+        cellgate predict runs/adding-lstm --data sequences.npz --out sums.csv
+        cellgate predict model.safetensors --data x.npy --out y.npy
+        cellgate predict model.safetensors --data x.npz --out y.npz --json
+      """)
+
+  @Argument(help: ArgumentHelp("A model's file, or the folder of a run.", valueName: "model"))
+  var path: String
+
+  @Option(help: ArgumentHelp("The arrays: an NPZ, NPY or safetensors file.", valueName: "file"))
+  var data: String
+
+  @Option(
+    help: ArgumentHelp(
+      "The file of the outputs; it ends with .npz, .npy, .safetensors or .csv.", valueName: "file"))
+  var out: String
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Samples that are computed at once. Changes no result.", valueName: "n"))
+  var batch = WholeNumber(32)
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Threads; one for each available processor if you leave it out.", valueName: "n"))
+  var threads: WholeNumber?
+
+  @OptionGroup var trusted: TrustOptions
+
+  @Flag(help: "Print one JSON object and nothing else.")
+  var json = false
+
+  func run() throws {
+    var problems = OptionProblems()
+    let batch = problems.whole("--batch", batch, in: 1...ModelOptions.largestSize) ?? 32
+    problems.threads(threads)
+    try problems.check()
+    let model = try Model.load(path, trustingWeights: trusted.weights)
+    try ArrayFile.check(out, arrays: model.outputShapes.count)
+    let inputs = try ModelArrays(data).inputs(of: model)
+    let outputs = try model.predict(inputs, batchSize: batch)
+    let names = outputs.count == 1 ? ["output"] : outputs.indices.map { "output_\($0 + 1)" }
+    try ArrayFile.write(Array(zip(names, outputs)).map { (name: $0.0, tensor: $0.1) }, to: out)
+    if json {
+      JSONValue.object([
+        ("model", .string(path)), ("data", .string(data)), ("out", .string(out)),
+        ("samples", .integer(inputs[0].shape[0])),
+        (
+          "outputs",
+          .array(
+            zip(names, outputs).map { name, output in
+              .object([
+                ("name", .string(name)), ("shape", .array(output.shape.map { .integer($0) })),
+              ])
+            })
+        ),
+      ]).print()
+      return
+    }
+    let shapes = outputs.map { "\($0.shape)" }.joined(separator: ", ")
+    Console.print("\n  \(Text.plural(inputs[0].shape[0], "sample")): outputs \(shapes) in \(out)\n")
+  }
+}
+
+/// The arrays of a file, found by what a model takes.
+struct ModelArrays {
+  private let file: String
+  private let arrays: [(name: String, tensor: Tensor)]
+
+  /// Reads a file.
+  init(_ file: String) throws {
+    self.file = file
+    arrays = try ArrayFile.read(file)
+  }
+
+  /// The array of each of the model's inputs: of its name, or the only one that is no target.
+  func inputs(of model: Model) throws(CommandFailure) -> [Tensor] {
+    let names = model.inputs.isEmpty ? ["x"] : model.inputs.map(\.name)
+    if names.count == 1 {
+      let others = arrays.filter { !Self.isTarget($0.name) }
+      if let own = arrays.first(where: { $0.name == names[0] }) ?? (others.count == 1 ? others[0] : nil) {
+        return [own.tensor]
+      }
+    }
+    return try arrays(names)
+  }
+
+  /// The target of each of the model's outputs: y, or y_1, y_2 and so on where there are several.
+  func targets(of model: Model) throws(CommandFailure) -> [Tensor] {
+    let count = model.outputShapes.count
+    return try arrays(count == 1 ? ["y"] : (1...count).map { "y_\($0)" })
+  }
+
+  private static func isTarget(_ name: String) -> Bool { name == "y" || name.hasPrefix("y_") }
+
+  private func arrays(_ names: [String]) throws(CommandFailure) -> [Tensor] {
+    try names.map { name throws(CommandFailure) in
+      guard let array = arrays.first(where: { $0.name == name }) else {
+        throw CommandFailure(
+          .data,
+          "\(file): expected an array '\(name)', found \(Text.list(arrays.prefix(8).map { "'\($0.name)'" }))")
+      }
+      return array.tensor
+    }
+  }
+}
