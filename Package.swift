@@ -81,6 +81,9 @@ let package = Package(
     .executableTarget(
       name: "OwnCell", dependencies: umbrella + ["Cellgate"], path: "Examples/OwnCell",
       swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "Sentiment", dependencies: umbrella + ["Cellgate"], path: "Examples/Sentiment",
+      swiftSettings: swiftSettings),
 
     .target(
       name: "CellgateTestSupport",
@@ -103,7 +106,7 @@ let package = Package(
     .testTarget(
       name: "CellgateNamesTests", dependencies: umbrella + ["Cellgate"], swiftSettings: swiftSettings),
     tests(
-      "CellgateCommand", ["CellgateCommand", "CellgateCells", "CellgateTensor"],
+      "CellgateCommand", ["CellgateCommand", "CellgateCells", "CellgateFiles", "CellgateTensor"],
       resources: [.copy("Recorded")]),
   ],
   swiftLanguageModes: [.v6],

@@ -136,7 +136,7 @@ struct EvaluateCommand: ParsableCommand {
     let (x, y) = (try arrays.inputs(of: model), try arrays.targets(of: model))
     model.compile(loss: compilation.loss, metrics: compilation.metrics)
     let values = try model.evaluate(x, y)
-    let names = values.keys.sorted { ($0 != "loss", $0) < ($1 != "loss", $1) }
+    let names = ["loss"] + values.keys.filter { $0 != "loss" }.sorted()
     if json {
       JSONValue.object([
         ("model", .string(folder)), ("data", .string(data ?? "")), ("samples", .integer(x[0].shape[0])),

@@ -47,7 +47,7 @@ struct PredictCommand: ParsableCommand {
 
   func run() throws {
     var problems = OptionProblems()
-    let batch = problems.whole("--batch", batch, in: 1...ModelOptions.largestSize) ?? 32
+    let batch = problems.whole("--batch", batch, in: 1...ModelOptions.largestSize)
     problems.threads(threads)
     try problems.check()
     let model = try Model.load(path, trustingWeights: trusted.weights)
@@ -55,7 +55,7 @@ struct PredictCommand: ParsableCommand {
     let inputs = try ModelArrays(data).inputs(of: model)
     let outputs = try model.predict(inputs, batchSize: batch)
     let names = outputs.count == 1 ? ["output"] : outputs.indices.map { "output_\($0 + 1)" }
-    try ArrayFile.write(Array(zip(names, outputs)).map { (name: $0.0, tensor: $0.1) }, to: out)
+    try ArrayFile.write(zip(names, outputs).map { (name: $0, tensor: $1) }, to: out)
     if json {
       JSONValue.object([
         ("model", .string(path)), ("data", .string(data)), ("out", .string(out)),
