@@ -209,6 +209,7 @@ enum PublicTypes {
     TensorProbe.self,
     TerminateOnNaN.self,
     TextGenerator.self,
+    TextLines.self,
     TextSource.self,
     TextTask.self,
     ThreadPool.self,
@@ -230,6 +231,7 @@ enum PublicTypes {
     Verbosity.self,
     Vocabulary.self,
     WarmUpSchedule.self,
+    WordVocabulary.self,
     ZipArchive.self,
     ZipError.self,
   ]
