@@ -52,7 +52,7 @@ extension Model {
 
   /// The means over all batches of a source, or less where the context asks to stop.
   func evaluate(
-    _ batches: any BatchSource, _ compilation: Compilation, _ context: ForwardContext
+    _ batches: any TrainingBatches, _ compilation: Compilation, _ context: ForwardContext
   ) throws -> [String: Double] {
     var sums = MetricSums(compilation, outputs: outputShapes.count)
     for step in 0..<batches.stepsPerEpoch where !context.shouldStop {

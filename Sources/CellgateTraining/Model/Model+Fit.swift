@@ -102,7 +102,7 @@ extension Model {
   /// changes.
   @discardableResult
   public func fit(
-    _ batches: any BatchSource, epochs: Int = 1, validation: (any BatchSource)? = nil,
+    _ batches: any TrainingBatches, epochs: Int = 1, validation: (any TrainingBatches)? = nil,
     callbacks: [any TrainingCallback] = [], schedule: any Schedule = ConstantSchedule(),
     verbose: Verbosity = .epochs, seed: UInt64 = 1, shouldStop: () -> Bool = { false }
   ) throws -> History {

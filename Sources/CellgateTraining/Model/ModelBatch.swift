@@ -24,7 +24,7 @@ public struct ModelBatch {
 }
 
 /// Batches as a function of the seed and the update alone: a run that is resumed gets the same ones.
-public protocol BatchSource {
+public protocol TrainingBatches {
   /// Updates in an epoch.
   var stepsPerEpoch: Int { get }
   /// The batch of update `step`, counted from 0.
@@ -32,7 +32,7 @@ public protocol BatchSource {
 }
 
 /// Batches of arrays with the sample first, `[N, …]`, in an order that each epoch draws anew.
-public struct ArrayBatches: BatchSource {
+public struct ArrayBatches: TrainingBatches {
   /// The inputs, `[N, T, …]` or `[N, …]`.
   public let inputs: [Tensor]
   /// The targets, `[N, …]`.

@@ -54,7 +54,7 @@ struct FitTests {
       if case .progress(let progress) = event { losses.append(progress.loss) }
     })
 
-    struct Batches: BatchSource {
+    struct Batches: TrainingBatches {
       let task: AddingTask
       let stepsPerEpoch = 30
       func batch(seed: UInt64, step: Int) -> ModelBatch {
