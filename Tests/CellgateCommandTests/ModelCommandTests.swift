@@ -109,6 +109,29 @@ struct ModelCommandTests {
     #expect(run.errorLines.allSatisfy { $0.utf8.count < 1000 } && run.output.isEmpty)
   }
 
+  @Test("train starts from a model's weights and sizes, and freezes layers")
+  func trainFrom() throws {
+    let workplace = try trained()
+    let line = "train adding --length 6 --batch 4 --steps 3 --threads 1 --from m.safetensors"
+    let run = try workplace.run(line: line + " --freeze recurrent --out next")
+    #expect(run.status == 0, "\(run.error)")
+    #expect(run.output.contains("5 units") || run.output.contains("lstm-wm"))
+    let (old, new) = (
+      try Safetensors(path: workplace.path + "/m.safetensors"),
+      try Safetensors(path: workplace.path + "/next/model.safetensors")
+    )
+    #expect(
+      try old.floats("recurrent.weight_mh_l0") == new.floats("recurrent.weight_mh_l0"))
+    #expect(try old.floats("head.weight") != new.floats("head.weight"))
+    #expect(try workplace.text("next/config.json").contains("\"sha256\""))
+    let resumed = try workplace.run(line: "train adding --out next --resume --steps 5 --threads 1")
+    #expect(resumed.status == 0, "\(resumed.error)")
+    let unknown = try workplace.run(line: line + " --freeze recurent --out other")
+    #expect(unknown.status == 64 && unknown.error.contains("did you mean recurrent"))
+    let missing = try workplace.run(line: "train adding --from nothing --out other")
+    #expect(missing.status == 66)
+  }
+
   @Test("A language model writes from its file as from its run's folder")
   func generate() throws {
     let workplace = try Workplace()

@@ -119,6 +119,7 @@ enum PublicTypes {
     ModelDescription.self,
     ModelFile.self,
     ModelMetric.self,
+    ModelSource.self,
     ModelSummary.self,
     (any Module).self,
     Multiply.self,

@@ -26,6 +26,7 @@ struct TrainCommand: ParsableCommand {
         cellgate train adding --initialization pytorch --forget-bias 1
         cellgate train adding --schedule plateau --schedule-factor 0.5 --patience 20
         cellgate train text --data my.txt --cell lstm-wm --parameters 500000
+        cellgate train adding --length 400 --from runs/adding-lstm --freeze recurrent
         cellgate train adding --out runs/adding-lstm --resume
         cellgate train adding --out runs/adding-lstm --resume --steps 20000
 
@@ -37,6 +38,18 @@ struct TrainCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp(CellArgument.help, valueName: "name"))
   var cell: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Start from the weights of a model, a file or a run's best, whose cell and sizes are taken.",
+      valueName: "model"))
+  var from: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Keep these layers or parameters as they are, such as embedding or recurrent.weight_ih_l0.",
+      valueName: "a,b"))
+  var freeze: String?
 
   @OptionGroup var options: TrainingOptions
 
@@ -73,6 +86,15 @@ struct TrainCommand: ParsableCommand {
     var settings = type.defaults
     if options.resume, let out = options.out { settings = try self.settings(ofRun: out) }
     settings.task = type.name
+    if let from {
+      let source = try ModelSource(from)
+      if options.resume, let own = settings.from, own.sha256 == source.sha256 {
+        settings.from = own
+      } else {
+        try settings.start(from: source)
+      }
+    }
+    if let freeze { settings.freeze = freeze.split(separator: ",").map(String.init) }
     try chooseCell(&settings)
     settings = try options.applied(to: settings, task: type, &problems)
     problems.add(settings.problems(tasks: Tasks.all))

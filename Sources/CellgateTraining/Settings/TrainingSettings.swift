@@ -44,6 +44,10 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
   public var chronoSteps: Int?
   /// The bias of the gates that keep the state; nil for that of `initialization`.
   public var forgetBias: Float?
+  /// The model that the parameters start from instead; nil for none.
+  public var from: ModelSource?
+  /// What is not trained: names of layers, "embedding", or of parameters; nil for nothing.
+  public var freeze: [String]?
   /// Gradient checkpointing: steps of a sequence between the states that are kept for the backward pass, which
   /// computes the rest again; nil keeps all. Changes time and memory, and no result.
   public var recomputeEvery: Int?

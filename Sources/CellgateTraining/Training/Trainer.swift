@@ -76,6 +76,7 @@ public final class Trainer {
     bound = task.bound(cell: cell)
     identity.modelDescription = bound.modelDescription
     loop = Self.loop(bound, settings, steps: task.totalSteps(settings))
+    try loop.freeze(settings.freeze ?? [])
     loop.evaluationInterval =
       settings.evaluationInterval ?? task.stepsPerEpoch ?? Self.usualEvaluationInterval
     do throws(RunError) {
@@ -84,6 +85,9 @@ public final class Trainer {
         carriedShapes: bound.carriedShapes, diagnosticsEvery: recording.diagnosticsEvery, state: &kept,
         parameters: loop.parameters, optimizer: loop.optimizer, schedule: &loop.schedule)
       loop.state = kept.loop
+      if store.savedStep == nil, let from = settings.from {
+        loop.parameters.assign(try from.values(of: loop.parameters, own: identity.own))
+      }
       try store.extend(kept, parameters)
       // A resumed run knows its diagnostics and its length from the checkpoint.
       let isNew = store.savedStep == nil || store.isExtended

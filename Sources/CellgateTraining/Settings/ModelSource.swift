@@ -1,0 +1,70 @@
+import CellgateCells
+import CellgateFiles
+import CellgateNN
+import CellgateTensor
+
+/// A model in a file as a run knows it that starts from its weights.
+public struct ModelSource: Codable, Equatable, Sendable {
+  /// The file's absolute path; in a working folder whose name is not UTF-8 the path as it was given.
+  public var path: String
+  /// The SHA-256 digest of the file, 64 lower-case hexadecimal digits.
+  public var sha256: String
+
+  /// The model in a file, or the best model of the run in a folder. Throws what is wrong with the file.
+  public init(_ path: String, trustingWeights: Bool = false) throws(RunError) {
+    let file = ModelFile.path(path)
+    _ = try ModelFile.open(file, trustingWeights: trustingWeights)
+    self.path = Paths.absolute(file)
+    sha256 = try Self.digest(file)
+  }
+
+  private static func digest(_ path: String) throws(RunError) -> String {
+    do throws(FileError) { return SHA256.hex(try InputFile(path).readAll()) } catch { throw .file(error) }
+  }
+
+  /// The numbers of `parameters`, [count], if the file is the one that it was and has exactly those. What the model was
+  /// trained with besides, such as a vocabulary, must be what `own` says of the new one.
+  func values(of parameters: ParameterSet, own: [String: String]) throws(RunError) -> Tensor {
+    let found = try Self.digest(path)
+    guard found == sha256 else {
+      throw .otherModel(
+        file: path, name: "SHA-256", expected: found, place: "config.json", found: sha256)
+    }
+    let file = try ModelFile.open(path, trustingWeights: true)
+    for (name, value) in own.sorted(by: { $0.key < $1.key }) {
+      guard let recorded = file.metadata[name], recorded != value else { continue }
+      let (expected, found) = TextDifference.shortened(recorded, value)
+      throw .otherModel(file: path, name: name, expected: expected, place: "the data", found: found)
+    }
+    try file.check(holds: parameters.entries.map { ParameterShape($0.name, $0.shape) })
+    return try file.values(of: parameters)
+  }
+}
+
+extension TrainingSettings {
+  /// Makes the parameters start from the model in a file, and takes its cell and its sizes. Throws what is wrong with the
+  /// file, and `badModel` for a model without recurrent layers named "recurrent".
+  public mutating func start(from source: ModelSource) throws(RunError) {
+    from = source
+    let file = try ModelFile.open(source.path, trustingWeights: true)
+    let layers = try file.modelDescription().layers
+    guard let options = layers.first(where: { $0.name == "recurrent" })?.options as? RecurrentOptions else {
+      let found = layers.prefix(8).map { quotedName($0.name) }.joined(separator: ", ")
+      throw .badModel(
+        file: source.path,
+        reason: "expected recurrent layers named 'recurrent' as tasks have them, found \(found)")
+    }
+    let own = options.cell.cell
+    if Cell.all.contains(where: { $0.name == own.name && $0.isSame(as: own) }) {
+      (cell, cellText) = (own.name, nil)
+    } else {
+      use(own)
+    }
+    (hidden, self.layers, bidirectional) = (options.units, options.layers, options.isBidirectional)
+    if let table = layers.first(where: { $0.name == "embedding" })?.options as? Embedding.Options,
+      taskOptions["embedding"] != nil
+    {
+      taskOptions["embedding"] = table.outputDim
+    }
+  }
+}
