@@ -68,6 +68,25 @@ struct BadOptionTests {
       expected: ["--forget-bias: expected no chrono"]),
     Case(
       line: "train adding --initialization no.json", status: 66, expected: ["no.json: no such file"]),
+    Case(
+      line: "reproduce adding --search-rates 0.1 --search-fraction 1",
+      expected: ["--search-rates: expected --search", "--search-fraction: expected --search"]),
+    Case(
+      line:
+        "reproduce adding --search --search-method half --search-rates 0.1,x --search-initializations own,tensor --search-fraction 2 --search-seed -1",
+      expected: [
+        "--search-method: unknown method 'half'; did you mean halving?", "--search-rates: expected numbers",
+        "--search-initializations: unknown initialization 'tensor'",
+        "--search-fraction: expected a number above 0",
+        "--search-seed: expected a whole number",
+      ]),
+    Case(
+      line:
+        "reproduce adding --search --search-rates 0 --search-seed 2 --cells lstm,gru --parameter-cells lst",
+      expected: [
+        "--search-rates: expected numbers above 0", "--search-seed: expected none of the final runs' seeds",
+        "unknown cell 'lst'; did you mean lstm?",
+      ]),
     Case(line: "train adding --dropout 1", expected: ["--dropout: expected 0 or more, below 1"]),
     Case(line: "train adding --seed -1", expected: ["--seed: expected a whole number of at least 0"]),
     Case(

@@ -95,4 +95,43 @@ struct ReproduceCommandTests {
     let page = try workplace.text("r/results.md")
     #expect(page.contains("**So far**"))
   }
+
+  @Test("A search comes first, its table is kept and printed, and the settings that it finds are the runs'")
+  func search() throws {
+    let workplace = try Workplace()
+    let line =
+      Self.smoke + " --search --search-rates 0.02,0.002 --cells lstm --equal units --threads 1 --json"
+    let run = try workplace.run(line: line)
+    #expect(run.status == 0, "\(run.error)")
+    let records = try run.records()
+    // Two parts, four trials each of which two go on.
+    #expect(records.count { $0["record"] as? String == "trial" } == 2 * (4 + 2))
+    let rows = try #require(records.last?["rows"] as? [[String: Any]])
+    #expect(
+      rows.count == 2 && rows.allSatisfy { $0["learning_rate"] is Double && $0["initialization"] is String })
+    let found = try #require(rows.first?["learning_rate"] as? Double)
+    #expect(
+      try workplace.text("r/length6-lstm-6units-seed1/config.json").contains("\"learning_rate\" : \(found),"))
+    #expect(try workplace.text("r/search.csv").split(separator: "\n").count == 1 + 2 * (4 + 2))
+    let again = try workplace.run(line: line.replacing(" --json", with: ""))
+    #expect(again.status == 0, "\(again.error)")
+    for part in ["search: halving over the rates 0.02, 0.002", "Found by the search", "search.csv"] {
+      #expect(again.output.contains(part), "\(part) is missing in\n\(again.output)")
+    }
+    #expect(try workplace.text("r/results.md").contains("--search --search-rates 0.02,0.002"))
+    let other = try workplace.run(line: Self.smoke + " --cells lstm --equal units")
+    #expect(other.status == 64 && other.errorLines.first?.contains("search: expected halving") == true)
+  }
+
+  @Test("A dry run says how long it takes and makes nothing")
+  func dryRun() throws {
+    let workplace = try Workplace()
+    let run = try workplace.run(line: Self.smoke + " --search --dry-run --threads 1")
+    #expect(run.status == 0, "\(run.error)")
+    #expect(run.output.contains("hours of one thread; of that the search"))
+    #expect(!workplace.has("r") && !workplace.has("runs"))
+    let json = try workplace.run(line: Self.smoke + " --search --dry-run --threads 1 --json").records()
+    #expect(json.count == 1 && json[0]["record"] as? String == "estimate")
+    #expect(["seconds", "thread_hours", "search_seconds"].allSatisfy { json[0][$0] is NSNumber })
+  }
 }

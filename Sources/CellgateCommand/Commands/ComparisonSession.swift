@@ -124,6 +124,7 @@ struct ComparisonProgress {
       divergences.append("\(run.cell), seed \(run.seed): \(divergence)")
       if json { RunRecord.divergence(divergence, settings).print() }
       finish(line, run)
+    case .paused: break  // Only a search has runs that pause.
     }
   }
 

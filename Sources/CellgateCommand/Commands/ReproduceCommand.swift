@@ -14,13 +14,16 @@ struct ReproduceCommand: ParsableCommand {
       at a time, and writes what they reach beside the paper's numbers: results.md (tables), results.json (all \
       numbers) and figures, renewed whenever a run ends. Stopped by Ctrl-C, a power cut or anything else, the \
       same command goes on where it was, with the same numbers. The budgets: smoke takes under two minutes and \
-      shows that everything runs, quick under an hour on two cores, full is the paper's.
+      shows that everything runs, quick under an hour on two cores, full is the paper's. With --search every cell gets \
+      the same search for its learning rate and initialization first, whose table is search.csv.
 
       EXAMPLES:
         cellgate reproduce adding --budget smoke
         cellgate reproduce adding
         cellgate reproduce copying --cells lstm,gru,lstm-wm --seeds 3
         cellgate reproduce smnist --budget full --out results/smnist
+        cellgate reproduce adding --search --dry-run
+        cellgate reproduce copying --search --search-rates 0.002,0.004,0.008,0.016
         cellgate reproduce pmnist --equal units --epochs 15 --precision bf16 --out results/pmnist
       """)
 
@@ -37,6 +40,12 @@ struct ReproduceCommand: ParsableCommand {
       "The cells, names or .cell files with commas between; the first is the reference. By default those of the budget.",
       valueName: "a,b,c"))
   var cells: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Those of the cells that are compared at equal parameters too; all if you leave it out.",
+      valueName: "a,b,c"))
+  var parameterCells: String?
 
   @Option(
     parsing: .unconditional,
@@ -60,6 +69,11 @@ struct ReproduceCommand: ParsableCommand {
   var precision: String?
 
   @OptionGroup var start: InitializationOptions
+
+  @OptionGroup var search: SearchOptions
+
+  @Flag(help: "Say how long it will take, in hours of one thread too, and make no run.")
+  var dryRun = false
 
   @Option(
     parsing: .unconditional,
@@ -100,12 +114,26 @@ struct ReproduceCommand: ParsableCommand {
     let type = try Tasks.named(experiment.task)
     Interruption.install()
     let dataPath = DataDirectory(option: data).path
+    if dryRun { return try estimate(experiment, type, dataPath, jobs) }
     let folder = try out ?? defaultFolder(experiment, type, dataPath)
     let reproduction = try Reproduction(experiment, task: type, dataDirectory: dataPath, directory: folder)
     reproduction.lockWarning.map(Console.warn)
     reproduction.recording = recording
     try ReproductionSession(reproduction: reproduction, task: type, folder: folder, jobs: jobs, json: json)
       .run()
+  }
+
+  /// Says how long it will take; of what a folder has only the rest. Makes no folder.
+  private func estimate(
+    _ experiment: Experiment, _ type: any SequenceTask.Type, _ data: String, _ jobs: Int?
+  ) throws {
+    let folder = out ?? "runs/\(defaultName(experiment))"
+    let isThere = try Reproduction.experiment(of: folder) != nil
+    let reproduction = try Reproduction(
+      experiment, task: type, dataDirectory: data, directory: isThere ? folder : nil)
+    let session = ReproductionSession(
+      reproduction: reproduction, task: type, folder: folder, jobs: jobs, json: json)
+    try session.estimate()
   }
 
   private func experiment(_ problems: inout OptionProblems) throws -> Experiment? {
@@ -127,6 +155,11 @@ struct ReproduceCommand: ParsableCommand {
       (experiment.cells, experiment.cellTexts) = try CellArgument.list(
         cells, recorded: earlier?.cellTexts ?? [])
     }
+    experiment.parameterCells = parameterCells.map { list in
+      list.split(separator: ",", omittingEmptySubsequences: false).map {
+        $0.trimmingCharacters(in: .whitespaces)
+      }
+    }
     experiment.seeds = seeds ?? experiment.seeds
     try change(&experiment, &problems)
     problems.add(experiment.problems(tasks: Tasks.all))
@@ -135,7 +168,7 @@ struct ReproduceCommand: ParsableCommand {
 
   /// Puts what was typed in place of what the budget says.
   private func change(_ experiment: inout Experiment, _ problems: inout OptionProblems) throws {
-    var options: [String] = []
+    var options = parameterCells.map { ["--parameter-cells \(Text.shellWord($0))"] } ?? []
     if let equal {
       let had = experiment.parts.map(\.equal)
       let kept = had.map { $0.filter { $0.rawValue == equal } }
@@ -166,6 +199,8 @@ struct ReproduceCommand: ParsableCommand {
       }
       options += start.words
     }
+    experiment.search = try search.settings(&problems)
+    options += search.words
     experiment.options = options.isEmpty ? nil : options
   }
 

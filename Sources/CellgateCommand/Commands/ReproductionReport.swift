@@ -17,6 +17,8 @@ struct ReproductionReport {
             ("part", .string(comparison.part)), ("equal", .string(comparison.equal.rawValue)),
             ("steps_to_reach", .optional(row.stepsToReach)), ("reached_runs", .integer(row.reachedRuns)),
             ("paper", .optional(row.paper)),
+            ("learning_rate", .optional(row.learningRate)),
+            ("initialization", row.initialization.map { .string($0) } ?? .null),
           ])
       }
     }
@@ -55,6 +57,7 @@ struct ReproductionReport {
     Console.print(
       "\n  Test \(metric) of the best model, \(results.better) is better; ± is the standard deviation over the seeds."
     )
+    printSearch()
     let note = Text.wrapped(
       "Paper: \(results.experiment.paperNote)", to: min(100, Terminal.output.width ?? 100) - 4)
     for line in note { Console.print("  \(line)") }
@@ -66,9 +69,28 @@ struct ReproductionReport {
     }
     line("results.md", "these tables, with all settings")
     line("results.json", "all numbers")
+    if results.search != nil { line("search.csv", "what each trial of the search reached") }
     for (name, chart) in reproduction.figures {
       line(name, "\(chart.title)\(name.hasPrefix("curves") ? ": learning curves" : "")")
     }
     Console.print()
+  }
+
+  /// Prints which settings each cell got.
+  private func printSearch() {
+    guard let search = results.search, search.complete else { return }
+    Console.print("\n  Found by the search, on validation data:\n")
+    var table = Table([
+      .left("part"), .left("cell"), .right("hidden"), .right("learning rate"), .left("initialization"),
+    ])
+    for (index, cell) in search.cells.enumerated() {
+      guard let best = cell.trials.first(where: { $0.run == cell.chosen }) else { continue }
+      let isNew = index == 0 || search.cells[index - 1].part != cell.part
+      table.add([
+        isNew ? cell.part : "", cell.cell, Text.count(cell.hidden), "\(best.learningRate)",
+        best.initialization,
+      ])
+    }
+    table.print()
   }
 }

@@ -14,7 +14,7 @@ struct ReproductionSession {
   func run() throws {
     let jobs = try reproduction.jobCount(asked: jobs)
     if !json { printHeading(jobs) }
-    try tellTime(jobs)
+    try printEstimate(jobs)
     var progress = ReproductionProgress(
       reproduction: reproduction, metric: task.metric.name, folder: folder, jobs: jobs, json: json)
     let outcome = try reproduction.run(
@@ -47,23 +47,43 @@ struct ReproductionSession {
     let cells = experiment.cells.joined(separator: ", ")
     Console.print(
       "  \(cells); \(Text.plural(experiment.seeds, "seed")), budget \(experiment.budget.rawValue)")
+    if let search = experiment.search { Console.print("  search: \(search.description)") }
     let done = reproduction.endedRuns
     let rest = done > 0 ? ", of which \(Text.count(done)) are complete already" : ""
     Console.print(
       "  \(Text.plural(reproduction.runs.count, "run")) into \(folder)\(rest); \(jobs) at a time\n")
   }
 
-  /// Says beforehand how long it will take, but for a budget that takes no time.
-  private func tellTime(_ jobs: Int) throws {
-    guard experiment.budget != .smoke else { return }
-    let seconds = try reproduction.estimatedSeconds(jobs: jobs, shouldStop: { Interruption.isRequested })
-    guard let seconds else { return }
+  /// Says how long it will take, and nothing else.
+  func estimate() throws {
+    let jobs = try reproduction.jobCount(asked: jobs)
+    if !json { printHeading(jobs) }
+    if try !printEstimate(jobs, always: true), !json { Console.print("  Nothing is left to do.\n") }
+    try Interruption.check()
+  }
+
+  /// Says beforehand how long it will take, but for a budget that takes no time; false when there is nothing to say.
+  @discardableResult
+  private func printEstimate(_ jobs: Int, always: Bool = false) throws -> Bool {
+    guard always || experiment.budget != .smoke else { return false }
+    let estimate = try reproduction.estimate(jobs: jobs, shouldStop: { Interruption.isRequested })
+    guard let estimate else { return false }
     if json {
-      let record: JSONValue = ["record": "estimate", "seconds": .number(seconds.rounded())]
+      let record: JSONValue = [
+        "record": "estimate", "seconds": .number(estimate.wallSeconds.rounded()),
+        "thread_hours": .number((estimate.threadSeconds / 36).rounded() / 100),
+        "search_seconds": .number((estimate.searchSeconds / Double(jobs)).rounded()),
+      ]
       record.print()
     } else {
-      Console.print("  By the first updates of each size it will take \(Text.duration(seconds)) at most.\n")
+      let hours = Text.fixed(estimate.threadSeconds / 3600, 1)
+      Console.print(
+        "  By the first updates of each size it will take \(Text.duration(estimate.wallSeconds)) at most, "
+          + "\(hours) hours of one thread"
+          + (estimate.searchSeconds > 0
+            ? "; of that the search \(Text.duration(estimate.searchSeconds / Double(jobs)))." : ".") + "\n")
     }
+    return true
   }
 }
 
@@ -104,8 +124,18 @@ struct ReproductionProgress {
       let solved = result.solvedAtStep.map { "solved at step \(Text.count($0))" } ?? "not solved"
       ended(
         run, job, "test \(metric) \(Text.number(result.value)), \(solved), \(Text.duration(result.seconds))")
+    case .paused(let step):
+      if json {
+        let record: JSONValue = [
+          "record": "trial", "run": .string(run.name), "step": .integer(step),
+          "directory": .string(folder + "/" + run.name),
+        ]
+        record.print()
+      }
+      ended(run, job, "trial, after step \(Text.count(step))")
     case .diverged(let divergence):
-      divergences.append("\(run.name): \(divergence)")
+      // A trial that diverges says which settings not to take.
+      if !run.isTrial { divergences.append("\(run.name): \(divergence)") }
       if json { RunRecord.divergence(divergence, run.settings).adding("run", .string(run.name)).print() }
       ended(run, job, "diverged at step \(Text.count(divergence.step))")
     }
@@ -140,7 +170,7 @@ struct ReproductionProgress {
   private func showAll() {
     let progress = reproduction.progress
     display.update(
-      jobCount, done: reproduction.endedRuns, total: reproduction.runs.count, note: "",
+      jobCount, done: reproduction.endedPieces, total: reproduction.pieceCount, note: "",
       overall: LiveDisplay.Overall(unit: "runs", share: progress.share, secondsLeft: progress.secondsLeft))
   }
 }

@@ -60,10 +60,10 @@ struct OptionProblems {
   }
 
   /// A seed, nil after noting what is wrong.
-  mutating func seed(_ number: WholeNumber) -> UInt64? {
+  mutating func seed(_ number: WholeNumber, _ option: String = "--seed") -> UInt64? {
     if let value = UInt64(number.text) { return value }
     let expected = number.isWhole ? "up to \(UInt64.max)" : "of at least 0"
-    add("--seed: expected a whole number \(expected), found '\(quotedName(number.text))'")
+    add("\(option): expected a whole number \(expected), found '\(quotedName(number.text))'")
     return nil
   }
 

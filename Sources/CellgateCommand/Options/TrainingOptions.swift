@@ -265,7 +265,8 @@ extension OptionProblems {
     for error in errors {
       switch error {
       case .unknownName(let option, let found, _, let known):
-        add(Names.unknown(option == "cells" ? "cell" : option, found, known: known))
+        add(
+          Names.unknown(["cells", "parameter-cells"].contains(option) ? "cell" : option, found, known: known))
       case .outOfRange, .tooLarge, .unsupported, .badCell:
         add("--\(error)")
       }

@@ -8,4 +8,6 @@ public enum RunEvent: Sendable, Equatable {
   case completed(TrainingResult)
   /// The run became NaN or infinite. The others go on.
   case diverged(Divergence)
+  /// A trial of a search has come as far as it goes in this round.
+  case paused(step: Int)
 }

@@ -14,6 +14,8 @@ struct RunQueue: Sendable {
     var name: String
     /// What it is made with.
     var settings: TrainingSettings
+    /// The step after whose evaluation it pauses, before any test data are looked at; nil for a whole run.
+    var pause: Int?
   }
 
   /// What a run that has ended leaves.
@@ -29,6 +31,8 @@ struct RunQueue: Sendable {
     enum Outcome: Sendable, Equatable {
       case completed(TrainingResult)
       case diverged(Divergence)
+      /// It has come as far as it was to, or is solved and ends by that.
+      case paused(step: Int)
     }
 
     /// The result of a complete run.
@@ -39,6 +43,7 @@ struct RunQueue: Sendable {
       switch outcome {
       case .completed(let result): .completed(result)
       case .diverged(let divergence): .diverged(divergence)
+      case .paused(let step): .paused(step: step)
       }
     }
   }
@@ -81,12 +86,40 @@ struct RunQueue: Sendable {
   /// What a complete run in its folder left; nil when there is none.
   func completed(_ entry: Entry) throws(TrainingError) -> Ended? {
     guard let path = folder(of: entry), RunDirectory.exists(RunDirectory.configFile(path)) else { return nil }
+    if entry.pause != nil { return try paused(entry, path) }
     do throws(RunError) {
       let directory = try RunDirectory(resuming: path, expecting: entry.settings)
       guard let result = try directory.result() else { return nil }
       let records = try MetricsLog.read(directory.metricsFile, metrics: task.metricNames)
       return Ended(outcome: .completed(result), records: records, parameters: result.parameters)
     } catch { throw .run(error) }
+  }
+
+  /// What a run that has paused left in its folder; nil when it has not come so far.
+  private func paused(_ entry: Entry, _ path: String) throws(TrainingError) -> Ended? {
+    do throws(RunError) {
+      let directory = try RunDirectory(resuming: path, expecting: entry.settings)
+      if let divergence = try RunDirectory.divergence(of: path) {
+        let records =
+          RunDirectory.exists(directory.metricsFile)
+          ? try MetricsLog.read(directory.metricsFile, metrics: task.metricNames) : []
+        return Ended(outcome: .diverged(divergence), records: records, parameters: 0)
+      }
+      // Rows that a killed run left after its last checkpoint are those that it would write again.
+      guard RunDirectory.exists(directory.metricsFile),
+        let records = try? MetricsLog.read(directory.metricsFile, metrics: task.metricNames),
+        let last = records.last, isOver(entry, last)
+      else { return nil }
+      return Ended(outcome: .paused(step: last.step), records: records, parameters: 0)
+    } catch { throw .run(error) }
+  }
+
+  /// Whether a run that pauses has come as far as it goes.
+  private func isOver(_ entry: Entry, _ record: MetricsRecord) -> Bool {
+    func isSolved<Task: SequenceTask>(_ task: Task.Type) -> Bool {
+      task.solved.isMet(by: record.validation, of: task)
+    }
+    return record.step >= entry.pause ?? .max || (entry.settings.stopWhenSolved == true && isSolved(task))
   }
 
   /// Makes one run, or reads it when it is complete; nil when it was asked to stop.
@@ -99,9 +132,19 @@ struct RunQueue: Sendable {
       cell: cells.first { $0.name == entry.settings.cell }, directory: try directory(entry),
       recording: recording)
     let outcome: Ended.Outcome
+    var pausedAt: Int?
     do throws(TrainingError) {
-      switch try trainer.run(onEvent: onEvent, shouldStop: shouldStop) {
-      case .interrupted: return nil
+      let outcomeOfRun = try trainer.run(
+        onEvent: { event in
+          if entry.pause != nil, case .evaluated(let record, _, _) = event, isOver(entry, record) {
+            pausedAt = record.step
+          }
+          onEvent(event)
+        }, shouldStop: { pausedAt != nil || shouldStop() })
+      switch outcomeOfRun {
+      case .interrupted:
+        guard let pausedAt else { return nil }
+        outcome = .paused(step: pausedAt)
       case .completed(let result): outcome = .completed(result)
       }
     } catch {

@@ -81,6 +81,8 @@ public struct Experiment: Codable, Equatable, Sendable {
   public var cells: [String]
   /// The texts of those cells that the program doesn't know by their names, such as those of files; nil for none.
   public var cellTexts: [String]?
+  /// The cells of the comparisons at equal parameters; nil for all. The first one is their reference.
+  public var parameterCells: [String]?
   /// How many seeds, counted from the settings' own.
   public var seeds: Int
   /// What the cells are judged by.
@@ -89,6 +91,8 @@ public struct Experiment: Codable, Equatable, Sendable {
   public var parts: [Part]
   /// What the paper says about this experiment, in a sentence or two.
   public var paperNote: String
+  /// The search for each cell's settings that comes first; nil for none: all cells have the settings of their part.
+  public var search: SearchSettings?
   /// What differs from the experiment of the budget, as options of `cellgate reproduce`; nil for nothing.
   public var options: [String]?
 
@@ -111,11 +115,19 @@ public struct Experiment: Codable, Equatable, Sendable {
     parts.enumerated().flatMap { index, part in
       part.equal.map {
         let settings = ComparisonSettings(
-          part.training, cells: cells(of: part), seeds: seeds, equal: $0, parameters: part.parameters,
+          part.training, cells: cells(of: part, $0), seeds: seeds, equal: $0, parameters: part.parameters,
           cellTexts: cellTexts)
         return (index, settings)
       }
     }
+  }
+
+  /// The cells of one of a part's comparisons.
+  func cells(of part: Part, _ equality: ComparisonSettings.Equality) -> [String] {
+    let all = cells(of: part)
+    guard equality == .parameters, part.parameters == nil, let parameterCells else { return all }
+    let both = all.filter(parameterCells.contains)
+    return both.isEmpty ? Array(all.prefix(1)) : both
   }
 
   /// A part's cells. Where the part names some, those of them that the experiment has, or the first.
@@ -130,9 +142,26 @@ public struct Experiment: Codable, Equatable, Sendable {
     tasks: [any SequenceTask.Type], cells known: [Cell] = Cell.all
   ) -> [SettingsError] {
     var problems: [SettingsError] = []
+    for name in parameterCells ?? [] where !cells.contains(name) {
+      problems.append(.unknownName(option: "parameter-cells", found: name, known: cells))
+    }
     for (_, settings) in comparisons {
       for problem in settings.problems(tasks: tasks, cells: known) where !problems.contains(problem) {
         problems.append(problem)
+      }
+    }
+    if let search, let first = parts.first?.training.seed {
+      problems += search.problems(first: first, seeds: seeds)
+      guard problems.isEmpty else { return problems }
+      for (_, settings) in comparisons {
+        for run in settings.runs(tasks: tasks, cells: known).prefix(settings.cells.count) {
+          for choice in search.choices(for: run) {
+            for problem in choice.problems(tasks: tasks, cells: settings.allCells(known))
+            where !problems.contains(problem) {
+              problems.append(problem)
+            }
+          }
+        }
       }
     }
     return problems
@@ -151,6 +180,9 @@ public struct Experiment: Codable, Equatable, Sendable {
       ?? compare("parts", Self.list(parts.map(\.label)), Self.list(other.parts.map(\.label)))
     {
       return difference
+    }
+    if search != other.search {
+      return ("search", search?.description ?? "none", other.search?.description ?? "none")
     }
     for (own, other) in zip(parts, other.parts) {
       if let (name, value, found) = own.training.firstDifference(from: other.training) {

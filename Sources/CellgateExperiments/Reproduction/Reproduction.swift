@@ -11,6 +11,8 @@ import Foundation
 /// paper gives.
 ///
 ///     experiment.json              the experiment's settings
+///     search.json, search.csv      with a search: what each trial has reached, and which settings each cell got
+///     search-length200-…/ ...      the folder of each trial
 ///     length200-lstm-128units-seed1/ ...   the folder of each run
 ///     results.json, results.md     what is known so far: all numbers, and the tables
 ///     *.svg                        the figures
@@ -35,6 +37,8 @@ public final class Reproduction {
     public let part: String
     /// What it is made with.
     public let settings: TrainingSettings
+    /// Whether it is a trial of the search, of which the results say nothing.
+    public let isTrial: Bool
     /// The place of its part.
     let partIndex: Int
   }
@@ -57,8 +61,9 @@ public final class Reproduction {
 
   /// What is reproduced.
   public let experiment: Experiment
-  /// All runs: for each seed every part, comparison and cell in turn.
-  public let runs: [Run]
+  /// All runs but the search's: for each seed every part, comparison and cell in turn. Before a search is over they have
+  /// the settings of their part.
+  public private(set) var runs: [Run]
   /// What each run writes into its folder on the way.
   public var recording: RunRecording {
     get { queue.recording }
@@ -72,7 +77,9 @@ public final class Reproduction {
   private let path: String?
   private let lock: FolderLock?
   /// For each comparison and each of its cells the runs by their places.
-  private let members: [[[Int]]]
+  private var members: [[[Int]]]
+  /// The search for each cell's settings; nil without one.
+  private var search: SettingsSearch?
   private var ended: [Int: RunQueue.Ended] = [:]
   /// For each part what is reached without learning, and the updates of a run.
   private var baselines: [Baseline] = []
@@ -112,10 +119,13 @@ public final class Reproduction {
       lock = try path.map { (path) throws(RunError) in try Self.open(path, experiment) }
     } catch { throw .run(error) }
     earlier = earlierResults
+    makeSearch(cells)
   }
 
+  /// All runs, and those of each comparison's cells by their places; with a search that is over each cell has its own
+  /// settings.
   private static func plan(
-    _ experiment: Experiment, task: any SequenceTask.Type, cells: [Cell]
+    _ experiment: Experiment, task: any SequenceTask.Type, cells: [Cell], search: SettingsSearch? = nil
   ) -> (runs: [Run], members: [[[Int]]]) {
     var runs: [Run] = []
     var places: [String: Int] = [:]
@@ -126,14 +136,16 @@ public final class Reproduction {
     for seed in 0..<experiment.seeds {
       for (index, (part, all, count)) in comparisons.enumerated() {
         for cell in 0..<count {
-          let settings = all[seed * count + cell]
-          let name = name(of: settings)
+          let usual = all[seed * count + cell]
+          let name = name(of: usual)
+          let settings = search?.best(for: size(of: usual), seed: usual.seed) ?? usual
           let place = places[name] ?? runs.count
           if place == runs.count {
             places[name] = place
             let label = experiment.parts[part].label
             runs.append(
-              Run(index: place, name: name, part: label, settings: settings, partIndex: part))
+              Run(
+                index: place, name: name, part: label, settings: settings, isTrial: false, partIndex: part))
           }
           require(
             runs[place].settings == settings,
@@ -147,9 +159,13 @@ public final class Reproduction {
 
   /// The name of a run's folder: "length200-lstm-128units-seed1".
   static func name(of settings: TrainingSettings) -> String {
+    size(of: settings) + "-seed\(settings.seed)"
+  }
+
+  /// What the runs of all seeds have in their names: "length200-lstm-128units".
+  private static func size(of settings: TrainingSettings) -> String {
     let options = settings.taskOptions.sorted { $0.key < $1.key }.map { "\($0.key)\($0.value)" }
-    return (options + [settings.cell, "\(settings.hidden)units", "seed\(settings.seed)"])
-      .joined(separator: "-")
+    return (options + [settings.cell, "\(settings.hidden)units"]).joined(separator: "-")
   }
 
   /// The experiment of the reproduction in a folder; nil where there is none. Throws `badConfig` or `file`.
@@ -194,18 +210,20 @@ public final class Reproduction {
     jobs: Int? = nil, onEvent: (_ run: Run, _ job: Int, _ event: RunEvent) -> Void = { _, _, _ in },
     shouldStop: () -> Bool = { false }
   ) throws(TrainingError) -> Outcome {
-    let pending = try readCompleted(onEvent)
-    self.jobs = try self.jobs(asked: jobs, for: pending)
-    isMadeEarlier = pending.isEmpty
-    work = Work(total: pending.reduce(0) { $0 + cost(runs[$1]) })
+    let needed = try readCompleted { _, _, _ in }
+    self.jobs = try self.jobs(asked: jobs, for: needed)
+    isMadeEarlier = needed.isEmpty && isSearched
+    work = Work(total: needed.reduce(0) { $0 + cost(runs[$1]) } + searchCost)
     began = .now
+    if try !makeTrials(onEvent, shouldStop) { return .interrupted(try writeResults()) }
+    let pending = try readCompleted(onEvent)
     let isComplete = try queue.run(
       pending.map { RunQueue.Entry(name: runs[$0].name, settings: runs[$0].settings) }, jobs: self.jobs,
       receive: { (index, job, message) throws(TrainingError) in
         let run = runs[pending[index]]
         switch message {
         case .training(let event):
-          note(event, of: run)
+          note(event, run.index, 0..<steps(of: run), cost: cost(run))
           onEvent(run, job, .training(event))
         case .ended(let end):
           ended[run.index] = end
@@ -220,6 +238,7 @@ public final class Reproduction {
 
   /// Reads the runs that are complete, and reports them as job 0; returns the others.
   private func readCompleted(_ onEvent: (Run, Int, RunEvent) -> Void) throws(TrainingError) -> [Int] {
+    guard isSearched else { return Array(runs.indices) }
     var pending: [Int] = []
     for run in runs {
       if let end = try queue.completed(RunQueue.Entry(name: run.name, settings: run.settings)) {
@@ -234,30 +253,136 @@ public final class Reproduction {
 
   /// Runs that have ended.
   public var endedRuns: Int { ended.count }
+  /// Runs that have ended, and trials that have come to the end of a round; and how many there will be of both.
+  public var endedPieces: Int { ended.count + trialPieces.ended }
+  /// The runs, and the trials of each round.
+  public var pieceCount: Int { runs.count + trialPieces.all }
 
   /// How far the runs are that this call of `run` makes.
   public var progress: Progress { work.progress(seconds: began.secondsSince) }
 
-  private func note(_ event: TrainingEvent, of run: Run) {
+  /// Notes how far a run is that is made from one step to another.
+  private func note(_ event: TrainingEvent, _ index: Int, _ range: Range<Int>, cost: Double) {
+    func share(_ step: Int) -> Double {
+      min(1, max(0, Double(step - range.lowerBound) / Double(max(1, range.count))))
+    }
     switch event {
-    case .started(let step, let steps, _): work.start(run.index, share: Double(step) / Double(max(1, steps)))
-    case .progress(let progress):
-      work.advance(run.index, share: Double(progress.step) / Double(max(1, progress.steps)), cost: cost(run))
+    case .started(let step, _, _): work.start(index, share: share(step))
+    case .progress(let progress): work.advance(index, share: share(progress.step), cost: cost)
     case .notice, .evaluated, .saved: break
     }
   }
 
   /// What a run costs: about its multiply-adds.
-  private func cost(_ run: Run) -> Double {
-    let shape = queue.task.shape(run.settings)
+  private func cost(_ run: Run) -> Double { updateCost(run.settings) * Double(steps(of: run)) }
+
+  private func updateCost(_ settings: TrainingSettings) -> Double {
+    let shape = queue.task.shape(settings)
     let size = StackSize(
-      inputSize: shape.inputSize, layers: run.settings.layers, bidirectional: run.settings.bidirectional)
-    guard let cell = queue.cells.first(where: { $0.name == run.settings.cell }) else { return 0 }
-    return size.parameters(cell, hidden: run.settings.hidden) * Double(shape.steps)
-      * Double(run.settings.batch) * Double(steps(of: run))
+      inputSize: shape.inputSize, layers: settings.layers, bidirectional: settings.bidirectional)
+    guard let cell = queue.cells.first(where: { $0.name == settings.cell }) else { return 0 }
+    return size.parameters(cell, hidden: settings.hidden) * Double(shape.steps) * Double(settings.batch)
   }
 
   private func steps(of run: Run) -> Int { lengths[run.partIndex] }
+
+  // MARK: The search
+
+  /// Whether all cells have their settings.
+  private var isSearched: Bool { search?.isComplete ?? true }
+
+  private var trialPieces: (ended: Int, all: Int) {
+    (search?.groups ?? []).reduce((0, 0)) { sum, group in
+      (
+        sum.0 + group.reached.reduce(0) { $0 + $1.count },
+        sum.1 + group.rounds.reduce(0) { $0 + $1.trials }
+      )
+    }
+  }
+
+  /// Plans the search, with what an earlier start in this folder found.
+  private func makeSearch(_ cells: [Cell]) {
+    guard let settings = experiment.search else { return }
+    var search = SettingsSearch(settings, measure: experiment.measure, metric: queue.task.metric)
+    for run in runs {
+      search.add(
+        Self.size(of: run.settings), part: (run.partIndex, run.part), final: run.settings,
+        updates: steps(of: run), interval: evaluationInterval(of: run))
+    }
+    if let path, let data = try? RunDirectory.read(path + "/search.json"),
+      let known = try? ConfigFile.decode(SearchResults.self, data, file: path)
+    {
+      search.take(known)
+    }
+    self.search = search
+    if search.isComplete { planFinal() }
+  }
+
+  /// Gives each run the settings that its cell got.
+  private func planFinal() {
+    (runs, members) = Self.plan(experiment, task: queue.task, cells: queue.cells, search: search)
+  }
+
+  private var searchCost: Double {
+    (search?.updatesLeft ?? []).reduce(0) { sum, left in
+      sum + Double(left.updates) * updateCost(search?.groups[left.group].trials[0] ?? runs[0].settings)
+    }
+  }
+
+  /// Makes the trials that are left, round by round; false when it was asked to stop.
+  private func makeTrials(
+    _ onEvent: (_ run: Run, _ job: Int, _ event: RunEvent) -> Void, _ shouldStop: () -> Bool
+  ) throws(TrainingError) -> Bool {
+    guard !isSearched, var search else { return true }
+    for round in 0..<search.roundCount {
+      guard let pieces = search.pieces(of: round) else { break }
+      let trials = pieces.map { trial(of: $0, search) }
+      let groups = search.groups
+      let isWhole = try queue.run(
+        zip(pieces, trials).map {
+          RunQueue.Entry(
+            name: $1.name, settings: $1.settings, pause: groups[$0.group].end(of: round))
+        }, jobs: jobs,
+        receive: { (index, job, message) throws(TrainingError) in
+          let (piece, run) = (pieces[index], trials[index])
+          let from = round == 0 ? 0 : groups[piece.group].end(of: round - 1)
+          let range = from..<groups[piece.group].end(of: round)
+          let cost = updateCost(run.settings) * Double(range.count)
+          switch message {
+          case .training(let event):
+            note(event, run.index, range, cost: cost)
+            onEvent(run, job, .training(event))
+          case .ended(let end):
+            search.note(piece, end, task: queue.task, baseline: baselines[run.partIndex].value)
+            self.search = search
+            work.finish(run.index, cost: cost)
+            try writeSearch()
+            onEvent(run, job, end.event)
+          }
+        }, shouldStop: shouldStop)
+      if !isWhole { return false }
+    }
+    planFinal()
+    try writeSearch()
+    return true
+  }
+
+  /// A trial as a run; its index is none of the others'.
+  private func trial(of piece: SettingsSearch.Piece, _ search: SettingsSearch) -> Run {
+    let group = search.groups[piece.group]
+    let before = search.groups[..<piece.group].reduce(0) { $0 + $1.trials.count }
+    return Run(
+      index: runs.count + before + piece.trial, name: group.names[piece.trial], part: group.part,
+      settings: group.trials[piece.trial], isTrial: true, partIndex: group.partIndex)
+  }
+
+  private func writeSearch() throws(TrainingError) {
+    guard let path, let results = search?.results else { return }
+    do throws(FileError) {
+      try AtomicFile.write(results.encoded(), to: path + "/search.json")
+      try AtomicFile.write(Data(results.csv().utf8), to: path + "/search.csv")
+    } catch { throw .run(.file(error)) }
+  }
 
   // MARK: Jobs
 
@@ -269,7 +394,8 @@ public final class Reproduction {
   /// As many jobs as there are threads, runs, and room in memory for: trainings side by side, each on its own threads,
   /// get more done than threads that share the steps of one.
   private func jobs(asked: Int?, for pending: [Int]) throws(TrainingError) -> Int {
-    let needs = pending.map { memory(runs[$0].settings) }.sorted(by: >)
+    let trials = isSearched ? [] : (search?.groups ?? []).flatMap(\.trials)
+    let needs = (pending.map { runs[$0].settings } + trials).map(memory).sorted(by: >)
     func needed(_ jobs: Int) -> Double { needs.prefix(jobs).reduce(0, +) }
     if let asked {
       require(asked > 0, "Reproduction: expected 1 or more jobs, found \(asked)")
@@ -279,9 +405,9 @@ public final class Reproduction {
             .tooLarge(option: "jobs", needed: needed(asked), available: MemoryEstimate.available)
           ]))
       }
-      return min(asked, max(1, pending.count))
+      return min(asked, max(1, needs.count))
     }
-    var jobs = max(1, min(ThreadPool.current.threads, pending.count))
+    var jobs = max(1, min(ThreadPool.current.threads, needs.count))
     while jobs > 1, needed(jobs) > 0.8 * MemoryEstimate.available { jobs -= 1 }
     return jobs
   }
@@ -291,25 +417,61 @@ public final class Reproduction {
     return MemoryEstimate(settings, cell: cell, shape: queue.task.shape(settings)).bytes
   }
 
-  /// About how many seconds `run(jobs:)` will take at most on this machine: a few updates and an evaluation of every
-  /// size and cell are timed. Nil when it was asked to stop, and when nothing is left to do.
+  /// How long what is left of a reproduction takes at most.
+  public struct Estimate: Sendable, Equatable {
+    /// Seconds of the search, and of the runs that follow, added up over runs that are made one after the other on the
+    /// threads of a job.
+    public var searchSeconds: Double, runSeconds: Double
+    /// How many runs are made at a time.
+    public var jobs: Int
+    /// Threads that they share.
+    public var threads: Int
+
+    /// From the start to the end.
+    public var wallSeconds: Double { (searchSeconds + runSeconds) / Double(jobs) }
+    /// The same on one thread, where two threads take half the time of one.
+    public var threadSeconds: Double { wallSeconds * Double(threads) }
+  }
+
+  /// About how many seconds `run(jobs:)` will take at most on this machine. Nil when it was asked to stop, and when
+  /// nothing is left to do.
   public func estimatedSeconds(
     jobs: Int? = nil, shouldStop: () -> Bool = { false }
   ) throws(TrainingError) -> Double? {
+    try estimate(jobs: jobs, shouldStop: shouldStop)?.wallSeconds
+  }
+
+  /// About how long `run(jobs:)` will take at most on this machine: a few updates and an evaluation of every size and
+  /// cell are timed. Nil when it was asked to stop, and when nothing is left to do.
+  public func estimate(
+    jobs: Int? = nil, shouldStop: () -> Bool = { false }
+  ) throws(TrainingError) -> Estimate? {
     let pending = try readCompleted { _, _, _ in }
     let jobs = try self.jobs(asked: jobs, for: pending)
     let sizes = pending.map { size(of: runs[$0]) }
     let distinct = sizes.enumerated().filter { sizes[..<$0].firstIndex(of: $1) == nil }.map(\.element)
     guard !distinct.isEmpty, let paces = try queue.pace(of: distinct, jobs: jobs, shouldStop: shouldStop)
     else { return nil }
-    let seconds = zip(pending, sizes).reduce(0.0) { sum, pair in
+    func seconds(_ updates: Int, _ pace: RunQueue.Pace, interval: Int, more: Double) -> Double {
+      Double(updates) * pace.update + (Double(updates) / Double(interval) + more) * pace.evaluation
+    }
+    // The test data are some times as many as the validation data.
+    let final = zip(pending, sizes).reduce(0.0) { sum, pair in
       let (run, size) = (runs[pair.0], pair.1)
       guard let place = distinct.firstIndex(of: size), let pace = paces[place] else { return sum }
-      let evaluations = Double(steps(of: run)) / Double(evaluationInterval(of: run))
-      // The test data are some times as many as the validation data.
-      return sum + Double(steps(of: run)) * pace.update + (evaluations + 5) * pace.evaluation
+      return sum + seconds(steps(of: run), pace, interval: evaluationInterval(of: run), more: 5)
     }
-    return seconds / Double(jobs)
+    let trials = (search?.updatesLeft ?? []).reduce(0.0) { sum, left in
+      guard let group = search?.groups[left.group],
+        let place = distinct.firstIndex(where: { Self.size(of: $0.settings) == group.name }),
+        let pace = paces[place]
+      else { return sum }
+      let interval = group.trials[0].evaluationInterval ?? 1
+      return sum + seconds(left.updates, pace, interval: interval, more: 0)
+    }
+    return Estimate(
+      searchSeconds: isSearched ? 0 : trials, runSeconds: final, jobs: jobs,
+      threads: ThreadPool.current.threads)
   }
 
   /// The run with the first seed: all seeds take the same time.
@@ -348,7 +510,8 @@ public final class Reproduction {
             summary: ComparisonRow(settings: run, metric: task.metric.name, ended: ends),
             steps: ends.map { experiment.measure.step(of: $0, baseline: baselines[part].value) },
             paper: run.isKnown()
-              ? paper.first { $0.cell == run.cell && $0.equal == settings.equal }?.value : nil)
+              ? paper.first { $0.cell == run.cell && $0.equal == settings.equal }?.value : nil,
+            searched: search != nil && isSearched ? run : nil)
         })
     }
     return ReproductionResults(
@@ -356,7 +519,7 @@ public final class Reproduction {
       metric: task.metric.name, better: task.metric.direction.rawValue, solved: task.solved.description,
       measure: experiment.measure, complete: ended.count == runs.count, comparisons: comparisons,
       runs: runs.map(reproduced), experiment: experiment, machine: origin.machine, jobs: origin.jobs,
-      threads: origin.threads,
+      threads: origin.threads, search: search?.results,
       wallSeconds: (earlier?.wallSeconds ?? 0) + (isMadeEarlier ? 0 : began.secondsSince))
   }
 
@@ -370,6 +533,7 @@ public final class Reproduction {
     switch end.outcome {
     case .completed(let value): (result.state, result.result) = (.completed, value)
     case .diverged(let divergence): (result.state, result.divergedAtStep) = (.diverged, divergence.step)
+    case .paused: break
     }
     return result
   }

@@ -1,3 +1,4 @@
+import CellgateNN
 import CellgateTraining
 import Foundation
 
@@ -31,6 +32,8 @@ public struct ReproductionResults: Codable, Equatable, Sendable {
   public var machine: Machine
   /// Runs made at a time, and the threads that they shared.
   public var jobs: Int, threads: Int
+  /// What the search for each cell's settings found; nil without one.
+  public var search: SearchResults?
   /// Seconds in all from the start to the last result, interruptions not counted.
   public var wallSeconds: Double
 
@@ -61,14 +64,18 @@ public struct ReproducedRow: Codable, Equatable, Sendable {
   public var stepsToReach: Double?
   /// The metric in the paper; nil where it gives none.
   public var paper: Double?
+  /// The learning rate and the initialisation that the search found best; nil without one.
+  public var learningRate: Double?, initialization: String?
 
-  private enum CodingKeys: CodingKey { case reachedRuns, stepsToReach, paper }
+  private enum CodingKeys: CodingKey { case reachedRuns, stepsToReach, paper, learningRate, initialization }
 
-  init(summary: ComparisonRow, steps: [Int?], paper: Double?) {
+  init(summary: ComparisonRow, steps: [Int?], paper: Double?, searched: TrainingSettings? = nil) {
     self.summary = summary
     reachedRuns = steps.count { $0 != nil }
     stepsToReach = Statistics.medianStep(steps)
     self.paper = paper
+    learningRate = searched?.optimizerSettings.learningRate.flatMap { Double($0.description) }
+    initialization = searched?.startName
   }
 
   /// Reads the summary's keys and its own.
@@ -78,6 +85,8 @@ public struct ReproducedRow: Codable, Equatable, Sendable {
     reachedRuns = try values.decode(Int.self, forKey: .reachedRuns)
     stepsToReach = try values.decodeIfPresent(Double.self, forKey: .stepsToReach)
     paper = try values.decodeIfPresent(Double.self, forKey: .paper)
+    learningRate = try values.decodeIfPresent(Double.self, forKey: .learningRate)
+    initialization = try values.decodeIfPresent(String.self, forKey: .initialization)
   }
 
   /// Writes every key, null where there is no value.
@@ -87,6 +96,8 @@ public struct ReproducedRow: Codable, Equatable, Sendable {
     try values.encode(reachedRuns, forKey: .reachedRuns)
     try values.encode(stepsToReach, forKey: .stepsToReach)
     try values.encode(paper, forKey: .paper)
+    try values.encodeIfPresent(learningRate, forKey: .learningRate)
+    try values.encodeIfPresent(initialization, forKey: .initialization)
   }
 }
 

@@ -9,7 +9,8 @@ struct ReproductionTable {
 
   /// The page.
   var text: String {
-    let sections = [heading] + results.comparisons.map(section) + [notes, figures, settings, origin]
+    let sections =
+      [heading] + results.comparisons.map(section) + [notes] + searches + [figures, settings, origin]
     return sections.joined(separator: "\n\n") + "\n"
   }
 
@@ -134,6 +135,41 @@ struct ReproductionTable {
     return lines.joined(separator: "\n\n")
   }
 
+  /// The trials of the search, and which settings each cell got.
+  private var searches: [String] {
+    guard let search = results.search, let settings = results.experiment.search else { return [] }
+    var lines = [
+      "## Search", "", settings.description.prefix(1).uppercased() + settings.description.dropFirst() + ".",
+      "Best validation \(metric) at the end of each trial's last round"
+        + (search.measure == .value
+          ? "" : ", or the step at which \(results.measure.goal(solved: results.solved, metric: metric))")
+        + "; the best trial stands out. All rounds are in `search.csv`.",
+    ]
+    for part in search.cells.map(\.part).reduce(into: [String](), { if !$0.contains($1) { $0.append($1) } }) {
+      let cells = search.cells.filter { $0.part == part }
+      let trials = cells.first?.trials ?? []
+      lines += [
+        "",
+        "| \(part) | " + trials.map { "\($0.initialization), \($0.learningRate)" }.joined(separator: " | ")
+          + " |", row(["---"] + trials.map { _ in "---:" }),
+      ]
+      lines += cells.map { cell in
+        row(
+          ["`\(cell.cell)`, \(cell.hidden) units"]
+            + cell.trials.map { trial(isBest: cell.chosen == $0.run, $0) })
+      }
+    }
+    return [lines.joined(separator: "\n")]
+  }
+
+  private func trial(isBest: Bool, _ trial: SearchTrial) -> String {
+    guard let last = trial.rounds.last else { return "–" }
+    var text = last.value.map(value) ?? "–"
+    if last.divergedAtStep != nil { text = "diverged" }
+    if results.measure != .value, let step = last.stepsToReach { text = "step \(NumberText.count(step))" }
+    return isBest ? "**\(text)**" : text
+  }
+
   private var figures: String {
     let names = results.comparisons.map { comparison in
       ("\(comparison.part), equal \(comparison.equal.rawValue)", ReproductionFigures.curvesName(comparison))
@@ -142,14 +178,24 @@ struct ReproductionTable {
     return ([(measure.chart.title, measure.name)] + names).map { "![\($0)](\($1))" }.joined(separator: "\n\n")
   }
 
+  /// The settings that a search finds.
+  private static let searched = [
+    "optimizer_settings.learning_rate", "initialization", "chrono_steps", "forget_bias",
+  ]
+
   private var settings: String {
     let lines = results.experiment.parts.filter { !$0.equal.isEmpty }.map { part in
       var settings = part.training.flattened()
       for name in ["task", "cell", "seed", "hidden", "format_version"] { settings[name] = nil }
+      if results.search != nil {
+        for name in settings.keys where Self.searched.contains(where: name.hasPrefix) { settings[name] = nil }
+      }
       let text = settings.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
       return "- \(part.label): \(text)"
     }
-    return "Settings of all runs, by their names in `config.json`:\n\n" + lines.joined(separator: "\n")
+    let others = results.search == nil ? "" : " besides those that were searched for"
+    return "Settings of all runs\(others), by their names in `config.json`:\n\n"
+      + lines.joined(separator: "\n")
   }
 
   private var origin: String {
