@@ -38,7 +38,7 @@ public enum Experiments {
       switch budget {
       case .smoke: [(6, 30), (12, 30)]
       case .quick: [(200, 3000), (400, 3000)]
-      case .full: [(100, 20_000), (200, 20_000), (400, 20_000)]
+      case .full: [(200, 20_000), (400, 20_000), (750, 20_000)]
       }
     return Experiment(
       task: AddingTask.name, budget: budget, cells: budget == .smoke ? smokeCells : defaultCells,
@@ -55,7 +55,7 @@ public enum Experiments {
       switch budget {
       case .smoke: [(4, 30), (8, 30)]
       case .quick: [(100, 2500), (200, 2500)]
-      case .full: [(100, 20_000), (200, 20_000)]
+      case .full: [(100, 20_000), (200, 20_000), (500, 20_000)]
       }
     return Experiment(
       task: CopyingTask.name, budget: budget, cells: budget == .smoke ? smokeCells : defaultCells,

@@ -30,8 +30,8 @@ struct ExperimentsTests {
     func lengths(_ task: String) throws -> [Int?] {
       try Experiments.named(task, .full).parts.map { $0.training.taskOptions["length"] }
     }
-    #expect(try lengths("adding") == [100, 200, 400])
-    #expect(try lengths("copying") == [100, 200])
+    #expect(try lengths("adding") == [200, 400, 750])
+    #expect(try lengths("copying") == [100, 200, 500])
   }
 
   @Test("An unknown task is answered with the nearest")

@@ -74,10 +74,9 @@ struct InitializationOptions: ParsableArguments {
     var isFolder: ObjCBool = false
     let isThere = unsafe FileManager.default.fileExists(atPath: argument, isDirectory: &isFolder)
     guard argument.hasSuffix(".json") || argument.contains("/") || (isThere && !isFolder.boolValue) else {
-      let known = Recurrent.Initialization.Scheme.allCases.map(\.rawValue) + ["chrono:T"]
-      problems.add(
-        "\(option): " + Names.unknown("initialization", argument, known: known)
-          + " A file's name ends in .json")
+      let known =
+        Recurrent.Initialization.Scheme.allCases.map(\.rawValue) + ["chrono:T", "a file NAME.json"]
+      problems.add("\(option): " + Names.unknown("initialization", argument, known: known))
       return nil
     }
     return try Recurrent.Initialization(contentsOf: argument)
