@@ -68,7 +68,49 @@ extension ReportPage {
     return .tag(
       "section", ["class": "comparison"], table(index, runs, families),
       .tag("p", ["class": "note"], HTML(facts.joined(separator: "; ") + ".")),
+      differences(runs, families),
       .tag("div", ["class": "wide"], figures.comparison(runs, families: families.names)))
+  }
+
+  /// The most families of which every pair is shown; of more, each is compared with the first.
+  private static let mostPaired = 6
+
+  /// By how much families differ, seed by seed; nothing where no two have two seeds in common.
+  private func differences(_ runs: [ReportedRun], _ families: RunFamilies) -> HTML {
+    let all = families.members.map { places in
+      (
+        name: families.names[places[0]],
+        values: Dictionary(
+          places.compactMap { place in runs[place].result.map { (runs[place].settings.seed, $0.value) } }
+        ) { first, _ in first }
+      )
+    }
+    let isSmall = all.count <= Self.mostPaired
+    let pairs = PairedDifference.all(all).filter {
+      $0.low != nil && (isSmall || $0.reference == all[0].name)
+    }
+    guard !pairs.isEmpty else { return .empty }
+    func cell(_ text: String, isNumber: Bool = true) -> HTML {
+      .tag("td", ["class": isNumber ? "number" : nil], HTML(text))
+    }
+    let rows = pairs.map { pair -> HTML in
+      let texts = pair.texts { NumberText.number($0, digits: 2) }
+      return .tag(
+        "tr", [:], .tag("th", ["scope": "row"], HTML("\(pair.cell) − \(pair.reference)")),
+        cell(texts.difference),
+        cell(texts.interval), cell("\(pair.seeds.count)"), cell(texts.verdict, isNumber: false))
+    }
+    let heads = ["difference", "mean", "95 % interval", "seeds", "says"].enumerated().map { place, text in
+      HTML.tag("th", ["scope": "col", "class": (1...3).contains(place) ? "number" : nil], HTML(text))
+    }
+    let note =
+      "Test \(ReportFigures.words(runs[0].taskType.metric.name)), seed by seed; the interval is of the mean, by "
+      + "Student's t. One that has 0 in it (≈) can't be told from chance."
+    return .tag(
+      "div",
+      ["class": "scroll", "tabindex": "0", "role": "region", "aria-label": "Differences of the runs"],
+      .tag("table", [:], .tag("thead", [:], .tag("tr", [:], HTML(heads))), .tag("tbody", [:], HTML(rows))),
+      .tag("p", ["class": "note"], HTML(note)))
   }
 
   private func table(_ index: Int, _ runs: [ReportedRun], _ families: RunFamilies) -> HTML {

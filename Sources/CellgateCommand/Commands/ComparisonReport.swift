@@ -18,6 +18,7 @@ struct ComparisonReport {
       "equal": .string(result.equal.rawValue), "better": .string(result.better),
       "baseline": .number(result.baseline), "solved": .string(result.solved),
       "seeds": .integer(settings.seeds), "directory": .string(folder),
+      "differences": .array((result.differences ?? []).map { .object(RunRecord.difference($0)) }),
     ]
   }
 
@@ -31,6 +32,8 @@ struct ComparisonReport {
         + "\(Text.number(result.baseline)) (\(result.baselineLabel)).")
     if settings.seeds > 1 {
       Console.print("  ± is the standard deviation over \(settings.seeds) seeds; solved at is their median.")
+      DifferenceTable.print(
+        [("", result.differences ?? [])], of: "test \(metricName)", number: { Text.number($0, digits: 2) })
     } else {
       Console.print("  One seed: differences may be chance.")
     }

@@ -28,6 +28,15 @@ struct ReproductionReport {
       "solved": .string(results.solved), "measure": .string(results.measure.rawValue),
       "seeds": .integer(reproduction.experiment.seeds), "runs": .integer(results.runs.count),
       "wall_seconds": .number(results.wallSeconds), "directory": .string(folder),
+      "differences": .array(
+        results.comparisons.flatMap { comparison in
+          (comparison.differences ?? []).map { pair in
+            .object(
+              RunRecord.difference(pair) + [
+                ("part", .string(comparison.part)), ("equal", .string(comparison.equal.rawValue)),
+              ])
+          }
+        }),
     ]
   }
 
@@ -57,6 +66,12 @@ struct ReproductionReport {
     Console.print(
       "\n  Test \(metric) of the best model, \(results.better) is better; ± is the standard deviation over the seeds."
     )
+    let isOfSteps = results.measure != .value
+    DifferenceTable.print(
+      results.comparisons.map {
+        ("\($0.part), equal \($0.equal.rawValue)", (isOfSteps ? $0.stepDifferences : $0.differences) ?? [])
+      }, of: isOfSteps ? "updates" : "test \(metric)",
+      number: { isOfSteps ? Text.count($0) : Text.number($0, digits: 2) })
     printSearch()
     let note = Text.wrapped(
       "Paper: \(results.experiment.paperNote)", to: min(100, Terminal.output.width ?? 100) - 4)

@@ -67,6 +67,17 @@ enum RunRecord {
       ("ms_per_step", .optional(row.msPerStep)), ("hidden", .integer(row.hidden)),
       ("steps_to_solve", .optional(row.stepsToSolve)), ("runs", .integer(row.runs)),
       ("solved_runs", .integer(row.solvedRuns)), ("diverged_runs", .integer(row.divergedRuns)),
+      ("seeds", .array((row.seeds ?? []).map { .unsigned($0) })),
+    ]
+  }
+
+  /// The difference of two cells over the seeds of both.
+  static func difference(_ pair: PairedDifference) -> [(key: String, value: JSONValue)] {
+    [
+      ("cell", .string(pair.cell)), ("reference", .string(pair.reference)),
+      ("seeds", .array(pair.seeds.map { .unsigned($0) })), ("difference", .optional(pair.difference)),
+      ("low", .optional(pair.low)), ("high", .optional(pair.high)),
+      ("distinguishable", .bool(pair.isDistinguishable)),
     ]
   }
 }

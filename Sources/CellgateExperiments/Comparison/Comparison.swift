@@ -168,6 +168,11 @@ public final class Comparison {
       task: settings.training.task, equal: settings.equal, metric: metric.name,
       better: metric.direction.rawValue, baseline: baseline?.value ?? 0,
       baselineLabel: baseline?.label ?? "", solved: queue.task.solved.description, rows: Array(rows),
+      differences: PairedDifference.all(
+        settings.cells.map { cell in
+          let results = (ended[cell] ?? []).compactMap(\.result)
+          return (cell, Dictionary(results.map { ($0.seed, $0.value) }) { first, _ in first })
+        }),
       runs: settings.cells.flatMap { (ended[$0] ?? []).compactMap(\.result) })
   }
 

@@ -18,6 +18,8 @@ public struct ComparisonSummary: Codable, Equatable, Sendable {
   public var solved: String
   /// A row for each cell, in the order of the comparison.
   public var rows: [ComparisonRow]
+  /// The metric's difference of each pair of cells, seed by seed; nil in files of older versions.
+  public var differences: [PairedDifference]?
   /// The complete runs.
   public var runs: [TrainingResult]
 
@@ -58,6 +60,8 @@ public struct ComparisonRow: Codable, Equatable, Sendable {
   public var spread: Double?
   /// Complete runs.
   public var runs: Int
+  /// Their seeds; nil in files of older versions.
+  public var seeds: [UInt64]?
   /// Runs that solved the task.
   public var solvedRuns: Int
   /// The median over all runs of the step at which the task was solved, a run that did not solve it counting as
@@ -78,6 +82,7 @@ public struct ComparisonRow: Codable, Equatable, Sendable {
     mean = Statistics.mean(results.map(\.value))
     spread = Statistics.spread(results.map(\.value))
     runs = results.count
+    seeds = results.map(\.seed)
     solvedRuns = results.count { $0.solvedAtStep != nil }
     stepsToSolve = Statistics.medianStep(ended.map { $0.result?.solvedAtStep })
     divergedRuns = ended.count - results.count
@@ -94,6 +99,7 @@ public struct ComparisonRow: Codable, Equatable, Sendable {
     try values.encode(mean, forKey: .mean)
     try values.encode(spread, forKey: .spread)
     try values.encode(runs, forKey: .runs)
+    try values.encode(seeds, forKey: .seeds)
     try values.encode(solvedRuns, forKey: .solvedRuns)
     try values.encode(stepsToSolve, forKey: .stepsToSolve)
     try values.encode(divergedRuns, forKey: .divergedRuns)

@@ -512,7 +512,12 @@ public final class Reproduction {
             paper: run.isKnown()
               ? paper.first { $0.cell == run.cell && $0.equal == settings.equal }?.value : nil,
             searched: search != nil && isSearched ? run : nil)
-        })
+        }, differences: differences(cells) { $1.value },
+        stepDifferences: experiment.measure == .value
+          ? nil
+          : differences(cells) {
+            Double(experiment.measure.step(of: $0, baseline: baselines[part].value) ?? $1.steps)
+          })
     }
     return ReproductionResults(
       version: CellgateVersion.current, task: experiment.task, budget: experiment.budget,
@@ -521,6 +526,21 @@ public final class Reproduction {
       runs: runs.map(reproduced), experiment: experiment, machine: origin.machine, jobs: origin.jobs,
       threads: origin.threads, search: search?.results,
       wallSeconds: (earlier?.wallSeconds ?? 0) + (isMadeEarlier ? 0 : began.secondsSince))
+  }
+
+  /// The differences of each pair of a comparison's cells, by what a complete run has.
+  private func differences(
+    _ cells: [[Int]], _ value: (RunQueue.Ended, TrainingResult) -> Double
+  ) -> [PairedDifference] {
+    PairedDifference.all(
+      cells.map { places in
+        var values: [UInt64: Double] = [:]
+        for place in places {
+          guard let end = ended[place], let result = end.result else { continue }
+          values[runs[place].settings.seed] = value(end, result)
+        }
+        return (runs[places[0]].settings.cell, values)
+      })
   }
 
   private func reproduced(_ run: Run) -> ReproducedRun {

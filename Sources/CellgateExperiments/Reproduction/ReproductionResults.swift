@@ -51,6 +51,11 @@ public struct ReproducedComparison: Codable, Equatable, Sendable {
   public var baseline: Double, baselineLabel: String
   /// A row for each cell.
   public var rows: [ReproducedRow]
+  /// The metric's difference of each pair of cells, seed by seed; nil in files of older versions.
+  public var differences: [PairedDifference]?
+  /// The same of the steps until what is measured was reached, where that is what cells are judged by: a run that did not
+  /// counts with the updates that it made.
+  public var stepDifferences: [PairedDifference]?
 }
 
 /// What one cell reached over the seeds, and the paper's number. In files its keys stand beside those of the summary.

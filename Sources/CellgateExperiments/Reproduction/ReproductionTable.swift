@@ -50,9 +50,34 @@ struct ReproductionTable {
       "## \(comparison.part), equal \(comparison.equal.rawValue)", "", row(columns),
       row(columns.enumerated().map { $0.offset == 0 ? "---" : "---:" }),
     ]
-    let best = best(comparison.rows)
+    let best = best(comparison)
     return (lines + comparison.rows.map { row(cells($0, best: best)) }).joined(separator: "\n")
       + "\n\nWithout learning: \(value(comparison.baseline)) (\(comparison.baselineLabel))."
+      + differences(comparison)
+  }
+
+  /// The differences of each pair of cells, of what they are judged by.
+  private func judgedDifferences(_ comparison: ReproducedComparison) -> [PairedDifference] {
+    (results.measure == .value ? comparison.differences : comparison.stepDifferences) ?? []
+  }
+
+  private func differences(_ comparison: ReproducedComparison) -> String {
+    let pairs = judgedDifferences(comparison).filter { !$0.seeds.isEmpty }
+    guard !pairs.isEmpty else { return "" }
+    let isOfSteps = results.measure != .value
+    let unit = isOfSteps ? "updates" : "test \(metric)"
+    let lines = pairs.map { pair in
+      let texts = pair.texts { isOfSteps ? NumberText.count($0) : spread($0) }
+      return row([
+        "`\(pair.cell)` − `\(pair.reference)`", texts.difference, texts.interval, "\(pair.seeds.count)",
+        texts.verdict,
+      ])
+    }
+    return
+      ([
+        "", "", row(["difference, \(unit)", "mean", "95 % interval", "seeds", ""]),
+        row(["---", "---:", "---:", "---:", "---"]),
+      ] + lines).joined(separator: "\n")
   }
 
   private func row(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |" }
@@ -66,12 +91,18 @@ struct ReproductionTable {
     }
   }
 
-  /// The best of what the cells are judged by, which stands out where it is one of several seeds.
-  private func best(_ rows: [ReproducedRow]) -> Double? {
+  /// The best of what the cells are judged by, which stands out where its difference from every other cell is one that
+  /// can be told from chance.
+  private func best(_ comparison: ReproducedComparison) -> Double? {
+    let rows = comparison.rows
     let values = rows.compactMap(judged)
     let isSure = rows.count > 1 && rows.allSatisfy { $0.summary.runs > 1 }
     let isLower = results.measure != .value || results.better == "lower"
-    return isSure ? (isLower ? values.min() : values.max()) : nil
+    guard isSure, let best = isLower ? values.min() : values.max(),
+      let cell = rows.first(where: { judged($0) == best })?.summary.cell
+    else { return nil }
+    let own = judgedDifferences(comparison).filter { $0.cell == cell || $0.reference == cell }
+    return own.allSatisfy(\.isDistinguishable) ? best : nil
   }
 
   private func cells(_ row: ReproducedRow, best: Double?) -> [String] {
@@ -130,6 +161,14 @@ struct ReproductionTable {
       lines.append(
         "Half the baseline: the first evaluation with a validation \(metric) of at most half of that without learning."
       )
+    }
+    if results.comparisons.contains(where: { !judgedDifferences($0).isEmpty }) {
+      lines.append(
+        "Differences are taken seed by seed, with the 95 % interval of their mean by Student's t: one that has 0 in it (≈) "
+          + "can't be told from chance. The intervals are of one pair each; of twenty pairs that are equal about one is "
+          + "marked as different."
+          + (results.measure == .value
+            ? "" : " A run that did not get there counts with the updates that it made."))
     }
     lines.append("Paper: \(results.experiment.paperNote)")
     return lines.joined(separator: "\n\n")
