@@ -137,6 +137,7 @@ enum PublicTypes {
     PTBCharacterTask.self,
     PackedLinear.self,
     Padding.self,
+    PairedDifference.self,
     Parameter.self,
     ParameterDefinition.self,
     ParameterPenalty.self,
