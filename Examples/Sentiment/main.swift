@@ -20,4 +20,9 @@ try model.fit(
   x, train.labels, batchSize: 64, epochs: 4, validationSplit: 0.1,
   callbacks: [EarlyStopping(patience: 0, restoresBest: true)])
 print("Test accuracy", try model.evaluate(testX, test.labels)["accuracy"] ?? 0)
+
+// Whoever has the file can use it: cellgate predict sentiment.safetensors --data reviews.txt --out praise.csv
+model.preprocessing.words = words.words
+model.preprocessing.length = 200
+model.preprocessing.labels = ["blame", "praise"]
 try model.save("sentiment.safetensors")

@@ -10,19 +10,24 @@ struct PredictCommand: ParsableCommand {
       Reads arrays with the sample first, [N, T, features] for sequences, [N, T] for sequences of symbols, and writes \
       the outputs with the sample first, too. An array is taken for the input of its name, or for the only input. \
       NPZ, NPY and safetensors are read; the output is of the kind that its name ends with, CSV included. \
-      'cellgate summary MODEL' shows what a model takes. The outputs are the last layer's: of a classifier trained \
+      'cellgate summary MODEL' shows what a model takes. A model of texts takes a text file too, one text a line, and a \
+      model with a scaler takes and gives numbers of the original scale. The outputs are the last layer's: of a classifier trained \
       with 'cellgate train' the logits of the classes.
 
       EXAMPLES:
         cellgate predict runs/adding-lstm --data sequences.npz --out sums.csv
         cellgate predict model.safetensors --data x.npy --out y.npy
+        cellgate predict sentiment.safetensors --data reviews.txt --out praise.csv
         cellgate predict model.safetensors --data x.npz --out y.npz --json
       """)
 
   @Argument(help: ArgumentHelp("A model's file, or the folder of a run.", valueName: "model"))
   var path: String
 
-  @Option(help: ArgumentHelp("The arrays: an NPZ, NPY or safetensors file.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "The arrays: an NPZ, NPY or safetensors file; of a model of texts also a text file.", valueName: "file")
+  )
   var data: String
 
   @Option(
@@ -52,8 +57,13 @@ struct PredictCommand: ParsableCommand {
     try problems.check()
     let model = try Model.load(path, trustingWeights: trusted.weights)
     try ArrayFile.check(out, arrays: model.outputShapes.count)
-    let inputs = try ModelArrays(data).inputs(of: model)
-    let outputs = try model.predict(inputs, batchSize: batch)
+    let preprocessing = model.preprocessing
+    let inputs = try inputs(of: model, preprocessing)
+    var outputs = try model.predict(inputs, batchSize: batch)
+    if let scaler = preprocessing.targetScaler, outputs.count == 1 {
+      try check(scaler, outputs[0], "outputs")
+      outputs = [scaler.inverse(outputs[0])]
+    }
     let names = outputs.count == 1 ? ["output"] : outputs.indices.map { "output_\($0 + 1)" }
     try ArrayFile.write(zip(names, outputs).map { (name: $0, tensor: $1) }, to: out)
     if json {
@@ -72,8 +82,48 @@ struct PredictCommand: ParsableCommand {
       ]).print()
       return
     }
+    if let labels = preprocessing.labels, outputs.count == 1 { printCounts(labels, outputs[0]) }
     let shapes = outputs.map { "\($0.shape)" }.joined(separator: ", ")
     Console.print("\n  \(Text.plural(inputs[0].shape[0], "sample")): outputs \(shapes) in \(out)\n")
+  }
+}
+
+extension PredictCommand {
+  /// The inputs in the file, as the model takes them.
+  private func inputs(of model: Model, _ preprocessing: Preprocessing) throws -> [Tensor] {
+    if preprocessing.words != nil, !ArrayFile.isOne(data),
+      let numbers = preprocessing.encode(try TextLines.read(data))
+    {
+      return [numbers]
+    }
+    let arrays = try ModelArrays(data).inputs(of: model)
+    guard let scaler = preprocessing.inputScaler, arrays.count == 1 else { return arrays }
+    try check(scaler, arrays[0], data)
+    return [scaler(arrays[0])]
+  }
+
+  private func check(_ scaler: Scaler, _ array: Tensor, _ place: String) throws(CommandFailure) {
+    guard array.shape.last == scaler.means.count else {
+      throw CommandFailure(
+        .data,
+        "\(place): expected \(scaler.means.count) features as the model's scaler has, found \(array.shape)")
+    }
+  }
+
+  /// How often each class is the likeliest.
+  private func printCounts(_ labels: [String], _ output: Tensor) {
+    let width = output.shape.last ?? 1
+    guard width == labels.count || (width == 1 && labels.count == 2) else { return }
+    var counts = [Int](repeating: 0, count: labels.count)
+    if width == 1 {
+      for value in output.scalars { counts[value > 0.5 ? 1 : 0] += 1 }
+    } else {
+      for likeliest in output.argMax(axis: -1) { counts[likeliest] += 1 }
+    }
+    Console.print()
+    for (label, count) in zip(labels, counts) {
+      Console.print("  \(Text.padded(Text.count(count), to: 9, alignRight: true))  \(label)")
+    }
   }
 }
 

@@ -49,9 +49,24 @@ struct SummaryCommand: ParsableCommand {
 
   /// What is done with data before they go into the model.
   private static func preprocessing(_ model: Model) -> [(name: String, text: String)] {
-    guard let vocabulary = Vocabulary(metadata: model.metadata) else { return [] }
-    let unknown = vocabulary.hasUnknown ? ", one of them for unknown ones" : ""
-    return [("vocabulary", Text.plural(vocabulary.count, "character") + unknown)]
+    var lines: [(name: String, text: String)] = []
+    if let vocabulary = Vocabulary(metadata: model.metadata) {
+      let unknown = vocabulary.hasUnknown ? ", one of them for unknown ones" : ""
+      lines.append(("vocabulary", Text.plural(vocabulary.count, "character") + unknown))
+    }
+    let own = model.preprocessing
+    if let words = own.words {
+      let length = own.length.map { "; the last \(Text.count($0)) of a text" } ?? ""
+      lines.append(("words", Text.plural(words.count, "word") + length))
+    }
+    func features(_ scaler: Scaler) -> String {
+      "\(Text.plural(scaler.means.count, "feature")) to mean 0, deviation 1"
+    }
+    if let scaler = own.inputScaler { lines.append(("input scaler", features(scaler))) }
+    if let scaler = own.targetScaler { lines.append(("target scaler", features(scaler))) }
+    if let labels = own.labels { lines.append(("labels", labels.prefix(20).joined(separator: ", "))) }
+    if let window = own.window { lines.append(("window", Text.plural(window, "step"))) }
+    return lines
   }
 
   /// Where the model comes from.

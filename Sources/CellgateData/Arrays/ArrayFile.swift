@@ -10,6 +10,16 @@ public enum ArrayFile {
   /// What the names of files that can be written end with.
   public static let endings = ["npz", "npy", "safetensors", "csv"]
 
+  /// Whether a file begins as one of these kinds does; false too where there is none.
+  public static func isOne(_ path: String) -> Bool {
+    guard let file = try? InputFile(path),
+      let start = try? file.read(at: 0, count: min(file.size, 9)) as [UInt8]
+    else { return false }
+    // A safetensors file begins with the length of its header, which is JSON.
+    return start.starts(with: [0x93] + Array("NUMPY".utf8)) || start.starts(with: Array("PK".utf8))
+      || start.count == 9 && start[8] == UInt8(ascii: "{") && start[4..<8].allSatisfy { $0 == 0 }
+  }
+
   /// The arrays of a file by name, in the file's order; the kind is known by the file's first bytes. Throws what is wrong
   /// with the file.
   public static func read(_ path: String) throws(ArrayFileError) -> [(name: String, tensor: Tensor)] {

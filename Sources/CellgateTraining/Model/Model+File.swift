@@ -1,9 +1,17 @@
 import CellgateCells
+import CellgateData
 import CellgateFiles
 import CellgateNN
 import CellgateTensor
 
 extension Model {
+  /// What is done with data before they go into the model, and with what comes out; part of its file.
+  public var preprocessing: Preprocessing {
+    // What a file has was read when it was loaded, and what is set can be read.
+    get { (try? Preprocessing(metadata: metadata)) ?? Preprocessing() }
+    set { metadata[Preprocessing.key] = newValue.text }
+  }
+
   /// Writes the model as one safetensors file: parameters and buffers, and in the metadata the description, what `metadata`
   /// has, and a checksum. The file is replaced whole or not at all. The model must be built. Throws `file`.
   public func save(_ path: String) throws(RunError) {
@@ -39,6 +47,9 @@ extension Model {
       throw .badModel(file: file.path, reason: error.description)
     }
     model.metadata = file.metadata.filter { !ModelFile.ownKeys.contains($0.key) }
+    do throws(PreprocessingError) { _ = try Preprocessing(metadata: model.metadata) } catch {
+      throw .badModel(file: file.path, reason: error.description)
+    }
     return model
   }
 }

@@ -1,0 +1,71 @@
+import CellgateTensor
+import Foundation
+
+/// What belongs to a model besides its layers for it to be used on new data; kept in the model's file.
+public struct Preprocessing: Codable, Equatable, Sendable {
+  /// The words of texts that go in, from the number 2 on; nil where no texts do.
+  public var words: [String]?
+  /// The words of a text that are looked at, the last ones.
+  public var length: Int?
+  /// What the features of the input are brought to; nil where they go in as they are.
+  public var inputScaler: Scaler?
+  /// What the features of the target were brought to: outputs are brought back.
+  public var targetScaler: Scaler?
+  /// The names of the classes, or of 0 and 1 where one probability comes out.
+  public var labels: [String]?
+  /// Steps that an input of a time series has; nil where any number goes in.
+  public var window: Int?
+
+  /// Nothing at first.
+  public init() {}
+
+  /// The name of the metadata in a model's file.
+  package static let key = "preprocessing"
+
+  /// The preprocessing in the metadata of a model's file; nothing where they have none. Throws what is wrong with it.
+  package init(metadata: [String: String]) throws(PreprocessingError) {
+    guard let text = metadata[Self.key] else {
+      self.init()
+      return
+    }
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    do { self = try decoder.decode(Self.self, from: Data(text.utf8)) } catch let error as DecodingError {
+      switch error {
+      case .dataCorrupted(let context), .typeMismatch(_, let context), .valueNotFound(_, let context),
+        .keyNotFound(_, let context):
+        let place = context.codingPath.map(\.stringValue).joined(separator: ".")
+        throw PreprocessingError(reason: (place.isEmpty ? "" : place + ": ") + context.debugDescription)
+      @unknown default: throw PreprocessingError(reason: "\(error)")
+      }
+    } catch { throw PreprocessingError(reason: "expected JSON") }
+    if let length, length < 1 || length > 1 << 24 {
+      throw PreprocessingError(reason: "length: expected 1 to \(1 << 24), found \(length)")
+    }
+  }
+
+  /// The preprocessing as one line of JSON with sorted keys in snake case; nil where there is nothing.
+  package var text: String? {
+    guard self != Preprocessing() else { return nil }
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    // Only a number that is not finite can't be encoded, and a scaler has none.
+    return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// The numbers of texts, [N, length], with the words as they are known; nil where no texts go in.
+  public func encode(_ texts: [String]) -> Tensor? {
+    guard let words, let length else { return nil }
+    let vocabulary = WordVocabulary(words: words)
+    return Tensor(texts.flatMap { vocabulary.encode($0, length: length) }, shape: [texts.count, length])
+  }
+}
+
+/// A preprocessing that can't be read.
+public struct PreprocessingError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// What was expected and what was found.
+  public let reason: String
+  /// The reason.
+  public var description: String { "preprocessing: \(reason)" }
+}
