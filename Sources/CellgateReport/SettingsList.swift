@@ -70,7 +70,9 @@ struct SettingsList {
   }
 
   private static func matters(_ key: String, _ settings: TrainingSettings) -> Bool {
-    if key.hasPrefix("schedule."), key != "schedule.name" { return settings.schedule.name != "constant" }
+    if key.hasPrefix("schedule."), key != "schedule.name" {
+      return settings.schedule.name != ConstantSchedule.name
+    }
     if key.hasPrefix("optimizer_settings.") { return key == "optimizer_settings.learning_rate" }
     return true
   }

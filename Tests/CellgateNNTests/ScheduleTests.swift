@@ -47,6 +47,47 @@ import Testing
     #expect(observe([9, 9, 9, 9, 9, 9]) == [0.25, 0.25, 0.2, 0.2, 0.2, 0.2])
   }
 
+  @Test("Every schedule has a name of its own, and its settings make it", arguments: Schedules.names)
+  func registry(_ name: String) throws {
+    #expect(Schedules.names.filter { $0 == name }.count == 1)
+    let type = try #require(Schedules.named(name))
+    #expect(type.name == name)
+    let schedule = type.init(settings: ScheduleSettings(name: name), steps: 7)
+    #expect(schedule.factor(at: 0) == 1)
+  }
+
+  @Test("Settings are the schedules' arguments")
+  func settings() {
+    var settings = ScheduleSettings()
+    (settings.every, settings.factor, settings.patience, settings.floor) = (3, 0.5, 1, 0.2)
+    let steps = 0..<12
+    func factors(_ schedule: some Schedule) -> [Double] { steps.map { schedule.factor(at: $0) } }
+    #expect(
+      factors(StepSchedule(settings: settings, steps: 9)) == factors(StepSchedule(every: 3, factor: 0.5)))
+    let cosine = CosineSchedule(steps: 9, floor: 0.2)
+    #expect(factors(CosineSchedule(settings: settings, steps: 9)) == factors(cosine))
+    var plateau = PlateauSchedule(settings: settings, steps: 9)
+    let falls = [5.0, 5, 5, 5, 5, 5, 5].map { value in
+      plateau.observe(value)
+      return plateau.factor(at: 0)
+    }
+    #expect(falls == [1, 1, 0.5, 0.5, 0.25, 0.25, 0.2])
+    (settings.name, settings.warmUpSteps) = ("cosine", 2)
+    let made = settings.make(steps: 11)
+    #expect(steps.map { made.factor(at: $0) } == factors(WarmUpSchedule(steps: 2, then: cosine)))
+    #expect(Schedules.all.filter { $0.dependsOnLength }.map { $0.name } == ["cosine"])
+  }
+
+  @Test("Every setting of a schedule is one of all, and is read by a schedule")
+  func settingsKnown() {
+    for type in Schedules.all {
+      for setting in type.settings { #expect(ScheduleSetting.all.contains { $0.name == setting.name }) }
+    }
+    for setting in ScheduleSetting.all {
+      #expect(Schedules.all.contains { $0.settings.contains { $0.name == setting.name } }, "\(setting.name)")
+    }
+  }
+
   @Test("A saved plateau continues, also inside a warm-up, and its state is made of finite numbers")
   func savedPlateau() {
     var original: any Schedule = WarmUpSchedule(steps: 1, then: PlateauSchedule(factor: 0.5, patience: 1))

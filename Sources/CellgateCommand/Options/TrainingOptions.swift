@@ -44,7 +44,7 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The learning rate's schedule: \(ScheduleSettings.names.joined(separator: ", ")).", valueName: "name"))
+      "The learning rate's schedule: \(Schedules.names.joined(separator: ", ")).", valueName: "name"))
   var schedule: String?
 
   @Option(
@@ -111,26 +111,19 @@ struct TrainingOptions: ParsableArguments {
   var stopWhenSolved = false
 
   @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("Schedule step: updates between two falls of the learning rate.", valueName: "n"))
+    parsing: .unconditional, help: ArgumentHelp(ScheduleSetting.every.help, valueName: "n"))
   var scheduleEvery: WholeNumber?
 
   @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Schedules step and plateau: what the learning rate is multiplied by at each fall.", valueName: "x"))
+    parsing: .unconditional, help: ArgumentHelp(ScheduleSetting.factor.help, valueName: "x"))
   var scheduleFactor: RealNumber?
 
   @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Schedule plateau: evaluations without improvement before the learning rate falls.", valueName: "n"))
+    parsing: .unconditional, help: ArgumentHelp(ScheduleSetting.patience.help, valueName: "n"))
   var schedulePatience: WholeNumber?
 
   @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Schedules cosine and plateau: the smallest share of the first learning rate, 0 to 1.", valueName: "x"))
+    parsing: .unconditional, help: ArgumentHelp(ScheduleSetting.floor.help, valueName: "x"))
   var scheduleFloor: RealNumber?
 
   @Option(
@@ -227,15 +220,17 @@ struct TrainingOptions: ParsableArguments {
 
   /// Notes the options that the schedule of this name does not know.
   private func checkSchedule(_ name: String, _ problems: inout OptionProblems) {
-    guard ScheduleSettings.names.contains(name) else { return }
-    func require(_ option: String, _ isGiven: Bool, _ schedules: [String]) {
+    guard Schedules.names.contains(name) else { return }
+    func require(_ setting: ScheduleSetting, _ isGiven: Bool) {
+      let schedules = Schedules.names(reading: setting)
       guard isGiven, !schedules.contains(name) else { return }
-      problems.add("\(option): expected the schedule \(schedules.joined(separator: " or ")), found \(name)")
+      let expected = schedules.joined(separator: " or ")
+      problems.add("--schedule-\(setting.name): expected the schedule \(expected), found \(name)")
     }
-    require("--schedule-every", scheduleEvery != nil, ["step"])
-    require("--schedule-factor", scheduleFactor != nil, ["step", "plateau"])
-    require("--schedule-patience", schedulePatience != nil, ["plateau"])
-    require("--schedule-floor", scheduleFloor != nil, ["cosine", "plateau"])
+    require(.every, scheduleEvery != nil)
+    require(.factor, scheduleFactor != nil)
+    require(.patience, schedulePatience != nil)
+    require(.floor, scheduleFloor != nil)
   }
 
   /// The number of `--parameters`, nil if none was given; a wrong one is noted.
@@ -250,6 +245,14 @@ struct TrainingOptions: ParsableArguments {
 
   /// The folder of the data sets.
   var dataDirectory: DataDirectory { DataDirectory(option: data) }
+}
+
+extension ScheduleSetting {
+  /// What help texts say about its option.
+  fileprivate var help: String {
+    let schedules = Schedules.names(reading: self)
+    return "Schedule\(schedules.count == 1 ? "" : "s") \(schedules.joined(separator: " and ")): \(meaning)."
+  }
 }
 
 extension OptionProblems {

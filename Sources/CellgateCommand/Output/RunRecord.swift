@@ -150,7 +150,7 @@ enum SettingsText {
     parts.append("batch \(Text.count(settings.batch))")
     let rate = settings.optimizerSettings.learningRate.map { " \($0)" } ?? ""
     parts.append(settings.optimizer + rate)
-    if settings.schedule.name != "constant" { parts.append(schedule(settings.schedule)) }
+    if settings.schedule.name != ConstantSchedule.name { parts.append(schedule(settings.schedule)) }
     if let clip = settings.clipNorm { parts.append("clip \(Text.short(clip))") }
     if let start = settings.initialization { parts.append("\(start.name ?? "own") initialization") }
     if let steps = settings.chronoSteps { parts.append("chrono \(Text.count(steps))") }
@@ -162,12 +162,15 @@ enum SettingsText {
 
   /// "plateau schedule (× 0.5 after 3 evaluations)".
   private static func schedule(_ schedule: ScheduleSettings) -> String {
-    let factor = "× \(Text.short(schedule.factor))"
-    return switch schedule.name {
-    case "step": "step schedule (\(factor) every \(Text.plural(schedule.every, "step")))"
-    case "plateau":
-      "plateau schedule (\(factor) after \(Text.plural(schedule.patience, "evaluation")) without improvement)"
-    default: "\(schedule.name) schedule"
+    let parts = (Schedules.named(schedule.name)?.settings ?? []).compactMap { setting in
+      switch setting.name {
+      case ScheduleSetting.factor.name: "× \(Text.short(schedule.factor))"
+      case ScheduleSetting.every.name: "every \(Text.plural(schedule.every, "step"))"
+      case ScheduleSetting.patience.name:
+        "after \(Text.plural(schedule.patience, "evaluation")) without improvement"
+      default: nil
+      }
     }
+    return "\(schedule.name) schedule" + (parts.isEmpty ? "" : " (\(parts.joined(separator: " ")))")
   }
 }

@@ -7,74 +7,51 @@ import Foundation
 ///     m ← β₁ m + (1 − β₁) g
 ///     v ← β₂ v + (1 − β₂) g²
 ///     θ ← θ − η (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
-public final class Adam: Optimizer {
+public class Adam: Optimizer {
   /// The name in the registry.
-  public static let name = "adam"
+  public class var name: String { "adam" }
   /// The learning rate when the settings give none.
   public static let defaultLearningRate: Float = 0.001
 
   /// What it was made with.
-  public let settings: OptimizerSettings
+  public final let settings: OptimizerSettings
   /// The rate η of the next update.
-  public var learningRate: Float
+  public final var learningRate: Float
   /// Updates made so far.
-  public var stepCount = 0
+  public final var stepCount = 0
   private let moments: Moments
 
+  /// λ in g, and λ of the decay beside it.
+  var decay: (coupled: Float, decoupled: Float) { (settings.weightDecay ?? 0, 0) }
+
   /// An optimiser of `count` numbers.
-  public init(count: Int, settings: OptimizerSettings) {
+  public required init(count: Int, settings: OptimizerSettings) {
     self.settings = settings
     learningRate = settings.learningRate ?? Self.defaultLearningRate
     moments = Moments(count: count)
   }
 
   /// The moments m and v.
-  public var state: [(name: String, values: Tensor)] { moments.state }
+  public final var state: [(name: String, values: Tensor)] { moments.state }
 
   /// One update of numbers `range`.
-  public func update(
+  public final func update(
     _ range: Range<Int>, values: UnsafeMutablePointer<Float>, gradients: UnsafePointer<Float>
   ) {
+    let decay = decay
     unsafe moments.update(
       range, values: values, gradients: gradients, settings, rate: learningRate, step: stepCount,
-      coupledDecay: settings.weightDecay ?? 0, decoupledDecay: 0)
+      coupledDecay: decay.coupled, decoupledDecay: decay.decoupled)
   }
 }
 
 /// Adam with decoupled weight decay (Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101): as Adam
 /// without λ in g, after θ ← θ − η λ θ.
-public final class AdamW: Optimizer {
+public final class AdamW: Adam {
   /// The name in the registry.
-  public static let name = "adamw"
-  /// The learning rate when the settings give none.
-  public static let defaultLearningRate: Float = 0.001
+  public override class var name: String { "adamw" }
 
-  /// What it was made with.
-  public let settings: OptimizerSettings
-  /// The rate η of the next update.
-  public var learningRate: Float
-  /// Updates made so far.
-  public var stepCount = 0
-  private let moments: Moments
-
-  /// An optimiser of `count` numbers.
-  public init(count: Int, settings: OptimizerSettings) {
-    self.settings = settings
-    learningRate = settings.learningRate ?? Self.defaultLearningRate
-    moments = Moments(count: count)
-  }
-
-  /// The moments m and v.
-  public var state: [(name: String, values: Tensor)] { moments.state }
-
-  /// One update of numbers `range`.
-  public func update(
-    _ range: Range<Int>, values: UnsafeMutablePointer<Float>, gradients: UnsafePointer<Float>
-  ) {
-    unsafe moments.update(
-      range, values: values, gradients: gradients, settings, rate: learningRate, step: stepCount,
-      coupledDecay: 0, decoupledDecay: settings.weightDecay ?? 0.01)
-  }
+  override var decay: (coupled: Float, decoupled: Float) { (0, settings.weightDecay ?? 0.01) }
 }
 
 /// The running means of gradients and of their squares.

@@ -3,7 +3,14 @@ import Foundation
 
 /// Half a cosine from 1 down to `floor` over `steps` updates, and `floor` from then on (Loshchilov and Hutter
 /// 2017, https://arxiv.org/abs/1608.03983, without restarts).
-public struct CosineSchedule: Schedule {
+public struct CosineSchedule: NamedSchedule {
+  /// The name in the registry.
+  public static let name = "cosine"
+  /// The settings that it reads.
+  public static let settings: [ScheduleSetting] = [.floor]
+  /// The fall ends with the run.
+  public static let dependsOnLength = true
+
   private let steps: Int
   private let floor: Double
 
@@ -15,6 +22,9 @@ public struct CosineSchedule: Schedule {
     self.steps = steps
     self.floor = floor
   }
+
+  /// A fall over `steps` updates to `settings.floor`.
+  public init(settings: ScheduleSettings, steps: Int) { self.init(steps: steps, floor: settings.floor) }
 
   /// The factor of the update `step`.
   public func factor(at step: Int) -> Double {

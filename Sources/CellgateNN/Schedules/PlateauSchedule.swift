@@ -3,7 +3,12 @@ import CellgateBasics
 /// A fall by a factor whenever results have not improved for more than `patience` observations.
 ///
 /// An improvement is a result below best − threshold · |best|. NaN is none.
-public struct PlateauSchedule: Schedule {
+public struct PlateauSchedule: NamedSchedule {
+  /// The name in the registry.
+  public static let name = "plateau"
+  /// The settings that it reads.
+  public static let settings: [ScheduleSetting] = [.factor, .patience, .floor]
+
   private let factor: Double
   private let patience: Int
   private let threshold: Double
@@ -22,6 +27,11 @@ public struct PlateauSchedule: Schedule {
     self.patience = patience
     self.threshold = threshold
     self.floor = floor
+  }
+
+  /// Falls by `settings.factor` after more than `settings.patience` evaluations, down to `settings.floor`.
+  public init(settings: ScheduleSettings, steps: Int) {
+    self.init(factor: settings.factor, patience: settings.patience, floor: settings.floor)
   }
 
   /// The factor of the update `step`.

@@ -29,11 +29,22 @@ extension Schedule {
   public func problem(in state: [String: Double]) -> (name: String, expected: String)? { nil }
 }
 
-/// The same rate all the time.
-public struct ConstantSchedule: Schedule {
-  /// A factor of 1.
-  public init() {}
+/// A schedule that settings choose by its name: see ``Schedules``.
+public protocol NamedSchedule: Schedule {
+  /// The name in the registry.
+  static var name: String { get }
 
-  /// The factor of the update `step`.
-  public func factor(at step: Int) -> Double { 1 }
+  /// The settings that it reads besides the warm-up.
+  static var settings: [ScheduleSetting] { get }
+
+  /// Whether the factors depend on how long the run is.
+  static var dependsOnLength: Bool { get }
+
+  /// The schedule of `steps` updates, 1 or more, with settings that are valid.
+  init(settings: ScheduleSettings, steps: Int)
+}
+
+extension NamedSchedule {
+  /// The default: a longer run has the same rates.
+  public static var dependsOnLength: Bool { false }
 }

@@ -112,10 +112,11 @@ final class RunStore {
     isExtended = !changes.isEmpty
     notices = problems.map { "\($0); the run goes on from step \(state.step)" }
     if isExtended {
-      let schedule = identity.settings.schedule.name
+      let schedule = Schedules.named(identity.settings.schedule.name)
       notices.append(
         changes.joined(separator: ", ") + ": the run goes on from step \(state.step)"
-          + (schedule == "cosine" ? "; the learning rate falls over the new length from here on" : ""))
+          + (schedule?.dependsOnLength == true
+            ? "; the learning rate falls over the new length from here on" : ""))
     }
     savedStep = state.step
     let damage = try Self.readBest(directory.modelFile, of: parameters, identity, &state, &onDisk)

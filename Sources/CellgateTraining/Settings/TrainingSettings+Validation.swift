@@ -170,20 +170,18 @@ extension TrainingSettings {
 
   private func scheduleProblems() -> [SettingsError] {
     var problems: [SettingsError] = []
-    func require(_ option: String, _ isValid: Bool, _ expected: String, _ found: String) {
-      if !isValid { problems.append(.outOfRange(option: option, expected: expected, found: found)) }
+    if !Schedules.names.contains(schedule.name) {
+      problems.append(.unknownName(option: "schedule", found: schedule.name, known: Schedules.names))
     }
-    if !ScheduleSettings.names.contains(schedule.name) {
+    if !(0...Self.mostSteps).contains(schedule.warmUpSteps) {
       problems.append(
-        .unknownName(option: "schedule", found: schedule.name, known: ScheduleSettings.names))
+        .outOfRange(option: "warm-up", expected: "0 or more", found: "\(schedule.warmUpSteps)"))
     }
-    require(
-      "warm-up", (0...Self.mostSteps).contains(schedule.warmUpSteps), "0 or more", "\(schedule.warmUpSteps)")
-    require("schedule-every", schedule.every > 0, "1 or more", "\(schedule.every)")
-    require(
-      "schedule-factor", schedule.factor > 0 && schedule.factor < 1, "above 0, below 1", "\(schedule.factor)")
-    require("schedule-patience", schedule.patience >= 0, "0 or more", "\(schedule.patience)")
-    require("schedule-floor", schedule.floor >= 0 && schedule.floor <= 1, "0 to 1", "\(schedule.floor)")
+    for setting in ScheduleSetting.all {
+      guard let found = setting.invalidValue(in: schedule) else { continue }
+      problems.append(
+        .outOfRange(option: "schedule-" + setting.name, expected: setting.expected, found: found))
+    }
     return problems
   }
 }
