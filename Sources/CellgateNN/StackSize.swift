@@ -6,6 +6,9 @@ package struct StackSize {
   package let layers: Int
   package let bidirectional: Bool
 
+  /// 1 or 2.
+  package var directions: Double { bidirectional ? 2 : 1 }
+
   package init(inputSize: Int, layers: Int, bidirectional: Bool) {
     self.inputSize = inputSize
     self.layers = layers
@@ -14,20 +17,10 @@ package struct StackSize {
 
   /// The parameters of layers of `cell` with `hidden` units, in Double: no size overflows.
   package func parameters(_ cell: Cell, hidden: Int) -> Double {
-    let directions = bidirectional ? 2.0 : 1.0
-    func layer(_ input: Double) -> Double {
-      cell.parameters.reduce(0) { sum, parameter in
-        let columns: Double =
-          switch parameter.columns {
-          case .input: input
-          case .some: Double(hidden)
-          case nil: 1
-          }
-        return sum + Double(parameter.gates.count) * Double(hidden) * columns
-      }
-    }
-    let first = layer(Double(inputSize))
-    return directions * (first + (Double(layers) - 1) * layer(directions * Double(hidden)))
+    let (hidden, directions) = (Double(hidden), directions)
+    let first = cell.parameterCount(input: Double(inputSize), hidden: hidden)
+    let later = cell.parameterCount(input: directions * hidden, hidden: hidden)
+    return directions * (first + (Double(layers) - 1) * later)
   }
 
   /// The most hidden units with which `cell` has no more parameters than `reference` with `hidden`; at least 1.

@@ -114,7 +114,7 @@ public final class CopyingTask: SequenceTask {
       let logits = model(x, context: context)
       sum += Double(crossEntropy(logits, classes: classes).item) * Double(Self.chunk)
       let last = Self.copied * Self.chunk
-      right += correctCount(
+      right += correctPredictions(
         logits[(shape.steps - Self.copied)..<shape.steps], classes: classes.suffix(last))
     }
     return Evaluation(sum / Double(count), extras: [Double(right) / Double(Self.copied * count)])
@@ -126,41 +126,14 @@ public final class CopyingTask: SequenceTask {
     guard count > 0 else { return [] }
     var stream = RandomStream(seed: 0, name: "copying/\(Split.test.rawValue)")
     let (x, classes) = samples(count, from: &stream)
-    let answers = likeliestClasses(model(x)[(shape.steps - Self.copied)..<shape.steps])
+    let answers = predictedClasses(model(x)[(shape.steps - Self.copied)..<shape.steps])
     func text(_ category: Int) -> String { category == Self.blank ? "–" : "\(category)" }
     return (0..<count).map { sample in
       let expected = (0..<Self.copied).map { place in
         text(Int(classes[(shape.steps - Self.copied + place) * count + sample]))
       }
-      let found = (0..<Self.copied).map { text(answers[$0 * count + sample].category) }
+      let found = (0..<Self.copied).map { text(answers[$0 * count + sample].label) }
       return .symbols(.init(shown: expected, expected: expected, found: found))
     }
-  }
-}
-
-/// The likeliest class of each row of logits [.., C], the first of equal ones, and its probability.
-func likeliestClasses(_ logits: Tensor) -> [(category: Int, probability: Double)] {
-  let (width, values) = (logits.shape.last ?? 1, logits.scalars)
-  return stride(from: 0, to: values.count, by: width).map { start in
-    let row = values[start..<start + width]
-    let most = row.max() ?? 0
-    let sum = row.reduce(0) { $0 + exp(Double($1 - most)) }
-    return ((row.firstIndex(of: most) ?? start) - start, 1 / sum)
-  }
-}
-
-/// In how many rows of logits [.., C] the largest is that of the row's class; the first of equal ones counts.
-func correctCount(_ logits: Tensor, classes: some Collection<Int32>) -> Int {
-  let width = logits.shape.last ?? 1
-  return unsafe logits.withScalars { values in
-    var right = 0
-    for (row, label) in classes.enumerated() {
-      var best = 0
-      for column in 1..<width where unsafe values[row * width + column] > values[row * width + best] {
-        best = column
-      }
-      right += best == Int(label) ? 1 : 0
-    }
-    return right
   }
 }

@@ -128,7 +128,7 @@ public class SequentialMNISTTask: SequenceTask {
       let (x, classes) = set.sequences(Array(chunk), order: Self.order)
       let logits = model(x, context: context)
       sum += Double(crossEntropy(logits, classes: classes).item) * Double(chunk.count)
-      right += correctCount(logits, classes: classes)
+      right += correctPredictions(logits, classes: classes)
       place += chunk.count
     }
     let count = Double(images.count)
@@ -140,12 +140,12 @@ public class SequentialMNISTTask: SequenceTask {
     let count = min(count, data.test.count)
     guard count > 0 else { return [] }
     let (x, classes) = data.test.sequences(Array(0..<count), order: Self.order)
-    return zip(likeliestClasses(model(x)), classes).enumerated().map { image, pair in
+    return zip(predictedClasses(model(x)), classes).enumerated().map { image, pair in
       let pixels = data.test.pixels[image * MNIST.pixels..<(image + 1) * MNIST.pixels]
       return .picture(
         .init(
           width: 28, pixels: pixels.map { Float($0) / 255 }, label: "\(pair.1)",
-          prediction: "\(pair.0.category)", probability: pair.0.probability))
+          prediction: "\(pair.0.label)", probability: pair.0.probability))
     }
   }
 }

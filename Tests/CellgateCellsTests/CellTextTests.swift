@@ -227,11 +227,10 @@ struct CellTextTests {
 
   @Test("A file is read as its text is")
   func file() throws {
-    let path = FileManager.default.temporaryDirectory.appending(path: "cellgate-\(UUID().uuidString).cell")
-      .path
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    try Cell.gru.text.write(toFile: path, atomically: true, encoding: .utf8)
+    let scratch = try Scratch()
+    let path = try scratch.write(Array(Cell.gru.text.utf8), as: "my.cell")
     #expect(try Cell(contentsOf: path).text == Cell.gru.text)
-    #expect(throws: CellTextError.file(.missing(file: path + "x"))) { try Cell(contentsOf: path + "x") }
+    let missing = scratch.file("x")
+    #expect(throws: CellTextError.file(.missing(file: missing))) { try Cell(contentsOf: missing) }
   }
 }

@@ -1,3 +1,4 @@
+import CellgateTestSupport
 import Foundation
 import Testing
 
@@ -30,15 +31,11 @@ struct CommandRun {
 
 /// A temporary folder in which the executable is run; removed with the value.
 final class Workplace {
+  private let scratch: Scratch
   /// The folder's path.
-  let path: String
+  var path: String { scratch.path }
 
-  init() throws {
-    path = NSTemporaryDirectory() + "cellgate-command-" + UUID().uuidString
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
+  init() throws { scratch = try Scratch() }
 
   /// The executable beside the tests.
   static let executable: String = {
@@ -84,7 +81,7 @@ final class Workplace {
 
   /// The names in a folder, sorted.
   func names(in folder: String) -> [String] {
-    ((try? FileManager.default.contentsOfDirectory(atPath: path + "/" + folder)) ?? []).sorted()
+    scratch.names(folder)
   }
 }
 
@@ -92,11 +89,12 @@ final class Workplace {
 final class StartedCommand {
   private let process = Process()
   private let ended = DispatchSemaphore(value: 0)
+  private let scratch: Scratch
   private let files: (output: String, error: String)
 
   init(_ executable: String, _ arguments: [String], in folder: String, environment: [String: String]) throws {
-    let name = NSTemporaryDirectory() + "cellgate-output-" + UUID().uuidString
-    files = (name + ".out", name + ".err")
+    scratch = try Scratch()
+    files = (scratch.file("out"), scratch.file("err"))
     for file in [files.output, files.error] { try Data().write(to: URL(fileURLWithPath: file)) }
     process.executableURL = URL(fileURLWithPath: executable)
     process.arguments = arguments
@@ -107,11 +105,6 @@ final class StartedCommand {
     process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: files.error))
     process.terminationHandler = { [ended] _ in ended.signal() }
     try process.run()
-  }
-
-  deinit {
-    try? FileManager.default.removeItem(atPath: files.output)
-    try? FileManager.default.removeItem(atPath: files.error)
   }
 
   /// What standard output holds so far.

@@ -1,3 +1,4 @@
+import CellgateTestSupport
 import Foundation
 import Testing
 
@@ -30,30 +31,19 @@ import Testing
       ("0-99999999999999999999", nil),
     ])
   func allowed(list: String, count: Int?) throws {
-    let limits = try limits([
-      "/proc/self/status": "Name:\tx\nCpus_allowed:\tff\nCpus_allowed_list:\t\(list)\n"
-    ])
-    defer { try? FileManager.default.removeItem(atPath: limits.root) }
-    #expect(limits.allowed == count)
+    let files = ["/proc/self/status": "Name:\tx\nCpus_allowed:\tff\nCpus_allowed_list:\t\(list)\n"]
+    #expect(try limits(files) { $0.allowed } == count)
   }
 
-  /// The limits where the system has these files.
-  private func limits(_ files: [String: String]) throws -> ProcessorLimits {
-    let root = NSTemporaryDirectory() + "cellgate-processors-" + UUID().uuidString
-    for (path, text) in files {
-      let file = URL(fileURLWithPath: root + path)
-      try FileManager.default.createDirectory(
-        at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-      try Data(text.utf8).write(to: file)
-    }
-    return ProcessorLimits(root: root)
+  /// What the limits are where the system has these files.
+  private func limits<Limit>(_ files: [String: String], _ limit: (ProcessorLimits) -> Limit?) throws -> Limit?
+  {
+    let scratch = try Scratch()
+    for (path, text) in files { try scratch.write(Array(text.utf8), as: path) }
+    return withExtendedLifetime(scratch) { limit(ProcessorLimits(root: scratch.path)) }
   }
 
-  private func quota(_ files: [String: String]) throws -> Double? {
-    let limits = try limits(files)
-    defer { try? FileManager.default.removeItem(atPath: limits.root) }
-    return limits.quota
-  }
+  private func quota(_ files: [String: String]) throws -> Double? { try limits(files) { $0.quota } }
 
   private static let second =
     "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"

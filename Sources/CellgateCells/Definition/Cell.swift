@@ -133,16 +133,28 @@ public struct Cell: Sendable {
   /// Parameters of one layer in one direction: the sum of the shapes; `Int.max` where they are more than an Int counts.
   /// P is H where it is nil.
   public func parameterCount(inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil) -> Int {
-    let sizes = CellSizes(input: inputSize, hidden: hiddenSize, projection: projectionSize)
-    var (exact, approximate) = (0, 0.0)
-    for parameter in parameters {
-      let (gates, rows) = (parameter.gates.count, sizes[parameter.rows])
-      let columns = parameter.columns.map { sizes[$0] } ?? 1
-      exact &+= gates &* rows &* columns
-      approximate += Double(gates) * Double(rows) * Double(columns)
-    }
-    return approximate < 0x1p62 ? exact : .max
+    let (input, hidden) = (Double(inputSize), Double(hiddenSize))
+    let count = parameterCount(input: input, hidden: hidden, projection: projectionSize.map(Double.init))
+    return Int(exactly: count) ?? .max
   }
+
+  /// As `parameterCount(inputSize:hiddenSize:projectionSize:)`, in Double, which no size overflows.
+  package func parameterCount(input: Double, hidden: Double, projection: Double? = nil) -> Double {
+    func size(_ dimension: CellDimension) -> Double {
+      switch dimension {
+      case .input: input
+      case .hidden: hidden
+      case .projection: projection ?? hidden
+      }
+    }
+    return parameters.reduce(0) { sum, parameter in
+      sum + Double(parameter.gates.count) * size(parameter.rows) * (parameter.columns.map(size) ?? 1)
+    }
+  }
+
+  /// Numbers for each step, sequence and unit that the backward pass reads of the forward pass: the states and what
+  /// is saved besides.
+  package var keptCount: Int { states.count + plan.saved.count }
 
   /// Multiply-adds of all matrix products of one step of one sequence. P is H where it is nil.
   public func multiplyAdds(inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil) -> Int {

@@ -98,19 +98,19 @@ struct BenchCommand: ParsableCommand {
     if let problem = precision?.problem(on: .active) { problems.add("--precision: \(problem)") }
     try problems.check()
     guard let found, let precision else { throw CommandFailure(problems: problems.lines) }
-    let memory = Memory(
-      cell: found, steps: steps, batch: batch, input: input, hidden: hidden, layers: layers,
-      directions: bidirectional ? 2 : 1, recomputeEvery: recomputeEvery)
-    if let problem = memory.problem(
-      "--steps \(steps) --batch \(batch) --input \(input) --hidden \(hidden) --layers \(layers)"
-        + (bidirectional ? " --bidirectional" : ""))
-    {
-      throw CommandFailure(.usage, problem)
-    }
-    return Bench(
+    let bench = Bench(
       cell: found, steps: steps, batch: batch, input: input, hidden: hidden, layers: layers,
       directions: bidirectional ? 2 : 1, threads: threads ?? Processors.available,
       repeats: repeats, recomputeEvery: recomputeEvery, precision: precision)
+    let (needed, available) = (bench.memory.bytes, MemoryEstimate.available)
+    guard needed <= available else {
+      throw CommandFailure(
+        .usage,
+        "--steps \(steps) --batch \(batch) --input \(input) --hidden \(hidden) --layers \(layers)"
+          + (bidirectional ? " --bidirectional" : "")
+          + ": would need about \(Text.bytes(needed)) of memory; this machine has \(Text.bytes(available))")
+    }
+    return bench
   }
 }
 
@@ -136,15 +136,23 @@ struct Bench {
     return 3 * inferenceOperations - 2 * rows * Double(read - unread)
   }
 
+  /// The layers.
+  private var size: StackSize {
+    StackSize(inputSize: input, layers: layers, bidirectional: directions == 2)
+  }
+
   // Of all directions.
   private var rows: Double { Double(steps) * Double(batch) * Double(directions) }
 
+  /// What a training step takes.
+  var memory: MemoryEstimate {
+    MemoryEstimate(
+      size, cell: cell, hidden: hidden, steps: steps, batch: batch, recomputeEvery: recomputeEvery)
+  }
+
   /// Parameters of all layers.
   var parameters: Int {
-    (0..<layers).reduce(0) { sum, layer in
-      let size = layer == 0 ? input : directions * hidden
-      return sum + directions * cell.parameterCount(inputSize: size, hiddenSize: hidden)
-    }
+    Int(size.parameters(cell, hidden: hidden))
   }
 
   /// Median milliseconds of a training and of an inference step, and the peak in operations per second;

@@ -278,10 +278,9 @@ public final class Reproduction {
 
   private func updateCost(_ settings: TrainingSettings) -> Double {
     let shape = queue.task.shape(settings)
-    let size = StackSize(
-      inputSize: shape.inputSize, layers: settings.layers, bidirectional: settings.bidirectional)
     guard let cell = queue.cells.first(where: { $0.name == settings.cell }) else { return 0 }
-    return size.parameters(cell, hidden: settings.hidden) * Double(shape.steps) * Double(settings.batch)
+    return shape.stack(settings).parameters(cell, hidden: settings.hidden) * Double(shape.steps)
+      * Double(settings.batch)
   }
 
   private func steps(of run: Run) -> Int { lengths[run.partIndex] }

@@ -1,5 +1,4 @@
 import CellgateBasics
-import CellgateKernels
 import CellgateTensor
 import Foundation
 
@@ -33,8 +32,8 @@ public func crossEntropy(
   }
   let weights = rowWeights(rows, mask)
   let rule = CrossEntropy(width: width, classes: classes, weights: weights, smoothing: labelSmoothing)
-  let probabilities = Tensor.uninitialized(logits.shape)
-  let loss = Tensor(Float(rule.loss(logits, probabilities: probabilities)))
+  let (sum, probabilities) = rule.loss(logits)
+  let loss = Tensor(Float(sum))
   return RecordedOperation.record("crossEntropy", inputs: [logits], outputs: [loss]) { gradients, _ in
     [gradients[0].map { .tensor(rule.gradient(probabilities, scale: $0.item)) }]
   }[0]
@@ -56,28 +55,26 @@ private struct CrossEntropy {
 
   private var grain: Int { max(1, (1 << 14) / width) }
 
-  /// Writes softmax(logits) and returns the loss.
-  func loss(_ logits: Tensor, probabilities: Tensor) -> Double {
+  /// The loss, and softmax(logits).
+  func loss(_ logits: Tensor) -> (loss: Double, probabilities: Tensor) {
     var terms = [Double](repeating: 0, count: weights.count)
-    let (input, output) = unsafe (logits.pointer, probabilities.pointer)
-    unsafe terms.withUnsafeMutableBufferPointer { terms in
-      guard let term = terms.baseAddress else { return }
-      ThreadPool.current.run(over: weights.count, grain: grain) { range in
-        for row in range where weights[row] != 0 {
-          let (x, p) = unsafe (input + row * width, output + row * width)
-          unsafe term[row] = Double(weights[row]) * rowLoss(x, p, row)
-        }
+    let x = unsafe UnsafePointer(logits.pointer)
+    let probabilities = unsafe terms.withUnsafeMutableBufferPointer { terms in
+      nonisolated(unsafe) let terms = unsafe terms
+      return SoftmaxRows.forward(logits) { row, largest, sum in
+        guard weights[row] != 0 else { return }
+        let loss = unsafe rowLoss(x + row * width, row, logarithm: Double(largest) + log(sum))
+        unsafe terms[row] = Double(weights[row]) * loss
       }
     }
-    return terms.reduce(0, +)
+    return (terms.reduce(0, +), probabilities)
   }
 
-  private func rowLoss(_ x: UnsafePointer<Float>, _ p: UnsafeMutablePointer<Float>, _ row: Int) -> Double {
-    var (largest, sum, mean) = (Float(0), 0.0, 0.0)
-    unsafe cg_softmax(1, width, x, p, &largest, &sum)
-    let logarithm = Double(largest) + log(sum)
+  /// The loss of a row of logits x, with ln Σ eˣ.
+  private func rowLoss(_ x: UnsafePointer<Float>, _ row: Int, logarithm: Double) -> Double {
     let own = unsafe logarithm - Double(x[Int(classes[row])])
     guard smoothing > 0 else { return own }
+    var mean = 0.0
     for column in 0..<width { unsafe mean += (logarithm - Double(x[column])) / Double(width) }
     return (1 - Double(smoothing)) * own + Double(smoothing) * mean
   }

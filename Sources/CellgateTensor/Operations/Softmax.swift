@@ -31,9 +31,9 @@ extension Tensor {
 }
 
 /// Softmax of the rows of a tensor, along its last dimension.
-private enum SoftmaxRows {
+package enum SoftmaxRows {
   /// softmax(x); `eachRow` gets a row's number, its largest x and Σ e^(x − largest), on some thread.
-  static func forward(
+  package static func forward(
     _ x: Tensor, _ eachRow: (_ row: Int, _ largest: Float, _ sum: Double) -> Void
   ) -> Tensor {
     let (width, output) = (x.shape.last ?? 1, Tensor.uninitialized(x.shape))

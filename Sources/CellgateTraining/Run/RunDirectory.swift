@@ -175,11 +175,8 @@ public final class RunDirectory {
 
   /// Writes `diverged.json`. The divergence itself ends the run; that its file can't be written must not hide it.
   func note(_ divergence: Divergence) {
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    guard let data = try? encoder.encode(divergence) else { return }
-    try? AtomicFile.write(data + Data("\n".utf8), to: Self.divergenceFile(path))
+    guard let data = ConfigFile.encodeIfFinite(divergence) else { return }
+    try? AtomicFile.write(data, to: Self.divergenceFile(path))
   }
 
   package static func divergenceFile(_ path: String) -> String { path + "/diverged.json" }

@@ -7,14 +7,18 @@ import Foundation
 package enum ConfigFile {
   /// The bytes of a file; equal values give equal bytes. The value has no number that is not finite.
   package static func encode(_ value: some Encodable) -> Data {
+    guard let data = encodeIfFinite(value) else {
+      fail("ConfigFile: expected values that can be encoded, found \(value)")
+    }
+    return data
+  }
+
+  /// As `encode(_:)`; nil for a value with a number that is not finite.
+  static func encodeIfFinite(_ value: some Encodable) -> Data? {
     let encoder = JSONEncoder()
     encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    do {
-      return try encoder.encode(value) + Data("\n".utf8)
-    } catch {
-      fail("ConfigFile: expected values that can be encoded, found \(error)")
-    }
+    return (try? encoder.encode(value)).map { $0 + Data("\n".utf8) }
   }
 
   /// The value in the bytes of a file, whose name goes into errors. Throws `RunError.badConfig`.

@@ -26,41 +26,33 @@ public struct MemoryEstimate {
     return min(physical, limit)
   }
 
+  /// What a training step of layers of a cell takes, heads and optimiser not counted. `dropout` is whether each layer
+  /// has a mask.
+  package init(
+    _ stack: StackSize, cell: Cell, hidden: Int, steps: Int, batch: Int, recomputeEvery: Int? = nil,
+    dropout: Bool = false
+  ) {
+    // Of each parameter the value, its gradient, both packed for the products, and sums of the gradient.
+    parameters = 4 * 6 * stack.parameters(cell, hidden: hidden)
+    // With gradient checkpointing the values of one segment are kept, and the states between segments.
+    let steps = Double(steps), interval = Double(recomputeEvery ?? .max)
+    let segment = min(1, interval / steps)
+    let kept = segment * Double(cell.keptCount) + (segment < 1 ? Double(cell.states.count) / interval : 0)
+    // And a layer's output, its gradient, and as much as that for the rows of the steps that are under way.
+    let units = stack.directions * Double(hidden) * Double(stack.layers) * (kept + 3 + (dropout ? 2 : 0))
+    self.batch = 4 * steps * Double(batch) * (units + Double(stack.inputSize))
+  }
+
   package init(_ settings: TrainingSettings, cell: Cell, shape: SequenceShape) {
-    let directions = settings.bidirectional ? 2.0 : 1.0
-    let (hidden, layers) = (Double(settings.hidden), Double(settings.layers))
-    var (first, later, rows) = (0.0, 0.0, 0.0)
-    for parameter in cell.parameters {
-      let height = Double(parameter.gates.count) * hidden
-      switch parameter.columns {
-      case .input:
-        first += height * Double(shape.inputSize)
-        later += height * directions * hidden
-        rows += Double(parameter.gates.count)
-      case .some:
-        first += height * hidden
-        later += height * hidden
-      case nil:
-        first += height
-        later += height
-      }
-    }
-    let stack = directions * (first + (layers - 1) * later)
-    let ends = Double(shape.inputSize) + (shape.readsEveryStep ? 4 * Double(shape.outputSize) : 0)
-    let table = Double(shape.symbols ?? 0) * Double(shape.inputSize)
-    let head = directions * hidden * Double(shape.outputSize)
-    // Value, gradient, two buffers of the optimiser, the best value.
-    parameters = 5 * 4 * (stack + head + table)
-    // Per step and sequence each gate and state is saved, and has a gradient in the weight products after the
-    // sweep; between layers and at the head there are outputs and their gradients.
-    // With gradient checkpointing the saved values are those of one segment, beside the states between segments.
-    let places = Double(shape.steps) * Double(settings.batch)
-    let segment = min(1, Double(settings.recomputeEvery ?? shape.steps) / Double(shape.steps))
-    let states = 2 * Double(cell.states.count)
-    let kept = segment * (rows + states) + (segment < 1 ? states / Double(settings.recomputeEvery ?? 1) : 0)
-    // A mask, and what passed it.
-    let dropped = settings.dropout > 0 ? 2.0 : 0
-    let units = directions * hidden * layers * (kept + 2 + dropped)
-    batch = 4 * places * (units + ends)
+    let stack = shape.stack(settings)
+    let layers = MemoryEstimate(
+      stack, cell: cell, hidden: settings.hidden, steps: shape.steps, batch: settings.batch,
+      recomputeEvery: settings.recomputeEvery, dropout: settings.dropout > 0)
+    // Two buffers of the optimiser, and the best value.
+    let trained = 3 * 4 * stack.parameters(cell, hidden: settings.hidden)
+    // Of the embedding and the head the value and the gradient too.
+    parameters = layers.parameters + trained + 5 * 4 * shape.parametersAround(settings)
+    let outputs = shape.readsEveryStep ? 4 * Double(shape.outputSize) : 0
+    batch = layers.batch + 4 * Double(shape.steps) * Double(settings.batch) * outputs
   }
 }

@@ -6,11 +6,20 @@ extension SequenceTask {
   /// An embedding where there are symbols, recurrent layers, and a linear head with a bias.
   public static func parameterCount(_ settings: TrainingSettings, cell: Cell) -> Double {
     let shape = shape(settings)
-    let stack = StackSize(
-      inputSize: shape.inputSize, layers: settings.layers, bidirectional: settings.bidirectional)
-    let width = (settings.bidirectional ? 2 : 1) * Double(settings.hidden)
-    return Double(shape.symbols ?? 0) * Double(shape.inputSize)
-      + stack.parameters(cell, hidden: settings.hidden) + (width + 1) * Double(shape.outputSize)
+    return shape.stack(settings).parameters(cell, hidden: settings.hidden) + shape.parametersAround(settings)
+  }
+}
+
+extension SequenceShape {
+  /// The recurrent layers between the embedding and the head.
+  package func stack(_ settings: TrainingSettings) -> StackSize {
+    StackSize(inputSize: inputSize, layers: settings.layers, bidirectional: settings.bidirectional)
+  }
+
+  /// The parameters of the embedding and of the head.
+  func parametersAround(_ settings: TrainingSettings) -> Double {
+    let width = stack(settings).directions * Double(settings.hidden)
+    return Double(symbols ?? 0) * Double(inputSize) + (width + 1) * Double(outputSize)
   }
 }
 

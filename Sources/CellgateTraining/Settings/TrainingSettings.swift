@@ -110,12 +110,8 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
 
   /// The settings as the bytes of `config.json`: equal settings give equal bytes.
   public func encoded() -> Data {
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     // Only a number that is not finite can't be encoded, and validated settings have none.
-    guard let data = try? encoder.encode(self) else { return Data("{}\n".utf8) }
-    return data + Data("\n".utf8)
+    ConfigFile.encodeIfFinite(self) ?? Data("{}\n".utf8)
   }
 
   /// The settings in the bytes of a `config.json`; `file` is its name in errors. Throws `RunError.badConfig`.
