@@ -1,5 +1,4 @@
 import CellgateBasics
-import CellgateKernels
 
 /// Cuts a lowered graph into stages and chooses a slot for every value.
 ///
@@ -67,7 +66,7 @@ struct ProgramBuilder {
       var elements: [StepProgram.Element] = []
       for id in needed where level[id] == current { emit(id, to: &elements) }
       if current == lastLevel {
-        for slot in zeros { elements.append(.init(code: CG_FILL, result: slot, operands: [], constant: 0)) }
+        for slot in zeros { elements.append(.init(opcode: .fill, result: slot, operands: [], constant: 0)) }
       }
       allocateTiles(&elements)
       if !elements.isEmpty { program.stages.append(.elementwise(elements)) }
@@ -226,38 +225,39 @@ struct ProgramBuilder {
     if isElementwise && !fused.contains(id) && !isFolded(id) { elements.append(element(id, &elements)) }
     // Leaves and products are copied to all their homes but the one that they live in.
     for home in homes[id] ?? [] where home != slot(of: id) {
-      elements.append(.init(code: CG_COPY, result: home, operands: [slot(of: id)], constant: 0))
+      elements.append(.init(opcode: .copy, result: home, operands: [slot(of: id)], constant: 0))
     }
     for sum in sums where sum.node == id {
-      elements.append(.init(code: CG_ACCUMULATE, result: sum.slot, operands: [slot(of: id)], constant: 0))
+      elements.append(.init(opcode: .accumulate, result: sum.slot, operands: [slot(of: id)], constant: 0))
     }
   }
 
   private func element(_ id: NodeID, _ elements: inout [StepProgram.Element]) -> StepProgram.Element {
     let node = graph[id]
     let result = slot(of: id)
-    func make(_ code: cg_code, _ operands: [NodeID], _ constant: Double = 0) -> StepProgram.Element {
-      .init(code: code, result: result, operands: operands.map { slot(of: $0) }, constant: Float(constant))
+    func make(_ opcode: Opcode, _ operands: [NodeID], _ constant: Double = 0) -> StepProgram.Element {
+      .init(
+        opcode: opcode, result: result, operands: operands.map { slot(of: $0) }, constant: Float(constant))
     }
     if let fusion = fusion(id) {
-      let code = node.operation == .add ? CG_MULTIPLY_ADD : CG_SUBTRACT_MULTIPLY
-      return make(code, graph[fusion.product].operands + [fusion.other])
+      let opcode: Opcode = node.operation == .add ? .multiplyAdd : .subtractMultiply
+      return make(opcode, graph[fusion.product].operands + [fusion.other])
     }
     if node.operands.count == 2 {
       let a = node.operands[0], b = node.operands[1]
       switch (node.operation, constant(a), constant(b)) {
-      case (.add, let k?, nil): return make(CG_ADD_CONSTANT, [b], k)
-      case (.add, nil, let k?): return make(CG_ADD_CONSTANT, [a], k)
-      case (.subtract, let k?, nil): return make(CG_SUBTRACT_FROM_CONSTANT, [b], k)
-      case (.subtract, nil, let k?): return make(CG_ADD_CONSTANT, [a], -k)
-      case (.multiply, let k?, nil): return make(CG_MULTIPLY_CONSTANT, [b], k)
-      case (.multiply, nil, let k?): return make(CG_MULTIPLY_CONSTANT, [a], k)
-      case (.divide, let k?, nil): return make(CG_DIVIDE_CONSTANT, [b], k)
+      case (.add, let k?, nil): return make(.addConstant, [b], k)
+      case (.add, nil, let k?): return make(.addConstant, [a], k)
+      case (.subtract, let k?, nil): return make(.subtractFromConstant, [b], k)
+      case (.subtract, nil, let k?): return make(.addConstant, [a], -k)
+      case (.multiply, let k?, nil): return make(.multiplyConstant, [b], k)
+      case (.multiply, nil, let k?): return make(.multiplyConstant, [a], k)
+      case (.divide, let k?, nil): return make(.divideConstant, [b], k)
       default: break
       }
     }
-    if case .constant(let value) = node.operation { return make(CG_FILL, [], value) }
-    return make(node.operation.code, node.operands)
+    if case .constant(let value) = node.operation { return make(.fill, [], value) }
+    return make(node.operation.opcode, node.operands)
   }
 
   /// Tiles are reused as soon as their value has been read for the last time.
@@ -292,35 +292,30 @@ struct ProgramBuilder {
   }
 }
 
-extension Reduction {
-  /// The kernels' name of it.
-  var code: cg_reduction_kind { self == .mean ? CG_MEAN : CG_VARIANCE }
-}
-
 extension NodeOperation {
-  /// The kernel operation of an elementwise node.
-  var code: cg_code {
+  /// The opcode of an elementwise node.
+  var opcode: Opcode {
     switch self {
-    case .add: CG_ADD
-    case .subtract: CG_SUBTRACT
-    case .multiply: CG_MULTIPLY
-    case .divide: CG_DIVIDE
-    case .negate: CG_NEGATE
-    case .sigmoid: CG_SIGMOID
-    case .tanh: CG_TANH
-    case .relu: CG_RELU
-    case .softplus: CG_SOFTPLUS
-    case .exp: CG_EXP
-    case .logarithm: CG_LOGARITHM
-    case .squareRoot: CG_SQUARE_ROOT
-    case .absolute: CG_ABSOLUTE
-    case .minimum: CG_MINIMUM
-    case .maximum: CG_MAXIMUM
-    case .sigmoidGradient: CG_SIGMOID_GRADIENT
-    case .tanhGradient: CG_TANH_GRADIENT
-    case .reluGradient: CG_RELU_GRADIENT
-    case .absoluteGradient: CG_ABSOLUTE_GRADIENT
-    case .greaterGradient: CG_GREATER_GRADIENT
+    case .add: .add
+    case .subtract: .subtract
+    case .multiply: .multiply
+    case .divide: .divide
+    case .negate: .negate
+    case .sigmoid: .sigmoid
+    case .tanh: .tanh
+    case .relu: .relu
+    case .softplus: .softplus
+    case .exp: .exp
+    case .logarithm: .logarithm
+    case .squareRoot: .squareRoot
+    case .absolute: .absolute
+    case .minimum: .minimum
+    case .maximum: .maximum
+    case .sigmoidGradient: .sigmoidGradient
+    case .tanhGradient: .tanhGradient
+    case .reluGradient: .reluGradient
+    case .absoluteGradient: .absoluteGradient
+    case .greaterGradient: .greaterGradient
     default: fail("ProgramBuilder: expected an elementwise operation, found \(self)")
     }
   }

@@ -1,5 +1,3 @@
-import CellgateKernels
-
 /// What one step does, free of sizes: stages of matrix products, of reductions over units and of elementwise operations
 /// over slots.
 struct StepProgram: Sendable {
@@ -45,7 +43,7 @@ struct StepProgram: Sendable {
   }
 
   struct Element: Sendable {
-    var code: cg_code
+    var opcode: Opcode
     var result: Slot
     var operands: [Slot]
     var constant: Float

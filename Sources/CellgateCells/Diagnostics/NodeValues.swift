@@ -138,7 +138,7 @@ struct NodeProgram: Sendable {
         unsafe multiply(factors, ld: layout.width, rows: rows, to)
       case .reduction(let kind):
         unsafe cg_reduce_with(
-          weights.instructions.handle, kind.code, rows, layout.sizes[graph.size(of: node.operands[0])],
+          weights.instructions.handle, kind.kernelKind, rows, layout.sizes[graph.size(of: node.operands[0])],
           self[node.operands[0]],
           layout.width,
           to, layout.width, layout.width)
@@ -177,7 +177,7 @@ struct NodeProgram: Sendable {
           operation(CG_MULTIPLY, [2, 2]), operation(CG_SUBTRACT_FROM_CONSTANT, [0]),
           operation(CG_MULTIPLY, [1, 0]),
         ]
-      default: [operation(node.operation.code, Array(1...node.operands.count))]
+      default: [operation(node.operation.opcode.kernelCode, Array(1...node.operands.count))]
       }
     unsafe cg_operate_with(weights.instructions.handle, operations, operations.count, slots, count)
   }

@@ -125,7 +125,7 @@ import CellgateTensor
           reductions.append(
             cg_reduction(
               source: UInt32(index(reduction.operand)), result: UInt32(index(reduction.result)),
-              kind: reduction.kind.code.rawValue, k: layout.sizes[reduction.size]))
+              kind: reduction.kind.kernelKind.rawValue, k: layout.sizes[reduction.size]))
         }
       case .elementwise(let elements):
         add(
@@ -136,7 +136,7 @@ import CellgateTensor
           let operands = element.operands.map { UInt16(index($0)) }
           operations.append(
             cg_operation(
-              code: UInt16(element.code.rawValue), result: result, a: operands.first ?? result,
+              code: UInt16(element.opcode.kernelCode.rawValue), result: result, a: operands.first ?? result,
               b: operands.count > 1 ? operands[1] : result, c: operands.count > 2 ? operands[2] : result,
               constant: element.constant))
         }
