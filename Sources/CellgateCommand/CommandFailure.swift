@@ -156,7 +156,8 @@ struct CommandFailure: Error {
     case .notSaved: .inputOutput
     case .noCheckpoint: .data
     case .file(let error), .tensors(.file(let error)), .metrics(.file(let error)): code(of: error)
-    case .badConfig, .tensors, .notFinite, .badState, .metrics, .unverifiedModel, .otherModel, .badModel: .data
+    case .badConfig, .tensors, .notFinite, .badState, .metrics, .unverifiedModel, .otherModel, .badModel:
+      .data
     }
   }
 }

@@ -14,7 +14,7 @@
 #include "isa.h"
 #include "vector.h"
 #include "functions.h"
-#include "units.h"
+#include "words.h"
 #include "product.h"
 #include "operations.h"
 #include "reductions.h"
@@ -35,7 +35,7 @@ const cg_isa CG_JOIN(cg_isa_, CG_ISA) = {
     .name = CG_STRING(CG_ISA),
     .available = available,
     .bfloat16 = CG_BFLOAT16,
-    .per_unit = PER_UNIT,
+    .per_word = PER_WORD,
     .packed_count = packed_count,
     .pack = pack,
     .convert = convert,

@@ -9,12 +9,12 @@ struct cg_isa {
   const char *name;
   int (*available)(void);
   const cg_isa *bfloat16;  // the same with products of bfloat16 numbers, or NULL
-  size_t per_unit;         // numbers in a unit of an operand of products
+  size_t per_word;         // numbers in a word of an operand of products
   size_t (*packed_count)(size_t k, size_t n);
   void (*pack)(size_t k, size_t n, size_t width, const float *source, size_t k_stride, size_t n_stride,
                float *packed);
-  void (*convert)(size_t rows, size_t k, const float *source, size_t ld, float *units, size_t ld_units);
-  void (*interleave)(size_t rows, size_t n, const float *source, size_t ld, float *units, size_t ld_units);
+  void (*convert)(size_t rows, size_t k, const float *source, size_t ld, float *words, size_t ld_words);
+  void (*interleave)(size_t rows, size_t n, const float *source, size_t ld, float *words, size_t ld_words);
   void (*product)(size_t m, size_t n, const cg_term *terms, size_t term_count, cg_start start,
                   const float *bias, float *c, size_t ldc, int descending);
   void (*outer)(size_t rows, size_t m, size_t n, const float *a, size_t lda, const float *b, size_t ldb,

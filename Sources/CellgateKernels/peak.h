@@ -4,9 +4,9 @@
 #define PEAK_SUMS (TILE_ROWS * PANEL_VECTORS)
 
 static size_t peak(size_t rounds, float factor, float *sum) {
-  float factors[LANES * PER_UNIT];
-  for (size_t i = 0; i < LANES * PER_UNIT; i++) factors[i] = factor;
-  const vf x = load_units(factors);
+  float factors[LANES * PER_WORD];
+  for (size_t i = 0; i < LANES * PER_WORD; i++) factors[i] = factor;
+  const vf x = load_words(factors);
   vf sums[PEAK_SUMS];
   UNROLL
   for (size_t i = 0; i < PEAK_SUMS; i++) sums[i] = splat((float)i);  // different, or one would do for all
@@ -19,5 +19,5 @@ static size_t peak(size_t rounds, float factor, float *sum) {
   for (size_t i = 0; i < PEAK_SUMS; i++) all += sums[i];
   *sum = 0;
   for (size_t lane = 0; lane < LANES; lane++) *sum += all[lane];
-  return rounds * PEAK_SUMS * LANES * PER_UNIT * 2;
+  return rounds * PEAK_SUMS * LANES * PER_WORD * 2;
 }

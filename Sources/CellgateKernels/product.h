@@ -1,5 +1,5 @@
-// Matrix products on packed operands, in units (see units.h). A panel holds PANEL = PANEL_VECTORS · LANES
-// columns of the operand, unit after unit of k; the last panel is as narrow as it can be.
+// Matrix products on packed operands, in words (see words.h). A panel holds PANEL = PANEL_VECTORS · LANES
+// columns of the operand, word after word of k; the last panel is as narrow as it can be.
 
 #define PANEL (PANEL_VECTORS * LANES)
 #define UNROLL _Pragma("clang loop unroll(full)")
@@ -10,11 +10,11 @@ INLINE size_t panel_vectors(size_t n, size_t p) {
   return left < PANEL_VECTORS ? left : PANEL_VECTORS;
 }
 
-static size_t packed_count(size_t k, size_t n) { return units(k) * ((n + LANES - 1) / LANES) * LANES; }
+static size_t packed_count(size_t k, size_t n) { return words(k) * ((n + LANES - 1) / LANES) * LANES; }
 
 static void pack(size_t k, size_t n, size_t result_width, const float *source, size_t k_stride,
                  size_t n_stride, float *packed) {
-  const size_t count = units(k);
+  const size_t count = words(k);
   for (size_t p = 0; p * PANEL < result_width; p++) {
     size_t width = panel_vectors(result_width, p) * LANES;
     size_t left = n > p * PANEL ? n - p * PANEL : 0;
@@ -22,26 +22,26 @@ static void pack(size_t k, size_t n, size_t result_width, const float *source, s
     const float *from = source + p * PANEL * n_stride;
     if (n_stride == 1) {
       for (size_t u = 0; u < count; u++) {
-        size_t i = u * PER_UNIT;
-        units_of_rows(k - i, columns, from + i * k_stride, k_stride, packed + u * width);
+        size_t i = u * PER_WORD;
+        words_of_rows(k - i, columns, from + i * k_stride, k_stride, packed + u * width);
         for (size_t j = columns; j < width; j++) packed[u * width + j] = 0;
       }
     } else {
       for (size_t first = 0; first < count; first += LANES) {
         size_t last = first + LANES < count ? first + LANES : count;
-        size_t i = first * PER_UNIT, take = last * PER_UNIT < k ? last * PER_UNIT - i : k - i;
+        size_t i = first * PER_WORD, take = last * PER_WORD < k ? last * PER_WORD - i : k - i;
         size_t j = 0;
-        if (k_stride == 1 && take == LANES * PER_UNIT)
+        if (k_stride == 1 && take == LANES * PER_WORD)
           for (; j + LANES <= columns; j += LANES) {
             vf tile[LANES];
             UNROLL
-            for (size_t c = 0; c < LANES; c++) tile[c] = load_units(from + i + (j + c) * n_stride);
+            for (size_t c = 0; c < LANES; c++) tile[c] = load_words(from + i + (j + c) * n_stride);
             transpose(tile);
             UNROLL
             for (size_t u = 0; u < LANES; u++) store(packed + (first + u) * width + j, tile[u]);
           }
         for (; j < columns; j++)
-          units_of_column(take, from + i * k_stride + j * n_stride, k_stride, packed + first * width + j, width);
+          words_of_column(take, from + i * k_stride + j * n_stride, k_stride, packed + first * width + j, width);
         for (; j < width; j++)
           for (size_t u = first; u < last; u++) packed[u * width + j] = 0;
       }
@@ -88,7 +88,7 @@ INLINE void product_tile(const size_t rows, const size_t vectors, const size_t p
     }
 
   for (size_t t = 0; t < term_count; t++) {
-    const size_t k = units(terms[t].k), lda = terms[t].lda;
+    const size_t k = words(terms[t].k), lda = terms[t].lda;
     const float *a = terms[t].a + first_row * lda;
     const float *b = terms[t].packed + first_panel * PANEL * k;
     for (size_t i = 0; i < k; i++) {
@@ -210,7 +210,7 @@ static void product(size_t m, size_t n, const cg_term *terms, size_t term_count,
 
 // MARK: Sums of outer products
 
-#define OUTER_BLOCK 256  // units of rows at a time: a panel of b stays in the first-level cache
+#define OUTER_BLOCK 256  // words of rows at a time: a panel of b stays in the first-level cache
 
 INLINE void outer_tile(const size_t ms, const size_t vectors, size_t rows, const float *a, size_t lda,
                        const float *b, size_t ldb, float *c, size_t ldc, size_t columns) {
@@ -273,7 +273,7 @@ INLINE void outer_panel(const size_t vectors, size_t rows, size_t m, const float
 static void outer(size_t rows, size_t m, size_t n, const float *a, size_t lda, const float *b, size_t ldb,
                   float *c, size_t ldc) {
   _Alignas(64) float packed[OUTER_BLOCK * PANEL];
-  const size_t count = units(rows);
+  const size_t count = words(rows);
   for (size_t first = 0; first < count; first += OUTER_BLOCK) {
     size_t take = count - first < OUTER_BLOCK ? count - first : OUTER_BLOCK;
     for (size_t column = 0; column < n; column += PANEL) {

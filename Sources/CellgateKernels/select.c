@@ -59,14 +59,14 @@ const cg_isa *cg_isa_bfloat16(const cg_isa *isa) {
   return isa->bfloat16 && isa->bfloat16->available() ? isa->bfloat16 : NULL;
 }
 
-void cg_convert_with(const cg_isa *isa, size_t rows, size_t k, const float *source, size_t ld, float *units,
-                     size_t ld_units) {
-  isa->convert(rows, k, source, ld, units, ld_units);
+void cg_convert_with(const cg_isa *isa, size_t rows, size_t k, const float *source, size_t ld, float *words,
+                     size_t ld_words) {
+  isa->convert(rows, k, source, ld, words, ld_words);
 }
 
 void cg_interleave_with(const cg_isa *isa, size_t rows, size_t n, const float *source, size_t ld,
-                        float *units, size_t ld_units) {
-  isa->interleave(rows, n, source, ld, units, ld_units);
+                        float *words, size_t ld_words) {
+  isa->interleave(rows, n, source, ld, words, ld_words);
 }
 
 size_t cg_packed_count_with(const cg_isa *isa, size_t k, size_t n) { return isa->packed_count(k, n); }

@@ -4,7 +4,7 @@
 
 // Tiles of several rows, which lie side by side when the share is all columns.
 static void operate_on_tiles(const cg_isa *isa, const cg_program *program, const cg_stage *stage,
-                             const cg_slot *slots, size_t rows, float *const *at, float **tile, size_t *stride) {
+                             const cg_location *slots, size_t rows, float *const *at, float **tile, size_t *stride) {
   const size_t width = program->width, count = program->slot_count;
   for (size_t s = 0; s < count; s++) {
     tile[s] = at[s];
@@ -17,9 +17,9 @@ static void operate_on_tiles(const cg_isa *isa, const cg_program *program, const
   }
 }
 
-// Pieces of one row. A row finds its values per column where it would in a tile of several rows.
-static void operate_on_pieces(const cg_isa *isa, const cg_program *program, const cg_stage *stage,
-                              const cg_slot *slots, size_t rows, const cg_share *share, float *const *at,
+// Tiles of one row. A row finds its values per column where it would in a tile of several rows.
+static void operate_on_rows(const cg_isa *isa, const cg_program *program, const cg_stage *stage,
+                              const cg_location *slots, size_t rows, const cg_share *share, float *const *at,
                               float **tile, size_t *stride) {
   const size_t width = program->width, count = program->slot_count;
   const size_t first = share->first_column, end = first + share->columns;
@@ -43,17 +43,17 @@ static void convert(const cg_isa *isa, const cg_conversion *conversion, size_t r
   if (end > conversion->k) end = conversion->k;
   if (column < end)
     isa->convert(rows, end - column, at[conversion->source] + column, conversion->ld,
-                 at[conversion->result] + column / isa->per_unit, conversion->ld_result);
+                 at[conversion->result] + column / isa->per_word, conversion->ld_result);
 }
 
 static void reduce(const cg_isa *isa, const cg_program *program, const cg_reduction *reduction,
-                   const cg_slot *slots, size_t rows, const cg_share *share, float *const *at) {
+                   const cg_location *slots, size_t rows, const cg_share *share, float *const *at) {
   const size_t width = program->width, ld = slots[reduction->source].layout == CG_ROWS ? width : 0;
   isa->reduce(reduction->kind, rows, reduction->k, at[reduction->source], ld,
               at[reduction->result] + share->first_column, share->columns, width);
 }
 
-void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_slot *slots, const uint32_t *rows,
+void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_location *slots, const uint32_t *rows,
               size_t first, size_t count, int backward, float **scratch, cg_term *terms,
               const cg_share *share) {
   float **at = scratch, **tile = at + program->slot_count;
@@ -64,7 +64,7 @@ void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_slot *slots
     const size_t step = backward ? first - done : first + done;
     if (rows[step] == 0) continue;
     for (size_t s = 0; s < program->slot_count; s++) {
-      const cg_slot *slot = slots + s;
+      const cg_location *slot = slots + s;
       at[s] = slot->base + (slot->offset ? slot->offset[step] : 0);
     }
     for (size_t i = 0; i < program->stage_count; i++) {
@@ -84,7 +84,7 @@ void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_slot *slots
         if (whole_rows)
           operate_on_tiles(isa, program, stage, slots, rows[step], at, tile, stride);
         else
-          operate_on_pieces(isa, program, stage, slots, rows[step], share, at, tile, stride);
+          operate_on_rows(isa, program, stage, slots, rows[step], share, at, tile, stride);
         continue;
       }
       for (size_t p = 0; p < stage->count; p++) {

@@ -30,11 +30,11 @@ struct Bfloat16Tests {
     let values = Self.special + random
     let expected = values.map(Self.rounded) + (values.count % 2 == 1 ? [0] : [])
     let converted = kernels.convert(
-      values, rows: 1, k: values.count, ld: values.count, ldUnits: values.count)
+      values, rows: 1, k: values.count, ld: values.count, ldWords: values.count)
     #expect(same(converted.flatMap(Self.numbers), expected))
 
     let interleaved = kernels.interleave(
-      values, rows: values.count, n: 1, ld: 1, ldUnits: 1)
+      values, rows: values.count, n: 1, ld: 1, ldWords: 1)
     #expect(same(interleaved.flatMap(Self.numbers), expected))
   }
 
@@ -50,8 +50,8 @@ struct Bfloat16Tests {
           row < rows && column < n ? source[row * ld + column] : 0
         }
 
-        let count = kernels.units(n)
-        let converted = kernels.convert(source, rows: rows, k: n, ld: ld, ldUnits: count + 1)
+        let count = kernels.words(n)
+        let converted = kernels.convert(source, rows: rows, k: n, ld: ld, ldWords: count + 1)
         for row in 0..<rows {
           for unit in 0..<count {
             let pair = Self.numbers(converted[row * (count + 1) + unit])
@@ -60,13 +60,13 @@ struct Bfloat16Tests {
           if row + 1 < rows { #expect(converted[row * (count + 1) + count] == 7) }
         }
 
-        let interleaved = kernels.interleave(source, rows: rows, n: n, ld: ld, ldUnits: n + 1)
-        for row in 0..<kernels.units(rows) {
+        let interleaved = kernels.interleave(source, rows: rows, n: n, ld: ld, ldWords: n + 1)
+        for row in 0..<kernels.words(rows) {
           for column in 0..<n {
             let pair = Self.numbers(interleaved[row * (n + 1) + column])
             #expect(pair == [number(2 * row, column), number(2 * row + 1, column)])
           }
-          if row + 1 < kernels.units(rows) { #expect(interleaved[row * (n + 1) + n] == 7) }
+          if row + 1 < kernels.words(rows) { #expect(interleaved[row * (n + 1) + n] == 7) }
         }
       }
     }
@@ -178,15 +178,15 @@ struct Bfloat16Tests {
         let packed = kernels.pack(b, k: k, n: n, width: width)
         let other = kernels.pack(transposed, k: k, n: n, width: width, transposed: true)
         #expect(other.values.map(\.bitPattern) == packed.values.map(\.bitPattern))
-        #expect(packed.values.count >= kernels.units(k) * width)
+        #expect(packed.values.count >= kernels.words(k) * width)
 
         // The identity times what was packed is what was packed, rounded.
         let identity = Guarded(
           kernels.convert(
             (0..<k * k).map { $0 / max(k, 1) == $0 % max(k, 1) ? 1 : 0 }, rows: k, k: k, ld: k,
-            ldUnits: kernels.units(k)))
+            ldWords: kernels.words(k)))
         let result = Guarded([Float](repeating: .nan, count: k * width))
-        let term = unsafe cg_term(a: identity.start, lda: kernels.units(k), k: k, packed: packed.start)
+        let term = unsafe cg_term(a: identity.start, lda: kernels.words(k), k: k, packed: packed.start)
         unsafe cg_product_with(
           kernels.isa, k, width, [term], 1, CG_START_ZERO, nil, result.start, width)
         let padding = [Float](repeating: 0, count: width - n)

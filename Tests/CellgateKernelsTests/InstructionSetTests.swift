@@ -32,14 +32,14 @@ struct InstructionSetTests {
     }
   }
 
-  @Test("Where units are floats, units are copies", arguments: Kernels.all)
+  @Test("Where words are floats, words are copies", arguments: Kernels.all)
   func copies(_ kernels: Kernels) {
     var numbers = Numbers(6)
     let source = numbers.floats(3 * 20)
     let rows = (0..<3).map { Array(source[$0 * 20..<$0 * 20 + 17]) }
     let expected = rows[0] + [7] + rows[1] + [7] + rows[2]
-    #expect(kernels.convert(source, rows: 3, k: 17, ld: 20, ldUnits: 18) == expected)
-    #expect(kernels.interleave(source, rows: 3, n: 17, ld: 20, ldUnits: 18) == expected)
+    #expect(kernels.convert(source, rows: 3, k: 17, ld: 20, ldWords: 18) == expected)
+    #expect(kernels.interleave(source, rows: 3, n: 17, ld: 20, ldWords: 18) == expected)
   }
 
   @Test("CELLGATE_ISA chooses")

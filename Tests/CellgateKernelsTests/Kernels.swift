@@ -9,7 +9,7 @@ import Testing
 @safe struct Kernels: Sendable, CustomTestStringConvertible {
   nonisolated(unsafe) let isa: OpaquePointer
   /// Numbers in a unit of an operand of products.
-  var perUnit = 1
+  var perWord = 1
 
   static var all: [Kernels] {
     (0..<cg_isa_count()).compactMap { index in
@@ -20,7 +20,7 @@ import Testing
   /// Those whose products take bfloat16 numbers.
   static var bfloat16: [Kernels] {
     all.compactMap { kernels in
-      unsafe cg_isa_bfloat16(kernels.isa).map { unsafe Kernels(isa: $0, perUnit: 2) }
+      unsafe cg_isa_bfloat16(kernels.isa).map { unsafe Kernels(isa: $0, perWord: 2) }
     }
   }
 
@@ -38,23 +38,23 @@ import Testing
   }
 
   /// Units that `count` numbers take.
-  func units(_ count: Int) -> Int { (count + perUnit - 1) / perUnit }
+  func words(_ count: Int) -> Int { (count + perWord - 1) / perWord }
 
-  /// The units of source [rows, k], a left operand of products, `ldUnits` apart; what lies between them is 7.
-  func convert(_ source: [Float], rows: Int, k: Int, ld: Int, ldUnits: Int) -> [Float] {
+  /// The words of source [rows, k], a left operand of products, `ldWords` apart; what lies between them is 7.
+  func convert(_ source: [Float], rows: Int, k: Int, ld: Int, ldWords: Int) -> [Float] {
     let from = Guarded(source)
-    let to = Guarded([Float](repeating: 7, count: rows == 0 ? 0 : (rows - 1) * ldUnits + units(k)))
-    unsafe cg_convert_with(isa, rows, k, from.start, ld, to.start, ldUnits)
+    let to = Guarded([Float](repeating: 7, count: rows == 0 ? 0 : (rows - 1) * ldWords + words(k)))
+    unsafe cg_convert_with(isa, rows, k, from.start, ld, to.start, ldWords)
     withExtendedLifetime(from) {}
     return to.values
   }
 
-  /// The units of source [rows, n], an operand of sums of outer products, `ldUnits` apart.
-  func interleave(_ source: [Float], rows: Int, n: Int, ld: Int, ldUnits: Int) -> [Float] {
+  /// The words of source [rows, n], an operand of sums of outer products, `ldWords` apart.
+  func interleave(_ source: [Float], rows: Int, n: Int, ld: Int, ldWords: Int) -> [Float] {
     let from = Guarded(source)
-    let count = units(rows)
-    let to = Guarded([Float](repeating: 7, count: count == 0 ? 0 : (count - 1) * ldUnits + n))
-    unsafe cg_interleave_with(isa, rows, n, from.start, ld, to.start, ldUnits)
+    let count = words(rows)
+    let to = Guarded([Float](repeating: 7, count: count == 0 ? 0 : (count - 1) * ldWords + n))
+    unsafe cg_interleave_with(isa, rows, n, from.start, ld, to.start, ldWords)
     withExtendedLifetime(from) {}
     return to.values
   }
@@ -74,7 +74,7 @@ import Testing
     m: Int, n: Int, _ terms: [Term], start: cg_start = CG_START_ZERO, bias: [Float] = [], c: [Float], ldc: Int
   ) -> [Float] {
     let left = terms.map {
-      Guarded(perUnit == 1 ? $0.a : convert($0.a, rows: m, k: $0.k, ld: $0.lda, ldUnits: $0.lda))
+      Guarded(perWord == 1 ? $0.a : convert($0.a, rows: m, k: $0.k, ld: $0.lda, ldWords: $0.lda))
     }
     let right = terms.map { pack($0.b, k: $0.k, n: n, width: n) }
     let sums = unsafe terms.indices.map { index in
@@ -93,12 +93,12 @@ import Testing
   ) -> [Float] {
     // A single row that stands for all is a row of pairs of the same numbers.
     let left = Guarded(
-      perUnit == 1
+      perWord == 1
         ? a
         : lda == 0
-          ? interleave(a + a, rows: perUnit, n: m, ld: m, ldUnits: m)
-          : interleave(a, rows: rows, n: m, ld: lda, ldUnits: lda))
-    let right = Guarded(perUnit == 1 ? b : interleave(b, rows: rows, n: n, ld: ldb, ldUnits: ldb))
+          ? interleave(a + a, rows: perWord, n: m, ld: m, ldWords: m)
+          : interleave(a, rows: rows, n: m, ld: lda, ldWords: lda))
+    let right = Guarded(perWord == 1 ? b : interleave(b, rows: rows, n: n, ld: ldb, ldWords: ldb))
     let result = Guarded(c)
     unsafe cg_outer_with(isa, rows, m, n, left.start, lda, right.start, ldb, result.start, ldc)
     return result.values
@@ -175,7 +175,7 @@ import Testing
       }
     }
     let places = unsafe slots.indices.map { index in
-      unsafe cg_slot(
+      unsafe cg_location(
         base: slots[index].memory.start, offset: offsets[index], layout: slots[index].layout.rawValue)
     }
     let most = products.map(\.factors.count).max() ?? 0

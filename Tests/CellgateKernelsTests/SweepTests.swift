@@ -173,8 +173,8 @@ struct SweepTests {
     let (x, w, q) = (numbers.integers(3 * 16), numbers.integers(16 * 16), numbers.integers(16 * 16))
     let old = numbers.integers(3 * 16)
     let (input, first, second) = (Guarded(x), Guarded([Float](repeating: .nan, count: 3 * 16)), Guarded(old))
-    let units = kernels.units(16)
-    let factor = Guarded([Float](repeating: .nan, count: 3 * units))
+    let words = kernels.words(16)
+    let factor = Guarded([Float](repeating: .nan, count: 3 * words))
     func packed(_ values: [Float]) -> Guarded { kernels.pack(values, k: 16, n: 16, width: 16) }
     kernels.sweep(
       stages: [
@@ -182,12 +182,12 @@ struct SweepTests {
         cg_stage(kind: CG_PRODUCTS.rawValue, waits: 0, first: 0, count: 2),
       ], operations: [],
       products: [
-        .init(result: 1, factors: [(slot: 3, k: 16, ld: units, packed(w))], start: CG_START_ZERO),
+        .init(result: 1, factors: [(slot: 3, k: 16, ld: words, packed(w))], start: CG_START_ZERO),
         .init(
           result: 2,
-          factors: [(slot: 3, k: 16, ld: units, packed(q)), (slot: 3, k: 16, ld: units, packed(w))],
+          factors: [(slot: 3, k: 16, ld: words, packed(q)), (slot: 3, k: 16, ld: words, packed(w))],
           start: CG_START_RESULT),
-      ], conversions: [cg_conversion(source: 0, result: 3, k: 16, ld: 16, ld_result: units)],
+      ], conversions: [cg_conversion(source: 0, result: 3, k: 16, ld: 16, ld_result: words)],
       slots: [.init(input), .init(first), .init(second), .init(factor)], rows: [3], width: 16, tileRows: 1,
       tileColumns: 16)
     func expected(_ start: [Float], _ weights: [Float]) -> [Float] {

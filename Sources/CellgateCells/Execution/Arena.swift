@@ -1,14 +1,13 @@
 import CellgateBasics
 import CellgateTensor
 
-/// Hands out aligned pieces of one storage. Pieces of equal size start in different cache sets, so that a
+/// Hands out aligned buffers of one storage. Buffers of equal size start in different cache sets, so that a
 /// row of each fits in the first-level cache at once.
 struct Arena {
   private let storage: Storage
   private var used = 0
-  private var pieces = 0
 
-  /// Floats that pieces of these counts take.
+  /// Floats that buffers of these counts take.
   static func size(_ counts: [Int]) -> Int { counts.reduce(64) { $0 + padded($1) } }
 
   private static func padded(_ count: Int) -> Int { (count + 15) / 16 * 16 + 144 }
@@ -17,7 +16,7 @@ struct Arena {
     storage = zeros ? Storage(zeros: Self.size(counts)) : Storage(count: Self.size(counts))
   }
 
-  /// The next piece of `count` floats.
+  /// The next buffer of `count` floats.
   mutating func take(_ count: Int) -> UnsafeMutablePointer<Float> {
     let start = used
     used += Self.padded(count)
@@ -26,6 +25,6 @@ struct Arena {
     return unsafe storage.pointer + start
   }
 
-  /// What keeps the pieces alive.
+  /// What keeps the buffers alive.
   var owner: Storage { storage }
 }

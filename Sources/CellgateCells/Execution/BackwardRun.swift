@@ -2,14 +2,14 @@ import CellgateBasics
 import CellgateKernels
 import CellgateTensor
 
-/// One slice's way back, which the members of a team go together.
+/// One shard's way back, which the members of a team go together.
 @safe final class BackwardRun {
   private let execution: CellExecution
   private let program: BoundProgram
   private let weights: PackedWeights
   private let saved: CellExecution.Saved
-  private let slice: Slice
-  private let tables: SliceTables
+  private let shard: BatchShard
+  private let tables: ShardTables
   private let frames: CellExecution.Frames
   private let sums: GradientSums
   private let outputGradient: CellExecution.Columns?
@@ -20,8 +20,8 @@ import CellgateTensor
   private let forward: (run: ForwardRun, states: CellExecution.Frames)?
 
   private let owner: Storage
-  /// The slots' places for each member.
-  private let places: [[cg_slot]]
+  /// The slots' locations, for each member.
+  private let locations: [[cg_location]]
   private let inputRows: UnsafeMutablePointer<Float>
   private let inputGradientRows: UnsafeMutablePointer<Float>
   private let outputRows: UnsafeMutablePointer<Float>
@@ -45,25 +45,25 @@ import CellgateTensor
     self.outputGradient = outputGradient
     self.inputGradient = inputGradient
     self.traced = traced
-    slice = saved.slices[index]
+    shard = saved.shards[index]
     let layout = execution.layout, width = layout.width, plan = execution.cell.plan
     switch (saved.kept[index], forward) {
     case (.frames(let kept), _):
       frames = kept
-      tables = SliceTables(slice, layout: layout, windows: slice.segments)
+      tables = ShardTables(shard, layout: layout, spans: shard.segments)
       self.forward = nil
     case (.states(let kept), let program?):
       let run = ForwardRun(
-        execution: execution, program: program, slice: slice, windows: slice.segments,
+        execution: execution, program: program, shard: shard, spans: shard.segments,
         saves: true, members: members)
       frames = run.frames
       tables = run.tables
       self.forward = (run, kept)
     default:
-      fail("\(execution.cell.name): expected what the forward pass keeps of slice \(index), found nothing")
+      fail("\(execution.cell.name): expected what the forward pass keeps of shard \(index), found nothing")
     }
 
-    let chunkRows = slice.mostChunkRows, rows = slice.rows.count
+    let chunkRows = shard.mostChunkRows, rows = shard.rows.count
     let tile = layout.tileRows * layout.tileColumns
     let inputCount = chunkRows * execution.inputSize
     let stateCount = execution.cell.states.count
@@ -90,72 +90,73 @@ import CellgateTensor
     unsafe deltas = (0..<plan.deltaCount).map { _ in unsafe arena.take(chunk) }
     unsafe arriving = (0..<stateCount).map { _ in unsafe arena.take(2 * rows * width) }
 
-    var places: [SlotPlace] = []
+    var locations: [SlotLocation] = []
     for (index, slot) in program.slots.enumerated() {
-      let shared = unsafe SlotPlace.shared(slot, frames: frames, tables: tables, program: program) {
+      let shared = unsafe SlotLocation.shared(slot, frames: frames, tables: tables, program: program) {
         unsafe arena.take(counts[index])
       }
-      let place: SlotPlace
+      let location: SlotLocation
       switch slot {
-      case .delta(let index): place = unsafe SlotPlace(base: deltas[index], offset: tables.chunk)
-      case .arriving(let state): place = unsafe SlotPlace(base: arriving[state], offset: tables.even)
-      case .departing(let state): place = unsafe SlotPlace(base: arriving[state], offset: tables.odd)
-      case .vectorGradient(let block): place = unsafe SlotPlace(base: sums.vector(block), layout: CG_COLUMNS)
+      case .delta(let index): location = unsafe SlotLocation(base: deltas[index], offset: tables.chunk)
+      case .arriving(let state): location = unsafe SlotLocation(base: arriving[state], offset: tables.even)
+      case .departing(let state): location = unsafe SlotLocation(base: arriving[state], offset: tables.odd)
+      case .vectorGradient(let block):
+        location = unsafe SlotLocation(base: sums.vector(block), layout: CG_COLUMNS)
       case .outputGradient:
-        place =
+        location =
           unsafe outputGradient == nil
-          ? SlotPlace(base: outputRows, layout: CG_TILE)
-          : SlotPlace(base: outputRows, offset: tables.chunk)
+          ? SlotLocation(base: outputRows, layout: CG_TILE)
+          : SlotLocation(base: outputRows, offset: tables.chunk)
       default:
         guard let shared else { fail("BackwardRun: expected a slot of a backward program, found \(slot)") }
-        place = shared
+        location = shared
       }
-      places.append(place)
+      locations.append(location)
     }
     for _ in program.converted {
-      places.append(unsafe SlotPlace(base: arena.take(factors), offset: tables.even))
+      locations.append(unsafe SlotLocation(base: arena.take(factors), offset: tables.even))
     }
     owner = arena.owner
     pairs = execution.precision == .float32 ? nil : PairedRows(execution, rows: chunkRows)
-    unsafe self.places = (0..<members).map {
-      unsafe SlotPlace.slots(places, of: program, member: $0, tile: tile)
+    unsafe self.locations = (0..<members).map {
+      unsafe SlotLocation.kernelLocations(locations, of: program, member: $0, tile: tile)
     }
   }
 
   func go(finalStateGradients: [Tensor?], stateGradients: [Tensor], member: TeamMember) {
     let layout = execution.layout, width = layout.width
-    let rows = slice.rows.count
+    let rows = shard.rows.count
     let columns = layout.columns(of: member)
     // Of each state the units that are the member's, and its size.
     let own = execution.cell.stateSizes.map { layout.units($0, of: member) }, sizes = execution.stateSizes
     for (state, gradient) in finalStateGradients.enumerated() {
       guard let gradient else { continue }
       let real = own[state]
-      for (row, sequence) in slice.rows.enumerated() {
+      for (row, sequence) in shard.rows.enumerated() {
         for buffer in 0..<2 {
           unsafe (arriving[state] + (buffer * rows + row) * width + real.lowerBound).update(
             from: gradient.pointer + sequence * sizes[state] + real.lowerBound, count: real.count)
         }
       }
     }
-    var last = slice.chunks.count
-    for (index, segment) in slice.segments.enumerated().reversed() {
-      let first = slice.chunks.firstIndex { $0.lowerBound == segment.lowerBound } ?? 0
+    var last = shard.chunks.count
+    for (index, segment) in shard.segments.enumerated().reversed() {
+      let first = shard.chunks.firstIndex { $0.lowerBound == segment.lowerBound } ?? 0
       if let forward {
         // Others may still read the frames of the segment after it.
         member.wait()
         forward.run.setFirstStates(from: forward.states, row: index * rows, columns: columns)
-        for chunk in slice.chunks[first..<last] {
+        for chunk in shard.chunks[first..<last] {
           forward.run.advance(chunk, input: saved.input, member: member)
         }
       }
-      for chunk in slice.chunks[first..<last].reversed() { retreat(chunk, member: member) }
+      for chunk in shard.chunks[first..<last].reversed() { retreat(chunk, member: member) }
       last = first
     }
     // Step 0 sends its gradients to the odd buffer, where sequences without steps have theirs too.
     for (state, tensor) in stateGradients.enumerated() {
       let real = own[state]
-      for (row, sequence) in slice.rows.enumerated() {
+      for (row, sequence) in shard.rows.enumerated() {
         unsafe (tensor.pointer + sequence * sizes[state] + real.lowerBound).update(
           from: arriving[state] + (rows + row) * width + real.lowerBound, count: real.count)
       }
@@ -167,15 +168,15 @@ import CellgateTensor
     let own = execution.cell.stateSizes.map { layout.units($0, of: member) }
     member.wait()
     let x = unsafe execution.gather(
-      saved.input, slice, chunk, into: inputRows, isFactor: false, member: member)
+      saved.input, shard, chunk, into: inputRows, isFactor: false, member: member)
     gatherOutputGradient(chunk, columns: own[0])
     member.wait()
     // The gradients that arrive at a step are overwritten two steps on.
-    let pieces = traced.isEmpty ? [chunk] : chunk.reversed().map { $0..<$0 + 1 }
-    for steps in pieces {
+    let ranges = traced.isEmpty ? [chunk] : chunk.reversed().map { $0..<$0 + 1 }
+    for steps in ranges {
       if !traced.isEmpty { trace(steps.lowerBound, columns: own) }
       unsafe program.sweep(
-        steps, active: slice.active, places: places[member.index], backward: true, columns: columns,
+        steps, active: shard.active, locations: locations[member.index], backward: true, columns: columns,
         member: member)
     }
     unsafe addWeightGradients(chunk, x: x, columns: columns, member: member)
@@ -190,8 +191,8 @@ import CellgateTensor
     for (state, target) in traced.enumerated() {
       let columns = columns[state]
       let from = unsafe arriving[state] + tables.even[step] + columns.lowerBound
-      for row in 0..<Int(slice.active[step]) {
-        unsafe (target.row(slice.time(row: row, step: step), slice.rows[row]) + columns.lowerBound).update(
+      for row in 0..<Int(shard.active[step]) {
+        unsafe (target.row(shard.time(row: row, step: step), shard.rows[row]) + columns.lowerBound).update(
           from: from + row * execution.layout.width, count: columns.count)
       }
     }
@@ -202,8 +203,8 @@ import CellgateTensor
     let width = execution.layout.width
     for step in chunk {
       let to = unsafe outputRows + tables.chunk[step] + columns.lowerBound
-      for row in 0..<Int(slice.active[step]) {
-        let from = unsafe outputGradient.row(slice.time(row: row, step: step), slice.rows[row])
+      for row in 0..<Int(shard.active[step]) {
+        let from = unsafe outputGradient.row(shard.time(row: row, step: step), shard.rows[row])
         unsafe (to + row * width).update(from: from + columns.lowerBound, count: columns.count)
       }
     }
@@ -214,7 +215,7 @@ import CellgateTensor
     _ chunk: Range<Int>, x: UnsafePointer<Float>, columns: Range<Int>, member: TeamMember
   ) {
     let layout = execution.layout, width = layout.width
-    let rows = slice.rowCount(chunk)
+    let rows = shard.rowCount(chunk)
     if let pairs {
       unsafe pair(chunk, x: x, columns: columns, in: pairs, member: member)
       member.wait()
@@ -262,7 +263,7 @@ import CellgateTensor
     member: TeamMember
   ) {
     let isa = unsafe execution.products.handle
-    let width = execution.layout.width, size = execution.inputSize, rows = slice.rowCount(chunk)
+    let width = execution.layout.width, size = execution.inputSize, rows = shard.rowCount(chunk)
     let first = columns.lowerBound
     for index in unsafe deltas.indices {
       unsafe cg_interleave_with(
@@ -271,7 +272,7 @@ import CellgateTensor
     for slot in pairs.operands {
       let target = unsafe pairs.operand(slot)
       if slot == .input {
-        let own = member.share(of: execution.precision.units(rows))
+        let own = member.share(of: execution.precision.words(rows))
         let firstRow = 2 * own.lowerBound, count = min(rows, 2 * own.upperBound) - firstRow
         if count > 0 {
           unsafe cg_interleave_with(
@@ -298,11 +299,11 @@ import CellgateTensor
       return unsafe UnsafePointer(frames.saved[index] + tables.frames[chunk.lowerBound])
     case .stateBefore(let state):
       // Rows that all go on into the next step lie side by side already.
-      let goesOn = chunk.allSatisfy { Int(slice.active[$0]) == slice.rows.count }
+      let goesOn = chunk.allSatisfy { Int(shard.active[$0]) == shard.rows.count }
       if goesOn { return unsafe UnsafePointer(frames.states[state] + tables.before[chunk.lowerBound]) }
       for step in chunk {
         unsafe (copy + tables.chunk[step]).update(
-          from: frames.states[state] + tables.before[step], count: Int(slice.active[step]) * width)
+          from: frames.states[state] + tables.before[step], count: Int(shard.active[step]) * width)
       }
       return unsafe UnsafePointer(copy)
     default: fail("BackwardRun: expected an operand of a product, found \(slot)")
@@ -313,7 +314,7 @@ import CellgateTensor
   private func write(_ chunk: Range<Int>, to inputGradient: Tensor, member: TeamMember) {
     let layout = execution.layout, width = layout.width, size = execution.inputSize
     let batch = saved.sequences.batch
-    let own = member.share(of: slice.rowCount(chunk))
+    let own = member.share(of: shard.rowCount(chunk))
     if own.isEmpty { return }
     let isa = unsafe execution.products.handle
     var ready: Set<Int> = []
@@ -336,10 +337,10 @@ import CellgateTensor
       isa, own.count, size, terms, terms.count, CG_START_ZERO, nil,
       inputGradientRows + own.lowerBound * size, size)
     for step in chunk {
-      let start = slice.rowCount(chunk.lowerBound..<step)
-      for row in 0..<Int(slice.active[step]) where own.contains(start + row) {
-        let place = slice.time(row: row, step: step) * batch + slice.rows[row]
-        unsafe (inputGradient.pointer + place * size).update(
+      let start = shard.rowCount(chunk.lowerBound..<step)
+      for row in 0..<Int(shard.active[step]) where own.contains(start + row) {
+        let index = shard.time(row: row, step: step) * batch + shard.rows[row]
+        unsafe (inputGradient.pointer + index * size).update(
           from: inputGradientRows + (start + row) * size, count: size)
       }
     }

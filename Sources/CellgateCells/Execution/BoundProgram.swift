@@ -2,12 +2,12 @@ import CellgateBasics
 import CellgateKernels
 import CellgateTensor
 
-/// A step's program with its sizes and packed weights: what the kernels' sweep runs. The slots' places are
-/// the only thing that slices have of their own.
+/// A step's program with its sizes and packed weights: what the kernels' sweep runs. The slots' locations are
+/// the only thing that shards have of their own.
 @safe final class BoundProgram {
   /// A product on x, computed for a chunk of steps before the sweep goes through them.
   @safe struct Hoisted {
-    /// The place of its result among the slots.
+    /// The index of its result among the slots.
     var result: Int
     var columns: Int
     var matrices: [UnsafePointer<Float>]
@@ -50,7 +50,7 @@ import CellgateTensor
     /// Where products find an operand: x is converted before the sweep, others by the sweep when first they are read.
     func factorIndex(_ slot: StepProgram.Slot, k: Int) -> Int {
       if slot == .input || layout.precision == .float32 { return index(slot) }
-      if let place = converted.firstIndex(of: slot) { return slots.count + place }
+      if let index = converted.firstIndex(of: slot) { return slots.count + index }
       conversions.append(
         cg_conversion(
           source: UInt32(index(slot)), result: UInt32(slots.count + converted.count), k: k,
@@ -108,7 +108,7 @@ import CellgateTensor
             unsafe factors.append(
               cg_factor(
                 slot: UInt32(factorIndex(factor.operand, k: k)), k: UInt32(k),
-                ld: isInput ? layout.inputUnits : layout.factorWidth,
+                ld: isInput ? layout.inputWords : layout.factorWidth,
                 packed: UnsafePointer(weights.matrix(factor))))
           }
           mostFactors = max(mostFactors, own.count)
@@ -179,22 +179,23 @@ import CellgateTensor
     return unsafe buffer
   }
 
-  /// Runs `steps` of one slice, whose slots lie at `places` (in the order of `slots`): the columns that are the
+  /// Runs `steps` of one shard, whose slots lie at `locations` (in the order of `slots`): the columns that are the
   /// member's share.
   func sweep(
-    _ steps: Range<Int>, active: [UInt32], places: [cg_slot], backward: Bool, columns: Range<Int>,
+    _ steps: Range<Int>, active: [UInt32], locations: [cg_location], backward: Bool, columns: Range<Int>,
     member: TeamMember
   ) {
     if steps.isEmpty { return }
     var share = unsafe cg_share(
       barrier: member.barrierPointer, first_column: columns.lowerBound, columns: columns.count)
-    unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>?.self, capacity: 3 * places.count) {
+    unsafe withUnsafeTemporaryAllocation(of: UnsafeMutablePointer<Float>?.self, capacity: 3 * locations.count)
+    {
       scratch in
       unsafe withUnsafeTemporaryAllocation(of: cg_term.self, capacity: mostFactors) { terms in
-        unsafe places.withUnsafeBufferPointer { places in
+        unsafe locations.withUnsafeBufferPointer { locations in
           unsafe active.withUnsafeBufferPointer { active in
             unsafe cg_sweep(
-              weights.instructions.handle, program, places.baseAddress, active.baseAddress,
+              weights.instructions.handle, program, locations.baseAddress, active.baseAddress,
               backward ? steps.upperBound - 1 : steps.lowerBound,
               steps.count, backward ? 1 : 0, scratch.baseAddress, terms.baseAddress, &share)
           }
@@ -203,13 +204,14 @@ import CellgateTensor
     }
   }
 
-  /// A vector parameter's place.
+  /// Where a vector parameter lies.
   func vector(_ block: Block) -> UnsafeMutablePointer<Float> { unsafe weights.vector(block) }
 
-  /// Computes the hoisted products of `rows` rows of x, `[rows, I]` in units, into the slots' places at a step: some columns
+  /// Computes the hoisted products of `rows` rows of x, `[rows, I]` in words, into the slots' locations at a step: some columns
   /// of them.
   func hoist(
-    rows: Int, x: UnsafePointer<Float>, layout: Layout, columns: Range<Int>, places: [cg_slot], step: Int
+    rows: Int, x: UnsafePointer<Float>, layout: Layout, columns: Range<Int>, locations: [cg_location],
+    step: Int
   ) {
     let inputSize = layout.inputSize
     unsafe withUnsafeTemporaryAllocation(of: cg_term.self, capacity: mostFactors) { terms in
@@ -218,12 +220,12 @@ import CellgateTensor
         if own.isEmpty { continue }
         for index in unsafe product.matrices.indices {
           unsafe terms[index] = cg_term(
-            a: x, lda: layout.inputUnits, k: inputSize,
+            a: x, lda: layout.inputWords, k: inputSize,
             packed: product.matrices[index]
               + cg_packed_count_with(weights.instructions.handle, inputSize, first))
         }
-        let place = unsafe places[product.result]
-        let result = unsafe place.base + (place.offset?[step] ?? 0) + first
+        let location = unsafe locations[product.result]
+        let result = unsafe location.base + (location.offset?[step] ?? 0) + first
         unsafe cg_product_with(
           weights.instructions.handle, rows, own.count, terms.baseAddress, product.matrices.count,
           product.bias == nil ? CG_START_ZERO : CG_START_BIAS, product.bias.map { unsafe $0 + first }, result,

@@ -2,103 +2,104 @@ import CellgateBasics
 import CellgateKernels
 import CellgateTensor
 
-/// One slice's way through the sequence, which the members of a team go together.
+/// One shard's way through the sequence, which the members of a team go together.
 ///
-/// Frames hold the steps of a *window*: all steps, a segment, or a chunk. The states with which a
-/// window begins are its first rows.
+/// Frames hold the steps of one *span* at a time: all steps, a segment, or a chunk. The states with which a span begins
+/// are its first rows.
 @safe final class ForwardRun {
   let execution: CellExecution
-  let slice: Slice
-  let tables: SliceTables
+  let shard: BatchShard
+  let tables: ShardTables
   let frames: CellExecution.Frames
   private let layout: Layout
   private let program: BoundProgram
-  private let windows: [Range<Int>]
+  private let spans: [Range<Int>]
   /// With gradient checkpointing, the states with which each segment begins.
   private let keptStates: CellExecution.Frames?
   private let scratch: Storage
   let inputRows: UnsafeMutablePointer<Float>
-  /// The slots' places for each member.
-  private let places: [[cg_slot]]
+  /// The slots' locations, for each member.
+  private let locations: [[cg_location]]
 
-  /// Windows of one chunk at a time unless everything is kept.
+  /// Spans of one chunk at a time unless everything is kept.
   convenience init(
-    execution: CellExecution, program: BoundProgram, slice: Slice, saving: CellExecution.Saving, members: Int
+    execution: CellExecution, program: BoundProgram, shard: BatchShard, saving: CellExecution.Saving,
+    members: Int
   ) {
-    let keepsAll = !saving.isNothing && slice.segments.count <= 1
+    let keepsAll = !saving.isNothing && shard.segments.count <= 1
     var keptStates: CellExecution.Frames?
     if !saving.isNothing && !keepsAll {
       keptStates = CellExecution.Frames(
-        states: execution.cell.states.count, rows: slice.segments.count * slice.rows.count, saved: 0,
+        states: execution.cell.states.count, rows: shard.segments.count * shard.rows.count, saved: 0,
         savedRows: 0, width: execution.layout.width)
     }
     self.init(
-      execution: execution, program: program, slice: slice,
-      windows: keepsAll ? slice.segments : slice.chunks, saves: !saving.isNothing, keptStates: keptStates,
+      execution: execution, program: program, shard: shard,
+      spans: keepsAll ? shard.segments : shard.chunks, saves: !saving.isNothing, keptStates: keptStates,
       members: members)
   }
 
   init(
-    execution: CellExecution, program: BoundProgram, slice: Slice, windows: [Range<Int>],
+    execution: CellExecution, program: BoundProgram, shard: BatchShard, spans: [Range<Int>],
     saves: Bool, keptStates: CellExecution.Frames? = nil, members: Int
   ) {
     self.execution = execution
     layout = execution.layout
     self.program = program
-    self.slice = slice
-    self.windows = windows
+    self.shard = shard
+    self.spans = spans
     self.keptStates = keptStates
-    tables = SliceTables(slice, layout: layout, windows: windows)
+    tables = ShardTables(shard, layout: layout, spans: spans)
     let width = layout.width
     let plan = execution.cell.plan
-    let rows = slice.mostRows(of: windows)
+    let rows = shard.mostRows(of: spans)
     frames = CellExecution.Frames(
-      states: execution.cell.states.count, rows: slice.rows.count + rows,
+      states: execution.cell.states.count, rows: shard.rows.count + rows,
       saved: saves ? plan.saved.count : 0, savedRows: rows, width: width)
 
     let tile = layout.tileRows * layout.tileColumns
-    let stepRows = layout.hoistsInput ? slice.mostChunkRows : slice.rows.count
+    let stepRows = layout.hoistsInput ? shard.mostChunkRows : shard.rows.count
     func size(_ slot: StepProgram.Slot) -> Int {
       switch slot {
       case .accumulator: stepRows * width
-      case .step: slice.rows.count * width
+      case .step: shard.rows.count * width
       case .tile: tile * members
       default: 0
       }
     }
     let counts = program.slots.map(size)
-    let inputCount = slice.mostChunkRows * layout.inputUnits
+    let inputCount = shard.mostChunkRows * layout.inputWords
     // Factors of this step, and of the one before, which other members of the team may still read.
-    let factors = 2 * slice.rows.count * width
+    let factors = 2 * shard.rows.count * width
     var arena = Arena(counts + [inputCount] + program.converted.map { _ in factors }, zeros: true)
-    var places: [SlotPlace] = []
+    var locations: [SlotLocation] = []
     var input: UnsafeMutablePointer<Float>?
     for (index, slot) in program.slots.enumerated() {
-      let shared = unsafe SlotPlace.shared(slot, frames: frames, tables: tables, program: program) {
+      let shared = unsafe SlotLocation.shared(slot, frames: frames, tables: tables, program: program) {
         unsafe arena.take(counts[index])
       }
-      let place: SlotPlace
+      let location: SlotLocation
       if let shared {
-        place = shared
+        location = shared
       } else if slot == .input {
-        place = unsafe SlotPlace(
+        location = unsafe SlotLocation(
           base: arena.take(inputCount), offset: tables.input)
-        unsafe input = place.base
+        unsafe input = location.base
       } else if case .accumulator = slot {
-        place = unsafe SlotPlace(
+        location = unsafe SlotLocation(
           base: arena.take(counts[index]), offset: layout.hoistsInput ? tables.chunk : nil)
       } else {
         fail("ForwardRun: expected a slot of a forward program, found \(slot)")
       }
-      places.append(place)
+      locations.append(location)
     }
     unsafe inputRows = input ?? arena.take(inputCount)
     for _ in program.converted {
-      places.append(unsafe SlotPlace(base: arena.take(factors), offset: tables.even))
+      locations.append(unsafe SlotLocation(base: arena.take(factors), offset: tables.even))
     }
     scratch = arena.owner
-    unsafe self.places = (0..<members).map {
-      unsafe SlotPlace.slots(places, of: program, member: $0, tile: tile)
+    unsafe self.locations = (0..<members).map {
+      unsafe SlotLocation.kernelLocations(locations, of: program, member: $0, tile: tile)
     }
   }
 
@@ -118,19 +119,19 @@ import CellgateTensor
     let own = execution.cell.stateSizes.map { layout.units($0, of: member) }, sizes = execution.stateSizes
     for (state, tensor) in states.enumerated() {
       let real = own[state], padding = max(real.upperBound, columns.lowerBound)..<columns.upperBound
-      for (row, sequence) in slice.rows.enumerated() {
+      for (row, sequence) in shard.rows.enumerated() {
         let to = unsafe frames.states[state] + row * width
         unsafe (to + real.lowerBound).update(
           from: tensor.pointer + sequence * sizes[state] + real.lowerBound, count: real.count)
         unsafe (to + padding.lowerBound).update(repeating: 0, count: padding.count)
       }
     }
-    var window = 0, segment = 0
-    for chunk in slice.chunks {
-      if let keptStates, segment < slice.segments.count,
-        slice.segments[segment].lowerBound == chunk.lowerBound
+    var span = 0, segment = 0
+    for chunk in shard.chunks {
+      if let keptStates, segment < shard.segments.count,
+        shard.segments[segment].lowerBound == chunk.lowerBound
       {
-        copyFirstStates(to: keptStates, row: segment * slice.rows.count, columns: columns)
+        copyFirstStates(to: keptStates, row: segment * shard.rows.count, columns: columns)
         segment += 1
       }
       advance(chunk, input: input, member: member)
@@ -138,22 +139,22 @@ import CellgateTensor
       for (state, target) in traced.enumerated() {
         write(chunk, state: state, to: target, columns: own[state])
       }
-      if windows[window].upperBound == chunk.upperBound {
-        if windows.count > 1 {
-          // Others may still read the rows before this window's first step.
+      if spans[span].upperBound == chunk.upperBound {
+        if spans.count > 1 {
+          // Others may still read the rows before this span's first step.
           member.wait()
-          carry(from: windows[window], columns: columns)
+          carry(from: spans[span], columns: columns)
         }
-        window += 1
+        span += 1
       }
     }
     for (state, tensor) in finalStates.enumerated() {
       let real = own[state]
-      for (row, sequence) in slice.rows.enumerated() {
-        let length = slice.lengths[row]
-        let place = unsafe windows.count == 1 && length > 0 ? tables.after[length - 1] : 0
+      for (row, sequence) in shard.rows.enumerated() {
+        let length = shard.lengths[row]
+        let start = unsafe spans.count == 1 && length > 0 ? tables.after[length - 1] : 0
         unsafe (tensor.pointer + sequence * sizes[state] + real.lowerBound).update(
-          from: frames.states[state] + place + row * width + real.lowerBound, count: real.count)
+          from: frames.states[state] + start + row * width + real.lowerBound, count: real.count)
       }
     }
   }
@@ -161,22 +162,22 @@ import CellgateTensor
   /// Runs the steps of one chunk.
   func advance(_ chunk: Range<Int>, input: Tensor, member: TeamMember) {
     member.wait()
-    let x = unsafe execution.gather(input, slice, chunk, into: inputRows, isFactor: true, member: member)
+    let x = unsafe execution.gather(input, shard, chunk, into: inputRows, isFactor: true, member: member)
     member.wait()
     unsafe advance(chunk, x: x, member: member)
   }
 
-  /// Runs some steps of one chunk whose inputs, `[rows, I]` in units, are given.
+  /// Runs some steps of one chunk whose inputs, `[rows, I]` in words, are given.
   func advance(_ steps: Range<Int>, x: UnsafePointer<Float>, member: TeamMember) {
     let columns = layout.columns(of: member)
-    let places = unsafe places[member.index]
+    let locations = unsafe locations[member.index]
     if !program.hoisted.isEmpty {
       unsafe program.hoist(
-        rows: slice.rowCount(steps), x: x, layout: layout, columns: columns, places: places,
+        rows: shard.rowCount(steps), x: x, layout: layout, columns: columns, locations: locations,
         step: steps.lowerBound)
     }
     unsafe program.sweep(
-      steps, active: slice.active, places: places, backward: false, columns: columns, member: member)
+      steps, active: shard.active, locations: locations, backward: false, columns: columns, member: member)
   }
 
   private func write(
@@ -184,18 +185,18 @@ import CellgateTensor
   ) {
     for step in chunk {
       let from = unsafe frames.states[state] + tables.after[step] + columns.lowerBound
-      for row in 0..<Int(slice.active[step]) {
-        unsafe (output.row(slice.time(row: row, step: step), slice.rows[row]) + columns.lowerBound).update(
+      for row in 0..<Int(shard.active[step]) {
+        unsafe (output.row(shard.time(row: row, step: step), shard.rows[row]) + columns.lowerBound).update(
           from: from + row * layout.width, count: columns.count)
       }
     }
   }
 
-  /// Makes the last states of a window the first ones of the next.
-  private func carry(from window: Range<Int>, columns: Range<Int>) {
+  /// Makes the last states of a span the first ones of the next.
+  private func carry(from span: Range<Int>, columns: Range<Int>) {
     let width = layout.width
-    for row in slice.rows.indices where slice.lengths[row] > window.lowerBound {
-      let last = min(slice.lengths[row], window.upperBound) - 1
+    for row in shard.rows.indices where shard.lengths[row] > span.lowerBound {
+      let last = min(shard.lengths[row], span.upperBound) - 1
       for state in execution.cell.states.indices {
         let base = unsafe frames.states[state] + columns.lowerBound
         unsafe (base + row * width).update(
@@ -204,22 +205,22 @@ import CellgateTensor
     }
   }
 
-  /// Writes the states with which a window begins into rows of other frames.
+  /// Writes the states with which a span begins into rows of other frames.
   private func copyFirstStates(to other: CellExecution.Frames, row: Int, columns: Range<Int>) {
     let width = layout.width
     for state in execution.cell.states.indices {
-      for index in slice.rows.indices {
+      for index in shard.rows.indices {
         unsafe (other.states[state] + (row + index) * width + columns.lowerBound).update(
           from: frames.states[state] + index * width + columns.lowerBound, count: columns.count)
       }
     }
   }
 
-  /// Takes the states with which a window begins from rows of other frames.
+  /// Takes the states with which a span begins from rows of other frames.
   func setFirstStates(from other: CellExecution.Frames, row: Int, columns: Range<Int>) {
     let width = layout.width
     for state in execution.cell.states.indices {
-      for index in slice.rows.indices {
+      for index in shard.rows.indices {
         unsafe (frames.states[state] + index * width + columns.lowerBound).update(
           from: other.states[state] + (row + index) * width + columns.lowerBound, count: columns.count)
       }

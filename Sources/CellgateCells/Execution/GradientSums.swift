@@ -1,7 +1,7 @@
 import CellgateBasics
 import CellgateTensor
 
-/// One slice's share of the parameters' gradients.
+/// The parameters' gradients, summed over the steps of some shards.
 @safe final class GradientSums {
   /// Deltas whose sums are gradients of biases.
   let biasDeltas: [Int]
@@ -63,14 +63,14 @@ import CellgateTensor
     return unsafe pointer
   }
 
-  /// Adds the slices' shares, always in the same order.
+  /// Adds the sums of all shards, always in the same order.
   static func join(_ parts: [GradientSums], cell: Cell, layout: Layout, into tensors: [Tensor]) {
     nonisolated(unsafe) let tensors = tensors
-    nonisolated(unsafe) let shares = parts
+    nonisolated(unsafe) let sums = parts
     ThreadPool.current.run(cell.parameters.count) { index in
       let target = unsafe tensors[index].pointer, count = unsafe tensors[index].count
       unsafe target.update(repeating: 0, count: count)
-      for part in unsafe shares {
+      for part in unsafe sums {
         guard let source = unsafe part.parameters[index] else { continue }
         if part.isTransposed(index) {
           let columns = layout.inputSize, rows = count / columns
@@ -78,7 +78,7 @@ import CellgateTensor
             for row in 0..<rows { unsafe target[row * columns + column] += source[column * rows + row] }
           }
         } else {
-          for place in 0..<count { unsafe target[place] += source[place] }
+          for index in 0..<count { unsafe target[index] += source[index] }
         }
       }
     }

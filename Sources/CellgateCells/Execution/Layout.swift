@@ -9,7 +9,7 @@ struct Layout: Sendable {
   var inputSize: Int { sizes.input }
   private var hiddenSize: Int { sizes.hidden }
 
-  /// Floats from one row of units to the next, of values of any size.
+  /// Floats from one row of a value to the next, of values of any size.
   var width: Int { max(columns(.hidden), columns(.projection)) }
 
   /// Columns that products with so many rows of weights compute: whole vectors on every instruction set, but for the
@@ -18,9 +18,9 @@ struct Layout: Sendable {
     size == .input ? sizes.input : (sizes[size] + 15) / 16 * 16
   }
 
-  /// Units of four bytes from one row of factors to the next: of hidden units, and of x.
-  var factorWidth: Int { precision.units(width) }
-  var inputUnits: Int { precision.units(inputSize) }
+  /// Words, of four bytes each, from one row of factors to the next: of values, and of x.
+  var factorWidth: Int { precision.words(width) }
+  var inputWords: Int { precision.words(inputSize) }
 
   /// Products on x are computed for a whole chunk of steps at once; small inputs join the recurrent product.
   var hoistsInput: Bool { inputSize >= 16 }
@@ -32,15 +32,15 @@ struct Layout: Sendable {
   /// each thread of a team a part of them.
   private var isWide: Bool { hiddenSize >= 512 }
 
-  /// The most rows of a slice, and the least of a batch that is cut at all.
-  var sliceRows: Int { isWide ? 128 : 32 }
-  var leastCutRows: Int { isWide ? sliceRows + 1 : 8 }
+  /// The most rows of a shard, and the least of a batch that is cut at all.
+  var shardRows: Int { isWide ? 128 : 32 }
+  var leastCutRows: Int { isWide ? shardRows + 1 : 8 }
 
   /// Elementwise operations run over tiles of about 128 floats: two dozen of them fit in the first-level cache.
   var tileRows: Int { max(1, 128 / width) }
   var tileColumns: Int { min(width, 128) }
 
-  /// Sums of weight gradients that slices may have for themselves: at least 2, at most about 256 MiB.
+  /// Sums of weight gradients that shards may have for themselves: at least 2, at most about 256 MiB.
   func mostGradientSums(parameters: Int) -> Int { max(2, (1 << 26) / max(1, parameters)) }
 
   /// Whether x's weight gradients are summed transposed, with x as the shorter side.
@@ -54,7 +54,7 @@ struct Layout: Sendable {
     columns(of: member).clamped(to: 0..<sizes[size])
   }
 
-  /// Threads that may share a slice of so many rows: none has less than a share's columns, or so little to do at
+  /// Threads that may share a shard of so many rows: none has less than a share's columns, or so little to do at
   /// a step that waiting costs more.
   func mostMembers(rows: Int) -> Int {
     let shares = (width + Int(CG_SHARE_COLUMNS) - 1) / Int(CG_SHARE_COLUMNS)

@@ -1,30 +1,30 @@
 /// What a stage of a step reads of all columns and what it writes of a member's own: what a team's members must wait for
 /// follows from it.
 struct StageAccess {
-  /// Memory that a slot stands for.
-  enum Place: Hashable {
+  /// What a stage reads or writes.
+  enum Content: Hashable {
     case slot(StepProgram.Slot)
     /// A slot's rows as factors of products.
     case converted(StepProgram.Slot)
   }
 
   /// Read by products and reductions: columns that any member has written.
-  var reads: [Place] = []
-  var writes: [Place] = []
+  var reads: [Content] = []
+  var writes: [Content] = []
 
-  /// Memory at a step: the places of two steps may be the same.
+  /// Memory at a step: that of two steps may be the same.
   private struct Memory: Hashable {
-    var place: Place
+    var content: Content
     var step: Int
 
-    init(_ place: Place, at step: Int) {
-      (self.place, self.step) = (place, step)
-      switch place {
+    init(_ content: Content, at step: Int) {
+      (self.content, self.step) = (content, step)
+      switch content {
       case .converted: self.step = step % 2  // this step's, and those of the one before
-      case .slot(.stateBefore(let state)): (self.place, self.step) = (.slot(.stateAfter(state)), step - 1)
+      case .slot(.stateBefore(let state)): (self.content, self.step) = (.slot(.stateAfter(state)), step - 1)
       case .slot(.stateAfter), .slot(.saved), .slot(.delta): break
-      case .slot(.arriving(let state)): (self.place, self.step) = (.slot(.arriving(state)), step % 2)
-      case .slot(.departing(let state)): (self.place, self.step) = (.slot(.arriving(state)), (step + 1) % 2)
+      case .slot(.arriving(let state)): (self.content, self.step) = (.slot(.arriving(state)), step % 2)
+      case .slot(.departing(let state)): (self.content, self.step) = (.slot(.arriving(state)), (step + 1) % 2)
       default: self.step = 0
       }
     }

@@ -41,20 +41,20 @@ const cg_isa *cg_isa_bfloat16(const cg_isa *isa);
 
 // MARK: Matrix products
 
-// Operands of products are units of four bytes in arrays of floats. A unit is a float or, for a table from
+// Operands of products are words of four bytes in arrays of floats. A word is a float or, for a table from
 // `cg_isa_bfloat16`, two bfloat16 numbers that are neighbours along the dimension that is summed, the last one 0
-// if there is an odd number of them. Leading dimensions count units; k and the rows of `cg_outer` count numbers.
+// if there is an odd number of them. Leading dimensions count words; k and the rows of `cg_outer` count numbers.
 // Floats become bfloat16 by rounding to nearest even; NaN stays NaN; subnormal numbers count as 0.
 
-/// The units [rows, ⌈k / 2⌉] of source [rows, k], a left operand of `cg_product`; [rows, k], copies, for an
-/// instruction set whose units are floats. Nothing overlaps.
-void cg_convert_with(const cg_isa *isa, size_t rows, size_t k, const float *source, size_t ld, float *units,
-                     size_t ld_units);
+/// The words [rows, ⌈k / 2⌉] of source [rows, k], a left operand of `cg_product`; [rows, k], copies, for an
+/// instruction set whose words are floats. Nothing overlaps.
+void cg_convert_with(const cg_isa *isa, size_t rows, size_t k, const float *source, size_t ld, float *words,
+                     size_t ld_words);
 
-/// The units [⌈rows / 2⌉, n] of source [rows, n], an operand of `cg_outer`; [rows, n], copies, for an
-/// instruction set whose units are floats. Nothing overlaps.
+/// The words [⌈rows / 2⌉, n] of source [rows, n], an operand of `cg_outer`; [rows, n], copies, for an
+/// instruction set whose words are floats. Nothing overlaps.
 void cg_interleave_with(const cg_isa *isa, size_t rows, size_t n, const float *source, size_t ld,
-                        float *units, size_t ld_units);
+                        float *words, size_t ld_words);
 
 /// Floats that a `k` × `n` operand takes once it is packed for the instruction set in use.
 size_t cg_packed_count(size_t k, size_t n);
@@ -247,9 +247,9 @@ typedef struct {
   float *base;
   const size_t *offset;
   uint32_t layout;
-} cg_slot;
+} cg_location;
 
-/// One factor of a product: the rows of a slot, which holds units `ld` apart, times a packed [k, columns].
+/// One factor of a product: the rows of a slot, which holds words `ld` apart, times a packed [k, columns].
 typedef struct {
   uint32_t slot;
   uint32_t k;
@@ -267,7 +267,7 @@ typedef struct {
   const float *bias;
 } cg_step_product;
 
-/// The units of the rows [rows, k] of a slot, as left operands of products, into another slot.
+/// The words of the rows [rows, k] of a slot, as left operands of products, into another slot.
 typedef struct {
   uint32_t source, result;
   size_t k, ld, ld_result;
@@ -324,7 +324,7 @@ enum { CG_SHARE_COLUMNS = 32 };
 /// rows[step] is the number of active rows. `scratch` holds 3 · slot_count pointers and `terms`
 /// most_factors terms, both used by this call alone. Every thread of a team makes the same call with its own
 /// share; the shares cover the columns, and results don't depend on how. Scratch tiles are a thread's own.
-void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_slot *slots,
+void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_location *slots,
               const uint32_t *rows, size_t first, size_t count, int backward, float **scratch,
               cg_term *terms, const cg_share *share);
 

@@ -42,7 +42,8 @@ public final class LanguageModel: DescribedModule {
       weightInitializer: settings.start.linearWeight("head"),
       biasInitializer: settings.start.linearBias("head", inputSize: settings.hidden))
     description = ModelDescription(
-      settings: settings, cell: cell, inputSize: size, outputSize: symbols, symbols: symbols, readsEveryStep: true)
+      settings: settings, cell: cell, inputSize: size, outputSize: symbols, symbols: symbols,
+      readsEveryStep: true)
   }
 
   /// The parameters of such a model, in their order, without making it.

@@ -24,7 +24,8 @@ public final class TextGenerator: Sendable {
 
   /// A generator of the model's symbols. Later changes of the parameters don't matter.
   public convenience init(model: LanguageModel, vocabulary: Vocabulary) {
-    self.init(embedding: model.embedding, recurrent: model.recurrent, head: model.head, vocabulary: vocabulary)
+    self.init(
+      embedding: model.embedding, recurrent: model.recurrent, head: model.head, vocabulary: vocabulary)
   }
 
   private init(embedding: Embedding, recurrent: Recurrent, head: Linear, vocabulary: Vocabulary) {
@@ -51,7 +52,8 @@ public final class TextGenerator: Sendable {
     guard model.description.isChain, layers.count == 3, let embedding = layers[0] as? Embedding,
       let recurrent = layers[1] as? Recurrent, recurrent.directions == 1, recurrent.options.returnSequences,
       !recurrent.options.goBackwards, !recurrent.options.learnsFirstStates,
-      let head = layers[2] as? Dense, head.options.activation == .linear || head.options.activation == .softmax
+      let head = layers[2] as? Dense,
+      head.options.activation == .linear || head.options.activation == .softmax
     else {
       throw .otherModel(file: path, layers: model.layers.map(\.name))
     }

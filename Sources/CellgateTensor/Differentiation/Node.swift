@@ -15,7 +15,7 @@ final class Node {
   let name: String
   private(set) var inputs: [GradientSource?]
   let inputShapes: [[Int]]
-  var gradients: [GradientSlot]
+  var gradients: [CollectedGradient]
   private var visited = false
   private var rule: RecordedOperation.Contributions?
 
@@ -23,7 +23,7 @@ final class Node {
     self.name = name
     self.inputs = inputs.map(\.source)
     inputShapes = inputs.map(\.shape)
-    gradients = Array(repeating: GradientSlot(), count: outputs.count)
+    gradients = Array(repeating: CollectedGradient(), count: outputs.count)
     self.rule = rule
   }
 

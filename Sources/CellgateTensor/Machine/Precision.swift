@@ -12,8 +12,8 @@ public enum Precision: String, Codable, Sendable, CaseIterable {
   /// bfloat16, on processors with AVX512-BF16.
   case bfloat16 = "bf16"
 
-  /// Units of four bytes that so many factors take side by side.
-  package func units(_ count: Int) -> Int { self == .float32 ? count : (count + 1) / 2 }
+  /// Words of four bytes that so many factors take side by side.
+  package func words(_ count: Int) -> Int { self == .float32 ? count : (count + 1) / 2 }
 
   /// A factor of a product as it is multiplied.
   package func factor(_ x: Double) -> Double {

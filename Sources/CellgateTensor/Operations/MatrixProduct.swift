@@ -66,16 +66,16 @@ enum MatrixProduct {
   ) {
     let lda = lda ?? m
     if m * n >= 1 << 16 {
-      // A large result: bands of its rows.
-      Elementwise.chunks(m, grain: 32) { band in
+      // A large result: ranges of its rows.
+      Elementwise.chunks(m, grain: 32) { range in
         unsafe cg_outer(
-          rows, band.count, n, a + band.lowerBound, lda, b, n, result + band.lowerBound * n, n)
+          rows, range.count, n, a + range.lowerBound, lda, b, n, result + range.lowerBound * n, n)
       }
     } else {
-      // A small one: partial sums over bands of rows, added in order.
-      unsafe PartialSums.add(rows: rows, count: m * n, to: result) { band, part in
+      // A small one: partial sums over ranges of rows, added in order.
+      unsafe PartialSums.add(rows: rows, count: m * n, to: result) { range, part in
         unsafe cg_outer(
-          band.count, m, n, a + band.lowerBound * lda, lda, b + band.lowerBound * n, n, part, n)
+          range.count, m, n, a + range.lowerBound * lda, lda, b + range.lowerBound * n, n, part, n)
       }
     }
   }

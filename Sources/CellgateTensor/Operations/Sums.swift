@@ -66,7 +66,7 @@ enum AxisSums {
     }
   }
 
-  /// x [outer, size, inner]: columns, in blocks, or in bands of many rows.
+  /// x [outer, size, inner]: columns, in blocks, or in ranges of many rows.
   private static func addColumns(
     _ blocks: AxisBlocks, _ x: UnsafePointer<Float>, to sums: UnsafeMutablePointer<Float>
   ) {
@@ -103,8 +103,8 @@ enum ColumnSums {
     rows: Int, _ a: UnsafePointer<Float>, _ n: Int, to result: UnsafeMutablePointer<Float>
   ) {
     let one = Tensor(1)
-    unsafe PartialSums.add(rows: rows, count: n, to: result) { band, part in
-      unsafe cg_outer(band.count, 1, n, one.pointer, 0, a + band.lowerBound * n, n, part, n)
+    unsafe PartialSums.add(rows: rows, count: n, to: result) { range, part in
+      unsafe cg_outer(range.count, 1, n, one.pointer, 0, a + range.lowerBound * n, n, part, n)
     }
     withExtendedLifetime(one) {}
   }
@@ -112,10 +112,10 @@ enum ColumnSums {
 
 /// Sums over many rows of something small, in at most 16 parts that depend on the number of rows alone.
 enum PartialSums {
-  /// Lets `add` add bands of 0 ..< rows to zeroed parts of `count` floats; `result` gets the parts in order.
+  /// Lets `add` add ranges of 0 ..< rows to zeroed parts of `count` floats; `result` gets the parts in order.
   static func add(
     rows: Int, count: Int, to result: UnsafeMutablePointer<Float>,
-    _ add: (_ band: Range<Int>, _ part: UnsafeMutablePointer<Float>) -> Void
+    _ add: (_ range: Range<Int>, _ part: UnsafeMutablePointer<Float>) -> Void
   ) {
     let grain = max(512, (rows + 15) / 16)
     let parts = (rows + grain - 1) / grain

@@ -1,17 +1,17 @@
-/// Where the rows of each step lie, in floats, for the different kinds of slots of one slice.
-@safe final class SliceTables {
-  /// Rows of a window's steps, one step after the other.
+/// Where the rows of each step lie, in floats, for the different kinds of slots of one shard.
+@safe final class ShardTables {
+  /// Rows of a span's steps, one step after the other.
   let frames: UnsafeMutablePointer<Int>
   /// State frames: the initial rows first, then the steps; before and after each step.
   let before: UnsafeMutablePointer<Int>, after: UnsafeMutablePointer<Int>
-  /// Rows of the steps of a chunk, of `width` floats and of `inputUnits` units of x.
+  /// Rows of the steps of a chunk, of `width` floats and of `inputWords` words of x.
   let chunk: UnsafeMutablePointer<Int>, input: UnsafeMutablePointer<Int>
   /// Two buffers in turn: the one of this step and the one of the step before.
   let even: UnsafeMutablePointer<Int>, odd: UnsafeMutablePointer<Int>
 
-  /// For frames that hold the steps of one of `windows` at a time: a window is some whole chunks.
-  init(_ slice: Slice, layout: Layout, windows: [Range<Int>]) {
-    let count = max(slice.steps, 1)
+  /// For frames that hold the steps of one of `spans` at a time: a span is some whole chunks.
+  init(_ shard: BatchShard, layout: Layout, spans: [Range<Int>]) {
+    let count = max(shard.steps, 1)
     func table() -> UnsafeMutablePointer<Int> {
       let table = UnsafeMutablePointer<Int>.allocate(capacity: count)
       unsafe table.initialize(repeating: 0, count: count)
@@ -24,23 +24,23 @@
     unsafe input = table()
     unsafe even = table()
     unsafe odd = table()
-    let head = slice.rows.count, width = layout.width
-    for range in slice.chunks {
-      let start = slice.rowsBefore[range.lowerBound]
+    let head = shard.rows.count, width = layout.width
+    for range in shard.chunks {
+      let start = shard.rowsBefore[range.lowerBound]
       for step in range {
-        unsafe chunk[step] = (slice.rowsBefore[step] - start) * width
-        unsafe input[step] = (slice.rowsBefore[step] - start) * layout.inputUnits
+        unsafe chunk[step] = (shard.rowsBefore[step] - start) * width
+        unsafe input[step] = (shard.rowsBefore[step] - start) * layout.inputWords
         unsafe even[step] = (step & 1) * head * width
         unsafe odd[step] = (1 - step & 1) * head * width
       }
     }
-    for window in windows {
-      let start = slice.rowsBefore[window.lowerBound]
-      for step in window {
-        let rows = slice.rowsBefore[step] - start
-        let isFirst = step == window.lowerBound
+    for span in spans {
+      let start = shard.rowsBefore[span.lowerBound]
+      for step in span {
+        let rows = shard.rowsBefore[step] - start
+        let isFirst = step == span.lowerBound
         unsafe frames[step] = rows * width
-        unsafe before[step] = isFirst ? 0 : (head + slice.rowsBefore[step - 1] - start) * width
+        unsafe before[step] = isFirst ? 0 : (head + shard.rowsBefore[step - 1] - start) * width
         unsafe after[step] = (head + rows) * width
       }
     }

@@ -1,5 +1,5 @@
 /// Collects the gradient of one tensor, in the order in which contributions arrive.
-struct GradientSlot {
+struct CollectedGradient {
   private var tensor: Tensor?
   private var isOwned = false
 
