@@ -17,7 +17,7 @@ struct PNGTests {
     bytes.reduce(0) { $0 << 8 | UInt32($1) }
   }
 
-  @Test("A picture's chunks have their CRCs, its size, and its rows behind a filter each")
+  @Test("A picture's chunks have their CRCs, its size, and its rows each after a filter")
   func picture() throws {
     let pixels: [UInt8] = [0, 10, 20, 30, 40, 255]
     let file = PNG.grey(pixels, width: 3)

@@ -235,7 +235,8 @@ struct SVGChartTests {
   }
 
   @Test(
-    "Reference lines far from the curves are told in the subtitle, on either scale", arguments: [false, true])
+    "Reference lines far from the curves are named in the subtitle, on either scale",
+    arguments: [false, true])
   func farReferences(isLog: Bool) {
     var chart = SVGChart(title: "t", xLabel: "x", yLabel: "y")
     chart.yScale = isLog ? .log : .linear

@@ -183,7 +183,7 @@ struct BadOptionTests {
       line: "data fetch mnist --data no/such --mirror ftp://x", status: 74, expected: ["not an http address"]),
   ]
 
-  @Test("A mistake is told in one line and an exit code, and nothing is printed", arguments: cases)
+  @Test("A mistake is reported in one line and an exit code, and nothing is printed", arguments: cases)
   func refused(bad: Case) throws {
     let workplace = try Workplace()
     let run = try workplace.run(line: bad.line)

@@ -99,7 +99,7 @@ struct CompareCommandTests {
     }
   }
 
-  @Test("A cell that diverges is told and the others are compared")
+  @Test("A cell that diverges is named and the others are compared")
   func divergence() throws {
     let workplace = try Workplace()
     let run = try workplace.run(

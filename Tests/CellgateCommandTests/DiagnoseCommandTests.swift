@@ -55,7 +55,7 @@ struct DiagnoseCommandTests {
     #expect(last.allSatisfy { $0["step"] as? Int == 16 && $0["value"] is Double })
   }
 
-  @Test("Mistakes are told in one line")
+  @Test("Mistakes are reported in one line")
   func mistakes() throws {
     let workplace = try Workplace()
     let number = try workplace.run(line: Self.tiny + " --diagnostics-every 0 --hidden x")

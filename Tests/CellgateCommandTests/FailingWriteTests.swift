@@ -23,7 +23,7 @@ struct FailingWriteTests {
     }
   }
 
-  /// Expects a run to have ended because a file could not be written, behind its first checkpoint.
+  /// Expects a run to have ended because a file could not be written, after its first checkpoint.
   private func expectFailure(_ run: CommandRun, _ reason: String) {
     #expect(run.status == 74)
     #expect(run.error.contains("cellgate: parts/"), "\(run.error)")
@@ -78,7 +78,8 @@ struct FailingWriteTests {
   }
 
   @Test(
-    "A damaged checkpoint is told in a line and the one before is continued; two are refused and left alone")
+    "A damaged checkpoint is reported in a line and the one before is continued; two are refused and left alone"
+  )
   func damaged() throws {
     let workplace = try Workplace()
     let line = Self.run + " --steps 60 --save-every 25"

@@ -18,7 +18,7 @@ struct GenerateCommandTests {
     "train text --cell lstm-wm --hidden 8 --length 10 --embedding 4 --batch 4 --steps 20 --threads 1"
 
   @Test(
-    "The same seed gives the same text on any number of threads, behind the prompt, from the folder alone")
+    "The same seed gives the same text on any number of threads, after the prompt, from the folder alone")
   func same() throws {
     let workplace = try trained()
     try FileManager.default.removeItem(atPath: workplace.path + "/my.txt")
@@ -109,7 +109,7 @@ struct GenerateCommandTests {
     }
   }
 
-  @Test("What is no text to learn from is told in one line")
+  @Test("What is no text to learn from is refused in one line")
   func texts() throws {
     let workplace = try Workplace()
     try Data([0x61, 0xFF]).write(to: URL(fileURLWithPath: workplace.path + "/binary"))

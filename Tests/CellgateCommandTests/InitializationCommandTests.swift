@@ -21,7 +21,7 @@ struct InitializationCommandTests {
         as? [String: Any])
   }
 
-  @Test("A run starts as it is told, and its folder says how")
+  @Test("A run starts as its options say, and its folder says how")
   func names() throws {
     let workplace = try Workplace()
     for (place, (options, keys)) in [

@@ -51,7 +51,7 @@ struct ReportCommandTests {
     #expect(run.status == 0 && run.output.contains("4 runs: 4 complete"), "\(run.error)")
   }
 
-  @Test("Missing data are told on standard error, and the page is made")
+  @Test("Missing data are reported on standard error, and the page is made")
   func missingData() throws {
     let workplace = try Workplace()
     #expect(try workplace.run(line: Self.tiny + " --steps 20 --out run").status == 0)
@@ -71,7 +71,7 @@ struct ReportCommandTests {
     #expect(try workplace.text("run/report.html").contains("There are no samples: nowhere/mnist"))
   }
 
-  @Test("What is wrong is told in a line, with the exit code for it")
+  @Test("What is wrong is reported in a line, with the exit code for it")
   func errors() throws {
     let workplace = try trained()
     func expect(_ line: String, _ status: Int32, _ text: String) throws {

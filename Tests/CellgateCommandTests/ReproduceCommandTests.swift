@@ -50,7 +50,7 @@ struct ReproduceCommandTests {
       refused.errorLines == ["cellgate: r: made with other settings: T = 6: batch: expected 5, found 4"])
   }
 
-  @Test("The JSON lines are those of every run, told apart by name, and a summary with the promised keys")
+  @Test("The JSON lines are those of every run, distinguished by name, and a summary with the promised keys")
   func json() throws {
     let workplace = try Workplace()
     let run = try workplace.run(line: Self.smoke + " --json --seeds 1 --cells lstm,lstm-wm")

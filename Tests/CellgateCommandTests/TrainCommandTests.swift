@@ -106,7 +106,7 @@ struct TrainCommandTests {
     #expect(try workplace.data("parts/model.safetensors") == workplace.data("whole/model.safetensors"))
   }
 
-  @Test("People are told how to continue after Ctrl-C")
+  @Test("After Ctrl-C a line says how to continue")
   func interruptionText() throws {
     let workplace = try Workplace()
     let arguments = (Self.tiny + " --steps 1000000").split(separator: " ").map(String.init)
@@ -160,7 +160,7 @@ struct TrainCommandTests {
     #expect(!workplace.has("d/result.json"))
   }
 
-  @Test("Folders that can't be made are refused, and nothing is left behind")
+  @Test("Folders that can't be made are refused, and nothing is left over")
   func cannotCreate() throws {
     let workplace = try Workplace()
     try Data().write(to: URL(fileURLWithPath: workplace.path + "/file"))
@@ -191,7 +191,7 @@ struct TrainCommandTests {
     #expect(config.error.contains("a/config.json"))
   }
 
-  @Test("Missing data are told with the command that gets them, and no folder is made")
+  @Test("Missing data are reported with the command that gets them, and no folder is made")
   func missingData() throws {
     let workplace = try Workplace()
     let run = try workplace.run(line: "train smnist --data nowhere")

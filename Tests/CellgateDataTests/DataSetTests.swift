@@ -24,7 +24,7 @@ struct DataSetTests {
     }
   }
 
-  @Test("Names are unique, and an unknown one is told with those there are")
+  @Test("Names are unique, and an unknown one is refused with those there are")
   func names() {
     #expect(Set(DataSet.all.map(\.name)).count == DataSet.all.count)
     #expect(throws: DataError.unknownSet(name: "minst", known: DataSet.all.map(\.name))) {
@@ -49,7 +49,7 @@ struct DataSetTests {
     #endif
   }
 
-  @Test("Verify tells whole, missing, wrong size and wrong checksum, and names the file")
+  @Test("Verify reports whole, missing, wrong size and wrong checksum, and names the file")
   func verify() throws {
     let scratch = try Scratch()
     let sum = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  // of "abc"
@@ -73,7 +73,8 @@ struct DataSetTests {
     #expect(checks[2].description == "\(scratch.path)/s/long: expected 3 bytes, found 4")
   }
 
-  @Test("A task's missing file is told with the command that gets it; a plain file does for a gzipped one")
+  @Test(
+    "A task's missing file is reported with the command that gets it; a plain file does for a gzipped one")
   func require() throws {
     let scratch = try Scratch()
     let directory = DataDirectory(option: scratch.path)

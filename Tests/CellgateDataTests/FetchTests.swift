@@ -60,7 +60,7 @@ struct FetchTests {
     #expect(server.requests.isEmpty)
   }
 
-  @Test("A whole download is stored, its progress told, and a second fetch asks for nothing")
+  @Test("A whole download is stored, its progress reported, and a second fetch asks for nothing")
   func whole() throws {
     let server = try server(Reply(body: Self.body))
     let log = ProgressLog()

@@ -22,7 +22,7 @@ struct TextFileTests {
   }
 
   @Test(
-    "Bytes that are no UTF-8 are told by the first one that is wrong",
+    "Bytes that are no UTF-8 are reported by the first one that is wrong",
     arguments: [
       ([0x61, 0xFF], 1), ([0xC3], 0), ([0x61, 0xC3, 0xA9, 0xC3, 0x28], 3), ([0xED, 0xA0, 0x80], 0),
       ([0xC0, 0x80], 0),

@@ -15,7 +15,7 @@ struct VocabularyTests {
     #expect(vocabulary.index(of: "z") == nil && vocabulary.index(of: "\u{10FFFF}") == nil)
   }
 
-  @Test("A character that is no symbol is told with its place, or is the unknown one where there is one")
+  @Test("A character that is no symbol is reported with its place, or is the unknown one where there is one")
   func unknown() throws {
     let strict = Vocabulary(of: "abc".unicodeScalars)
     #expect(throws: UnknownCharacter(character: "!", place: 2)) { try strict.encode("ab!c".unicodeScalars) }
@@ -24,7 +24,7 @@ struct VocabularyTests {
     #expect(try lenient.encode("a!b€".unicodeScalars) == [0, 3, 1, 3])
   }
 
-  @Test("A model's file tells the same vocabulary", arguments: [false, true])
+  @Test("A model's file gives the same vocabulary", arguments: [false, true])
   func metadata(hasUnknown: Bool) {
     // A control character, quotes, and a mark that a text normalised would have joined with the e.
     let vocabulary = Vocabulary(of: "\0\u{1B}\"\\e\u{301}é\u{1F600}".unicodeScalars, hasUnknown: hasUnknown)

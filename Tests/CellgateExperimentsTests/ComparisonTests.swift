@@ -50,7 +50,7 @@ struct ComparisonTests {
     #expect(runs[1].hidden < 4)
   }
 
-  @Test("All that is wrong is told together")
+  @Test("All that is wrong is reported together")
   func problems() {
     var wrong = settings(["lstm", "lstm", "gruu"], seeds: 0)
     wrong.training.batch = 0

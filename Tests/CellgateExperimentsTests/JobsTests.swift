@@ -11,11 +11,11 @@ import Testing
 struct JobsTests {
   private static let error = TrainingError.run(.notARun(folder: "x"))
 
-  @Test("Every piece is done once, and all that is told is heard", arguments: [1, 2, 5], [0, 1, 7])
+  @Test("Every piece is done once, and all that is reported is heard", arguments: [1, 2, 5], [0, 1, 7])
   func once(jobs: Int, pieces: Int) throws {
     var heard = [Int](repeating: 0, count: pieces)
     let isWhole = try Jobs(count: jobs).run(
-      pieces, { (piece, _, tell: (Int) -> Void, _) in for number in 1...3 { tell(number * piece) } },
+      pieces, { (piece, _, report: (Int) -> Void, _) in for number in 1...3 { report(number * piece) } },
       receive: { (piece, _, number) in heard[piece] += number }, shouldStop: { false })
     #expect(isWhole)
     #expect(heard == (0..<pieces).map { 6 * $0 })
@@ -28,12 +28,12 @@ struct JobsTests {
     try ThreadPool.$current.withValue(ThreadPool(threads: 5)) {
       _ = try Jobs(count: 2).run(
         2,
-        { (_, _, tell: (Int) -> Void, _) in
+        { (_, _, report: (Int) -> Void, _) in
           let own = ThreadPool.current.threads
           started.add(1, ordering: .sequentiallyConsistent)
           // Each waits for the other: only two at once get past it.
           while started.load(ordering: .sequentiallyConsistent) < 2 { Thread.sleep(forTimeInterval: 0.001) }
-          tell(own)
+          report(own)
         }, receive: { (_, _, count) in threads.append(count) }, shouldStop: { false })
     }
     #expect(threads.sorted() == [2, 3])
@@ -45,10 +45,10 @@ struct JobsTests {
     try ThreadPool.$current.withValue(ThreadPool(threads: 4)) {
       _ = try Jobs(count: 2).run(
         2,
-        { (piece, _, tell: (Int) -> Void, _) in
+        { (piece, _, report: (Int) -> Void, _) in
           guard piece == 0 else { return }
           while ThreadPool.current.threads < 4 { Thread.sleep(forTimeInterval: 0.001) }
-          tell(ThreadPool.current.threads)
+          report(ThreadPool.current.threads)
         }, receive: { (_, _, count) in last = count }, shouldStop: { false })
     }
     #expect(last == 4)
@@ -74,8 +74,8 @@ struct JobsTests {
     #expect(throws: Self.error) {
       _ = try Jobs(count: jobs).run(
         2,
-        { (_, _, tell: (Int) -> Void, shouldStop) in
-          tell(1)
+        { (_, _, report: (Int) -> Void, shouldStop) in
+          report(1)
           while !shouldStop() { Thread.sleep(forTimeInterval: 0.001) }
         }, receive: { (_, _, _) throws(TrainingError) in throw Self.error }, shouldStop: { false })
     }
@@ -86,8 +86,8 @@ struct JobsTests {
     var count = 0
     let isWhole = try Jobs(count: jobs).run(
       4,
-      { (_, _, tell: (Int) -> Void, shouldStop) in
-        tell(1)
+      { (_, _, report: (Int) -> Void, shouldStop) in
+        report(1)
         while !shouldStop() { Thread.sleep(forTimeInterval: 0.001) }
       }, receive: { (_, _, _) in count += 1 }, shouldStop: { count > 0 })
     #expect(!isWhole)
@@ -102,10 +102,10 @@ struct JobsTests {
       try ThreadPool.$current.withValue(ThreadPool(threads: 8)) {
         try Jobs(count: jobs).run(
           9,
-          { (piece, _, tell: (Int) -> Void, _) in
+          { (piece, _, report: (Int) -> Void, _) in
             // Members of a team wait for each other.
             ThreadPool.current.run(1, mostMembers: 4) { $1.wait() }
-            tell(piece)
+            report(piece)
           }, receive: { (_, _, piece) in heard.append(piece) }, shouldStop: { false })
       }
     }

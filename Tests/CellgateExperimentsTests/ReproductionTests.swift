@@ -204,7 +204,7 @@ struct ReproductionTests {
     #expect(scratch.names("other") == ["notes.txt"])
   }
 
-  @Test("Runs that diverge are told and counted, and the others go on")
+  @Test("Runs that diverge are named and counted, and the others go on")
   func diverges() throws {
     var wild = experiment(seeds: 1)
     wild.parts[1].training.optimizerSettings.learningRate = 1e30
@@ -249,7 +249,7 @@ struct ReproductionTests {
     #expect(throws: TrainingError.self) { try reproduction.jobCount(asked: 12) }
   }
 
-  @Test("The time it will take is told for what is left to do")
+  @Test("The time it will take is estimated for what is left to do")
   func estimate() throws {
     let reproduction = try Reproduction(experiment(), task: MeanTask.self)
     #expect(try #require(try reproduction.estimatedSeconds(jobs: 1)) > 0)

@@ -15,7 +15,7 @@ struct GzipTests {
     #expect(try Gzip.decompress(Gzip.compress(bytes), file: "f", limit: count) == bytes)
   }
 
-  @Test("Members one behind the other are decompressed as one")
+  @Test("Members one after the other are decompressed as one")
   func members() throws {
     let bytes = Gzip.compress(Self.text) + Gzip.compress([]) + Gzip.compress([1, 2])
     #expect(try Gzip.decompress(bytes, file: "f", limit: 1000) == Self.text + [1, 2])
@@ -44,7 +44,7 @@ struct GzipTests {
     }
   }
 
-  @Test("A wrong checksum, a wrong length, damage and trailing bytes are told apart")
+  @Test("A wrong checksum, a wrong length, damage and trailing bytes are distinguished")
   func damage() {
     let good = Gzip.compress(Self.text)
     func decompress(_ change: (inout [UInt8]) -> Void) throws -> [UInt8] {

@@ -16,7 +16,7 @@ struct IDXTests {
       + (0..<bytes).map { UInt8(truncatingIfNeeded: $0) }
   }
 
-  @Test("A file loads plain and gzipped, told by its bytes and not by its name")
+  @Test("A file loads plain and gzipped, recognised by its bytes and not by its name")
   func loads() throws {
     let scratch = try Scratch()
     let content = Self.file([2, 3, 2], bytes: 12)
@@ -27,7 +27,7 @@ struct IDXTests {
     #expect(try IDX.load(scratch.write(Gzip.compress(content), as: "packed"), rank: 3) == expected)
   }
 
-  @Test("A name is found plain or with .gz, and both are told when neither exists")
+  @Test("A name is found plain or with .gz, and both are named when neither exists")
   func lookUp() throws {
     let scratch = try Scratch()
     let tried = [scratch.file("x"), scratch.file("x.gz")]

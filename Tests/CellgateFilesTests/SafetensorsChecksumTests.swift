@@ -37,7 +37,7 @@ struct SafetensorsChecksumTests {
     }
   }
 
-  @Test("A damaged number is told with both checksums, and a file without one as such")
+  @Test("A damaged number is reported with both checksums, and a file without one as such")
   func errors() throws {
     var damaged = bytes()
     damaged[damaged.count - 1] ^= 1

@@ -80,8 +80,8 @@ struct SafetensorsErrorTests {
       "entry is a number", file(#"{"x":1}"#),
       .malformedHeader(file: "f", byte: 5, expected: "'{'", found: "'1'")
     ),
-    ("junk behind the brace", file("{}x"), .trailingHeaderBytes(file: "f", byte: 2)),
-    ("NUL behind the brace", file("{} \0"), .trailingHeaderBytes(file: "f", byte: 3)),
+    ("junk after the brace", file("{}x"), .trailingHeaderBytes(file: "f", byte: 2)),
+    ("NUL after the brace", file("{} \0"), .trailingHeaderBytes(file: "f", byte: 3)),
     (
       "array bomb", file("{\"x\":{\"shape\":" + String(repeating: "[", count: 1_000_000)),
       .unexpectedNesting(file: "f", tensor: "x", byte: 15)

@@ -112,7 +112,7 @@ struct TensorBoardWriterTests {
     #expect(values[1].map(\.field) == [.bytes(Array("größe".utf8)), .fixed32(Float(-2).bitPattern)])
   }
 
-  @Test("A later file sorts behind all others, also when the clock went back or stands still")
+  @Test("A later file sorts after all others, also when the clock went back or stands still")
   func order() throws {
     let names = try [1_700_000_000, 1_700_000_000, 5, 1_700_000_100].map { time -> String in
       let writer = try TensorBoardWriter(folder: scratch.path, after: 0, time: Double(time))

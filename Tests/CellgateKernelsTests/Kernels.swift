@@ -3,7 +3,7 @@ import CellgateTensor
 import Foundation
 import Testing
 
-/// The kernels of one instruction set behind Swift's arrays.
+/// The kernels of one instruction set, on Swift's arrays.
 ///
 /// Every operand ends where a page begins that may not be touched: a read or write past it ends the process.
 @safe struct Kernels: Sendable, CustomTestStringConvertible {

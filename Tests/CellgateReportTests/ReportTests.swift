@@ -126,7 +126,7 @@ struct ReportTests {
     #expect(run.notes.isEmpty && report.warnings.isEmpty)
   }
 
-  @Test("Each kind of sample is drawn, right and wrong told apart in words")
+  @Test("Each kind of sample is drawn, right and wrong distinguished in words")
   func samples() throws {
     let report = try report(try train("run", settings()))
     let page = try ParsedPage(report.page())
@@ -311,7 +311,7 @@ struct ReportTests {
     #expect(!page.elements.contains { $0.name == "img" })
   }
 
-  @Test("Missing data are said on the page and told, and the rest of the page stands")
+  @Test("Missing data are named on the page and in a warning, and the rest of the page stands")
   func missingData() throws {
     var own = AbsentTask.defaults
     own.cell = "gru"
@@ -413,7 +413,7 @@ struct ReportTests {
     #expect(page.elements.compactMap { $0.attributes["data-name"] }.contains("lstm, learning rate 0.02"))
   }
 
-  @Test("A folder without runs is told")
+  @Test("A folder without runs is refused")
   func none() throws {
     try FileManager.default.createDirectory(
       atPath: scratch.file("empty/in"), withIntermediateDirectories: true)

@@ -103,7 +103,7 @@ struct LanguageModelTaskTests {
     return sum / Double(stream.count - 1)
   }
 
-  @Test("Evaluation tells every character but the first once, as a pass one step at a time does")
+  @Test("Evaluation predicts every character but the first once, as a pass one step at a time does")
   func evaluation() {
     let task = task()
     let model = task.makeModel(cell: .lstm)
@@ -117,7 +117,7 @@ struct LanguageModelTaskTests {
         task.evaluate(model, on: .validation, context: .inference()).extras[0]
           - naive(model, LanguageModelTests.symbols(20, name: "validation")))
         < 1e-6)
-    // Lanes that read everything before what they tell, of equal and unequal length, change nothing.
+    // Lanes that read everything before what they predict, of equal and unequal length, change nothing.
     for lanes in [1, 2, 4, 7, 299] {
       #expect(abs(LanguageModelTask.nats(model, stream, lanes: lanes, warmUp: 300) - expected) < 1e-6)
     }
@@ -135,7 +135,7 @@ struct LanguageModelTaskTests {
     #expect(error(100) < 1e-6)
   }
 
-  @Test("A lane in the middle of a stream begins with the states behind the stream's first symbols")
+  @Test("A lane in the middle of a stream begins with the states after the stream's first symbols")
   func laneStates() {
     let model = LanguageModelTests.model(layers: 2)
     let stream = LanguageModelTests.symbols(21)
@@ -147,8 +147,8 @@ struct LanguageModelTaskTests {
       return Double(end - first)
         * Double(crossEntropy(logits, classes: Array(part.dropFirst()), mask: mask).item)
     }
-    let behind = model(Array(stream.prefix(3)), steps: 3, batch: 1).states
-    let expected = (nats(0, 1, 11, nil) + nats(7, 11, 21, behind)) / 20
+    let after = model(Array(stream.prefix(3)), steps: 3, batch: 1).states
+    let expected = (nats(0, 1, 11, nil) + nats(7, 11, 21, after)) / 20
     #expect(abs(LanguageModelTask.nats(model, stream, lanes: 2, warmUp: 3) - expected) < 1e-6)
     let zeros = (nats(0, 1, 11, nil) + nats(7, 11, 21, nil)) / 20
     #expect(abs(zeros - expected) > 1e-6)
@@ -162,7 +162,7 @@ struct LanguageModelTaskTests {
     let task = LanguageModelTask(
       settings: settings, vocabulary: Vocabulary(of: "ab".unicodeScalars), training: [0, 0, 0, 0, 0, 1],
       validation: [0, 1], test: [1, 0, 1])
-    // One added to each: 6/8 and 2/8; the first character is not told.
+    // One added to each: 6/8 and 2/8; the first character is not predicted.
     #expect(abs(task.baseline.value - (-log2(0.75) + 2) / 2) < 1e-12)
   }
 

@@ -47,7 +47,7 @@ struct TextGeneratorTests {
       let expected = naive(model, after: [1, 2, 2, 1, 0, 3, 4], sampling, seed: UInt64(seed), count: 30)
       #expect(text(found, 30) == expected, "\(sampling)")
     }
-    // Without a prompt a text begins as behind a newline.
+    // Without a prompt a text begins as after a newline.
     #expect(text(try generator.text(), 20) == naive(model, after: [0], Sampling(), seed: 1, count: 20))
   }
 

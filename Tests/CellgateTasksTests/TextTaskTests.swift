@@ -66,13 +66,13 @@ struct TextTaskTests {
     #expect(try TextTask(settings: settings, dataDirectory: "").vocabulary.count == 5)
   }
 
-  @Test("Characters that come only later are one unknown symbol, told and counted")
+  @Test("Characters that come only later are one unknown symbol, reported and counted")
   func unknown() throws {
     let (scratch, path) = try write()
     let settings = try TextTask.prepared(Self.settings(), dataDirectory: path)
     let task = try TextTask(settings: settings, dataDirectory: "")
     let model = task.makeModel(cell: .lstm)
-    // 10 of the 19 characters told are é.
+    // 10 of the 19 predicted characters are é.
     #expect(task.evaluate(model, on: .validation).extras[1] == 10.0 / 19)
     #expect(task.evaluate(model, on: .test).extras[1] == 0)
     #expect(TextTask.extraMetrics.count == 2)
@@ -149,7 +149,7 @@ struct TextTaskTests {
     #expect(found.extras[1] == 0.25)
     #expect(found.remark?.hasPrefix("25.0 % of the characters are unknown to the model") == true)
     #expect(abs(whole.baseline.value - log2(5)) < 1e-12)
-    // The last ten characters, of which the first is not told: "bcéabcéa" behind it has two.
+    // The last ten characters, of which the first is not predicted: "bcéabcéa" after it has two.
     #expect(try scored(.test, other).evaluate(model, on: .test).extras[1] == 2.0 / 9)
     #expect(try scored(nil, path).evaluate(model, on: .test) == task.evaluate(model, on: .test))
     #expect(try !scored(nil, path).scoresWholeText)
@@ -184,7 +184,7 @@ struct TextTaskTests {
     withExtendedLifetime(scratch) {}
   }
 
-  @Test("Without a text the option that gives one is told, and shares must leave something to train on")
+  @Test("Without a text the option that gives one is named, and shares must leave something to train on")
   func none() throws {
     #expect(throws: TrainingError.data(.noText(task: "text"))) {
       try Tasks.prepared(Self.settings(), data: DataDirectory(environment: ["CELLGATE_DATA": "/somewhere"]))

@@ -116,7 +116,7 @@ struct DiagnosticsTests {
     }
   }
 
-  @Test("A run that was killed and resumed has the same files, and need not be told again")
+  @Test("A run that was killed and resumed has the same files, and needs no option again")
   func killed() throws {
     let scratch = try Scratch()
     let settings = settings()

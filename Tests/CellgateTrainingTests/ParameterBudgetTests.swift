@@ -33,7 +33,7 @@ struct ParameterBudgetTests {
     }
   }
 
-  @Test("A budget too small for one unit is told with what one unit needs")
+  @Test("A budget too small for one unit is refused with what one unit needs")
   func tooSmall() throws {
     var settings = MeanTask.defaults
     settings.hidden = 1

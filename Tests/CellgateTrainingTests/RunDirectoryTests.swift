@@ -59,7 +59,7 @@ struct RunDirectoryTests {
     #expect(lines.dropFirst().map { $0.split(separator: ",")[0] } == ["4", "8", "12"])
   }
 
-  @Test("A run's best model is evaluated as at its end, and its file tells how to build it")
+  @Test("A run's best model is evaluated as at its end, and its file says how to build it")
   func evaluation() throws {
     try train()
     let directory = try RunDirectory(resuming: path)
@@ -180,7 +180,7 @@ struct RunDirectoryTests {
     }
   }
 
-  @Test("Rows behind the checkpoint are cut off on resume")
+  @Test("Rows after the checkpoint are cut off on resume")
   func rowsBehind() throws {
     try train(stop: 6)
     let good = try #require(scratch.read("run/metrics.csv"))

@@ -37,7 +37,7 @@ struct RunStoreTests {
       recording: RunRecording(checkpointSteps: savedEvery))
   }
 
-  /// A run in a new folder with a checkpoint every 3 updates, up to a step and, when asked for, copied behind another
+  /// A run in a new folder with a checkpoint every 3 updates, up to a step and, when asked for, copied after another
   /// step as a process that is killed there leaves it.
   @discardableResult
   private func run(
@@ -60,7 +60,7 @@ struct RunStoreTests {
     return result
   }
 
-  /// Continues to the end; the lines that were told before it began.
+  /// Continues to the end; the notices before it began.
   @discardableResult
   private func finish(_ name: String) throws -> [String] {
     var notices: [String] = []
@@ -467,7 +467,7 @@ struct RunStoreTests {
     try expectSame("again")
   }
 
-  @Test("A complete run needs no checkpoint to tell its result, and keeps its rows")
+  @Test("A complete run needs no checkpoint to report its result, and keeps its rows")
   func complete() throws {
     let result = try run("a")
     for name in checkpoints("a") { try damage("a/" + name) }

@@ -19,7 +19,7 @@ struct TrainerTests {
       task: MeanTask(settings: settings), settings: settings, directory: directory, recording: recording)
   }
 
-  @Test("A run without a folder tells its beginning, each update and each evaluation, and its result")
+  @Test("A run without a folder reports its beginning, each update and each evaluation, and its result")
   func events() throws {
     let trainer = try trainer()
     var events: [TrainingEvent] = []

@@ -46,7 +46,7 @@ struct TrainingSettingsContinuationTests {
       recording: RunRecording(checkpointSteps: 3, diagnosticsEvery: new && observed ? 5 : nil))
   }
 
-  /// Trains to the end, or up to a step; what is told before the run begins.
+  /// Trains to the end, or up to a step; the notices before the run begins.
   @discardableResult
   private func run(
     _ name: String, _ settings: TrainingSettings, new: Bool = true, observed: Bool = true, stop: Int = .max
@@ -208,7 +208,7 @@ struct TrainingSettingsContinuationTests {
       let name = "parts\(place)"
       try FileManager.default.copyItem(atPath: scratch.file("short"), toPath: scratch.file(name))
       #expect(try fails(name, long, at: place))
-      // Behind the checkpoint that has the new length a run is killed like any other.
+      // After the checkpoint that has the new length a run is killed like any other.
       isBegun = scratch.names(name).contains("checkpoint-000013.safetensors")
       // Resumed as it is, its length is the old or the new one; then it is made longer for good.
       try run(name, try RunDirectory.settings(of: scratch.file(name)), new: false)

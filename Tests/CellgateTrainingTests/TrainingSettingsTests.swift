@@ -134,7 +134,7 @@ struct TrainingSettingsTests {
   }
 
   @Test(
-    "A wrong value is told with its field, what was expected and what was found",
+    "A wrong value is reported with its field, what was expected and what was found",
     arguments: [
       ("\"hidden\" : 4", "\"hidden\" : null", "hidden: expected a whole number, found null"),
       ("\"hidden\" : 4", "\"hidden\" : [4]", "hidden: expected a whole number, found a list"),
@@ -203,7 +203,7 @@ struct TrainingSettingsTests {
     #expect(problems { _ in } == [])
   }
 
-  @Test("All errors are told together, each with its option")
+  @Test("All errors are reported together, each with its option")
   func together() {
     let found = problems {
       $0.task = "maen"
@@ -282,7 +282,7 @@ struct TrainingSettingsTests {
     #expect(settings.problems(tasks: [MeanTask.self], available: 16e9) == [])
   }
 
-  @Test("Memory is told in words")
+  @Test("Memory is written in words")
   func words() {
     #expect(SettingsError.size(12) == "12 bytes")
     #expect(SettingsError.size(17.4e9) == "17 GB")

@@ -47,7 +47,7 @@ public struct GateBias: Hashable, Sendable {
     self.chronoSign = chronoSign
   }
 
-  /// 0.
+  /// Every unit starts at 0.
   public static let zero = GateBias(0)
   /// A forget gate: 1, so that the cell remembers to begin with (Jozefowicz et al. 2015).
   public static let forget = GateBias(1, chronoSign: 1)

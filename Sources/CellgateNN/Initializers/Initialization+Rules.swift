@@ -55,7 +55,7 @@ extension Recurrent.Initialization {
 
   /// What numbers start from.
   public enum Start: Sendable, Equatable {
-    /// 0.
+    /// All values start at 0.
     case zero
     /// One number everywhere.
     case constant(Float)

@@ -43,7 +43,7 @@ public enum Activation: String, Codable, Sendable, CaseIterable {
 
 /// An activation as a layer of its own.
 public final class ActivationLayer: Layer {
-  /// "activation".
+  /// The kind that descriptions of models name it by.
   public static let kind = "activation"
   /// The function.
   public struct Options: LayerOptions {

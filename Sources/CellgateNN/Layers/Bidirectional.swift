@@ -6,7 +6,7 @@ import CellgateTensor
 /// The parameters are the layer's: `weight_ih_l0`, …, `weight_ih_l0_reverse`, … States that are returned are those of the
 /// forward direction, then those of the reverse one.
 public final class Bidirectional: Layer {
-  /// "bidirectional".
+  /// The kind that descriptions of models name it by.
   public static let kind = "bidirectional"
 
   /// How the outputs of the directions become one.

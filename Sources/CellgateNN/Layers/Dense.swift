@@ -5,7 +5,7 @@ import CellgateTensor
 ///
 /// Its parameters are `weight` [units, K] and `bias` [units], which start uniform in ±1/√K, as in PyTorch.
 public final class Dense: Layer, Regularized {
-  /// "dense".
+  /// The kind that descriptions of models name it by.
   public static let kind = "dense"
 
   /// The options of a dense layer.

@@ -4,7 +4,7 @@ import CellgateTensor
 /// Sets a share of the numbers to zero while training, and divides the others by 1 − probability (Srivastava
 /// et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html).
 public final class Dropout: Layer {
-  /// "dropout".
+  /// The kind that descriptions of models name it by.
   public static let kind = "dropout"
 
   /// The options of dropout.

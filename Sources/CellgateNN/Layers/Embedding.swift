@@ -6,7 +6,7 @@ import CellgateTensor
 /// As a layer it takes indices as numbers, `[T, B]` or `[B]`, and gives `[T, B, E]` or `[B, E]`. Its parameter is
 /// `weight` [V, E], which starts normal with deviation 1, as in PyTorch.
 public final class Embedding: Layer, Regularized {
-  /// "embedding".
+  /// The kind that descriptions of models name it by.
   public static let kind = "embedding"
 
   /// The options of an embedding.

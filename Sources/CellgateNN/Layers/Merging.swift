@@ -29,9 +29,9 @@ private func mask(of inputs: [LayerValue]) -> SequenceMask? {
 
 /// Inputs side by side, along the last dimension.
 public final class Concatenate: Layer {
-  /// "concatenate".
+  /// The kind that descriptions of models name it by.
   public static let kind = "concatenate"
-  /// None.
+  /// The layer has no options.
   public let options: NoOptions
 
   /// The layer.
@@ -55,9 +55,9 @@ public final class Concatenate: Layer {
 
 /// The sum of inputs of one shape.
 public final class Add: Layer {
-  /// "add".
+  /// The kind that descriptions of models name it by.
   public static let kind = "add"
-  /// None.
+  /// The layer has no options.
   public let options: NoOptions
 
   /// The layer.
@@ -77,9 +77,9 @@ public final class Add: Layer {
 
 /// The product of inputs of one shape, number by number.
 public final class Multiply: Layer {
-  /// "multiply".
+  /// The kind that descriptions of models name it by.
   public static let kind = "multiply"
-  /// None.
+  /// The layer has no options.
   public let options: NoOptions
 
   /// The layer.

@@ -78,7 +78,7 @@ public final class AveragePooling1D: Layer {
 public final class GlobalMaxPooling1D: Layer {
   /// "global_max_pooling1d".
   public static let kind = "global_max_pooling1d"
-  /// None.
+  /// The layer has no options.
   public let options: NoOptions
 
   /// The layer.
@@ -105,7 +105,7 @@ public final class GlobalMaxPooling1D: Layer {
 public final class GlobalAveragePooling1D: Layer {
   /// "global_average_pooling1d".
   public static let kind = "global_average_pooling1d"
-  /// None.
+  /// The layer has no options.
   public let options: NoOptions
 
   /// The layer.

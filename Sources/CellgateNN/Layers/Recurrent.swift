@@ -15,7 +15,7 @@ import CellgateTensor
 /// reverse direction runs over the valid part only. Parameters bear PyTorch's names: `weight_ih_l0`,
 /// `weight_ih_l0_reverse`, `weight_ih_l1`, …
 public class Recurrent: Layer {
-  /// "recurrent".
+  /// The kind that descriptions of models name it by.
   public class var kind: String { "recurrent" }
 
   /// The options of a recurrent layer.

@@ -31,7 +31,7 @@ public struct CellText: Codable, Equatable, Sendable {
 
 /// What a recurrent layer gives for the steps that are masked.
 public enum MaskedOutput: String, Codable, Sendable {
-  /// 0.
+  /// The output of such a step is 0.
   case zero
   /// The output of the last valid step before, 0 where there is none, as in Keras.
   case previous

@@ -5,7 +5,7 @@ import CellgateTensor
 public final class LastStep: Layer {
   /// "last_step".
   public static let kind = "last_step"
-  /// None.
+  /// The layer has no options.
   public let options: NoOptions
 
   /// The layer.
@@ -40,7 +40,7 @@ public final class LastStep: Layer {
 
 /// Masks the steps whose numbers all equal a value: later layers leave them out.
 public final class Masking: Layer {
-  /// "masking".
+  /// The kind that descriptions of models name it by.
   public static let kind = "masking"
 
   /// The value of masked steps.
@@ -75,9 +75,9 @@ public final class Masking: Layer {
 
 /// All numbers of a value in one vector: `[B, 3, 4]` gives `[B, 12]`, at each step of a sequence.
 public final class Flatten: Layer {
-  /// "flatten".
+  /// The kind that descriptions of models name it by.
   public static let kind = "flatten"
-  /// None.
+  /// The layer has no options.
   public let options: NoOptions
   /// Dimensions that stay: T and B, or B.
   private var leading = 1

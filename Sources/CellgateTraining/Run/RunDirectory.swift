@@ -15,7 +15,9 @@ import Foundation
 ///     diagnostics-….svg               with diagnostics: figures of both
 ///     events.out.tfevents.…           scalars for TensorBoard, when asked for
 ///
-/// Each file but the last is replaced whole or not at all, and read back before it takes the place of another.
+/// Files are replaced whole or not at all, and read back before they take the place of another, but for those that
+/// grow: CSV files get a row after another, and TensorBoard's file an event. What a kill leaves of the last row, and
+/// the rows after the checkpoint, a resumed run cuts off.
 public final class RunDirectory {
   /// The folder's path.
   public let path: String
