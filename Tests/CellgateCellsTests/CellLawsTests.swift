@@ -246,7 +246,7 @@ struct ThreadLawTests {
   func threads(_ cell: Cell, _ precision: Precision) {
     let threads = ThreadPool.shared.threads
     defer { ThreadPool.shared.threads = threads }
-    // Many shards; a shard that two or three threads share, with and without products on x of their own.
+    // Many microbatches; a microbatch that two or three threads share, with and without products on x of their own.
     let problems = [
       Problem(cell, T: 6, B: 70, I: 4, H: 20, seed: 17),
       Problem(cell, T: 5, B: 3, I: 20, H: 72, lengths: [2, 5, 4], seed: 18),

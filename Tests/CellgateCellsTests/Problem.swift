@@ -54,7 +54,7 @@ struct Problem {
   var outputSize: Int { execution().outputSize }
   var stateSizes: [Int] { execution().stateSizes }
 
-  /// The shape that `lengths` and more rows than one shard bring about.
+  /// The shape that `lengths` and more rows than one microbatch bring about.
   static func uneven(_ cell: Cell, reversed: Bool = false) -> Problem {
     Problem(
       cell, T: 7, B: 11, I: 3, H: 5, lengths: [7, 1, 3, 0, 7, 5, 2, 6, 4, 7, 1], reversed: reversed, seed: 3)

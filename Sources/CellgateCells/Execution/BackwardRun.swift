@@ -2,14 +2,14 @@ import CellgateBasics
 import CellgateKernels
 import CellgateTensor
 
-/// One shard's way back, which the members of a team go together.
+/// One microbatch's way back, which the members of a team go together.
 @safe final class BackwardRun {
   private let execution: CellExecution
   private let program: BoundProgram
   private let weights: PackedWeights
   private let saved: CellExecution.Saved
-  private let shard: BatchShard
-  private let tables: ShardTables
+  private let microbatch: Microbatch
+  private let tables: StepTables
   private let frames: CellExecution.Frames
   private let sums: GradientSums
   private let outputGradient: CellExecution.Columns?
@@ -45,25 +45,26 @@ import CellgateTensor
     self.outputGradient = outputGradient
     self.inputGradient = inputGradient
     self.traced = traced
-    shard = saved.shards[index]
+    microbatch = saved.microbatches[index]
     let layout = execution.layout, width = layout.width, plan = execution.cell.plan
     switch (saved.kept[index], forward) {
     case (.frames(let kept), _):
       frames = kept
-      tables = ShardTables(shard, layout: layout, spans: shard.segments)
+      tables = StepTables(microbatch, layout: layout, spans: microbatch.segments)
       self.forward = nil
     case (.states(let kept), let program?):
       let run = ForwardRun(
-        execution: execution, program: program, shard: shard, spans: shard.segments,
+        execution: execution, program: program, microbatch: microbatch, spans: microbatch.segments,
         saves: true, members: members)
       frames = run.frames
       tables = run.tables
       self.forward = (run, kept)
     default:
-      fail("\(execution.cell.name): expected what the forward pass keeps of shard \(index), found nothing")
+      fail(
+        "\(execution.cell.name): expected what the forward pass keeps of microbatch \(index), found nothing")
     }
 
-    let chunkRows = shard.mostChunkRows, rows = shard.rows.count
+    let chunkRows = microbatch.mostChunkRows, rows = microbatch.rows.count
     let tile = layout.tileRows * layout.tileColumns
     let inputCount = chunkRows * execution.inputSize
     let stateCount = execution.cell.states.count
@@ -125,38 +126,38 @@ import CellgateTensor
 
   func go(finalStateGradients: [Tensor?], stateGradients: [Tensor], member: TeamMember) {
     let layout = execution.layout, width = layout.width
-    let rows = shard.rows.count
+    let rows = microbatch.rows.count
     let columns = layout.columns(of: member)
     // Of each state the units that are the member's, and its size.
     let own = execution.cell.stateSizes.map { layout.units($0, of: member) }, sizes = execution.stateSizes
     for (state, gradient) in finalStateGradients.enumerated() {
       guard let gradient else { continue }
       let real = own[state]
-      for (row, sequence) in shard.rows.enumerated() {
+      for (row, sequence) in microbatch.rows.enumerated() {
         for buffer in 0..<2 {
           unsafe (arriving[state] + (buffer * rows + row) * width + real.lowerBound).update(
             from: gradient.pointer + sequence * sizes[state] + real.lowerBound, count: real.count)
         }
       }
     }
-    var last = shard.chunks.count
-    for (index, segment) in shard.segments.enumerated().reversed() {
-      let first = shard.chunks.firstIndex { $0.lowerBound == segment.lowerBound } ?? 0
+    var last = microbatch.chunks.count
+    for (index, segment) in microbatch.segments.enumerated().reversed() {
+      let first = microbatch.chunks.firstIndex { $0.lowerBound == segment.lowerBound } ?? 0
       if let forward {
         // Others may still read the frames of the segment after it.
         member.wait()
         forward.run.setFirstStates(from: forward.states, row: index * rows, columns: columns)
-        for chunk in shard.chunks[first..<last] {
+        for chunk in microbatch.chunks[first..<last] {
           forward.run.advance(chunk, input: saved.input, member: member)
         }
       }
-      for chunk in shard.chunks[first..<last].reversed() { retreat(chunk, member: member) }
+      for chunk in microbatch.chunks[first..<last].reversed() { retreat(chunk, member: member) }
       last = first
     }
     // Step 0 sends its gradients to the odd buffer, where sequences without steps have theirs too.
     for (state, tensor) in stateGradients.enumerated() {
       let real = own[state]
-      for (row, sequence) in shard.rows.enumerated() {
+      for (row, sequence) in microbatch.rows.enumerated() {
         unsafe (tensor.pointer + sequence * sizes[state] + real.lowerBound).update(
           from: arriving[state] + (rows + row) * width + real.lowerBound, count: real.count)
       }
@@ -168,7 +169,7 @@ import CellgateTensor
     let own = execution.cell.stateSizes.map { layout.units($0, of: member) }
     member.wait()
     let x = unsafe execution.gather(
-      saved.input, shard, chunk, into: inputRows, isFactor: false, member: member)
+      saved.input, microbatch, chunk, into: inputRows, isFactor: false, member: member)
     gatherOutputGradient(chunk, columns: own[0])
     member.wait()
     // The gradients that arrive at a step are overwritten two steps on.
@@ -176,7 +177,8 @@ import CellgateTensor
     for steps in ranges {
       if !traced.isEmpty { trace(steps.lowerBound, columns: own) }
       unsafe program.sweep(
-        steps, active: shard.active, locations: locations[member.index], backward: true, columns: columns,
+        steps, active: microbatch.active, locations: locations[member.index], backward: true,
+        columns: columns,
         member: member)
     }
     unsafe addWeightGradients(chunk, x: x, columns: columns, member: member)
@@ -191,9 +193,10 @@ import CellgateTensor
     for (state, target) in traced.enumerated() {
       let columns = columns[state]
       let from = unsafe arriving[state] + tables.even[step] + columns.lowerBound
-      for row in 0..<Int(shard.active[step]) {
-        unsafe (target.row(shard.time(row: row, step: step), shard.rows[row]) + columns.lowerBound).update(
-          from: from + row * execution.layout.width, count: columns.count)
+      for row in 0..<Int(microbatch.active[step]) {
+        unsafe (target.row(microbatch.time(row: row, step: step), microbatch.rows[row]) + columns.lowerBound)
+          .update(
+            from: from + row * execution.layout.width, count: columns.count)
       }
     }
   }
@@ -203,8 +206,8 @@ import CellgateTensor
     let width = execution.layout.width
     for step in chunk {
       let to = unsafe outputRows + tables.chunk[step] + columns.lowerBound
-      for row in 0..<Int(shard.active[step]) {
-        let from = unsafe outputGradient.row(shard.time(row: row, step: step), shard.rows[row])
+      for row in 0..<Int(microbatch.active[step]) {
+        let from = unsafe outputGradient.row(microbatch.time(row: row, step: step), microbatch.rows[row])
         unsafe (to + row * width).update(from: from + columns.lowerBound, count: columns.count)
       }
     }
@@ -215,7 +218,7 @@ import CellgateTensor
     _ chunk: Range<Int>, x: UnsafePointer<Float>, columns: Range<Int>, member: TeamMember
   ) {
     let layout = execution.layout, width = layout.width
-    let rows = shard.rowCount(chunk)
+    let rows = microbatch.rowCount(chunk)
     if let pairs {
       unsafe pair(chunk, x: x, columns: columns, in: pairs, member: member)
       member.wait()
@@ -263,7 +266,7 @@ import CellgateTensor
     member: TeamMember
   ) {
     let isa = unsafe execution.products.handle
-    let width = execution.layout.width, size = execution.inputSize, rows = shard.rowCount(chunk)
+    let width = execution.layout.width, size = execution.inputSize, rows = microbatch.rowCount(chunk)
     let first = columns.lowerBound
     for index in unsafe deltas.indices {
       unsafe cg_interleave_with(
@@ -299,11 +302,11 @@ import CellgateTensor
       return unsafe UnsafePointer(frames.saved[index] + tables.frames[chunk.lowerBound])
     case .stateBefore(let state):
       // Rows that all go on into the next step lie side by side already.
-      let goesOn = chunk.allSatisfy { Int(shard.active[$0]) == shard.rows.count }
+      let goesOn = chunk.allSatisfy { Int(microbatch.active[$0]) == microbatch.rows.count }
       if goesOn { return unsafe UnsafePointer(frames.states[state] + tables.before[chunk.lowerBound]) }
       for step in chunk {
         unsafe (copy + tables.chunk[step]).update(
-          from: frames.states[state] + tables.before[step], count: Int(shard.active[step]) * width)
+          from: frames.states[state] + tables.before[step], count: Int(microbatch.active[step]) * width)
       }
       return unsafe UnsafePointer(copy)
     default: fail("BackwardRun: expected an operand of a product, found \(slot)")
@@ -314,7 +317,7 @@ import CellgateTensor
   private func write(_ chunk: Range<Int>, to inputGradient: Tensor, member: TeamMember) {
     let layout = execution.layout, width = layout.width, size = execution.inputSize
     let batch = saved.sequences.batch
-    let own = member.share(of: shard.rowCount(chunk))
+    let own = member.share(of: microbatch.rowCount(chunk))
     if own.isEmpty { return }
     let isa = unsafe execution.products.handle
     var ready: Set<Int> = []
@@ -337,9 +340,9 @@ import CellgateTensor
       isa, own.count, size, terms, terms.count, CG_START_ZERO, nil,
       inputGradientRows + own.lowerBound * size, size)
     for step in chunk {
-      let start = shard.rowCount(chunk.lowerBound..<step)
-      for row in 0..<Int(shard.active[step]) where own.contains(start + row) {
-        let index = shard.time(row: row, step: step) * batch + shard.rows[row]
+      let start = microbatch.rowCount(chunk.lowerBound..<step)
+      for row in 0..<Int(microbatch.active[step]) where own.contains(start + row) {
+        let index = microbatch.time(row: row, step: step) * batch + microbatch.rows[row]
         unsafe (inputGradient.pointer + index * size).update(
           from: inputGradientRows + (start + row) * size, count: size)
       }

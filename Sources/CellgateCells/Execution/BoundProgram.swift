@@ -3,7 +3,7 @@ import CellgateKernels
 import CellgateTensor
 
 /// A step's program with its sizes and packed weights: what the kernels' sweep runs. The slots' locations are
-/// the only thing that shards have of their own.
+/// the only thing that microbatches have of their own.
 @safe final class BoundProgram {
   /// A product on x, computed for a chunk of steps before the sweep goes through them.
   @safe struct Hoisted {
@@ -179,7 +179,7 @@ import CellgateTensor
     return unsafe buffer
   }
 
-  /// Runs `steps` of one shard, whose slots lie at `locations` (in the order of `slots`): the columns that are the
+  /// Runs `steps` of one microbatch, whose slots lie at `locations` (in the order of `slots`): the columns that are the
   /// member's share.
   func sweep(
     _ steps: Range<Int>, active: [UInt32], locations: [cg_location], backward: Bool, columns: Range<Int>,

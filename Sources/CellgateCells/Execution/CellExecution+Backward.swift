@@ -46,8 +46,8 @@ extension CellExecution {
     let parameters = saved.parameters.map { Tensor.uninitialized($0.shape) }
     let arriving = saved.trace?.after.map { Tensor.uninitialized($0.shape) } ?? []
 
-    // Shards that share sums are run one after the other, always in the same order.
-    let count = saved.shards.count
+    // Microbatches that share sums are run one after the other, always in the same order.
+    let count = saved.microbatches.count
     let groups = min(count, layout.mostGradientSums(parameters: parameters.reduce(0) { $0 + $1.count }))
     let sums = (0..<groups).map { _ in GradientSums(cell: cell, layout: layout) }
     nonisolated(unsafe) let tensors = (
@@ -57,7 +57,7 @@ extension CellExecution {
     nonisolated(unsafe) var runs = [BackwardRun?](repeating: nil, count: groups)
     unsafe runs.withUnsafeMutableBufferPointer { runs in
       nonisolated(unsafe) let runs = unsafe runs
-      let mostMembers = layout.mostMembers(rows: saved.shards[0].rows.count)
+      let mostMembers = layout.mostMembers(rows: saved.microbatches[0].rows.count)
       ThreadPool.current.run(groups, mostMembers: mostMembers) { group, member in
         let (saved, outputGradient, finalStateGradients, inputGradient, arriving, states) = unsafe tensors
         let (weights, program, forward, sums) = unsafe shared

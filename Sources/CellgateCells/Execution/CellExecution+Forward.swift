@@ -51,7 +51,7 @@ extension CellExecution {
     let weights = PackedWeights(
       cell: cell, layout: layout, instructions: products, parameters: parameters, programs: [step])
     let program = BoundProgram(step, layout: layout, weights: weights)
-    let shards = BatchShard.cut(sequences, layout: layout, recomputeEvery: saving.recomputeEvery)
+    let microbatches = Microbatch.cut(sequences, layout: layout, recomputeEvery: saving.recomputeEvery)
     let finalStates = states.map { Tensor.uninitialized($0.shape) }
     let trace =
       observed && !saving.isNothing
@@ -60,18 +60,19 @@ extension CellExecution {
         after: stateSizes.map { .uninitialized([sequences.steps, sequences.batch, $0]) }) : nil
     let traced = trace?.after.map { Columns($0) } ?? []
 
-    nonisolated(unsafe) var runs = [ForwardRun?](repeating: nil, count: shards.count)
-    nonisolated(unsafe) var kept = [Saved.Kept?](repeating: nil, count: shards.count)
+    nonisolated(unsafe) var runs = [ForwardRun?](repeating: nil, count: microbatches.count)
+    nonisolated(unsafe) var kept = [Saved.Kept?](repeating: nil, count: microbatches.count)
     nonisolated(unsafe) let tensors = (input, states, output, traced, finalStates)
-    let mostMembers = layout.mostMembers(rows: shards[0].rows.count)
+    let mostMembers = layout.mostMembers(rows: microbatches[0].rows.count)
     unsafe runs.withUnsafeMutableBufferPointer { runs in
       unsafe kept.withUnsafeMutableBufferPointer { kept in
         nonisolated(unsafe) let (runs, kept) = unsafe (runs, kept)
-        ThreadPool.current.run(shards.count, mostMembers: mostMembers) { index, member in
+        ThreadPool.current.run(microbatches.count, mostMembers: mostMembers) { index, member in
           let (input, states, output, traced, finalStates) = unsafe tensors
           if member.index == 0 {
             unsafe runs[index] = ForwardRun(
-              execution: self, program: program, shard: shards[index], saving: saving, members: member.count)
+              execution: self, program: program, microbatch: microbatches[index], saving: saving,
+              members: member.count)
           }
           member.wait()
           guard let run = unsafe runs[index] else { return }
@@ -96,7 +97,8 @@ extension CellExecution {
     var saved: Saved?
     if !saving.isNothing {
       saved = Saved(
-        sequences: sequences, input: input, parameters: parameters, shards: shards, kept: unsafe kept,
+        sequences: sequences, input: input, parameters: parameters, microbatches: microbatches,
+        kept: unsafe kept,
         trace: trace)
     }
     return Forward(finalStates: finalStates, saved: saved)

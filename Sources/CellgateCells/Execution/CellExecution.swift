@@ -4,7 +4,7 @@ import CellgateTensor
 
 /// The fast execution of a cell: one layer, one direction, whole sequences.
 ///
-/// The batch is cut into shards; a thread, or a team of them, takes the rows of a shard through the whole sequence. Shapes:
+/// The batch is cut into microbatches; a thread, or a team of them, takes the rows of a microbatch through the whole sequence. Shapes:
 /// input `[T, B, I]`, states `[B, H]`, output `[T, B, D·H]` of which this direction fills H columns. States of the
 /// projection size have P columns instead, and so has the output where the first state has that size.
 /// Past a sequence's length the output is 0 and the states stay; such steps are never computed.
@@ -93,8 +93,8 @@ public struct CellExecution: Sendable {
     let sequences: Sequences
     let input: Tensor
     let parameters: [Tensor]
-    let shards: [BatchShard]
-    /// Per shard: the frames of all steps, or the states before each segment if there is more than one.
+    let microbatches: [Microbatch]
+    /// Per microbatch: the frames of all steps, or the states before each segment if there is more than one.
     let kept: [Kept?]
     /// The states of all steps, if the pass is observed.
     let trace: Trace?
@@ -111,19 +111,19 @@ public struct CellExecution: Sendable {
     }
 
     init(
-      sequences: Sequences, input: Tensor, parameters: [Tensor], shards: [BatchShard], kept: [Kept?],
+      sequences: Sequences, input: Tensor, parameters: [Tensor], microbatches: [Microbatch], kept: [Kept?],
       trace: Trace?
     ) {
       self.sequences = sequences
       self.input = input
       self.parameters = parameters
-      self.shards = shards
+      self.microbatches = microbatches
       self.kept = kept
       self.trace = trace
     }
   }
 
-  /// Memory for values of a shard: each state's (initial rows first), then each saved value's.
+  /// Memory for values of a microbatch: each state's (initial rows first), then each saved value's.
   @safe struct Frames {
     let owner: Storage
     let states: [UnsafeMutablePointer<Float>]
@@ -166,26 +166,27 @@ public struct CellExecution: Sendable {
   /// x's rows of a chunk of steps, `[rows, I]`: the input's own memory where they lie side by side, else `rows`, to
   /// which the members of a team copy them. With `isFactor` they are rows of words, to be multiplied.
   func gather(
-    _ input: Tensor, _ shard: BatchShard, _ chunk: Range<Int>, into rows: UnsafeMutablePointer<Float>,
+    _ input: Tensor, _ microbatch: Microbatch, _ chunk: Range<Int>, into rows: UnsafeMutablePointer<Float>,
     isFactor: Bool, member: TeamMember
   ) -> UnsafeMutablePointer<Float> {
     let batch = input.shape[1], size = inputSize
     let source = unsafe input.pointer
     let instructions = isFactor ? products : instructions
     let words = isFactor ? layout.inputWords : size
-    if shard.isContiguous && shard.rows.count == batch && layout.hoistsInput && words == size {
+    if microbatch.isContiguous && microbatch.rows.count == batch && layout.hoistsInput && words == size {
       return unsafe source + chunk.lowerBound * batch * size
     }
     var to = unsafe rows
     for step in chunk {
-      let count = Int(shard.active[step])
+      let count = Int(microbatch.active[step])
       if step % member.count == member.index {
-        if shard.isContiguous {
-          let from = unsafe source + (step * batch + shard.rows[0]) * size
+        if microbatch.isContiguous {
+          let from = unsafe source + (step * batch + microbatch.rows[0]) * size
           unsafe cg_convert_with(instructions.handle, count, size, from, size, to, words)
         } else {
           for row in 0..<count {
-            let from = unsafe source + (shard.time(row: row, step: step) * batch + shard.rows[row]) * size
+            let from =
+              unsafe source + (microbatch.time(row: row, step: step) * batch + microbatch.rows[row]) * size
             unsafe cg_convert_with(instructions.handle, 1, size, from, size, to + row * words, words)
           }
         }

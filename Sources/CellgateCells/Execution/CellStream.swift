@@ -51,12 +51,12 @@ import CellgateTensor
     }
 
     private static func run(_ stream: CellStream, batch: Int, steps: Int) -> ForwardRun {
-      let shard = BatchShard(
+      let microbatch = Microbatch(
         rows: Array(0..<batch), lengths: Array(repeating: steps, count: batch), reversed: false,
         chunkRows: batch * steps)
       return ForwardRun(
-        execution: stream.execution, program: stream.program, shard: shard,
-        spans: shard.chunks, saves: false, members: 1)
+        execution: stream.execution, program: stream.program, microbatch: microbatch,
+        spans: microbatch.chunks, saves: false, members: 1)
     }
 
     private var width: Int { stream.layout.width }
@@ -80,15 +80,15 @@ import CellgateTensor
       require(steps >= 0, "session: expected 0 or more steps, found \(steps)")
       if batch == 0 { return }
       let most = max(1, CellStream.rowsAtOnce / batch)
-      if steps > run.shard.steps && run.shard.steps < most {
+      if steps > run.microbatch.steps && run.microbatch.steps < most {
         let longer = Self.run(stream, batch: batch, steps: most)
         longer.setFirstStates(from: run.frames, row: 0, columns: 0..<width)
         run = longer
       }
       let inputSize = stream.execution.inputSize, outputSize = stream.execution.outputSize
-      for done in stride(from: 0, to: steps, by: run.shard.steps) {
+      for done in stride(from: 0, to: steps, by: run.microbatch.steps) {
         unsafe take(
-          min(run.shard.steps, steps - done), input + done * batch * inputSize,
+          min(run.microbatch.steps, steps - done), input + done * batch * inputSize,
           output: output + done * batch * outputSize)
       }
     }

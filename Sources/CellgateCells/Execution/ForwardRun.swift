@@ -2,14 +2,14 @@ import CellgateBasics
 import CellgateKernels
 import CellgateTensor
 
-/// One shard's way through the sequence, which the members of a team go together.
+/// One microbatch's way through the sequence, which the members of a team go together.
 ///
 /// Frames hold the steps of one *span* at a time: all steps, a segment, or a chunk. The states with which a span begins
 /// are its first rows.
 @safe final class ForwardRun {
   let execution: CellExecution
-  let shard: BatchShard
-  let tables: ShardTables
+  let microbatch: Microbatch
+  let tables: StepTables
   let frames: CellExecution.Frames
   private let layout: Layout
   private let program: BoundProgram
@@ -23,54 +23,56 @@ import CellgateTensor
 
   /// Spans of one chunk at a time unless everything is kept.
   convenience init(
-    execution: CellExecution, program: BoundProgram, shard: BatchShard, saving: CellExecution.Saving,
+    execution: CellExecution, program: BoundProgram, microbatch: Microbatch, saving: CellExecution.Saving,
     members: Int
   ) {
-    let keepsAll = !saving.isNothing && shard.segments.count <= 1
+    let keepsAll = !saving.isNothing && microbatch.segments.count <= 1
     var keptStates: CellExecution.Frames?
     if !saving.isNothing && !keepsAll {
       keptStates = CellExecution.Frames(
-        states: execution.cell.states.count, rows: shard.segments.count * shard.rows.count, saved: 0,
+        states: execution.cell.states.count, rows: microbatch.segments.count * microbatch.rows.count,
+        saved: 0,
         savedRows: 0, width: execution.layout.width)
     }
     self.init(
-      execution: execution, program: program, shard: shard,
-      spans: keepsAll ? shard.segments : shard.chunks, saves: !saving.isNothing, keptStates: keptStates,
+      execution: execution, program: program, microbatch: microbatch,
+      spans: keepsAll ? microbatch.segments : microbatch.chunks, saves: !saving.isNothing,
+      keptStates: keptStates,
       members: members)
   }
 
   init(
-    execution: CellExecution, program: BoundProgram, shard: BatchShard, spans: [Range<Int>],
+    execution: CellExecution, program: BoundProgram, microbatch: Microbatch, spans: [Range<Int>],
     saves: Bool, keptStates: CellExecution.Frames? = nil, members: Int
   ) {
     self.execution = execution
     layout = execution.layout
     self.program = program
-    self.shard = shard
+    self.microbatch = microbatch
     self.spans = spans
     self.keptStates = keptStates
-    tables = ShardTables(shard, layout: layout, spans: spans)
+    tables = StepTables(microbatch, layout: layout, spans: spans)
     let width = layout.width
     let plan = execution.cell.plan
-    let rows = shard.mostRows(of: spans)
+    let rows = microbatch.mostRows(of: spans)
     frames = CellExecution.Frames(
-      states: execution.cell.states.count, rows: shard.rows.count + rows,
+      states: execution.cell.states.count, rows: microbatch.rows.count + rows,
       saved: saves ? plan.saved.count : 0, savedRows: rows, width: width)
 
     let tile = layout.tileRows * layout.tileColumns
-    let stepRows = layout.hoistsInput ? shard.mostChunkRows : shard.rows.count
+    let stepRows = layout.hoistsInput ? microbatch.mostChunkRows : microbatch.rows.count
     func size(_ slot: StepProgram.Slot) -> Int {
       switch slot {
       case .accumulator: stepRows * width
-      case .step: shard.rows.count * width
+      case .step: microbatch.rows.count * width
       case .tile: tile * members
       default: 0
       }
     }
     let counts = program.slots.map(size)
-    let inputCount = shard.mostChunkRows * layout.inputWords
+    let inputCount = microbatch.mostChunkRows * layout.inputWords
     // Factors of this step, and of the one before, which other members of the team may still read.
-    let factors = 2 * shard.rows.count * width
+    let factors = 2 * microbatch.rows.count * width
     var arena = Arena(counts + [inputCount] + program.converted.map { _ in factors }, zeros: true)
     var locations: [SlotLocation] = []
     var input: UnsafeMutablePointer<Float>?
@@ -119,7 +121,7 @@ import CellgateTensor
     let own = execution.cell.stateSizes.map { layout.units($0, of: member) }, sizes = execution.stateSizes
     for (state, tensor) in states.enumerated() {
       let real = own[state], padding = max(real.upperBound, columns.lowerBound)..<columns.upperBound
-      for (row, sequence) in shard.rows.enumerated() {
+      for (row, sequence) in microbatch.rows.enumerated() {
         let to = unsafe frames.states[state] + row * width
         unsafe (to + real.lowerBound).update(
           from: tensor.pointer + sequence * sizes[state] + real.lowerBound, count: real.count)
@@ -127,11 +129,11 @@ import CellgateTensor
       }
     }
     var span = 0, segment = 0
-    for chunk in shard.chunks {
-      if let keptStates, segment < shard.segments.count,
-        shard.segments[segment].lowerBound == chunk.lowerBound
+    for chunk in microbatch.chunks {
+      if let keptStates, segment < microbatch.segments.count,
+        microbatch.segments[segment].lowerBound == chunk.lowerBound
       {
-        copyFirstStates(to: keptStates, row: segment * shard.rows.count, columns: columns)
+        copyFirstStates(to: keptStates, row: segment * microbatch.rows.count, columns: columns)
         segment += 1
       }
       advance(chunk, input: input, member: member)
@@ -150,8 +152,8 @@ import CellgateTensor
     }
     for (state, tensor) in finalStates.enumerated() {
       let real = own[state]
-      for (row, sequence) in shard.rows.enumerated() {
-        let length = shard.lengths[row]
+      for (row, sequence) in microbatch.rows.enumerated() {
+        let length = microbatch.lengths[row]
         let start = unsafe spans.count == 1 && length > 0 ? tables.after[length - 1] : 0
         unsafe (tensor.pointer + sequence * sizes[state] + real.lowerBound).update(
           from: frames.states[state] + start + row * width + real.lowerBound, count: real.count)
@@ -162,7 +164,7 @@ import CellgateTensor
   /// Runs the steps of one chunk.
   func advance(_ chunk: Range<Int>, input: Tensor, member: TeamMember) {
     member.wait()
-    let x = unsafe execution.gather(input, shard, chunk, into: inputRows, isFactor: true, member: member)
+    let x = unsafe execution.gather(input, microbatch, chunk, into: inputRows, isFactor: true, member: member)
     member.wait()
     unsafe advance(chunk, x: x, member: member)
   }
@@ -173,11 +175,12 @@ import CellgateTensor
     let locations = unsafe locations[member.index]
     if !program.hoisted.isEmpty {
       unsafe program.hoist(
-        rows: shard.rowCount(steps), x: x, layout: layout, columns: columns, locations: locations,
+        rows: microbatch.rowCount(steps), x: x, layout: layout, columns: columns, locations: locations,
         step: steps.lowerBound)
     }
     unsafe program.sweep(
-      steps, active: shard.active, locations: locations, backward: false, columns: columns, member: member)
+      steps, active: microbatch.active, locations: locations, backward: false, columns: columns,
+      member: member)
   }
 
   private func write(
@@ -185,9 +188,10 @@ import CellgateTensor
   ) {
     for step in chunk {
       let from = unsafe frames.states[state] + tables.after[step] + columns.lowerBound
-      for row in 0..<Int(shard.active[step]) {
-        unsafe (output.row(shard.time(row: row, step: step), shard.rows[row]) + columns.lowerBound).update(
-          from: from + row * layout.width, count: columns.count)
+      for row in 0..<Int(microbatch.active[step]) {
+        unsafe (output.row(microbatch.time(row: row, step: step), microbatch.rows[row]) + columns.lowerBound)
+          .update(
+            from: from + row * layout.width, count: columns.count)
       }
     }
   }
@@ -195,8 +199,8 @@ import CellgateTensor
   /// Makes the last states of a span the first ones of the next.
   private func carry(from span: Range<Int>, columns: Range<Int>) {
     let width = layout.width
-    for row in shard.rows.indices where shard.lengths[row] > span.lowerBound {
-      let last = min(shard.lengths[row], span.upperBound) - 1
+    for row in microbatch.rows.indices where microbatch.lengths[row] > span.lowerBound {
+      let last = min(microbatch.lengths[row], span.upperBound) - 1
       for state in execution.cell.states.indices {
         let base = unsafe frames.states[state] + columns.lowerBound
         unsafe (base + row * width).update(
@@ -209,7 +213,7 @@ import CellgateTensor
   private func copyFirstStates(to other: CellExecution.Frames, row: Int, columns: Range<Int>) {
     let width = layout.width
     for state in execution.cell.states.indices {
-      for index in shard.rows.indices {
+      for index in microbatch.rows.indices {
         unsafe (other.states[state] + (row + index) * width + columns.lowerBound).update(
           from: frames.states[state] + index * width + columns.lowerBound, count: columns.count)
       }
@@ -220,7 +224,7 @@ import CellgateTensor
   func setFirstStates(from other: CellExecution.Frames, row: Int, columns: Range<Int>) {
     let width = layout.width
     for state in execution.cell.states.indices {
-      for index in shard.rows.indices {
+      for index in microbatch.rows.indices {
         unsafe (frames.states[state] + index * width + columns.lowerBound).update(
           from: other.states[state] + (row + index) * width + columns.lowerBound, count: columns.count)
       }

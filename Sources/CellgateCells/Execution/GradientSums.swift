@@ -1,7 +1,7 @@
 import CellgateBasics
 import CellgateTensor
 
-/// The parameters' gradients, summed over the steps of some shards.
+/// The parameters' gradients, summed over the steps of some microbatches.
 @safe final class GradientSums {
   /// Deltas whose sums are gradients of biases.
   let biasDeltas: [Int]
@@ -63,7 +63,7 @@ import CellgateTensor
     return unsafe pointer
   }
 
-  /// Adds the sums of all shards, always in the same order.
+  /// Adds the sums of all microbatches, always in the same order.
   static func join(_ parts: [GradientSums], cell: Cell, layout: Layout, into tensors: [Tensor]) {
     nonisolated(unsafe) let tensors = tensors
     nonisolated(unsafe) let sums = parts

@@ -32,15 +32,15 @@ struct Layout: Sendable {
   /// each thread of a team a part of them.
   private var isWide: Bool { hiddenSize >= 512 }
 
-  /// The most rows of a shard, and the least of a batch that is cut at all.
-  var shardRows: Int { isWide ? 128 : 32 }
-  var leastCutRows: Int { isWide ? shardRows + 1 : 8 }
+  /// The most rows of a microbatch, and the least of a batch that is cut at all.
+  var microbatchRows: Int { isWide ? 128 : 32 }
+  var leastCutRows: Int { isWide ? microbatchRows + 1 : 8 }
 
   /// Elementwise operations run over tiles of about 128 floats: two dozen of them fit in the first-level cache.
   var tileRows: Int { max(1, 128 / width) }
   var tileColumns: Int { min(width, 128) }
 
-  /// Sums of weight gradients that shards may have for themselves: at least 2, at most about 256 MiB.
+  /// Sums of weight gradients that microbatches may have for themselves: at least 2, at most about 256 MiB.
   func mostGradientSums(parameters: Int) -> Int { max(2, (1 << 26) / max(1, parameters)) }
 
   /// Whether x's weight gradients are summed transposed, with x as the shorter side.
@@ -54,7 +54,7 @@ struct Layout: Sendable {
     columns(of: member).clamped(to: 0..<sizes[size])
   }
 
-  /// Threads that may share a shard of so many rows: none has less than a share's columns, or so little to do at
+  /// Threads that may share a microbatch of so many rows: none has less than a share's columns, or so little to do at
   /// a step that waiting costs more.
   func mostMembers(rows: Int) -> Int {
     let shares = (width + Int(CG_SHARE_COLUMNS) - 1) / Int(CG_SHARE_COLUMNS)

@@ -1,7 +1,7 @@
 import CellgateKernels
 import CellgateTensor
 
-/// Where the values of a slot lie for one shard: the same in the forward and the backward pass for what both read.
+/// Where the values of a slot lie for one microbatch: the same in the forward and the backward pass for what both read.
 @safe struct SlotLocation {
   var base: UnsafeMutablePointer<Float>
   /// From the base to each step; nil when it is the same at every step.
@@ -29,7 +29,7 @@ import CellgateTensor
   /// The location of a state, a kept value, a vector parameter, or scratch that `take` hands out; nil for slots that one
   /// of the passes has for itself.
   static func shared(
-    _ slot: StepProgram.Slot, frames: CellExecution.Frames, tables: ShardTables, program: BoundProgram,
+    _ slot: StepProgram.Slot, frames: CellExecution.Frames, tables: StepTables, program: BoundProgram,
     take: () -> UnsafeMutablePointer<Float>
   ) -> SlotLocation? {
     switch slot {

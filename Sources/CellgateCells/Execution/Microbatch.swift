@@ -1,8 +1,8 @@
 /// Some rows of a batch that go through the whole sequence together, longest first.
 ///
 /// The cut depends on the batch, the lengths and the sizes alone, never on the number of threads, so that sums over
-/// shards are always taken in the same order.
-struct BatchShard: Sendable {
+/// microbatches are always taken in the same order.
+struct Microbatch: Sendable {
   /// The sequences' places in the batch.
   let rows: [Int]
   let lengths: [Int]
@@ -18,7 +18,7 @@ struct BatchShard: Sendable {
   /// that gradient checkpointing computes again at once.
   let segments: [Range<Int>]
   let reversed: Bool
-  /// Whether neighbours in the shard are neighbours in the batch at the same time of the sequence.
+  /// Whether neighbours in the microbatch are neighbours in the batch at the same time of the sequence.
   let isContiguous: Bool
 
   var mostChunkRows: Int { mostRows(of: chunks) }
@@ -72,12 +72,12 @@ struct BatchShard: Sendable {
       && lengths.allSatisfy { $0 == lengths[0] }
   }
 
-  /// Cuts a batch: one shard of less than `layout.leastCutRows` rows, else an even number, of at most
-  /// `layout.shardRows` each.
+  /// Cuts a batch: one microbatch of less than `layout.leastCutRows` rows, else an even number, of at most
+  /// `layout.microbatchRows` each.
   static func cut(_ sequences: CellExecution.Sequences, layout: Layout, recomputeEvery: Int? = nil)
-    -> [BatchShard]
+    -> [Microbatch]
   {
-    let batch = sequences.batch, most = layout.shardRows
+    let batch = sequences.batch, most = layout.microbatchRows
     let lengths = sequences.lengths ?? Array(repeating: sequences.steps, count: batch)
     let isUniform = lengths.allSatisfy { $0 == lengths[0] }
     let order = isUniform ? Array(0..<batch) : (0..<batch).sorted { (lengths[$0], $1) > (lengths[$1], $0) }
@@ -87,7 +87,7 @@ struct BatchShard: Sendable {
         isUniform
         ? Array(order[index * batch / count..<(index + 1) * batch / count])
         : stride(from: index, to: batch, by: count).map { order[$0] }
-      return BatchShard(
+      return Microbatch(
         rows: rows, lengths: rows.map { lengths[$0] }, reversed: sequences.reversed,
         chunkRows: layout.chunkRows, recomputeEvery: recomputeEvery)
     }

@@ -1,5 +1,5 @@
-/// Where the rows of each step lie, in floats, for the different kinds of slots of one shard.
-@safe final class ShardTables {
+/// Where the rows of each step lie, in floats, for the different kinds of slots of one microbatch.
+@safe final class StepTables {
   /// Rows of a span's steps, one step after the other.
   let frames: UnsafeMutablePointer<Int>
   /// State frames: the initial rows first, then the steps; before and after each step.
@@ -10,8 +10,8 @@
   let even: UnsafeMutablePointer<Int>, odd: UnsafeMutablePointer<Int>
 
   /// For frames that hold the steps of one of `spans` at a time: a span is some whole chunks.
-  init(_ shard: BatchShard, layout: Layout, spans: [Range<Int>]) {
-    let count = max(shard.steps, 1)
+  init(_ microbatch: Microbatch, layout: Layout, spans: [Range<Int>]) {
+    let count = max(microbatch.steps, 1)
     func table() -> UnsafeMutablePointer<Int> {
       let table = UnsafeMutablePointer<Int>.allocate(capacity: count)
       unsafe table.initialize(repeating: 0, count: count)
@@ -24,23 +24,23 @@
     unsafe input = table()
     unsafe even = table()
     unsafe odd = table()
-    let head = shard.rows.count, width = layout.width
-    for range in shard.chunks {
-      let start = shard.rowsBefore[range.lowerBound]
+    let head = microbatch.rows.count, width = layout.width
+    for range in microbatch.chunks {
+      let start = microbatch.rowsBefore[range.lowerBound]
       for step in range {
-        unsafe chunk[step] = (shard.rowsBefore[step] - start) * width
-        unsafe input[step] = (shard.rowsBefore[step] - start) * layout.inputWords
+        unsafe chunk[step] = (microbatch.rowsBefore[step] - start) * width
+        unsafe input[step] = (microbatch.rowsBefore[step] - start) * layout.inputWords
         unsafe even[step] = (step & 1) * head * width
         unsafe odd[step] = (1 - step & 1) * head * width
       }
     }
     for span in spans {
-      let start = shard.rowsBefore[span.lowerBound]
+      let start = microbatch.rowsBefore[span.lowerBound]
       for step in span {
-        let rows = shard.rowsBefore[step] - start
+        let rows = microbatch.rowsBefore[step] - start
         let isFirst = step == span.lowerBound
         unsafe frames[step] = rows * width
-        unsafe before[step] = isFirst ? 0 : (head + shard.rowsBefore[step - 1] - start) * width
+        unsafe before[step] = isFirst ? 0 : (head + microbatch.rowsBefore[step - 1] - start) * width
         unsafe after[step] = (head + rows) * width
       }
     }
