@@ -160,6 +160,7 @@ enum PublicTypes {
     Recurrent.self,
     RecurrentModel.self,
     RecurrentOptions.self,
+    RecurrentStepper.self,
     ReduceOnPlateau.self,
     Reduction.self,
     ReferenceExecution.self,

@@ -20,7 +20,18 @@ extension CellExecution {
   public func backward(
     _ saved: Saved, outputGradient: Columns?, finalStateGradients: [Tensor?], needsInputGradient: Bool
   ) -> Gradients {
-    let layout = layout, plan = cell.plan, sequences = saved.sequences
+    backward(
+      saved, outputGradient: outputGradient, finalStateGradients: finalStateGradients,
+      needsInputGradient: needsInputGradient, addingTo: nil)
+  }
+
+  /// As ``backward(_:outputGradient:finalStateGradients:needsInputGradient:)``; with a `total`, the parameters'
+  /// gradients are added to it and `Gradients.parameters` is empty. A pass with a total is not observed.
+  package func backward(
+    _ saved: Saved, outputGradient: Columns?, finalStateGradients: [Tensor?], needsInputGradient: Bool,
+    addingTo total: GradientTotal?
+  ) -> Gradients {
+    let layout = layout, sequences = saved.sequences
     for (size, gradient) in zip(stateSizes, finalStateGradients) {
       guard let gradient else { continue }
       require(
@@ -32,24 +43,20 @@ extension CellExecution {
       if case .states = $0 { return true }
       return false
     }
-    let weights = PackedWeights(
-      cell: cell, layout: layout, instructions: products, parameters: saved.parameters,
-      programs: [plan.backward] + (recomputes ? [plan.forward] : []),
-      extra: needsInputGradient ? plan.inputFactors : [])
-    let program = BoundProgram(plan.backward, layout: layout, weights: weights)
-    let forward = recomputes ? BoundProgram(plan.forward, layout: layout, weights: weights) : nil
+    let (weights, program) = saved.weights.backward(readInput: needsInputGradient)
+    let forward = recomputes ? saved.weights.forward(saves: true) : nil
     let inputGradient =
       needsInputGradient
       ? (sequences.lengths == nil ? Tensor.uninitialized(saved.input.shape) : Tensor.zeros(saved.input.shape))
       : nil
     let states = stateSizes.map { Tensor.uninitialized([sequences.batch, $0]) }
-    let parameters = saved.parameters.map { Tensor.uninitialized($0.shape) }
     let arriving = saved.trace?.after.map { Tensor.uninitialized($0.shape) } ?? []
 
     // Microbatches that share sums are run one after the other, always in the same order.
     let count = saved.microbatches.count
-    let groups = min(count, layout.mostGradientSums(parameters: parameters.reduce(0) { $0 + $1.count }))
-    let sums = (0..<groups).map { _ in GradientSums(cell: cell, layout: layout) }
+    let groups = min(count, layout.mostGradientSums(parameters: saved.parameters.reduce(0) { $0 + $1.count }))
+    let sums =
+      total?.sums(groups) ?? (0..<groups).map { _ in GradientSums(cell: cell, layout: layout) }
     nonisolated(unsafe) let tensors = (
       saved, outputGradient, finalStateGradients, inputGradient, arriving, states
     )
@@ -77,8 +84,11 @@ extension CellExecution {
         if member.index == 0 { unsafe runs[group] = nil }
       }
     }
+    var gradients = Gradients(input: inputGradient, states: states, parameters: [])
+    if total != nil { return gradients }
+    let parameters = saved.parameters.map { Tensor.uninitialized($0.shape) }
     GradientSums.join(sums, cell: cell, layout: layout, into: parameters)
-    var gradients = Gradients(input: inputGradient, states: states, parameters: parameters)
+    gradients.parameters = parameters
     if let trace = saved.trace {
       gradients.observation = observation(
         of: saved, trace, arriving: arriving, outputGradient: outputGradient, gradients: parameters)

@@ -41,16 +41,43 @@ extension CellExecution {
     input: Tensor, states: [Tensor], parameters: [Tensor], sequences: Sequences, output: Columns?,
     saving: Saving, observed: Bool = false
   ) -> Forward {
-    check(input: input, states: states, parameters: parameters, sequences)
+    check(input: input, states: states, sequences)
+    let weights = Weights(self, parameters: parameters)
+    // Until the backward pass, which reads other packed matrices, the parameters alone are kept.
+    return forward(
+      input: input, states: states, weights: weights, keeping: Weights(self, parameters: parameters),
+      sequences: sequences, output: output, saving: saving, observed: observed)
+  }
+
+  /// As ``forward(input:states:parameters:sequences:output:saving:observed:)``, with `weights` of this execution that
+  /// are packed once for several passes, and for the backward passes of what these save.
+  public func forward(
+    input: Tensor, states: [Tensor], weights: Weights, sequences: Sequences, output: Columns?,
+    saving: Saving, observed: Bool = false
+  ) -> Forward {
+    check(input: input, states: states, sequences)
+    let other = weights.execution
+    require(
+      other.cell.name == cell.name && other.sizes == sizes && other.precision == precision
+        && other.instructions == instructions,
+      "\(cell.name): expected weights of this execution, I=\(inputSize), H=\(hiddenSize), \(precision), found those of \(other.cell.name), I=\(other.inputSize), H=\(other.hiddenSize), \(other.precision)"
+    )
+    return forward(
+      input: input, states: states, weights: weights, keeping: weights, sequences: sequences, output: output,
+      saving: saving, observed: observed)
+  }
+
+  /// Runs sequences; `weightsKept` are those that the backward pass gets.
+  private func forward(
+    input: Tensor, states: [Tensor], weights: Weights, keeping weightsKept: Weights, sequences: Sequences,
+    output: Columns?, saving: Saving, observed: Bool
+  ) -> Forward {
     require(
       saving.recomputeEvery ?? 1 > 0,
       "\(cell.name): expected states kept every 1 or more steps, found \(saving.recomputeEvery ?? 0)"
     )
     let layout = layout
-    let step = saving.isNothing ? cell.plan.inference : cell.plan.forward
-    let weights = PackedWeights(
-      cell: cell, layout: layout, instructions: products, parameters: parameters, programs: [step])
-    let program = BoundProgram(step, layout: layout, weights: weights)
+    let program = weights.forward(saves: !saving.isNothing)
     let microbatches = Microbatch.cut(sequences, layout: layout, recomputeEvery: saving.recomputeEvery)
     let finalStates = states.map { Tensor.uninitialized($0.shape) }
     let trace =
@@ -97,8 +124,7 @@ extension CellExecution {
     var saved: Saved?
     if !saving.isNothing {
       saved = Saved(
-        sequences: sequences, input: input, parameters: parameters, microbatches: microbatches,
-        kept: unsafe kept,
+        sequences: sequences, input: input, weights: weightsKept, microbatches: microbatches, kept: unsafe kept,
         trace: trace)
     }
     return Forward(finalStates: finalStates, saved: saved)

@@ -92,12 +92,14 @@ public struct CellExecution: Sendable {
   public final class Saved {
     let sequences: Sequences
     let input: Tensor
-    let parameters: [Tensor]
-    let microbatches: [Microbatch]
+    let weights: Weights
+    let microbatches: [Slice]
     /// Per microbatch: the frames of all steps, or the states before each segment if there is more than one.
     let kept: [Kept?]
     /// The states of all steps, if the pass is observed.
     let trace: Trace?
+
+    var parameters: [Tensor] { weights.parameters }
 
     enum Kept {
       case frames(Frames)
@@ -111,12 +113,11 @@ public struct CellExecution: Sendable {
     }
 
     init(
-      sequences: Sequences, input: Tensor, parameters: [Tensor], microbatches: [Microbatch], kept: [Kept?],
-      trace: Trace?
+      sequences: Sequences, input: Tensor, weights: Weights, microbatches: [Microbatch], kept: [Kept?], trace: Trace?
     ) {
       self.sequences = sequences
       self.input = input
-      self.parameters = parameters
+      self.weights = weights
       self.microbatches = microbatches
       self.kept = kept
       self.trace = trace
@@ -139,7 +140,7 @@ public struct CellExecution: Sendable {
     }
   }
 
-  func check(input: Tensor, states: [Tensor], parameters: [Tensor], _ sequences: Sequences) {
+  func check(input: Tensor, states: [Tensor], _ sequences: Sequences) {
     require(
       input.shape == [sequences.steps, sequences.batch, inputSize],
       "\(cell.name): expected an input [\(sequences.steps), \(sequences.batch), \(inputSize)], found \(input.shape)"
@@ -153,6 +154,9 @@ public struct CellExecution: Sendable {
         state.shape == [sequences.batch, size],
         "\(cell.name): expected state \(name) [\(sequences.batch), \(size)], found \(state.shape)")
     }
+  }
+
+  func check(parameters: [Tensor]) {
     require(
       parameters.count == cell.parameters.count,
       "\(cell.name): expected parameters \(cell.parameters.map(\.name)), found \(parameters.count)")

@@ -27,7 +27,7 @@ public class Recurrent: Layer {
   public let initialization: Initialization
 
   /// What a layer has once the size of its input is known.
-  private struct Built {
+  struct Built {
     let inputSize: Int
     /// What names the noise and what observers see.
     let name: String
@@ -43,7 +43,7 @@ public class Recurrent: Layer {
   /// What a stateful layer keeps from batch to batch.
   var keptStates: [Tensor]?
 
-  private var built: Built {
+  var built: Built {
     guard let made else { fail("Recurrent: expected a layer that is built, found one without inputs") }
     return made
   }
@@ -215,28 +215,13 @@ public class Recurrent: Layer {
     require(
       x.rank == 3 && x.shape[2] == inputSize,
       "Recurrent: expected an input [T, B, \(inputSize)], found \(x.shape)")
-    let (steps, batch, stack) = (x.shape[0], x.shape[1], layers * directions)
+    let (steps, batch) = (x.shape[0], x.shape[1])
     let built = built
-    // Learned states are the same for every sequence.
-    let first =
-      states
-      ?? zip(built.firstStates, stateSizes).map { state, size in
-        state.tensor.unsqueezed(axis: 1).broadcast(to: [stack, batch, size])
-      }
-    var given = first.isEmpty ? stateSizes.map { Tensor.zeros([stack, batch, $0]) } : first
-    require(
-      given.count == cell.states.count,
-      "Recurrent: expected \(cell.states.count) states \(cell.states), found \(given.count)")
-    for (size, state) in zip(stateSizes, given) {
-      require(
-        state.shape == [stack, batch, size],
-        "Recurrent: expected states [\(stack), \(batch), \(size)], found \(state.shape)")
-    }
+    var given = firstStates(states, batch: batch)
     let drops = context.isTraining && options.recurrentDropout > 0
     if drops {
       var stream = context.stream(built.name + "/recurrent")
-      given.append(
-        dropoutMask([stack, batch, outputSize], probability: options.recurrentDropout, stream: &stream))
+      given.append(recurrentMask(batch: batch, stream: &stream))
     }
 
     let inputs = [x] + given + built.parameters.flatMap { $0.map(\.tensor) }
@@ -249,14 +234,40 @@ public class Recurrent: Layer {
     let outputs = pass.forward(
       x.detached, states: given.map(\.detached), parameters: built.parameters.map { $0.map(\.value) },
       steps: steps, batch: batch, lengths: lengths, saving: saving,
-      mask: dropout > 0 && context.isTraining ? { self.mask($0, context) } : nil)
-    let recorded = RecordedOperation.record(cell.name, inputs: inputs, outputs: outputs) {
-      [pass] gradients, _ in
+      mask: dropout > 0 && context.isTraining ? { _, shape in self.mask(shape, context) } : nil)
+    let recorded = RecordedOperation.record(cell.name, inputs: inputs, outputs: outputs) { [pass] gradients, _ in
       pass.backward(gradients)
     }
     let finals = recorded.dropFirst(wantsOutput ? 1 : 0).prefix(stateSizes.count)
     return Result(
       output: wantsOutput ? recorded[0] : nil, finalStates: Array(finals), directions: directions)
+  }
+
+  /// The states that a pass begins with, each `[L·D, B, H]`: the given ones, else those that are learned, the same for
+  /// every sequence, else zeros.
+  func firstStates(_ given: [Tensor]?, batch: Int) -> [Tensor] {
+    let stack = layers * directions
+    let first =
+      given
+      ?? zip(built.firstStates, stateSizes).map { state, size in
+        state.tensor.unsqueezed(axis: 1).broadcast(to: [stack, batch, size])
+      }
+    let states = first.isEmpty ? stateSizes.map { Tensor.zeros([stack, batch, $0]) } : first
+    require(
+      states.count == cell.states.count,
+      "Recurrent: expected \(cell.states.count) states \(cell.states), found \(states.count)")
+    for (size, state) in zip(stateSizes, states) {
+      require(
+        state.shape == [stack, batch, size],
+        "Recurrent: expected states [\(stack), \(batch), \(size)], found \(state.shape)")
+    }
+    return states
+  }
+
+  /// The mask of recurrent dropout, which is the last state of the derived cell.
+  func recurrentMask(batch: Int, stream: inout RandomStream) -> Tensor {
+    dropoutMask(
+      [layers * directions, batch, outputSize], probability: options.recurrentDropout, stream: &stream)
   }
 
   /// What shows the layer at a place of the stack to an observer.

@@ -13,6 +13,11 @@ struct RecurrentPass {
   let observe: ((Int, CellObservation) -> Void)?
   /// Per layer and direction.
   private var saved: [CellExecution.Saved] = []
+  /// Per layer and direction, where the weights are packed for several passes; nil where each pass packs its own.
+  private let weights: [CellExecution.Weights]?
+  /// Per layer and direction, where several passes add up the parameters' gradients, which are then no outputs of
+  /// `backward`.
+  private let totals: [CellExecution.GradientTotal]?
   /// Dropout of each layer's input; nil where there is none.
   private var masks: [Tensor?] = []
   private var batch = 0
@@ -20,8 +25,11 @@ struct RecurrentPass {
 
   init(
     executions: [CellExecution], directions: Int, wantsOutput: Bool, needsInputGradient: Bool,
-    stop: StopRequest? = nil, observe: ((Int, CellObservation) -> Void)? = nil
+    stop: StopRequest? = nil, observe: ((Int, CellObservation) -> Void)? = nil,
+    weights: [CellExecution.Weights]? = nil, totals: [CellExecution.GradientTotal]? = nil
   ) {
+    self.weights = weights
+    self.totals = totals
     self.executions = executions
     self.directions = directions
     self.wantsOutput = wantsOutput
@@ -36,7 +44,7 @@ struct RecurrentPass {
   /// The output `[T, B, D·H]` if wanted, then each final state `[L·D, B, H]`; P instead of H where the cell says so.
   mutating func forward(
     _ x: Tensor, states: [Tensor], parameters: [[Tensor]], steps: Int, batch: Int, lengths: [Int]?,
-    saving: CellExecution.Saving, mask: (([Int]) -> Tensor)?
+    saving: CellExecution.Saving, mask: ((_ layer: Int, _ shape: [Int]) -> Tensor)?
   ) -> [Tensor] {
     self.steps = steps
     self.batch = batch
@@ -46,7 +54,7 @@ struct RecurrentPass {
     for (layer, execution) in executions.enumerated() {
       let isLast = layer == executions.count - 1
       if layer > 0, let mask {
-        let own = mask(input.shape)
+        let own = mask(layer, input.shape)
         input = input * own
         masks.append(own)
       } else {
@@ -58,6 +66,7 @@ struct RecurrentPass {
         let place = layer * directions + direction
         let result = run(
           execution, input, states: states.map { Self.row($0, place) }, parameters: parameters[place],
+          weights: weights?[place],
           .init(steps: steps, batch: batch, lengths: lengths, reversed: direction == 1),
           output: output, first: direction * outputSize, saving: saving)
         for (final, state) in zip(finals, result.finalStates) {
@@ -74,20 +83,25 @@ struct RecurrentPass {
   /// once it is stopped nothing is computed any more.
   private func run(
     _ execution: CellExecution, _ input: Tensor, states: [Tensor], parameters: [Tensor],
-    _ sequences: CellExecution.Sequences, output: Tensor?, first: Int, saving: CellExecution.Saving
+    weights: CellExecution.Weights?, _ sequences: CellExecution.Sequences, output: Tensor?, first: Int, saving: CellExecution.Saving
   ) -> CellExecution.Forward {
     func forward(
-      _ input: Tensor, _ states: [Tensor], _ sequences: CellExecution.Sequences, _ output: Tensor?
+      _ input: Tensor, _ states: [Tensor], _ weights: CellExecution.Weights,
+      _ sequences: CellExecution.Sequences, _ output: Tensor?
     ) -> CellExecution.Forward {
       execution.forward(
+        input: input, states: states, weights: weights, sequences: sequences,
+        output: output.map { .init($0, first: first) }, saving: saving, observed: observe != nil)
+    }
+    if let weights { return forward(input, states, weights, sequences, output) }
+    guard let stop, case .nothing = saving, sequences.lengths == nil else {
+      return execution.forward(
         input: input, states: states, parameters: parameters, sequences: sequences,
         output: output.map { .init($0, first: first) }, saving: saving, observed: observe != nil)
     }
-    guard let stop, case .nothing = saving, sequences.lengths == nil else {
-      return forward(input, states, sequences, output)
-    }
-    let weights = parameters.reduce(1) { $0 + $1.count }
-    let most = max(1, max(stop.least.rows, stop.least.work / weights) / max(1, batch))
+    let packed = CellExecution.Weights(execution, parameters: parameters)
+    let numbers = parameters.reduce(1) { $0 + $1.count }
+    let most = max(1, max(stop.least.rows, stop.least.work / numbers) / max(1, batch))
     var result = CellExecution.Forward(finalStates: states)
     for start in stride(from: 0, to: steps, by: most) where !stop.check() {
       let count = min(most, steps - start)
@@ -95,12 +109,12 @@ struct RecurrentPass {
       var piece = sequences
       piece.steps = count
       result = forward(
-        input[begin..<begin + count], result.finalStates, piece, output?[begin..<begin + count])
+        input[begin..<begin + count], result.finalStates, packed, piece, output?[begin..<begin + count])
     }
     return result
   }
 
-  /// Gradients in the order of the operation's inputs: x, states, parameters.
+  /// Gradients in the order of the operation's inputs: x, states, parameters unless they go to totals.
   func backward(_ gradients: [Tensor?]) -> [Tensor?] {
     let finals = Array(gradients.dropFirst(wantsOutput ? 1 : 0))
     var outputGradient = wantsOutput ? gradients[0] : nil
@@ -116,7 +130,7 @@ struct RecurrentPass {
         let result = executions[layer].backward(
           saved[place], outputGradient: outputGradient.map { .init($0, first: direction * outputSize) },
           finalStateGradients: finals.map { $0.map { Self.row($0, place) } },
-          needsInputGradient: layer > 0 || needsInputGradient)
+          needsInputGradient: layer > 0 || needsInputGradient, addingTo: totals?[place])
         for (target, state) in zip(states, result.states) {
           unsafe Self.row(target, place).pointer.update(from: state.pointer, count: state.count)
         }
