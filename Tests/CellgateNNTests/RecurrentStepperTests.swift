@@ -60,9 +60,13 @@ struct RecurrentStepperTests {
     for (name, state) in zip(layer.cell.states, result.states) { outcome.add(name, state) }
     outcome.add("gradient of x", x.gradient)
     if givesStates {
-      for (name, state) in zip(layer.cell.states, states) { outcome.add("gradient of " + name, state.gradient) }
+      for (name, state) in zip(layer.cell.states, states) {
+        outcome.add("gradient of " + name, state.gradient)
+      }
     }
-    for (name, parameter) in layer.namedParameters() { outcome.add("gradient of " + name, parameter.gradient) }
+    for (name, parameter) in layer.namedParameters() {
+      outcome.add("gradient of " + name, parameter.gradient)
+    }
     return outcome
   }
 

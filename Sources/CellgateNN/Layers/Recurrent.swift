@@ -235,7 +235,8 @@ public class Recurrent: Layer {
       x.detached, states: given.map(\.detached), parameters: built.parameters.map { $0.map(\.value) },
       steps: steps, batch: batch, lengths: lengths, saving: saving,
       mask: dropout > 0 && context.isTraining ? { _, shape in self.mask(shape, context) } : nil)
-    let recorded = RecordedOperation.record(cell.name, inputs: inputs, outputs: outputs) { [pass] gradients, _ in
+    let recorded = RecordedOperation.record(cell.name, inputs: inputs, outputs: outputs) {
+      [pass] gradients, _ in
       pass.backward(gradients)
     }
     let finals = recorded.dropFirst(wantsOutput ? 1 : 0).prefix(stateSizes.count)

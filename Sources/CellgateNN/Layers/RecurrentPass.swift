@@ -83,7 +83,8 @@ struct RecurrentPass {
   /// once it is stopped nothing is computed any more.
   private func run(
     _ execution: CellExecution, _ input: Tensor, states: [Tensor], parameters: [Tensor],
-    weights: CellExecution.Weights?, _ sequences: CellExecution.Sequences, output: Tensor?, first: Int, saving: CellExecution.Saving
+    weights: CellExecution.Weights?, _ sequences: CellExecution.Sequences, output: Tensor?, first: Int,
+    saving: CellExecution.Saving
   ) -> CellExecution.Forward {
     func forward(
       _ input: Tensor, _ states: [Tensor], _ weights: CellExecution.Weights,

@@ -99,10 +99,11 @@ public final class RecurrentStepper {
     let options = layer.options
     let hasNoise = max(options.inputDropout, options.recurrentDropout, options.dropout) > 0
     masks = context.isTraining && hasNoise ? Masks(layer, context) : nil
-    token = RecordedOperation.record(
-      layer.cell.name + " weights", inputs: built.parameters.flatMap { $0.map(\.tensor) },
-      outputs: [.zeros([])]
-    ) { _, _ in totals.flatMap { $0.joined() } }[0]
+    token =
+      RecordedOperation.record(
+        layer.cell.name + " weights", inputs: built.parameters.flatMap { $0.map(\.tensor) },
+        outputs: [.zeros([])]
+      ) { _, _ in totals.flatMap { $0.joined() } }[0]
   }
 
   /// Takes one step.
