@@ -93,7 +93,7 @@ public struct CellExecution: Sendable {
     let sequences: Sequences
     let input: Tensor
     let weights: Weights
-    let microbatches: [Slice]
+    let microbatches: [Microbatch]
     /// Per microbatch: the frames of all steps, or the states before each segment if there is more than one.
     let kept: [Kept?]
     /// The states of all steps, if the pass is observed.
