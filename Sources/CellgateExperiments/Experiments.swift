@@ -8,22 +8,24 @@ import CellgateTraining
 /// Everything that a reproduction is made with is in this file. What the paper leaves open is our choice, and the same
 /// for all cells; DocC's article "Reproducing the paper" says which is which.
 public enum Experiments {
-  /// The experiments by their tasks. A new one is a function below and a line here.
-  private static let all: [(task: String, make: @Sendable (Budget) -> Experiment)] = [
+  /// The experiments by their names, most of which are their tasks'. A new one is a function below and a line here.
+  private static let all: [(name: String, make: @Sendable (Budget) -> Experiment)] = [
     (AddingTask.name, adding),
     (CopyingTask.name, copying),
     (SequentialMNISTTask.name, smnist),
     (PermutedMNISTTask.name, pmnist),
     (PTBCharacterTask.name, characters),
+    ("length", length),
+    ("noise", noise),
   ]
 
-  /// The tasks' names.
-  public static var names: [String] { all.map(\.task) }
+  /// The experiments' names.
+  public static var names: [String] { all.map(\.name) }
 
-  /// The experiment on the task of this name; throws `SettingsErrors` with the nearest names.
-  public static func named(_ task: String, _ budget: Budget) throws(SettingsErrors) -> Experiment {
-    guard let experiment = all.first(where: { $0.task == task }) else {
-      throw SettingsErrors([.unknownName(option: "task", found: task, known: names)])
+  /// The experiment of this name; throws `SettingsErrors` with the nearest names.
+  public static func named(_ name: String, _ budget: Budget) throws(SettingsErrors) -> Experiment {
+    guard let experiment = all.first(where: { $0.name == name }) else {
+      throw SettingsErrors([.unknownName(option: "task", found: name, known: names)])
     }
     return experiment.make(budget)
   }
@@ -165,6 +167,46 @@ public enum Experiments {
         1.334 bits per character for the LSTM and 1.299 for LSTM-WM, T = 150, about 2.2 million parameters each. Of \
         its peephole LSTM, and of cells with equal units, no number is known here.
         """)
+  }
+
+  // MARK: length and noise
+
+  /// The adding problem at one length, and the best models at others. Runs don't end when solved: the question is what
+  /// they have learned, not how soon.
+  @Sendable private static func length(_ budget: Budget) -> Experiment {
+    let (length, steps, tested) =
+      switch budget {
+      case .smoke: (6, 30, [3, 12])
+      case .quick: (200, 2000, [100, 400, 800, 1600])
+      case .full: (200, 4000, [100, 400, 800, 1600])
+      }
+    var part = part(AddingTask.defaults, budget, length: length, steps: steps, learningRate: 0.004)
+    part.training.stopWhenSolved = nil
+    part.tests = tested.map { Experiment.Test("T = \($0)", ["length": $0]) }
+    var experiment = Experiment(
+      task: AddingTask.name, budget: budget, cells: budget == .smoke ? smokeCells : defaultCells,
+      seeds: [.smoke: 1, .quick: 3, .full: 5][budget] ?? 1, measure: .value, parts: [part],
+      paperNote: "no number is known here: an experiment of ours.")
+    experiment.name = "length"
+    return experiment
+  }
+
+  /// Digits with noise after their pixels, and the best models with less and more of it.
+  @Sendable private static func noise(_ budget: Budget) -> Experiment {
+    var settings = digits(NoisyMNISTTask.defaults, budget, epochs: 4)
+    if budget == .smoke { settings.taskOptions["noise"] = 4 }
+    let steps = settings.taskOptions["noise"] ?? 0
+    let tested = budget == .smoke ? [0, 8] : [0, 432, 864]
+    var experiment = Experiment(
+      task: NoisyMNISTTask.name, budget: budget, cells: budget == .smoke ? smokeCells : defaultCells,
+      seeds: budget == .full ? 3 : 1, measure: .value,
+      parts: [
+        Experiment.Part(
+          "\(steps) steps of noise", settings,
+          tests: tested.map { Experiment.Test("\($0) steps of noise", ["noise": $0]) })
+      ], paperNote: "no number is known here: an experiment of ours.")
+    experiment.name = "noise"
+    return experiment
   }
 
   private static var defaultCells: [String] { ComparisonSettings.defaultCells }

@@ -14,6 +14,8 @@ public class SequentialMNISTTask: SequenceTask {
   public class var name: String { "smnist" }
   /// What is to be learned, in one line.
   public class var summary: String { "classify MNIST digits by their 784 pixels, one per step" }
+  /// No options.
+  public class var options: [TaskOption] { [] }
   /// The pixel that each step shows.
   class var order: [Int] { Array(0..<MNIST.pixels) }
   /// The share of images whose digit is found.
@@ -30,7 +32,7 @@ public class SequentialMNISTTask: SequenceTask {
   ///
   /// With a forget bias of 1 nothing is learned for thousands of updates: the last rows of an image are black, and
   /// what came before them is forgotten. `results/search` has what was tried.
-  public static var defaults: TrainingSettings {
+  public class var defaults: TrainingSettings {
     var settings = TrainingSettings(task: name, hidden: 128, batch: 32, epochs: 10)
     settings.optimizerSettings.learningRate = 0.004
     settings.schedule.name = "cosine"
@@ -40,15 +42,15 @@ public class SequentialMNISTTask: SequenceTask {
   }
 
   /// [784, B, 1] to 10 classes.
-  public static func shape(_ settings: TrainingSettings) -> SequenceShape {
+  public class func shape(_ settings: TrainingSettings) -> SequenceShape {
     SequenceShape(steps: MNIST.pixels, inputSize: 1, outputSize: MNIST.classes)
   }
 
   static let validationCount = 5000
   private static let chunk = 250
 
-  private let settings: TrainingSettings
-  private let data: MNIST
+  let settings: TrainingSettings
+  let data: MNIST
   /// Images of the training set, the validation part last.
   private let split: [Int]
   private var order: (epoch: Int, images: [Int])?
@@ -107,13 +109,17 @@ public class SequentialMNISTTask: SequenceTask {
     return Array(order?.images[place..<min(place + settings.batch, trainingCount)] ?? [])
   }
 
+  /// What the model is shown of images [784, B, 1]; the stream belongs to this batch.
+  func shown(_ x: Tensor, _ stream: RandomStream) -> Tensor { x }
+
   /// The cross-entropy of a batch.
   public func loss(
     _ model: RecurrentModel, step: Int, carried: inout [Tensor], context: ForwardContext,
     probe: TensorProbe?
   ) -> Tensor {
     let (x, classes) = data.training.sequences(batch(step: step), order: Self.order)
-    return crossEntropy(model(x, context: context, probe: probe), classes: classes)
+    let stream = RandomStream(seed: settings.seed, name: "mnist/noise", step: UInt64(step))
+    return crossEntropy(model(shown(x, stream), context: context, probe: probe), classes: classes)
   }
 
   /// The accuracy and the cross-entropy of 5,000 validation or 10,000 test images.
@@ -126,7 +132,8 @@ public class SequentialMNISTTask: SequenceTask {
     while place < images.count, !context.shouldStop {
       let chunk = images[place..<min(place + Self.chunk, images.count)]
       let (x, classes) = set.sequences(Array(chunk), order: Self.order)
-      let logits = model(x, context: context)
+      let stream = RandomStream(seed: 0, name: "mnist/noise/\(part.rawValue)", step: UInt64(place))
+      let logits = model(shown(x, stream), context: context)
       sum += Double(crossEntropy(logits, classes: classes).item) * Double(chunk.count)
       right += correctPredictions(logits, classes: classes)
       place += chunk.count
@@ -140,7 +147,8 @@ public class SequentialMNISTTask: SequenceTask {
     let count = min(count, data.test.count)
     guard count > 0 else { return [] }
     let (x, classes) = data.test.sequences(Array(0..<count), order: Self.order)
-    return zip(predictedClasses(model(x)), classes).enumerated().map { image, pair in
+    let stream = RandomStream(seed: 0, name: "mnist/noise/\(Split.test.rawValue)")
+    return zip(predictedClasses(model(shown(x, stream))), classes).enumerated().map { image, pair in
       let pixels = data.test.pixels[image * MNIST.pixels..<(image + 1) * MNIST.pixels]
       return .picture(
         .init(

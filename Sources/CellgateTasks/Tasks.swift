@@ -11,6 +11,7 @@ public enum Tasks {
       CopyingTask.self,
       SequentialMNISTTask.self,
       PermutedMNISTTask.self,
+      NoisyMNISTTask.self,
       PTBCharacterTask.self,
       TextTask.self,
     ]

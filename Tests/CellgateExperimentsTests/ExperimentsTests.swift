@@ -10,7 +10,7 @@ struct ExperimentsTests {
     "Every experiment can be made: settings, cells and memory", arguments: Experiments.names, Budget.allCases)
   func valid(task: String, budget: Budget) throws {
     let experiment = try Experiments.named(task, budget)
-    #expect(experiment.task == task && experiment.budget == budget)
+    #expect(experiment.title == task && experiment.budget == budget)
     #expect(experiment.problems(tasks: Tasks.all).isEmpty)
     #expect(experiment.cells.count >= 2 && experiment.seeds >= 1)
     #expect(experiment.parts.contains { $0.equal.contains(.parameters) })

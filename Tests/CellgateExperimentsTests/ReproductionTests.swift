@@ -74,6 +74,57 @@ struct ReproductionTests {
     #expect(results.comparisons[3].rows.map(\.paper) == [nil, nil])
   }
 
+  @Test("The best models are tested elsewhere too, once, in a folder or without one")
+  func tests() throws {
+    var experiment = experiment()
+    for part in experiment.parts.indices {
+      experiment.parts[part].tests = [.init("T = 3", ["length": 3]), .init("T = 40", ["length": 40])]
+    }
+    let scratch = try Scratch()
+    let path = scratch.file("r")
+    let memory = try results(Reproduction(experiment, task: MeanTask.self).run(jobs: 1))
+    let reproduction = try Reproduction(experiment, task: MeanTask.self, directory: path)
+    let all = try results(reproduction.run(jobs: 2))
+    #expect(all.comparisons.map(\.testDifferences) == memory.comparisons.map(\.testDifferences))
+    for run in all.runs {
+      let values = try #require(run.tests)
+      #expect(values.map(\.label) == ["T = 3", "T = 40"])
+      for (value, length) in zip(values, [3, 40]) {
+        var settings = try RunDirectory.settings(of: path + "/" + run.name)
+        settings.taskOptions["length"] = length
+        let found = try RunDirectory.evaluate(path + "/" + run.name, task: MeanTask(settings: settings))
+        #expect(found.value == value.value && value.value != run.result?.value)
+      }
+    }
+    for comparison in all.comparisons {
+      #expect(comparison.testDifferences?.map(\.label) == ["T = 3", "T = 40"])
+      for row in comparison.rows {
+        let own = all.runs.filter {
+          $0.part == comparison.part && $0.cell == row.summary.cell && $0.hidden == row.summary.hidden
+        }
+        #expect(row.tests?[1].mean == Statistics.mean(own.compactMap { $0.tests?[1].value }))
+      }
+    }
+    let page = String(decoding: scratch.read("r/results.md") ?? [], as: UTF8.self)
+    #expect(page.contains("| test mse at | T = 3 | T = 40 |"))
+  }
+
+  @Test("A complete run without its tests is tested, not trained")
+  func missingTests() throws {
+    var experiment = experiment(cells: ["lstm"], seeds: 1)
+    let scratch = try Scratch()
+    let path = scratch.file("r")
+    let first = try goOn(experiment, path) {}
+    #expect(first.runs.allSatisfy { $0.tests == nil })
+    let file = path + "/experiment.json"
+    try FileManager.default.removeItem(atPath: file)
+    for part in experiment.parts.indices { experiment.parts[part].tests = [.init("T = 9", ["length": 9])] }
+    try ConfigFile.encode(experiment).write(to: URL(fileURLWithPath: file))
+    let again = try goOn(experiment, path) { Issue.record("a complete run was trained") }
+    #expect(again.runs.allSatisfy { $0.tests?.count == 1 })
+    #expect(again.runs.map(\.result) == first.runs.map(\.result))
+  }
+
   @Test("However many runs are made at a time, the files have the same bytes")
   func sameBits() throws {
     let scratch = try Scratch()
@@ -113,7 +164,7 @@ struct ReproductionTests {
 
   /// Makes the rest of the runs, and lets go of the folder.
   private func goOn(
-    _ experiment: Experiment, _ path: String, jobs: Int, onUpdate: () -> Void
+    _ experiment: Experiment, _ path: String, jobs: Int = 1, onUpdate: () -> Void
   ) throws -> ReproductionResults {
     let reproduction = try Reproduction(experiment, task: MeanTask.self, directory: path)
     return try results(

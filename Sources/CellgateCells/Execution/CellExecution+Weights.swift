@@ -66,7 +66,7 @@ extension CellExecution {
     /// A total of zero.
     package init(_ execution: CellExecution) { self.execution = execution }
 
-    /// Sums of so many groups of slices.
+    /// Sums of so many groups of microbatches.
     func sums(_ count: Int) -> [GradientSums] {
       while sums.count < count { sums.append(GradientSums(cell: execution.cell, layout: execution.layout)) }
       return Array(sums.prefix(count))

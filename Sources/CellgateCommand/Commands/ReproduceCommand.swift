@@ -27,7 +27,7 @@ struct ReproduceCommand: ParsableCommand {
         cellgate reproduce pmnist --equal units --epochs 15 --precision bf16 --out results/pmnist
       """)
 
-  @Argument(help: "The task: \(Experiments.names.joined(separator: ", ")).")
+  @Argument(help: "The experiment: \(Experiments.names.joined(separator: ", ")).")
   var task: String
 
   @Option(
@@ -215,6 +215,6 @@ struct ReproduceCommand: ParsableCommand {
   }
 
   private func defaultName(_ experiment: Experiment) -> String {
-    "reproduce-\(experiment.task)-\(experiment.budget.rawValue)"
+    "reproduce-\(experiment.title)-\(experiment.budget.rawValue)"
   }
 }

@@ -19,6 +19,15 @@ struct ReproductionReport {
             ("paper", .optional(row.paper)),
             ("learning_rate", .optional(row.learningRate)),
             ("initialization", row.initialization.map { .string($0) } ?? .null),
+            (
+              "tests",
+              .array(
+                (row.tests ?? []).map {
+                  [
+                    "label": .string($0.label), "mean": .optional($0.mean), "spread": .optional($0.spread),
+                  ]
+                })
+            ),
           ])
       }
     }
@@ -72,6 +81,7 @@ struct ReproductionReport {
         ("\($0.part), equal \($0.equal.rawValue)", (isOfSteps ? $0.stepDifferences : $0.differences) ?? [])
       }, of: isOfSteps ? "updates" : "test \(metric)",
       number: { isOfSteps ? Text.count($0) : Text.number($0, digits: 2) })
+    printTests(metric)
     printSearch()
     let note = Text.wrapped(
       "Paper: \(results.experiment.paperNote)", to: min(100, Terminal.output.width ?? 100) - 4)
@@ -89,6 +99,24 @@ struct ReproductionReport {
       line(name, "\(chart.title)\(name.hasPrefix("curves") ? ": learning curves" : "")")
     }
     Console.print()
+  }
+
+  /// Prints what the best models reach in other tests.
+  private func printTests(_ metric: String) {
+    for comparison in results.comparisons {
+      guard let tests = comparison.testDifferences, !tests.isEmpty else { continue }
+      Console.print("\n  Test \(metric) of the same models elsewhere, equal \(comparison.equal.rawValue):\n")
+      var table = Table([.left("cell")] + tests.map { .right($0.label) })
+      for row in comparison.rows {
+        table.add(
+          [row.summary.cell]
+            + (row.tests ?? []).map { test in
+              let spread = test.spread.map { " ± \(Text.number($0, digits: 2))" } ?? ""
+              return (test.mean.map { Text.number($0) } ?? "–") + spread
+            })
+      }
+      table.print()
+    }
   }
 
   /// Prints which settings each cell got.

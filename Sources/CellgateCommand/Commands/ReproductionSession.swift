@@ -32,7 +32,7 @@ struct ReproductionSession {
   }
 
   private func printHeading(_ jobs: Int) {
-    Console.print("\n  \(Terminal.output.styled(experiment.task, .bold))  \(task.summary)")
+    Console.print("\n  \(Terminal.output.styled(experiment.title, .bold))  \(task.summary)")
     Console.print("  solved when validation \(task.solved.description)")
     for part in experiment.parts where !part.equal.isEmpty {
       var settings = part.training

@@ -1,5 +1,8 @@
+import CellgateBasics
 import CellgateCells
 import CellgateData
+import CellgateFiles
+import CellgateNN
 import CellgateTensor
 import CellgateTraining
 
@@ -16,6 +19,8 @@ struct RunQueue: Sendable {
     var settings: TrainingSettings
     /// The step after whose evaluation it pauses, before any test data are looked at; nil for a whole run.
     var pause: Int?
+    /// On what else its best model is tested.
+    var tests: [Experiment.Test] = []
   }
 
   /// What a run that has ended leaves.
@@ -26,6 +31,8 @@ struct RunQueue: Sendable {
     var records: [MetricsRecord]
     /// Numbers that are learned.
     var parameters: Int
+    /// What the best model reaches in other tests, in their order.
+    var tests: [TestedValue] = []
 
     /// How a run ends.
     enum Outcome: Sendable, Equatable {
@@ -89,10 +96,49 @@ struct RunQueue: Sendable {
     if entry.pause != nil { return try paused(entry, path) }
     do throws(RunError) {
       let directory = try RunDirectory(resuming: path, expecting: entry.settings)
-      guard let result = try directory.result() else { return nil }
+      guard let result = try directory.result(), let tests = try tests(of: entry, in: path) else {
+        return nil
+      }
       let records = try MetricsLog.read(directory.metricsFile, metrics: task.metricNames)
-      return Ended(outcome: .completed(result), records: records, parameters: result.parameters)
+      return Ended(
+        outcome: .completed(result), records: records, parameters: result.parameters, tests: tests)
     } catch { throw .run(error) }
+  }
+
+  private static func testsFile(_ path: String) -> String { path + "/tests.json" }
+
+  /// What the best model of a complete run was found to reach in its tests; nil before all are known.
+  private func tests(of entry: Entry, in path: String) throws(RunError) -> [TestedValue]? {
+    let file = Self.testsFile(path)
+    guard !entry.tests.isEmpty else { return [] }
+    guard RunDirectory.exists(file) else { return nil }
+    let known = try ConfigFile.decode([TestedValue].self, RunDirectory.read(file), file: file)
+    return known.map(\.label) == entry.tests.map(\.label) ? known : nil
+  }
+
+  /// Tests the best model of a run that has just ended.
+  private func test(_ entry: Entry, _ trainer: Trainer) throws(TrainingError) -> [TestedValue] {
+    guard let cell = entry.settings.definition(among: cells) else {
+      fail("RunQueue: expected a cell '\(entry.settings.cell)', found none")
+    }
+    var values: [TestedValue] = []
+    for test in entry.tests {
+      let other = try makeTask(test.settings(of: entry.settings))
+      let evaluation: Evaluation
+      if let path = folder(of: entry) {
+        evaluation = try RunDirectory.evaluate(path, task: other, cell: cell)
+      } else {
+        let bound = other.bound(cell: cell)
+        ParameterSet(bound.model).assign(trainer.parameters.values)
+        evaluation = bound.evaluate(.test, .inference())
+      }
+      values.append(TestedValue(label: test.label, value: evaluation.value))
+    }
+    guard let path = folder(of: entry), !values.isEmpty else { return values }
+    do throws(FileError) {
+      try AtomicFile.write(ConfigFile.encode(values), to: Self.testsFile(path))
+    } catch { throw .run(.file(error)) }
+    return values
   }
 
   /// What a run that has paused left in its folder; nil when it has not come so far.
@@ -151,7 +197,10 @@ struct RunQueue: Sendable {
       guard case .diverged(let divergence) = error else { throw error }
       outcome = .diverged(divergence)
     }
-    return Ended(outcome: outcome, records: trainer.records, parameters: trainer.parameterCount)
+    var tests: [TestedValue] = []
+    if case .completed = outcome { tests = try test(entry, trainer) }
+    return Ended(
+      outcome: outcome, records: trainer.records, parameters: trainer.parameterCount, tests: tests)
   }
 
   private func folder(of entry: Entry) -> String? { path.map { $0 + "/" + entry.name } }

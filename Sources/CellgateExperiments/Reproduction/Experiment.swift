@@ -40,12 +40,14 @@ public struct Experiment: Codable, Equatable, Sendable {
     public var cells: [String]?
     /// What the paper gives.
     public var paper: [PaperValue]
+    /// On what else each run's best model is tested; nil for nothing.
+    public var tests: [Test]?
 
     /// A part, by default with both comparisons.
     public init(
       _ label: String, _ training: TrainingSettings,
       equal: [ComparisonSettings.Equality] = ComparisonSettings.Equality.allCases, parameters: Int? = nil,
-      cells: [String]? = nil, paper: [PaperValue] = []
+      cells: [String]? = nil, paper: [PaperValue] = [], tests: [Test]? = nil
     ) {
       self.label = label
       self.training = training
@@ -53,6 +55,28 @@ public struct Experiment: Codable, Equatable, Sendable {
       self.parameters = parameters
       self.cells = cells
       self.paper = paper
+      self.tests = tests
+    }
+  }
+
+  /// The test data of the task under other options, such as longer sequences than those of the training.
+  public struct Test: Codable, Equatable, Sendable {
+    /// How tables name it: "T = 1,600".
+    public var label: String
+    /// The task's options that differ from the run's.
+    public var taskOptions: [String: Int]
+
+    /// A test.
+    public init(_ label: String, _ taskOptions: [String: Int]) {
+      self.label = label
+      self.taskOptions = taskOptions
+    }
+
+    /// The settings of the task for a run's model.
+    func settings(of run: TrainingSettings) -> TrainingSettings {
+      var settings = run
+      settings.taskOptions.merge(taskOptions) { $1 }
+      return settings
     }
   }
 
@@ -73,6 +97,8 @@ public struct Experiment: Codable, Equatable, Sendable {
     }
   }
 
+  /// The experiment's name; nil for the task's.
+  public var name: String?
   /// The task's name.
   public var task: String
   /// How much time it may take.
@@ -109,6 +135,9 @@ public struct Experiment: Codable, Equatable, Sendable {
     self.parts = parts
     self.paperNote = paperNote
   }
+
+  /// The name by which `Experiments.named` knows it.
+  public var title: String { name ?? task }
 
   /// The comparisons that it is made of: for each part one at equal units, one at equal parameters, or both.
   var comparisons: [(part: Int, settings: ComparisonSettings)] {
@@ -150,6 +179,11 @@ public struct Experiment: Codable, Equatable, Sendable {
         problems.append(problem)
       }
     }
+    for part in parts where problems.isEmpty {
+      for test in part.tests ?? [] {
+        problems += test.settings(of: part.training).problems(tasks: tasks, cells: known)
+      }
+    }
     if let search, let first = parts.first?.training.seed {
       problems += search.problems(first: first, seeds: seeds)
       guard problems.isEmpty else { return problems }
@@ -174,7 +208,7 @@ public struct Experiment: Codable, Equatable, Sendable {
     {
       own == other ? nil : (name, "\(own)", "\(other)")
     }
-    if let difference = compare("task", task, other.task)
+    if let difference = compare("experiment", title, other.title) ?? compare("task", task, other.task)
       ?? compare("budget", budget.rawValue, other.budget.rawValue)
       ?? compare("measure", measure.rawValue, other.measure.rawValue)
       ?? compare("parts", Self.list(parts.map(\.label)), Self.list(other.parts.map(\.label)))
@@ -188,6 +222,10 @@ public struct Experiment: Codable, Equatable, Sendable {
       if let (name, value, found) = own.training.firstDifference(from: other.training) {
         return ("\(own.label): \(name)", value, found)
       }
+      let tests = compare(
+        "\(own.label): tests", Self.list((own.tests ?? []).map(\.label)),
+        Self.list((other.tests ?? []).map(\.label)))
+      if let tests { return tests }
       let budget = compare(
         "\(own.label): parameters", own.parameters.map(String.init) ?? "none",
         other.parameters.map(String.init) ?? "none")

@@ -218,7 +218,7 @@ public final class Reproduction {
     if try !makeTrials(onEvent, shouldStop) { return .interrupted(try writeResults()) }
     let pending = try readCompleted(onEvent)
     let isComplete = try queue.run(
-      pending.map { RunQueue.Entry(name: runs[$0].name, settings: runs[$0].settings) }, jobs: self.jobs,
+      pending.map { entry(runs[$0]) }, jobs: self.jobs,
       receive: { (index, job, message) throws(TrainingError) in
         let run = runs[pending[index]]
         switch message {
@@ -241,7 +241,7 @@ public final class Reproduction {
     guard isSearched else { return Array(runs.indices) }
     var pending: [Int] = []
     for run in runs {
-      if let end = try queue.completed(RunQueue.Entry(name: run.name, settings: run.settings)) {
+      if let end = try queue.completed(entry(run)) {
         ended[run.index] = end
         onEvent(run, 0, end.event)
       } else {
@@ -249,6 +249,11 @@ public final class Reproduction {
       }
     }
     return pending
+  }
+
+  private func entry(_ run: Run) -> RunQueue.Entry {
+    RunQueue.Entry(
+      name: run.name, settings: run.settings, tests: experiment.parts[run.partIndex].tests ?? [])
   }
 
   /// Runs that have ended.
@@ -510,13 +515,22 @@ public final class Reproduction {
             steps: ends.map { experiment.measure.step(of: $0, baseline: baselines[part].value) },
             paper: run.isKnown()
               ? paper.first { $0.cell == run.cell && $0.equal == settings.equal }?.value : nil,
-            searched: search != nil && isSearched ? run : nil)
+            searched: search != nil && isSearched ? run : nil,
+            tests: experiment.parts[part].tests.map { tests in
+              tests.indices.map { row(tests[$0].label, $0, ends) }
+            })
         }, differences: differences(cells) { $1.value },
         stepDifferences: experiment.measure == .value
           ? nil
           : differences(cells) {
             Double(experiment.measure.step(of: $0, baseline: baselines[part].value) ?? $1.steps)
-          })
+          },
+        testDifferences: experiment.parts[part].tests.map { tests in
+          tests.indices.map { test in
+            TestedDifferences(
+              label: tests[test].label, differences: differences(cells) { end, _ in end.tests[test].value })
+          }
+        })
     }
     return ReproductionResults(
       version: CellgateVersion.current, task: experiment.task, budget: experiment.budget,
@@ -525,6 +539,12 @@ public final class Reproduction {
       runs: runs.map(reproduced), experiment: experiment, machine: origin.machine, jobs: origin.jobs,
       threads: origin.threads, search: search?.results,
       wallSeconds: (earlier?.wallSeconds ?? 0) + (isMadeEarlier ? 0 : began.secondsSince))
+  }
+
+  /// What the models of some runs reach in a test.
+  private func row(_ label: String, _ test: Int, _ ends: [RunQueue.Ended]) -> TestedRow {
+    let values = ends.filter { $0.result != nil }.map { $0.tests[test].value }
+    return TestedRow(label: label, mean: Statistics.mean(values), spread: Statistics.spread(values))
   }
 
   /// The differences of each pair of a comparison's cells, by what a complete run has.
@@ -550,7 +570,9 @@ public final class Reproduction {
     guard let end else { return result }
     result.stepsToReach = experiment.measure.step(of: end, baseline: baselines[run.partIndex].value)
     switch end.outcome {
-    case .completed(let value): (result.state, result.result) = (.completed, value)
+    case .completed(let value):
+      (result.state, result.result) = (.completed, value)
+      result.tests = end.tests.isEmpty ? nil : end.tests
     case .diverged(let divergence): (result.state, result.divergedAtStep) = (.diverged, divergence.step)
     case .paused: break
     }
@@ -563,7 +585,7 @@ public final class Reproduction {
     var figures: [(name: String, chart: SVGChart)] = []
     for (comparison, cells) in zip(results.comparisons, members) {
       let own = zip(comparison.rows, cells).map { ($0.summary.cell, $1.compactMap { ended[$0] }) }
-      let title = results.task + (experiment.parts.count > 1 ? ", " + comparison.part : "")
+      let title = experiment.title + (experiment.parts.count > 1 ? ", " + comparison.part : "")
       let chart = LearningCurves.chart(
         queue.task, title: title, equal: comparison.equal, rows: comparison.rows.map(\.summary),
         baseline: Baseline(comparison.baseline, comparison.baselineLabel),

@@ -25,7 +25,8 @@ enum ReproductionFigures {
   private static func steps(_ results: ReproductionResults) -> (name: String, chart: SVGChart) {
     let isHalf = results.measure == .stepsToHalfBaseline
     var chart = SVGChart(
-      title: "\(results.task), updates until \(isHalf ? "half the baseline" : "solved")", xLabel: "",
+      title: "\(results.experiment.title), updates until \(isHalf ? "half the baseline" : "solved")",
+      xLabel: "",
       yLabel: "updates")
     let goal = results.measure.goal(solved: results.solved, metric: results.metric)
     chart.subtitle = "validation \(goal); bar: median, dot: a seed; open: not reached by then"
@@ -63,7 +64,8 @@ enum ReproductionFigures {
   private static func byParameters(_ results: ReproductionResults) -> (name: String, chart: SVGChart) {
     let metric = results.metric.replacing("_", with: " ")
     var chart = SVGChart(
-      title: "\(results.task), test \(metric) by parameters", xLabel: "parameters", yLabel: "test \(metric)")
+      title: "\(results.experiment.title), test \(metric) by parameters", xLabel: "parameters",
+      yLabel: "test \(metric)")
     let seeds = results.comparisons.flatMap(\.rows).map(\.summary.runs).max() ?? 0
     chart.subtitle = seeds > 1 ? "mean and spread of up to \(seeds) seeds" : "one seed"
     chart.series = cells(results).map { cell in

@@ -56,6 +56,8 @@ public struct ReproducedComparison: Codable, Equatable, Sendable {
   /// The same of the steps until what is measured was reached, where that is what cells are judged by: a run that did not
   /// counts with the updates that it made.
   public var stepDifferences: [PairedDifference]?
+  /// The differences in each of the part's tests; nil without any.
+  public var testDifferences: [TestedDifferences]?
 }
 
 /// What one cell reached over the seeds, and the paper's number. In files its keys stand beside those of the summary.
@@ -71,10 +73,18 @@ public struct ReproducedRow: Codable, Equatable, Sendable {
   public var paper: Double?
   /// The learning rate and the initialisation that the search found best; nil without one.
   public var learningRate: Double?, initialization: String?
+  /// What the best models reach in the part's tests; nil without any.
+  public var tests: [TestedRow]?
 
-  private enum CodingKeys: CodingKey { case reachedRuns, stepsToReach, paper, learningRate, initialization }
+  private enum CodingKeys: CodingKey {
+    case reachedRuns, stepsToReach, paper, learningRate, initialization, tests
+  }
 
-  init(summary: ComparisonRow, steps: [Int?], paper: Double?, searched: TrainingSettings? = nil) {
+  init(
+    summary: ComparisonRow, steps: [Int?], paper: Double?, searched: TrainingSettings? = nil,
+    tests: [TestedRow]? = nil
+  ) {
+    self.tests = tests
     self.summary = summary
     reachedRuns = steps.count { $0 != nil }
     stepsToReach = Statistics.medianStep(steps)
@@ -92,6 +102,7 @@ public struct ReproducedRow: Codable, Equatable, Sendable {
     paper = try values.decodeIfPresent(Double.self, forKey: .paper)
     learningRate = try values.decodeIfPresent(Double.self, forKey: .learningRate)
     initialization = try values.decodeIfPresent(String.self, forKey: .initialization)
+    tests = try values.decodeIfPresent([TestedRow].self, forKey: .tests)
   }
 
   /// Writes every key, null where there is no value.
@@ -103,6 +114,7 @@ public struct ReproducedRow: Codable, Equatable, Sendable {
     try values.encode(paper, forKey: .paper)
     try values.encodeIfPresent(learningRate, forKey: .learningRate)
     try values.encodeIfPresent(initialization, forKey: .initialization)
+    try values.encodeIfPresent(tests, forKey: .tests)
   }
 }
 
@@ -129,6 +141,34 @@ public struct ReproducedRun: Codable, Equatable, Sendable {
   public var divergedAtStep: Int?
   /// What came out, once it is complete.
   public var result: TrainingResult?
+  /// What the best model reaches in the part's tests; nil without any, and until it is known.
+  public var tests: [TestedValue]?
+}
+
+/// What a model reaches in a test of another kind than its training's.
+public struct TestedValue: Codable, Equatable, Sendable {
+  /// The test's label.
+  public var label: String
+  /// The metric on the test data.
+  public var value: Double
+}
+
+/// What the models of a cell reach in such a test.
+public struct TestedRow: Codable, Equatable, Sendable {
+  /// The test's label.
+  public var label: String
+  /// The mean over the complete runs; nil when there is none.
+  public var mean: Double?
+  /// The sample standard deviation; nil for fewer than two runs.
+  public var spread: Double?
+}
+
+/// The differences of each pair of cells in such a test.
+public struct TestedDifferences: Codable, Equatable, Sendable {
+  /// The test's label.
+  public var label: String
+  /// Each pair.
+  public var differences: [PairedDifference]
 }
 
 extension Experiment.Measure {

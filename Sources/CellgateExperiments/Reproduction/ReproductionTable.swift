@@ -15,7 +15,9 @@ struct ReproductionTable {
   }
 
   private var heading: String {
-    var lines = ["# \(results.task), reproduced: budget \(results.budget.rawValue)", "", "    \(command)"]
+    var lines = [
+      "# \(results.experiment.title), reproduced: budget \(results.budget.rawValue)", "", "    \(command)",
+    ]
     let diverged = results.runs.count { $0.state == .diverged }
     if !results.complete {
       let ended = results.runs.count { $0.state != .pending }
@@ -33,7 +35,7 @@ struct ReproductionTable {
   private var command: String {
     let experiment = results.experiment
     let words =
-      ["cellgate reproduce \(results.task) --budget \(results.budget.rawValue)"]
+      ["cellgate reproduce \(experiment.title) --budget \(results.budget.rawValue)"]
       + ["--cells \(experiment.cells.joined(separator: ","))", "--seeds \(experiment.seeds)"]
       + (experiment.options ?? [])
     return words.joined(separator: " ")
@@ -53,7 +55,36 @@ struct ReproductionTable {
     let best = best(comparison)
     return (lines + comparison.rows.map { row(cells($0, best: best)) }).joined(separator: "\n")
       + "\n\nWithout learning: \(value(comparison.baseline)) (\(comparison.baselineLabel))."
-      + differences(comparison)
+      + differences(comparison) + tests(comparison)
+  }
+
+  /// What the best models reach in other tests, and the differences there.
+  private func tests(_ comparison: ReproducedComparison) -> String {
+    guard let tests = comparison.testDifferences, !tests.isEmpty else { return "" }
+    var lines = [
+      "", "", row(["test \(metric) at"] + tests.map(\.label)), row(["---"] + tests.map { _ in "---:" }),
+    ]
+    for own in comparison.rows {
+      lines.append(
+        row(
+          ["`\(own.summary.cell)`"]
+            + (own.tests ?? []).map { test in
+              guard let mean = test.mean else { return "–" }
+              return value(mean) + (test.spread.map { " ± \(spread($0))" } ?? "")
+            }))
+    }
+    for place in tests[0].differences.indices where !tests[0].differences[place].seeds.isEmpty {
+      let pair = tests[0].differences[place]
+      lines.append(
+        row(
+          ["`\(pair.cell)` − `\(pair.reference)`"]
+            + tests.map { test in
+              let texts = test.differences[place].texts(spread)
+              let mark = test.differences[place].isDistinguishable ? "" : " ≈"
+              return texts.interval == "–" ? texts.difference : "\(texts.difference) \(texts.interval)\(mark)"
+            }))
+    }
+    return lines.joined(separator: "\n")
   }
 
   /// The differences of each pair of cells, of what they are judged by.
