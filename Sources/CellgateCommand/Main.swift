@@ -51,7 +51,7 @@ enum Main {
       if let first = arguments.first, !first.hasPrefix("-"), !known.contains(first) {
         throw CommandFailure(.usage, Names.unknown("command", first, known: known))
       }
-      var command = try CellgateCommand.parseAsRoot(TaskArguments.carried(arguments))
+      var command = try CellgateCommand.parseAsRoot(arguments)
       try command.run()
       return 0
     } catch {

@@ -63,7 +63,7 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
     case .changed(let file, let expected, let found):
       "\(file): changed since the run began: expected SHA-256 \(quotedName(expected)), found \(quotedName(found))"
     case .otherSymbols(let file, let expected, let found):
-      "\(file): expected \(expected) symbols, the settings' text.symbols, found \(found)"
+      "\(file): expected \(expected) symbols, the settings' data.symbols, found \(found)"
     case .unknownCharacter(let file, let character, let place):
       "\(file): character \(place): expected one of the training data, found '\(quotedName(String(character)))'"
     case .unknownToModel(let file, let character, let place):

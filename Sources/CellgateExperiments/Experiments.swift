@@ -72,7 +72,7 @@ public enum Experiments {
     _ defaults: TrainingSettings, _ budget: Budget, length: Int, steps: Int, learningRate: Float
   ) -> Experiment.Part {
     var settings = defaults
-    settings.taskOptions["length"] = length
+    settings.taskOptions["length"] = .whole(length)
     settings.steps = steps
     settings.stopWhenSolved = true
     settings.optimizerSettings.learningRate = learningRate

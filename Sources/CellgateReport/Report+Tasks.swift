@@ -14,9 +14,9 @@ extension Report {
     trustingWeights: Bool = false
   ) throws(RunError) {
     try self.init(of: folders, tasks: Tasks.all, cells: cells, trustingWeights: trustingWeights) { task in
-      guard task.readsOwnFile else { return data.path }
-      let isFile = FileManager.default.fileExists(atPath: data.path) && !Paths.isFolder(data.path)
-      return isFile && data.origin == .option ? data.path : ""
+      let source = Tasks.source(of: data, for: task)
+      guard case .file(let path) = source else { return source }
+      return FileManager.default.fileExists(atPath: path) && !Paths.isFolder(path) ? source : .unspecified
     }
   }
 }

@@ -22,7 +22,7 @@ public struct Report {
     /// The task of all of them.
     public var task: any SequenceTask.Type { runs[0].taskType }
     /// The task's options.
-    public var options: [String: Int] { runs[0].settings.taskOptions }
+    public var options: [String: OptionValue] { runs[0].settings.taskOptions }
   }
 
   /// The runs by task and options, in the order in which they were found.
@@ -36,12 +36,12 @@ public struct Report {
   public var runs: [ReportedRun] { groups.flatMap(\.runs) }
 
   /// Reads the runs in these folders; a folder that holds run folders, up to six levels down, counts as all of them.
-  /// `cells` are the cells known, `dataDirectory` is what a task gets to take its samples from. A run with a file
+  /// `cells` are the cells known, `data` is what a task gets to take its samples from. A run with a file
   /// that is wrong is left out; where that leaves none the first error is thrown. A model without the checksum of its
   /// bytes is wrong unless its weights are trusted. Throws `notARun` for a folder without runs.
   public init(
     of folders: [String], tasks: [any SequenceTask.Type], cells: [Cell] = Cell.all,
-    trustingWeights: Bool = false, dataDirectory: (any SequenceTask.Type) -> String
+    trustingWeights: Bool = false, data: (any SequenceTask.Type) -> DataSource
   ) throws(RunError) {
     var loaded: [Data: Result<any SequenceTask, TaskDataError>] = [:]
     for var run in try Self.read(folders, tasks, cells, &leftOut) {
@@ -49,7 +49,7 @@ public struct Report {
       var common = run.settings
       (common.cell, common.cellText, common.seed) = ("", nil, 0)
       let key = common.encoded()
-      let task = loaded[key] ?? Self.task(run.taskType, run.settings, dataDirectory(run.taskType))
+      let task = loaded[key] ?? Self.task(run.taskType, run.settings, data(run.taskType))
       loaded[key] = task
       switch task {
       case .success(let task):
@@ -92,10 +92,10 @@ public struct Report {
   }
 
   private static func task(
-    _ type: any SequenceTask.Type, _ settings: TrainingSettings, _ dataDirectory: String
+    _ type: any SequenceTask.Type, _ settings: TrainingSettings, _ data: DataSource
   ) -> Result<any SequenceTask, TaskDataError> {
     do throws(TaskDataError) {
-      return .success(try type.init(settings: settings, dataDirectory: dataDirectory))
+      return .success(try type.init(settings: settings, data: data))
     } catch { return .failure(error) }
   }
 
@@ -108,7 +108,7 @@ public struct Report {
   private mutating func add(_ run: ReportedRun) {
     let place = groups.firstIndex {
       $0.task.name == run.settings.task && $0.options == run.settings.taskOptions
-        && $0.runs[0].settings.text == run.settings.text
+        && $0.runs[0].settings.data == run.settings.data
     }
     if let place { groups[place].runs.append(run) } else { groups.append(Group(runs: [run])) }
   }

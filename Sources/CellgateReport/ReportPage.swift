@@ -90,7 +90,7 @@ struct ReportPage {
   /// "adding, length 200".
   private static func name(of group: Report.Group) -> String {
     let options = group.options.sorted { $0.key < $1.key }.map {
-      "\(quotedName($0.key)) \(NumberText.count($0.value))"
+      "\(quotedName($0.key)) \($0.value.whole.map { NumberText.count($0) } ?? quotedName($0.value.description))"
     }
     return ([group.task.name] + options).joined(separator: ", ")
   }

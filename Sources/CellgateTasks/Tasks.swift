@@ -28,20 +28,21 @@ public enum Tasks {
     return task
   }
 
-  /// What a task gets as its data directory: a task that reads a file of the user's own gets only what was given as
-  /// an option, and else nothing.
-  public static func path(of data: DataDirectory, for task: any SequenceTask.Type) -> String {
-    task.readsOwnFile && data.origin != .option ? "" : data.path
+  /// What a data directory means to a task: a set in it, or a file of the user's own that was given in its place as an
+  /// option.
+  public static func source(of data: DataDirectory, for task: any SequenceTask.Type) -> DataSource {
+    task.description.data.source(in: data)
   }
 
-  /// The settings of a new run with what its data decide filled in: of `text`, which text it is. Throws `settings`
-  /// or `data`.
+  /// The settings of a new run with what its data decide filled in: of `text`, which text it is. Settings that know their
+  /// data, such as those of another run, stay as they are where no other data were given. Throws `settings` or `data`.
   public static func prepared(
     _ settings: TrainingSettings, cells: [Cell] = Cell.all, data: DataDirectory = DataDirectory()
   ) throws(TrainingError) -> TrainingSettings {
     let type = try type(of: settings, cells)
+    if settings.data != nil, source(of: data, for: type) == .unspecified { return settings }
     do throws(TaskDataError) {
-      return try type.prepared(settings, dataDirectory: path(of: data, for: type))
+      return try type.prepared(settings, data: source(of: data, for: type))
     } catch { throw .data(error) }
   }
 
@@ -51,7 +52,7 @@ public enum Tasks {
   ) throws(TrainingError) -> any SequenceTask {
     let type = try type(of: settings, cells)
     do throws(TaskDataError) {
-      return try type.init(settings: settings, dataDirectory: path(of: data, for: type))
+      return try type.init(settings: settings, data: source(of: data, for: type))
     } catch { throw .data(error) }
   }
 
@@ -70,7 +71,7 @@ public enum Tasks {
     } catch { throw .run(error) }
     do throws(TaskDataError) {
       return try type.init(
-        scoring: settings, dataDirectory: Self.path(of: data, for: type), metadata: metadata, split: split)
+        scoring: settings, data: source(of: data, for: type), metadata: metadata, split: split)
     } catch { throw .data(error) }
   }
 

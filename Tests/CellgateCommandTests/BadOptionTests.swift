@@ -48,7 +48,7 @@ struct BadOptionTests {
     Case(line: "train adding --epochs 5", expected: ["--epochs: expected steps"]),
     Case(line: "train adding --hidden 999999999", expected: ["--hidden: this needs about"]),
     Case(line: "train adding --batch 9223372036854775807", expected: ["--batch: this needs about"]),
-    Case(line: "train adding --length", expected: ["--length: expected a whole number, found ''"]),
+    Case(line: "train adding --length", expected: ["Missing value for '--length'"]),
     Case(line: "train smnist --length 5", expected: ["--length: is no option of the task smnist"]),
     Case(
       line: "train adding --learning-rate nan", expected: ["--learning-rate: expected a number, found 'nan'"]),

@@ -28,7 +28,7 @@ struct ExperimentsTests {
   @Test("The full budget has the lengths that the paper's experiments are made with")
   func lengths() throws {
     func lengths(_ task: String) throws -> [Int?] {
-      try Experiments.named(task, .full).parts.map { $0.training.taskOptions["length"] }
+      try Experiments.named(task, .full).parts.map { $0.training.taskOptions["length"]?.whole }
     }
     #expect(try lengths("adding") == [200, 400, 750])
     #expect(try lengths("copying") == [100, 200, 500])

@@ -15,7 +15,7 @@ struct ReproductionTests {
   ) -> Experiment {
     func part(_ length: Int) -> Experiment.Part {
       var settings = MeanTask.defaults
-      settings.taskOptions["length"] = length
+      settings.taskOptions["length"] = .whole(length)
       change(&settings)
       return Experiment.Part(
         "T = \(length)", settings, paper: length == 7 ? [.init("lstm-wm", .units, 0.5)] : [])

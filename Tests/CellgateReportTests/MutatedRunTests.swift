@@ -1,4 +1,5 @@
 import CellgateCells
+import CellgateData
 import CellgateExperiments
 import CellgateFiles
 import CellgateReport
@@ -26,10 +27,10 @@ struct MutatedRunTests {
       (settings.hidden, settings.batch, settings.steps, settings.epochs) = (2, 2, 6, nil)
       (settings.chronoSteps, settings.recomputeEvery, settings.patience) = (9, 2, 9)
       settings.evaluationInterval = 2
-      let prepared = try TextTask.prepared(settings, dataDirectory: scratch.path + "/my.txt")
+      let prepared = try TextTask.prepared(settings, data: .file(scratch.path + "/my.txt"))
       let folder = scratch.path + "/" + name
       let trainer = try Trainer(
-        task: TextTask(settings: prepared, dataDirectory: ""), settings: prepared,
+        task: TextTask(settings: prepared, data: .unspecified), settings: prepared,
         directory: RunDirectory(creating: folder, settings: prepared),
         recording: RunRecording(diagnosticsEvery: stop == 5 ? 2 : nil))
       _ = try trainer.run(shouldStop: { trainer.step == stop })

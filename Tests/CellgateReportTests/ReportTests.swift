@@ -18,25 +18,18 @@ import Testing
 
 /// The mean task with data that are missing.
 private struct AbsentTask: SequenceTask {
-  static let name = "absent"
-  static let summary = "a task without its data"
-  static let metric = Metric("mse", better: .lower)
-  static let solved = SolvedCriterion(metric, 0.05)
-  static var defaults: TrainingSettings { TrainingSettings(task: name, hidden: 4, batch: 6, steps: 12) }
-  static func shape(_ settings: TrainingSettings) -> SequenceShape { MeanTask.shape(settings) }
+  static let description = TaskDescription(
+    name: "absent", summary: "a task without its data", metric: Metric("mse", better: .lower),
+    solved: SolvedCriterion(Metric("mse", better: .lower), 0.05),
+    defaults: TrainingSettings(hidden: 4, batch: 6, steps: 12), shape: { MeanTask.shape($0) })
 
+  let settings: TrainingSettings
+  let batches: MeanBatches
+  let objective = MeanObjective()
   let baseline = Baseline(1, "")
 
-  init(settings: TrainingSettings, dataDirectory: String) throws(TaskDataError) {
+  init(settings: TrainingSettings, data: DataSource) throws(TaskDataError) {
     throw .missing(tried: ["/<absent>"], command: "get it")
-  }
-
-  func makeModel(cell: Cell) -> RecurrentModel { fatalError("there is no data") }
-  func loss(
-    _ model: RecurrentModel, step: Int, carried: inout [Tensor], context: ForwardContext, probe: TensorProbe?
-  ) -> Tensor { .zeros([]) }
-  func evaluate(_ model: RecurrentModel, on split: Split, context: ForwardContext) -> Evaluation {
-    Evaluation(0)
   }
 }
 
@@ -99,7 +92,7 @@ struct ReportTests {
 
   private func report(_ folders: String..., cells: [Cell] = Cell.all) throws -> Report {
     try Report(
-      of: folders, tasks: [MeanTask.self, AbsentTask.self], cells: cells, dataDirectory: { _ in "" })
+      of: folders, tasks: [MeanTask.self, AbsentTask.self], cells: cells, data: { _ in .unspecified })
   }
 
   private func write(_ text: String, _ file: String) throws { try scratch.write(Array(text.utf8), as: file) }

@@ -13,7 +13,7 @@ struct AddingTaskTests {
   /// Small settings: T = 10, 8 units.
   static func small(steps: Int = 12, length: Int = 10) -> TrainingSettings {
     var settings = AddingTask.defaults
-    settings.taskOptions["length"] = length
+    settings.taskOptions["length"] = .whole(length)
     settings.hidden = 8
     settings.batch = 4
     settings.steps = steps
@@ -27,7 +27,8 @@ struct AddingTaskTests {
     let task = AddingTask(settings: Self.small(length: length))
     var stream = RandomStream(seed: 3, name: "test")
     let count = 64
-    let (x, target) = task.samples(count, from: &stream)
+    let batch = task.batches.samples(count, from: &stream)
+    let (x, target) = (batch.x, batch.target)
     #expect(x.shape == [length, count, 2])
     let values = x.scalars
     for sample in 0..<count {
@@ -44,7 +45,7 @@ struct AddingTaskTests {
   func baseline() {
     let task = AddingTask(settings: Self.small(length: 2))
     var stream = RandomStream(seed: 0, name: "test")
-    let target = task.samples(20_000, from: &stream).target.scalars
+    let target = task.batches.samples(20_000, from: &stream).target.scalars
     let error = target.reduce(0.0) { $0 + pow(Double($1) - 1, 2) } / Double(target.count)
     // The error's own standard deviation is 0.19 / √20,000 = 0.0013.
     #expect(abs(error - task.baseline.value) < 0.006)
@@ -137,7 +138,7 @@ struct AddingTaskTests {
     }
     #expect(samples[0].count == 5 && samples[0] == samples[1])
     var stream = RandomStream(seed: 0, name: "adding/test")
-    let target = AddingTask(settings: settings).samples(250, from: &stream).target.scalars
+    let target = AddingTask(settings: settings).batches.samples(250, from: &stream).target.scalars
     for (index, sample) in samples[0].enumerated() {
       guard case .number(let number) = sample else {
         Issue.record("\(sample)")

@@ -11,7 +11,7 @@ import Testing
 struct CopyingTaskTests {
   private func task(_ length: Int = 5) -> CopyingTask {
     var settings = CopyingTask.defaults
-    settings.taskOptions["length"] = length
+    settings.taskOptions["length"] = .whole(length)
     settings.hidden = 8
     settings.batch = 4
     return CopyingTask(settings: settings)
@@ -21,7 +21,8 @@ struct CopyingTaskTests {
   func input(length: Int) {
     var stream = RandomStream(seed: 3, name: "test")
     let (count, steps) = (6, length + 20)
-    let (x, classes) = task(length).samples(count, from: &stream)
+    let batch = task(length).batches.samples(count, from: &stream)
+    let (x, classes) = (batch.x, batch.classes)
     #expect(x.shape == [steps, count, 10])
     #expect(classes.count == steps * count)
     let values = x.scalars
@@ -53,7 +54,7 @@ struct CopyingTaskTests {
     let task = task(3)
     var stream = RandomStream(seed: 1, name: "test")
     let (count, steps) = (200, 23)
-    let classes = task.samples(count, from: &stream).classes
+    let classes = task.batches.samples(count, from: &stream).classes
     let rows = (0..<steps).flatMap { step -> [Float] in
       let row: [Float] =
         step < 13 ? [Float](repeating: -40, count: 8) + [0] : [Float](repeating: 0, count: 8) + [-40]
@@ -89,7 +90,7 @@ struct CopyingTaskTests {
     let samples = task.samples(model, count: 4)
     #expect(samples.count == 4)
     var stream = RandomStream(seed: 0, name: "copying/test")
-    let classes = task.samples(4, from: &stream).classes
+    let classes = task.batches.samples(4, from: &stream).classes
     for (index, sample) in samples.enumerated() {
       guard case .symbols(let symbols) = sample else {
         Issue.record("\(sample)")

@@ -13,16 +13,19 @@ struct LanguageModelTaskTests {
   private static let vocabulary = Vocabulary(of: "abcdefg".unicodeScalars)
 
   /// T = 4, 3 lanes: of 53 symbols lanes of 17, and 4 updates an epoch.
-  private func task(_ change: (inout TrainingSettings) -> Void = { _ in }) -> LanguageModelTask {
+  private func task(_ change: (inout TrainingSettings) -> Void = { _ in }) -> PTBCharacterTask {
     var settings = PTBCharacterTask.defaults
     settings.taskOptions = ["length": 4, "embedding": 5]
     settings.hidden = 6
     settings.batch = 3
     change(&settings)
-    return LanguageModelTask(
-      settings: settings, vocabulary: Self.vocabulary, training: LanguageModelTests.symbols(53),
-      validation: LanguageModelTests.symbols(20, name: "validation"),
-      test: LanguageModelTests.symbols(300, name: "test"))
+    return PTBCharacterTask(
+      settings: settings,
+      batches: CharacterBatches(
+        vocabulary: Self.vocabulary, training: LanguageModelTests.symbols(53),
+        validation: LanguageModelTests.symbols(20, name: "validation"),
+        test: LanguageModelTests.symbols(300, name: "test"),
+        steps: settings.whole(LanguageModelOptions.length), lanes: settings.batch))
   }
 
   @Test("Samples go on from places of the test stream, and are the same each time")
@@ -56,7 +59,8 @@ struct LanguageModelTaskTests {
     let stream = LanguageModelTests.symbols(53)
     #expect(task.stepsPerEpoch == 4)
     for update in 0..<4 {
-      let (inputs, classes) = task.batch(step: update)
+      let batch = task.batches.batch(seed: 1, step: update, shard: .whole)
+      let (inputs, classes) = (batch.inputs, batch.classes)
       for step in 0..<4 {
         for lane in 0..<3 {
           let place = 17 * lane + 4 * update + step
@@ -64,7 +68,9 @@ struct LanguageModelTaskTests {
         }
       }
     }
-    #expect(task.batch(step: 9) == task.batch(step: 1))
+    #expect(
+      task.batches.batch(seed: 1, step: 9, shard: .whole)
+        == task.batches.batch(seed: 1, step: 1, shard: .whole))
   }
 
   @Test("Losses with states carried are those of one pass over the lanes, and an epoch begins with zeros")
@@ -119,7 +125,7 @@ struct LanguageModelTaskTests {
         < 1e-6)
     // Lanes that read everything before what they predict, of equal and unequal length, change nothing.
     for lanes in [1, 2, 4, 7, 299] {
-      #expect(abs(LanguageModelTask.nats(model, stream, lanes: lanes, warmUp: 300) - expected) < 1e-6)
+      #expect(abs(LanguageModelObjective.nats(model, stream, lanes: lanes, warmUp: 300) - expected) < 1e-6)
     }
   }
 
@@ -127,9 +133,9 @@ struct LanguageModelTaskTests {
   func warmUp() {
     let model = LanguageModelTests.model(layers: 1)
     let stream = LanguageModelTests.symbols(1200)
-    let exact = LanguageModelTask.nats(model, stream, lanes: 1)
+    let exact = LanguageModelObjective.nats(model, stream, lanes: 1)
     func error(_ warmUp: Int) -> Double {
-      abs(LanguageModelTask.nats(model, stream, lanes: 60, warmUp: warmUp) - exact)
+      abs(LanguageModelObjective.nats(model, stream, lanes: 60, warmUp: warmUp) - exact)
     }
     #expect(error(0) > 1e-5)
     #expect(error(100) < 1e-6)
@@ -149,7 +155,7 @@ struct LanguageModelTaskTests {
     }
     let after = model(Array(stream.prefix(3)), steps: 3, batch: 1).states
     let expected = (nats(0, 1, 11, nil) + nats(7, 11, 21, after)) / 20
-    #expect(abs(LanguageModelTask.nats(model, stream, lanes: 2, warmUp: 3) - expected) < 1e-6)
+    #expect(abs(LanguageModelObjective.nats(model, stream, lanes: 2, warmUp: 3) - expected) < 1e-6)
     let zeros = (nats(0, 1, 11, nil) + nats(7, 11, 21, nil)) / 20
     #expect(abs(zeros - expected) > 1e-6)
   }
@@ -159,9 +165,12 @@ struct LanguageModelTaskTests {
     var settings = PTBCharacterTask.defaults
     settings.taskOptions = ["length": 2, "embedding": 5]
     settings.batch = 1
-    let task = LanguageModelTask(
-      settings: settings, vocabulary: Vocabulary(of: "ab".unicodeScalars), training: [0, 0, 0, 0, 0, 1],
-      validation: [0, 1], test: [1, 0, 1])
+    let task = PTBCharacterTask(
+      settings: settings,
+      batches: CharacterBatches(
+        vocabulary: Vocabulary(of: "ab".unicodeScalars), training: [0, 0, 0, 0, 0, 1], validation: [0, 1],
+        test: [1, 0, 1],
+        steps: settings.whole(LanguageModelOptions.length), lanes: settings.batch))
     // One added to each: 6/8 and 2/8; the first character is not predicted.
     #expect(abs(task.baseline.value - (-log2(0.75) + 2) / 2) < 1e-12)
   }
@@ -173,8 +182,10 @@ struct LanguageModelTaskTests {
     settings.hidden = 8
     settings.batch = 4
     let stream = (0..<400).map { Int32("abacabad".utf8.map { $0 - 97 }[$0 % 8]) }
-    let task = LanguageModelTask(
-      settings: settings, vocabulary: Self.vocabulary, training: stream, validation: stream, test: stream)
+    let task = PTBCharacterTask(
+      settings: settings,
+      batches: CharacterBatches(
+        vocabulary: Self.vocabulary, training: stream, validation: stream, test: stream, steps: 8, lanes: 4))
     let model = task.makeModel(cell: .gru)
     let parameters = ParameterSet(model)
     let optimizer = try Optimizers.make("adam", count: parameters.count, settings: .init(learningRate: 0.02))

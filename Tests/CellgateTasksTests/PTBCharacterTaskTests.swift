@@ -50,9 +50,9 @@ struct PTBCharacterTaskTests {
       try scratch.write(Array(text.utf8), as: "ptb/ptb.\(name).txt")
     }
     var settings = PTBCharacterTask.defaults
-    settings.taskOptions["length"] = length
+    settings.taskOptions["length"] = .whole(length)
     settings.batch = batch
-    return try PTBCharacterTask(settings: settings, dataDirectory: scratch.path)
+    return try PTBCharacterTask(settings: settings, data: .set(.ptb, directory: scratch.path))
   }
 
   @Test("Missing files, short ones and unknown characters are named")
@@ -86,10 +86,10 @@ struct PTBCharacterTaskTests {
     settings.batch = 2
     func scored(_ symbols: String, _ split: Split? = nil) throws -> PTBCharacterTask {
       try PTBCharacterTask(
-        scoring: settings, dataDirectory: scratch.path,
+        scoring: settings, data: .set(.ptb, directory: scratch.path),
         metadata: Vocabulary(of: symbols.unicodeScalars).metadata, split: split)
     }
-    let own = try PTBCharacterTask(settings: settings, dataDirectory: scratch.path)
+    let own = try PTBCharacterTask(settings: settings, data: .set(.ptb, directory: scratch.path))
     #expect(try scored("\n_abcde").baseline.value == own.baseline.value)
     let other = try scored("\n_abdx")
     #expect(other.vocabulary.symbols == Array("\n_abdx".unicodeScalars))

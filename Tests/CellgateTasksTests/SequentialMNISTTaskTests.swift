@@ -26,7 +26,11 @@ struct SequentialMNISTTaskTests {
     settings.hidden = 4
     settings.batch = batch
     settings.seed = seed
-    return SequentialMNISTTask(settings: settings, data: Self.data)
+    return SequentialMNISTTask(settings: settings, digits: Self.data)
+  }
+
+  private func images(_ task: SequentialMNISTTask, _ step: Int) -> [Int] {
+    task.batches.images(seed: task.settings.seed, step: step)
   }
 
   @Test("A pixel is one step, from 0 to 1, in rows from the top")
@@ -45,14 +49,14 @@ struct SequentialMNISTTaskTests {
   func epochs() throws {
     let task = task()
     #expect(task.stepsPerEpoch == 3)
-    #expect(task.trainingCount == 10)
-    let epochs = (0..<2).map { epoch in (0..<3).flatMap { task.batch(step: 3 * epoch + $0) } }
-    #expect(task.batch(step: 2).count == 2)
+    #expect(task.batches.trainingCount == 10)
+    let epochs = (0..<2).map { epoch in (0..<3).flatMap { images(task, 3 * epoch + $0) } }
+    #expect(images(task, 2).count == 2)
     #expect(Set(epochs[0]).count == 10)
     #expect(Set(epochs[0]) == Set(epochs[1]))
     #expect(epochs[0] != epochs[1])
-    #expect(self.task(seed: 2).batch(step: 0) != task.batch(step: 0))
-    #expect(Set((0..<3).flatMap { self.task(seed: 2).batch(step: $0) }) == Set(epochs[0]))
+    #expect(images(self.task(seed: 2), 0) != images(task, 0))
+    #expect(Set((0..<3).flatMap { images(self.task(seed: 2), $0) }) == Set(epochs[0]))
   }
 
   @Test("Samples are the first test images with the class found and its probability")
@@ -82,10 +86,10 @@ struct SequentialMNISTTaskTests {
   @Test("A batch is the same whichever came before")
   func order() {
     let task = task()
-    let later = task.batch(step: 4)
-    _ = task.batch(step: 0)
-    #expect(task.batch(step: 4) == later)
-    #expect(self.task().batch(step: 4) == later)
+    let later = images(task, 4)
+    _ = images(task, 0)
+    #expect(images(task, 4) == later)
+    #expect(images(self.task(), 4) == later)
   }
 
   @Test("The baseline is the share of the largest class of the test images")
@@ -109,7 +113,7 @@ struct SequentialMNISTTaskTests {
     var settings = SequentialMNISTTask.defaults
     settings.epochs = 2
     settings.batch = 4
-    #expect(SequentialMNISTTask(settings: settings, data: Self.data).totalSteps(settings) == 6)
+    #expect(SequentialMNISTTask(settings: settings, digits: Self.data).totalSteps(settings) == 6)
   }
 }
 
@@ -196,8 +200,8 @@ struct MNISTTests {
     var settings = SequentialMNISTTask.defaults
     settings.hidden = 4
     settings.batch = 8
-    let task = try SequentialMNISTTask(settings: settings, dataDirectory: DataDirectory().path)
-    #expect(task.trainingCount == 55_000)
+    let task = try SequentialMNISTTask(settings: settings, data: .unspecified)
+    #expect(task.batches.trainingCount == 55_000)
     #expect(task.stepsPerEpoch == 6875)
     // The largest class of the test set has 1,135 images.
     #expect(task.baseline.value == 0.1135)

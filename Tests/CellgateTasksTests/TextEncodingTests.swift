@@ -63,7 +63,7 @@ struct TextEncodingTests {
     let scratch = try Scratch()
     func prepare(_ bytes: [UInt8]) throws(TaskDataError) -> TrainingSettings {
       do { try scratch.write(bytes, as: "f") } catch { Issue.record("\(error)") }
-      return try TextTask.prepared(TextTaskTests.settings(), dataDirectory: scratch.path + "/f")
+      return try TextTask.prepared(TextTaskTests.settings(), data: .file(scratch.path + "/f"))
     }
     let error = #expect(throws: TaskDataError.self) {
       try prepare(try self.encoded(.utf16LittleEndian, TextTaskTests.text.replacing("é", with: "e")))

@@ -76,9 +76,9 @@ struct TextGeneratorTests {
     try scratch.write(Array(TextTaskTests.text.utf8), as: "my.txt")
     let file = scratch.path + "/my.txt"
     let (path, other) = (scratch.path + "/run", scratch.path + "/other")
-    let settings = try TextTask.prepared(TextTaskTests.settings(), dataDirectory: file)
+    let settings = try TextTask.prepared(TextTaskTests.settings(), data: .file(file))
     let trainer = try Trainer(
-      task: TextTask(settings: settings, dataDirectory: ""), settings: settings,
+      task: TextTask(settings: settings, data: .unspecified), settings: settings,
       directory: RunDirectory(creating: path, settings: settings))
     _ = try trainer.run()
     try FileManager.default.removeItem(atPath: file)

@@ -40,13 +40,14 @@ struct TextTaskTests {
   @Test("The text is remembered by path, checksum and number of symbols, and found again")
   func prepared() throws {
     let (scratch, path) = try write()
-    let settings = try TextTask.prepared(Self.settings(), dataDirectory: path)
+    let settings = try TextTask.prepared(Self.settings(), data: .file(path))
     // a, b, c, the newline, and the unknown.
-    var source = TextSource(path: path, sha256: SHA256.hex(Array(Self.text.utf8)), symbols: 5)
-    source.unknownScored = false
-    #expect(settings.text == source)
+    let source = DataReference(
+      path: path, sha256: SHA256.hex(Array(Self.text.utf8)),
+      facts: ["symbols": 5, "unknownScored": .flag(false)])
+    #expect(settings.data == source)
     #expect(TextTask.shape(settings).outputSize == 5)
-    let task = try TextTask(settings: settings, dataDirectory: "")
+    let task = try TextTask(settings: settings, data: .unspecified)
     #expect(task.vocabulary.symbols == Array("\nabc".unicodeScalars) && task.vocabulary.hasUnknown)
     let decoded = try TrainingSettings(decoding: settings.encoded(), file: "config.json")
     #expect(decoded == settings)
@@ -61,16 +62,16 @@ struct TextTaskTests {
     try FileManager.default.createSymbolicLink(
       atPath: scratch.path + "/link", withDestinationPath: "deep/inner")
     try scratch.write(Array(Self.text.utf8), as: "deep/my.txt")
-    let settings = try TextTask.prepared(Self.settings(), dataDirectory: scratch.path + "/link/../my.txt")
-    #expect(settings.text?.path.hasSuffix("/deep/my.txt") == true, "\(settings.text?.path ?? "")")
-    #expect(try TextTask(settings: settings, dataDirectory: "").vocabulary.count == 5)
+    let settings = try TextTask.prepared(Self.settings(), data: .file(scratch.path + "/link/../my.txt"))
+    #expect(settings.data?.path.hasSuffix("/deep/my.txt") == true, "\(settings.data?.path ?? "")")
+    #expect(try TextTask(settings: settings, data: .unspecified).vocabulary.count == 5)
   }
 
   @Test("Characters that come only later are one unknown symbol, reported and counted")
   func unknown() throws {
     let (scratch, path) = try write()
-    let settings = try TextTask.prepared(Self.settings(), dataDirectory: path)
-    let task = try TextTask(settings: settings, dataDirectory: "")
+    let settings = try TextTask.prepared(Self.settings(), data: .file(path))
+    let task = try TextTask(settings: settings, data: .unspecified)
     let model = task.makeModel(cell: .lstm)
     // 10 of the 19 predicted characters are é.
     #expect(task.evaluate(model, on: .validation).extras[1] == 10.0 / 19)
@@ -84,10 +85,10 @@ struct TextTaskTests {
   )
   func knownAlone() throws {
     let (scratch, path) = try write()
-    var settings = try TextTask.prepared(Self.settings(), dataDirectory: path)
-    let task = try TextTask(settings: settings, dataDirectory: "")
-    settings.text?.unknownScored = nil
-    let older = try TextTask(settings: settings, dataDirectory: "")
+    var settings = try TextTask.prepared(Self.settings(), data: .file(path))
+    let task = try TextTask(settings: settings, data: .unspecified)
+    settings.data?["unknownScored"] = nil
+    let older = try TextTask(settings: settings, data: .unspecified)
     let model = task.makeModel(cell: .lstm)
     let (found, before) = (task.evaluate(model, on: .validation), older.evaluate(model, on: .validation))
     #expect(before.value == before.extras[0] / log(2) && found.extras == before.extras)
@@ -118,13 +119,13 @@ struct TextTaskTests {
   @Test("A byte-order mark is no character of a text, but for runs of earlier versions")
   func mark() throws {
     let (scratch, path) = try write("\u{FEFF}" + Self.text)
-    var settings = try TextTask.prepared(Self.settings(), dataDirectory: path)
-    #expect(settings.text?.byteOrderMarkDropped == true && settings.text?.symbols == 5)
-    let task = try TextTask(settings: settings, dataDirectory: "")
+    var settings = try TextTask.prepared(Self.settings(), data: .file(path))
+    #expect(settings.data?["byteOrderMarkDropped"]?.flag == true && settings.data?["symbols"] == 5)
+    let task = try TextTask(settings: settings, data: .unspecified)
     #expect(task.vocabulary.symbols == Array("\nabc".unicodeScalars))
-    settings.text?.byteOrderMarkDropped = nil
-    settings.text?.symbols = 6
-    let older = try TextTask(settings: settings, dataDirectory: "")
+    settings.data?["byteOrderMarkDropped"] = nil
+    settings.data?["symbols"] = 6
+    let older = try TextTask(settings: settings, data: .unspecified)
     #expect(older.vocabulary.symbols == Array("\nabc\u{FEFF}".unicodeScalars))
     let decoded = try TrainingSettings(decoding: settings.encoded(), file: "config.json")
     #expect(decoded == settings && !String(decoding: settings.encoded(), as: UTF8.self).contains("mark"))
@@ -134,14 +135,14 @@ struct TextTaskTests {
   @Test("Another text is scored with the model's vocabulary, all of it or the split that is asked for")
   func otherText() throws {
     let (scratch, path) = try write()
-    let settings = try TextTask.prepared(Self.settings(), dataDirectory: path)
-    let task = try TextTask(settings: settings, dataDirectory: "")
+    let settings = try TextTask.prepared(Self.settings(), data: .file(path))
+    let task = try TextTask(settings: settings, data: .unspecified)
     let model = task.makeModel(cell: .lstm)
     let other = scratch.path + "/other.txt"
     try scratch.write(Array(("\u{FEFF}" + String(repeating: "abcé", count: 25) + "a").utf8), as: "other.txt")
     func scored(_ split: Split?, _ path: String) throws -> TextTask {
       try TextTask(
-        scoring: settings, dataDirectory: path, metadata: task.modelMetadata, split: split)
+        scoring: settings, data: .file(path), metadata: task.modelMetadata, split: split)
     }
     let whole = try scored(nil, other)
     #expect(whole.vocabulary == task.vocabulary && whole.scoresWholeText)
@@ -162,14 +163,14 @@ struct TextTaskTests {
   @Test("A text that has changed is refused, one that has moved is found by its new path")
   func changed() throws {
     let (scratch, path) = try write()
-    let settings = try TextTask.prepared(Self.settings(), dataDirectory: path)
+    let settings = try TextTask.prepared(Self.settings(), data: .file(path))
     try FileManager.default.moveItem(atPath: path, toPath: scratch.path + "/new.txt")
     #expect(throws: TaskDataError.file(.missing(file: path))) {
-      try TextTask(settings: settings, dataDirectory: "")
+      try TextTask(settings: settings, data: .unspecified)
     }
-    _ = try TextTask(settings: settings, dataDirectory: scratch.path + "/new.txt")
+    _ = try TextTask(settings: settings, data: .file(scratch.path + "/new.txt"))
     try scratch.write(Array((Self.text + "a").utf8), as: "my.txt")
-    let error = #expect(throws: TaskDataError.self) { try TextTask(settings: settings, dataDirectory: "") }
+    let error = #expect(throws: TaskDataError.self) { try TextTask(settings: settings, data: .unspecified) }
     #expect(error?.description.contains("my.txt: changed since the run began: expected SHA-256") == true)
   }
 
@@ -179,7 +180,7 @@ struct TextTaskTests {
   func short(text: String, part: String, expected: Int, found: Int) throws {
     let (scratch, path) = try write(text)
     #expect(throws: TaskDataError.tooShort(file: path, part: part, expected: expected, found: found)) {
-      try TextTask.prepared(Self.settings(), dataDirectory: path)
+      try TextTask.prepared(Self.settings(), data: .file(path))
     }
     withExtendedLifetime(scratch) {}
   }
@@ -197,23 +198,23 @@ struct TextTaskTests {
     "Shares and symbols beyond all bounds are named and overflow nothing",
     arguments: ["valid-percent", "test-percent", "length", "embedding"], [Int.max, .min, -1, 0])
   func bounds(option: String, value: Int) {
-    let settings = Self.settings { $0.taskOptions[option] = value }
+    let settings = Self.settings { $0.taskOptions[option] = .whole(value) }
     #expect(settings.problems(tasks: Tasks.all).map(\.option) == [option])
   }
 
   @Test("A number of symbols that no text has, or not this one, is refused", arguments: [-1, 0, .max, 6, 4])
   func symbols(count: Int) throws {
     let (scratch, path) = try write()
-    var settings = try TextTask.prepared(Self.settings(), dataDirectory: path)
-    settings.text?.symbols = count
+    var settings = try TextTask.prepared(Self.settings(), data: .file(path))
+    settings.data?["symbols"] = .whole(count)
     let problems = settings.problems(tasks: Tasks.all)
-    if TextSource.symbolRange.contains(count) {
+    if TextTask.symbolRange.contains(count) {
       #expect(problems.isEmpty)
       #expect(throws: TaskDataError.otherSymbols(file: path, expected: count, found: 5)) {
-        try TextTask(settings: settings, dataDirectory: "")
+        try TextTask(settings: settings, data: .unspecified)
       }
     } else {
-      #expect(problems.map(\.option) == ["text.symbols"])
+      #expect(problems.map(\.option) == ["data.symbols"])
     }
     withExtendedLifetime(scratch) {}
   }
@@ -223,10 +224,10 @@ struct TextTaskTests {
   func resumes(stop: Int) throws {
     let (scratch, path) = try write()
     // (160 / 3 − 1) / 5 = 10 updates an epoch.
-    let settings = try TextTask.prepared(Self.settings(), dataDirectory: path)
+    let settings = try TextTask.prepared(Self.settings(), data: .file(path))
     func trainer(_ name: String, resuming: Bool = false) throws -> Trainer {
       let folder = scratch.path + "/" + name
-      let task = try TextTask(settings: settings, dataDirectory: "")
+      let task = try TextTask(settings: settings, data: .unspecified)
       #expect(task.stepsPerEpoch == 10)
       return try Trainer(
         task: task, settings: settings,

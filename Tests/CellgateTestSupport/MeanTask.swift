@@ -1,62 +1,33 @@
 import CellgateCells
+import CellgateData
 import CellgateNN
 import CellgateTensor
 import CellgateTraining
 
 /// The mean of a few random numbers: a task that takes no time.
 package struct MeanTask: SequenceTask {
-  package static let name = "mean"
-  package static let summary = "the mean of random numbers"
-  package static let options = [TaskOption("length", "steps", in: 1...1_000_000)]
-  package static let metric = Metric("mse", better: .lower)
-  package static let extraMetrics = [Metric("error", better: .lower)]
-  package static let solved = SolvedCriterion(metric, 0.05)
-  package static var defaults: TrainingSettings {
-    var settings = TrainingSettings(task: name, taskOptions: ["length": 5], hidden: 4, batch: 6, steps: 12)
+  private static let length = TaskOption.whole("length", "steps", default: 5, in: 1...1_000_000)
+  package static let description = TaskDescription(
+    name: "mean", summary: "the mean of random numbers", options: [length],
+    metric: Metric("mse", better: .lower), extraMetrics: [Metric("error", better: .lower)],
+    solved: SolvedCriterion(Metric("mse", better: .lower), 0.05), defaults: small,
+    shape: { SequenceShape(steps: $0.whole(length), inputSize: 1, outputSize: 1) })
+
+  private static var small: TrainingSettings {
+    var settings = TrainingSettings(hidden: 4, batch: 6, steps: 12)
     settings.evaluationInterval = 4
     settings.clipNorm = 1
     return settings
   }
 
   package let settings: TrainingSettings
+  package let batches: MeanBatches
+  package let objective = MeanObjective()
   package let baseline = Baseline(1.0 / 60, "constant 1/2")
 
-  package init(settings: TrainingSettings, dataDirectory: String = "") { self.settings = settings }
-
-  package static func shape(_ settings: TrainingSettings) -> SequenceShape {
-    SequenceShape(steps: settings.taskOptions["length"] ?? 5, inputSize: 1, outputSize: 1)
-  }
-
-  package func makeModel(cell: Cell) -> RecurrentModel {
-    RecurrentModel(settings: settings, shape: Self.shape(settings), cell: cell)
-  }
-
-  private func error(
-    _ model: RecurrentModel, _ stream: RandomStream, _ context: ForwardContext, _ probe: TensorProbe?
-  )
-    -> Tensor
-  {
-    var stream = stream
-    let (steps, batch) = (Self.shape(settings).steps, settings.batch)
-    let x = stream.uniform([steps, batch, 1])
-    let values = x.scalars
-    let means = (0..<batch).map { column in
-      (0..<steps).reduce(Float(0)) { $0 + values[$1 * batch + column] } / Float(steps)
-    }
-    return meanSquaredError(
-      model(x, context: context, probe: probe), target: Tensor(means, shape: [batch, 1]))
-  }
-
-  package func loss(
-    _ model: RecurrentModel, step: Int, carried: inout [Tensor], context: ForwardContext, probe: TensorProbe?
-  ) -> Tensor {
-    error(
-      model, RandomStream(seed: settings.seed, name: "mean/train", step: UInt64(step)), context, probe)
-  }
-
-  package func evaluate(_ model: RecurrentModel, on split: Split, context: ForwardContext) -> Evaluation {
-    let value = error(model, RandomStream(seed: 0, name: "mean/\(split)"), context, nil).item
-    return Evaluation(Double(value), extras: [Double(value).squareRoot()])
+  package init(settings: TrainingSettings, data: DataSource = .unspecified) {
+    self.settings = settings
+    batches = MeanBatches(steps: settings.whole(Self.length), count: settings.batch)
   }
 
   /// One of each kind.
@@ -70,5 +41,50 @@ package struct MeanTask: SequenceTask {
       .text(.init(prompt: "once <upon>", continuation: " a & time\n\u{1B}[31m", note: "temperature 0.8")),
     ]
     return Array(kinds.prefix(count))
+  }
+}
+
+/// Random numbers and their mean.
+package struct MeanBatches: BatchSource {
+  let steps, count: Int
+
+  package func batch(seed: UInt64, step: Int, shard: Shard) -> NumberBatch {
+    draw(RandomStream(seed: seed, name: "mean/train", step: UInt64(step)), shard)
+  }
+
+  package func batches(of split: Split) -> AnySequence<NumberBatch> {
+    AnySequence([draw(RandomStream(seed: 0, name: "mean/\(split)"), .whole)])
+  }
+
+  private func draw(_ stream: RandomStream, _ shard: Shard) -> NumberBatch {
+    var stream = stream
+    let x = stream.uniform([steps, count, 1])
+    let values = x.scalars
+    let means = (0..<count).map { column in
+      (0..<steps).reduce(Float(0)) { $0 + values[$1 * count + column] } / Float(steps)
+    }
+    let kept = shard.range(of: count)
+    return NumberBatch(
+      x: x.sliced(kept, axis: 1), target: Tensor(Array(means[kept]), shape: [kept.count, 1]))
+  }
+}
+
+/// The squared error of whole batches, and its root.
+package struct MeanObjective: TrainingObjective {
+  package init() {}
+
+  package func loss(
+    _ model: RecurrentModel, _ batch: NumberBatch, carried: inout [Tensor], context: ForwardContext,
+    probe: TensorProbe?
+  ) -> BatchLoss {
+    NumberObjective().loss(model, batch, carried: &carried, context: context, probe: probe)
+  }
+
+  package func measure(
+    _ model: RecurrentModel, _ batch: NumberBatch, context: ForwardContext, into totals: inout MetricTotals
+  ) {
+    let value = Double(meanSquaredError(model(batch.x, context: context), target: batch.target).item)
+    totals.add("mse", sum: value, weight: 1)
+    totals.add("error", sum: value.squareRoot(), weight: 1)
   }
 }

@@ -1,4 +1,5 @@
 import CellgateCells
+import CellgateData
 import CellgateNN
 import CellgateTensor
 import CellgateTestSupport
@@ -65,40 +66,47 @@ struct DivergenceTests {
   /// A task whose input, states or gradient become non-finite on request.
   struct BrokenTask: SequenceTask {
     enum Fault: Int { case input, gradient }
-    static let name = "broken"
-    static let summary = "a task that breaks"
-    static let options = [TaskOption("fault", "what breaks", in: 0...1)]
-    static let metric = Metric("mse", better: .lower)
-    static let solved = SolvedCriterion(metric, 0)
-    static var defaults: TrainingSettings {
-      TrainingSettings(task: name, taskOptions: ["fault": 0], hidden: 2, batch: 1, steps: 5)
-    }
-    static func shape(_ settings: TrainingSettings) -> SequenceShape {
-      SequenceShape(steps: 3, inputSize: 1, outputSize: 1)
-    }
+    static let fault = TaskOption.whole("fault", "what breaks", default: 0, in: 0...1)
+    static let description = TaskDescription(
+      name: "broken", summary: "a task that breaks", options: [fault], metric: Metric("mse", better: .lower),
+      solved: SolvedCriterion(Metric("mse", better: .lower), 0),
+      defaults: TrainingSettings(hidden: 2, batch: 1, steps: 5),
+      shape: { _ in SequenceShape(steps: 3, inputSize: 1, outputSize: 1) })
     let settings: TrainingSettings
     let baseline = Baseline(1, "nothing")
-    init(settings: TrainingSettings, dataDirectory: String = "") { self.settings = settings }
-    func makeModel(cell: Cell) -> RecurrentModel {
-      RecurrentModel(settings: settings, shape: Self.shape(settings), cell: cell)
-    }
+    let batches = Faults()
+    var objective: BrokenObjective { BrokenObjective(fault: Fault(rawValue: settings.whole(Self.fault))) }
+    init(settings: TrainingSettings, data: DataSource = .unspecified) { self.settings = settings }
+  }
+
+  /// Whether an update breaks.
+  struct Faults: BatchSource {
+    func batch(seed: UInt64, step: Int, shard: Shard) -> Bool { step == 3 }
+    func batches(of split: Split) -> AnySequence<Bool> { AnySequence([]) }
+  }
+
+  struct BrokenObjective: TrainingObjective {
+    let fault: BrokenTask.Fault?
+
     func loss(
-      _ model: RecurrentModel, step: Int, carried: inout [Tensor], context: ForwardContext,
+      _ model: RecurrentModel, _ isBroken: Bool, carried: inout [Tensor], context: ForwardContext,
       probe: TensorProbe?
-    ) -> Tensor {
-      let fault = Fault(rawValue: settings.taskOptions["fault"] ?? 0)
-      let isBroken = step == 3
+    ) -> BatchLoss {
       let x = Tensor.full([3, 1, 1], isBroken && fault == .input ? .infinity : 0.5)
       let loss = model(x, context: context, probe: probe).sum()
-      guard isBroken, fault == .gradient else { return loss }
-      return RecordedOperation.record("broken", inputs: [loss], outputs: [loss.copied()]) { _, _ in
+      guard isBroken, fault == .gradient else { return BatchLoss(mean: loss, weight: 1) }
+      let broken = RecordedOperation.record("broken", inputs: [loss], outputs: [loss.copied()]) { _, _ in
         [Tensor(.nan)]
-      }[
-        0]
+      }
+      return BatchLoss(mean: broken[0], weight: 1)
     }
-    func evaluate(_ model: RecurrentModel, on split: Split, context: ForwardContext) -> Evaluation {
-      Evaluation(1)
-    }
+    func measure(
+      _ model: RecurrentModel, _ batch: Bool, context: ForwardContext, into totals: inout MetricTotals
+    ) {}
+    func evaluate(
+      _ model: RecurrentModel, on split: Split, _ batches: AnySequence<Bool>, metrics: [Metric],
+      context: ForwardContext
+    ) -> Evaluation { Evaluation(1) }
   }
 
   @Test(
@@ -106,7 +114,7 @@ struct DivergenceTests {
     arguments: [(0, "input", "x", "infinity"), (1, "head", "gradient of bias", "NaN")])
   func faults(fault: Int, layer: String, tensor: String, found: String) throws {
     var settings = BrokenTask.defaults
-    settings.taskOptions["fault"] = fault
+    settings.taskOptions["fault"] = .whole(fault)
     let trainer = try Trainer(task: BrokenTask(settings: settings), settings: settings)
     let expected = Divergence(step: 4, layer: layer, tensor: tensor, found: found, savedStep: nil)
     #expect(throws: TrainingError.diverged(expected)) { _ = try trainer.run() }

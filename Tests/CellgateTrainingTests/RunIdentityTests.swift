@@ -1,4 +1,5 @@
 import CellgateCells
+import CellgateData
 import CellgateFiles
 import CellgateNN
 import CellgateTensor
@@ -230,30 +231,27 @@ struct RunIdentityTests {
 
 /// A task whose data are read, and whose model must not be built.
 private struct ReadingTask: SequenceTask {
-  static let name = MeanTask.name
-  static let options = MeanTask.options
-  static let summary = "what is read"
-  static let metric = MeanTask.metric
-  static let solved = MeanTask.solved
-  static let defaults = MeanTask.defaults
+  static let description = MeanTask.description
+  let settings = MeanTask.defaults
+  let objective = MeanObjective()
+  var batches: Read { Read(made: task.batches) }
   let task = MeanTask(settings: MeanTask.defaults)
   var baseline: Baseline { task.baseline }
   var modelMetadata: [String: String] { ["vocabulary": String(repeating: "x", count: 50) + "ABC"] }
-  var dataChecksum: String? { "crc32:2" }
 
   init() {}
-  init(settings: TrainingSettings, dataDirectory: String) {}
-  static func shape(_ settings: TrainingSettings) -> SequenceShape { MeanTask.shape(settings) }
+  init(settings: TrainingSettings, data: DataSource) {}
   func makeModel(cell: Cell) -> RecurrentModel {
     Issue.record("the model is built")
     return task.makeModel(cell: cell)
   }
-  func loss(
-    _ model: RecurrentModel, step: Int, carried: inout [Tensor], context: ForwardContext, probe: TensorProbe?
-  ) -> Tensor {
-    task.loss(model, step: step, carried: &carried, context: context, probe: probe)
-  }
-  func evaluate(_ model: RecurrentModel, on split: Split, context: ForwardContext) -> Evaluation {
-    task.evaluate(model, on: split, context: context)
+
+  struct Read: BatchSource {
+    let made: MeanBatches
+    var checksum: String? { "crc32:2" }
+    func batch(seed: UInt64, step: Int, shard: Shard) -> NumberBatch {
+      made.batch(seed: seed, step: step, shard: shard)
+    }
+    func batches(of split: Split) -> AnySequence<NumberBatch> { made.batches(of: split) }
   }
 }

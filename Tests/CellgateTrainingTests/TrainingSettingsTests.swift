@@ -160,8 +160,8 @@ struct TrainingSettingsTests {
         "bidirectional: expected true or false, found an object"
       ),
       (
-        "\"length\" :", "\"a\\nb\" : 0.5, \"length\" :",
-        "task_options.a\\u{a}b: expected a whole number in its range, found 0.5"
+        "\"length\" :", "\"a\\nb\" : {}, \"length\" :",
+        "task_options.a\\u{a}b: expected a list, found an object"
       ),
     ])
   func badValues(place: String, change: String, reason: String) throws {

@@ -25,9 +25,10 @@ struct CompareCommand: ParsableCommand {
         cellgate compare adding --cells lstm,gru,lstm-wm --seeds 3
         cellgate compare adding --cells lstm,Examples/janet.cell
         cellgate compare copying --length 50 --equal parameters
+        cellgate compare adding --config runs/adding-lstm/config.json --cells lstm,gru
         cellgate compare adding --steps 500 --hidden 32 --json
 
-      \(TaskArguments.help)
+      \(TaskOptions.help)
       """)
 
   @Argument(help: "The task: \(Tasks.names.joined(separator: ", ")).")
@@ -52,13 +53,12 @@ struct CompareCommand: ParsableCommand {
     let (settings, recording) = try settings()
     let type = try Tasks.named(settings.training.task)
     Interruption.install()
-    let data = options.dataDirectory
     // Missing data are reported before a folder is made.
-    let path = Tasks.path(of: data, for: type)
-    _ = try type.init(settings: settings.training, dataDirectory: path)
+    let data = Tasks.source(of: options.dataDirectory, for: type)
+    _ = try type.init(settings: settings.training, data: data)
     let folder = try options.out ?? RunFolders.new("compare-\(type.name)")
     let comparison = try Comparison(
-      settings, task: type, dataDirectory: path, directory: folder, resuming: options.resume)
+      settings, task: type, data: data, directory: folder, resuming: options.resume)
     comparison.lockWarning.map(Console.warn)
     comparison.recording = recording
     try ComparisonSession(comparison: comparison, task: type, folder: folder, json: options.json).run()
@@ -84,7 +84,9 @@ struct CompareCommand: ParsableCommand {
       problems.add("--resume: expected --out DIR as well, the folder of the comparison to continue")
     }
     guard let type else { throw CommandFailure(problems: problems.lines) }
-    var training = try options.applied(to: type.defaults, task: type, &problems)
+    var base = try options.base(type, &problems)
+    (base.cell, base.cellText) = (type.defaults.cell, nil)
+    var training = try options.applied(to: base, task: type, &problems)
     let earlier = options.resume ? options.out.flatMap { try? Comparison.settings(of: $0) } : nil
     let (names, texts) = try CellArgument.list(cells, recorded: earlier?.cellTexts ?? [])
     func settings(parameters: Int?) -> ComparisonSettings {
@@ -101,9 +103,9 @@ struct CompareCommand: ParsableCommand {
     // What fits is known when the data are.
     training = try Tasks.prepared(training, data: options.dataDirectory)
     if options.resume, let out = options.out {
-      // The same text is read as it was when the comparison began.
-      let known = try Comparison.settings(of: out).training.text
-      if let known, known.sha256 == training.text?.sha256 { training.text = known }
+      // The same file is read as it was when the comparison began.
+      let known = try Comparison.settings(of: out).training.data
+      if let known, known.sha256 == training.data?.sha256 { training.data = known }
     }
     problems.add(settings(parameters: budget).problems(tasks: Tasks.all))
     try problems.check()

@@ -91,7 +91,7 @@ struct ComparisonReport {
     if settings.equal == .units, Set(result.rows.map(\.parameters)).count > 1 {
       lines.append((TypedCommand.changing("--equal", "parameters"), "the same number of parameters"))
     }
-    if let length = settings.training.taskOptions["length"] {
+    if let length = settings.training.taskOptions["length"]?.whole {
       lines.append((TypedCommand.changing("--length", "\(2 * length)"), "a longer memory"))
     }
     if settings.cellTexts == nil, let last = settings.cells.last {

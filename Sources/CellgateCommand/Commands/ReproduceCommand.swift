@@ -113,10 +113,10 @@ struct ReproduceCommand: ParsableCommand {
     guard let experiment else { return }
     let type = try Tasks.named(experiment.task)
     Interruption.install()
-    let dataPath = DataDirectory(option: data).path
-    if dryRun { return try estimate(experiment, type, dataPath, jobs) }
-    let folder = try out ?? defaultFolder(experiment, type, dataPath)
-    let reproduction = try Reproduction(experiment, task: type, dataDirectory: dataPath, directory: folder)
+    let data = Tasks.source(of: DataDirectory(option: data), for: type)
+    if dryRun { return try estimate(experiment, type, data, jobs) }
+    let folder = try out ?? defaultFolder(experiment, type, data)
+    let reproduction = try Reproduction(experiment, task: type, data: data, directory: folder)
     reproduction.lockWarning.map(Console.warn)
     reproduction.recording = recording
     try ReproductionSession(reproduction: reproduction, task: type, folder: folder, jobs: jobs, json: json)
@@ -125,12 +125,12 @@ struct ReproduceCommand: ParsableCommand {
 
   /// Says how long it will take; of what a folder has only the rest. Makes no folder.
   private func estimate(
-    _ experiment: Experiment, _ type: any SequenceTask.Type, _ data: String, _ jobs: Int?
+    _ experiment: Experiment, _ type: any SequenceTask.Type, _ data: DataSource, _ jobs: Int?
   ) throws {
     let folder = out ?? "runs/\(defaultName(experiment))"
     let isThere = try Reproduction.experiment(of: folder) != nil
     let reproduction = try Reproduction(
-      experiment, task: type, dataDirectory: data, directory: isThere ? folder : nil)
+      experiment, task: type, data: data, directory: isThere ? folder : nil)
     let session = ReproductionSession(
       reproduction: reproduction, task: type, folder: folder, jobs: jobs, json: json)
     try session.estimate()
@@ -206,10 +206,10 @@ struct ReproduceCommand: ParsableCommand {
 
   /// The folder below `runs`, which is not made when the data are missing.
   private func defaultFolder(
-    _ experiment: Experiment, _ type: any SequenceTask.Type, _ data: String
+    _ experiment: Experiment, _ type: any SequenceTask.Type, _ data: DataSource
   ) throws -> String {
     if !FileManager.default.fileExists(atPath: "runs") {
-      _ = try type.init(settings: experiment.parts[0].training, dataDirectory: data)
+      _ = try type.init(settings: experiment.parts[0].training, data: data)
     }
     return try RunFolders.known(defaultName(experiment))
   }

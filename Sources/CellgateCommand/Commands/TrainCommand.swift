@@ -25,12 +25,13 @@ struct TrainCommand: ParsableCommand {
         cellgate train adding --cell Examples/janet.cell
         cellgate train adding --initialization pytorch --forget-bias 1
         cellgate train adding --schedule plateau --schedule-factor 0.5 --patience 20
+        cellgate train adding --config runs/adding-lstm/config.json --seed 2
         cellgate train text --data my.txt --cell lstm-wm --parameters 500000
         cellgate train adding --length 400 --from runs/adding-lstm --freeze recurrent
         cellgate train adding --out runs/adding-lstm --resume
         cellgate train adding --out runs/adding-lstm --resume --steps 20000
 
-      \(TaskArguments.help)
+      \(TaskOptions.help)
       """)
 
   @Argument(help: "The task: \(Tasks.names.joined(separator: ", ")).")
@@ -81,9 +82,12 @@ struct TrainCommand: ParsableCommand {
     if options.resume, options.out == nil {
       problems.add("--resume: expected --out DIR as well, the folder of the run to continue")
     }
+    if options.resume, options.config != nil {
+      problems.add("--config and --resume: expected only one of them; a run goes on with its own settings")
+    }
     guard let type else { throw CommandFailure(problems: problems.lines) }
     // A run is continued with its own settings; what is typed besides must agree with them, or make the run longer.
-    var settings = type.defaults
+    var settings = try options.base(type, &problems)
     if options.resume, let out = options.out { settings = try self.settings(ofRun: out) }
     settings.task = type.name
     if let from {
@@ -165,7 +169,8 @@ private struct TrainingSession {
       if json { RunRecord.result(result, directory: directory.path).print() } else { printResult(result) }
     case .interrupted(let step):
       display.close()
-      let replaced: [String: String?] = settings.cellText == nil ? [:] : ["--cell": nil]
+      var replaced: [String: String?] = ["--config": nil]
+      if settings.cellText != nil { replaced.updateValue(nil, forKey: "--cell") }
       try RunFolders.reportInterruption(
         at: step, folder: directory.path,
         command: TypedCommand.resuming(directory.path, replaced: replaced), json: json)
@@ -200,7 +205,7 @@ private struct TrainingSession {
       Console.print("  What was observed: diagnostics.csv, gradients.csv, diagnostics-….svg")
     }
     Console.print("  Score it again: \(TypedCommand.line(["evaluate", directory.path]))")
-    if task is LanguageModelTask {
+    if task is any LanguageModelTask {
       Console.print("  Write with it: \(TypedCommand.line(["generate", directory.path]))")
     }
     Console.print()

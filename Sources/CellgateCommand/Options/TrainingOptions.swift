@@ -98,6 +98,12 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Take what you don't set from a run's config.json (or its folder), not from the task.",
+      valueName: "file"))
+  var config: String?
+
+  @Option(
+    help: ArgumentHelp(
       "The folder for the results; a new one below runs/ if you leave it out.", valueName: "dir"))
   var out: String?
 
@@ -135,8 +141,27 @@ struct TrainingOptions: ParsableArguments {
 
   @OptionGroup var recording: RecordingOptions
 
-  @Option(name: .customLong(TaskArguments.carrier), parsing: .unconditionalSingleValue, help: .hidden)
-  var taskOptions: [String] = []
+  @OptionGroup var taskOptions: TaskOptions
+
+  /// What holds where nothing is typed: the settings of `--config`, else the task's own. What is wrong with a file is no
+  /// option's fault, and thrown; that it is of another task is noted.
+  func base(
+    _ task: any SequenceTask.Type, _ problems: inout OptionProblems
+  ) throws -> TrainingSettings {
+    guard let config else { return task.defaults }
+    let file = Paths.isFolder(config) ? config + "/config.json" : config
+    let settings = try TrainingSettings(contentsOf: file)
+    guard settings.task == task.name else {
+      problems.add(
+        "--config: expected the settings of a run of \(task.name), found \(quotedName(settings.task)) in \(quotedName(file))"
+      )
+      return task.defaults
+    }
+    do throws(SettingsErrors) { try settings.validate(tasks: Tasks.all) } catch {
+      throw CommandFailure(.data, "\(file): \(error)")
+    }
+    return settings
+  }
 
   /// The settings with what was typed in place of what they say; mistakes are noted.
   func applied(
@@ -206,15 +231,7 @@ struct TrainingOptions: ParsableArguments {
     real("--schedule-floor", scheduleFloor) { settings.schedule.floor = $0 }
     checkSchedule(settings.schedule.name, &problems)
     if let seed, let value = problems.seed(seed) { settings.seed = value }
-    for option in taskOptions {
-      let parts = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      let name = String(parts[0])
-      guard task.options.contains(where: { $0.name == name }) else {
-        problems.add("--\(name): is no option of the task \(task.name)")
-        continue
-      }
-      whole("--\(name)", WholeNumber(argument: String(parts[1]))) { settings.taskOptions[name] = $0 }
-    }
+    taskOptions.apply(to: &settings, task: task, &problems)
     return settings
   }
 

@@ -146,7 +146,9 @@ enum SettingsText {
 
   /// "length 100, batch 50, adam 0.001, clip 1, seed 1".
   static func training(_ settings: TrainingSettings, seed: Bool = true) -> String {
-    var parts = settings.taskOptions.sorted { $0.key < $1.key }.map { "\($0.key) \(Text.count($0.value))" }
+    var parts = settings.taskOptions.sorted { $0.key < $1.key }.map {
+      "\($0.key) \($0.value.whole.map(Text.count) ?? quotedName($0.value.description))"
+    }
     parts.append("batch \(Text.count(settings.batch))")
     let rate = settings.optimizerSettings.learningRate.map { " \($0)" } ?? ""
     parts.append(settings.optimizer + rate)

@@ -37,10 +37,10 @@ package struct MNIST {
   /// 10,000 images.
   package let test: Part
 
-  /// Loads the four IDX files of the folder `mnist`, gzipped or not; throws what is wrong first.
-  package init(dataDirectory: String) throws(TaskDataError) {
-    training = try Self.part("train", count: 60_000, in: dataDirectory + "/mnist")
-    test = try Self.part("t10k", count: 10_000, in: dataDirectory + "/mnist")
+  /// Loads the four IDX files of a folder, gzipped or not; throws what is wrong first.
+  package init(folder: String) throws(TaskDataError) {
+    training = try Self.part("train", count: 60_000, in: folder)
+    test = try Self.part("t10k", count: 10_000, in: folder)
   }
 
   /// Images that are loaded already.

@@ -1,5 +1,6 @@
 import CellgateCells
 import CellgateCharts
+import CellgateData
 import CellgateFiles
 import CellgateTraining
 import Foundation
@@ -62,13 +63,13 @@ public final class Comparison {
   /// memory. Throws `settings` or `run`.
   public init(
     _ settings: ComparisonSettings, task: any SequenceTask.Type, cells: [Cell] = Cell.all,
-    dataDirectory: String = "", directory path: String? = nil, resuming: Bool = false
+    data: DataSource = .unspecified, directory path: String? = nil, resuming: Bool = false
   ) throws(TrainingError) {
     let problems = settings.problems(tasks: [task], cells: cells)
     if !problems.isEmpty { throw .settings(SettingsErrors(problems)) }
     self.settings = settings
     runs = settings.runs(tasks: [task], cells: cells)
-    queue = RunQueue(task: task, cells: settings.allCells(cells), dataDirectory: dataDirectory, path: path)
+    queue = RunQueue(task: task, cells: settings.allCells(cells), data: data, path: path)
     self.path = path
     do throws(RunError) {
       lock = try path.map { (path) throws(RunError) in

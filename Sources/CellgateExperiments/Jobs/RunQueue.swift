@@ -63,7 +63,7 @@ struct RunQueue: Sendable {
 
   let task: any SequenceTask.Type
   let cells: [Cell]
-  let dataDirectory: String
+  let data: DataSource
   /// The folder of the runs' folders.
   let path: String?
   /// What each run writes into its folder on the way.
@@ -86,7 +86,7 @@ struct RunQueue: Sendable {
   /// The task with its data.
   func makeTask(_ settings: TrainingSettings) throws(TrainingError) -> any SequenceTask {
     do throws(TaskDataError) {
-      return try task.init(settings: settings, dataDirectory: dataDirectory)
+      return try task.init(settings: settings, data: data)
     } catch { throw .data(error) }
   }
 

@@ -64,10 +64,10 @@ public struct Experiment: Codable, Equatable, Sendable {
     /// How tables name it: "T = 1,600".
     public var label: String
     /// The task's options that differ from the run's.
-    public var taskOptions: [String: Int]
+    public var taskOptions: [String: OptionValue]
 
     /// A test.
-    public init(_ label: String, _ taskOptions: [String: Int]) {
+    public init(_ label: String, _ taskOptions: [String: OptionValue]) {
       self.label = label
       self.taskOptions = taskOptions
     }

@@ -1,6 +1,7 @@
 import CellgateBasics
 import CellgateCells
 import CellgateCharts
+import CellgateData
 import CellgateFiles
 import CellgateNN
 import CellgateTensor
@@ -96,7 +97,7 @@ public final class Reproduction {
   /// memory. Missing data are reported before a folder is made. Throws `settings`, `data` or `run`.
   public init(
     _ experiment: Experiment, task: any SequenceTask.Type, cells: [Cell] = Cell.all,
-    dataDirectory: String = "", directory path: String? = nil
+    data: DataSource = .unspecified, directory path: String? = nil
   ) throws(TrainingError) {
     let problems = experiment.problems(tasks: [task], cells: cells)
     if !problems.isEmpty { throw .settings(SettingsErrors(problems)) }
@@ -106,7 +107,7 @@ public final class Reproduction {
     self.experiment = experiment
     (runs, members) = Self.plan(experiment, task: task, cells: cells)
     let all = experiment.comparisons.first?.settings.allCells(cells) ?? cells
-    queue = RunQueue(task: task, cells: all, dataDirectory: dataDirectory, path: path)
+    queue = RunQueue(task: task, cells: all, data: data, path: path)
     self.path = path
     for part in experiment.parts {
       var settings = part.training

@@ -19,15 +19,12 @@ public final class LanguageModel: DescribedModule {
   /// The model as data.
   public let description: ModelDescription
 
-  /// The task option that says how long the embeddings are, E.
-  static let embeddingOption = "embedding"
-
   /// A model of `symbols` V of the sizes in `settings`; its first values depend on the seed alone.
   public init(settings: TrainingSettings, symbols: Int, cell: Cell) {
     require(
       !settings.bidirectional, "LanguageModel: expected settings of one direction, found bidirectional ones")
     let stream = RandomStream(seed: settings.seed, name: "initialization")
-    let size = settings.taskOptions[Self.embeddingOption] ?? 64
+    let size = settings.whole(LanguageModelOptions.embedding)
     embedding = Embedding(
       count: symbols, size: size, stream: stream.child("embedding"),
       initializer: settings.start.embeddingWeight("embedding"))
@@ -50,7 +47,7 @@ public final class LanguageModel: DescribedModule {
   static func parameterShapes(
     settings: TrainingSettings, symbols: Int, cell: Cell
   ) -> AnySequence<ParameterShape> {
-    let size = settings.taskOptions[Self.embeddingOption] ?? 64
+    let size = settings.whole(LanguageModelOptions.embedding)
     let embedding = Embedding.parameterShapes(count: symbols, size: size).map { $0.inside("embedding") }
     let shape = SequenceShape(steps: 1, inputSize: size, outputSize: symbols)
     let rest = RecurrentModel.parameterShapes(settings: settings, shape: shape, cell: cell)

@@ -1,6 +1,4 @@
 import CellgateData
-import CellgateFiles
-import CellgateNN
 import CellgateTraining
 import Foundation
 
@@ -10,95 +8,75 @@ import Foundation
 ///
 /// Of each part the folder `ptb` holds `ptb.char.train.txt`, characters with spaces between, or `ptb.train.txt`,
 /// words, of which the same characters are made; gzipped or not.
-public final class PTBCharacterTask: LanguageModelTask, SequenceTask {
-  /// The name on the command line, "ptb-char".
-  public static let name = "ptb-char"
-  /// What is to be learned, in one line.
-  public static let summary = "predict the next character of the Penn Treebank"
-  /// T and E.
-  public static let options = commonOptions
-  /// The cross-entropy in nats.
-  public static let extraMetrics = [Metric("cross_entropy", better: .lower)]
-  /// Better than an LSTM of 475 units without regularisation, 1.41 (HyperNetworks, Ha et al. 2017,
-  /// https://arxiv.org/abs/1609.09106): our choice.
-  public static let solved = SolvedCriterion(metric, 1.41)
-
-  /// 1,000 units in one layer, T = 150, batches of 128, Adam at 1e-3 and half of it after each two epochs without
-  /// improvement, gradients of norm 1 at most, 20 epochs.
+public struct PTBCharacterTask: LanguageModelTask {
+  /// The name `ptb-char`, T and E, bits per character and the cross-entropy in nats, and the settings: 1,000 units in one
+  /// layer, T = 150, batches of 128, Adam at 1e-3 and half of it after each two epochs without improvement, gradients of
+  /// norm 1 at most, 20 epochs. Solved better than by an LSTM of 475 units without regularisation, 1.41 (HyperNetworks, Ha
+  /// et al. 2017, https://arxiv.org/abs/1609.09106): our choice.
   ///
   /// The paper compares cells of about 2.2 million parameters: `fitted(parameters:task:cell:)`, `--parameters`.
-  public static var defaults: TrainingSettings {
-    var settings = TrainingSettings(
-      task: name, taskOptions: ["length": 150, "embedding": 64], hidden: 1000, batch: 128, epochs: 20)
-    settings.schedule.name = "plateau"
-    settings.schedule.factor = 0.5
-    settings.schedule.patience = 1
-    settings.clipNorm = 1
-    return settings
-  }
+  public static let description = TaskDescription.languageModel(
+    name: "ptb-char", summary: "predict the next character of the Penn Treebank", data: .set(.ptb),
+    solvedBelow: 1.41,
+    defaults: TaskDescription.languageModelSettings(hidden: 1000, batch: 128, epochs: 20),
+    symbols: { _ in symbols })
 
   /// The symbols of the real files.
   static let symbols = 50
 
-  /// [T, B] characters to 50 classes at each step.
-  public static func shape(_ settings: TrainingSettings) -> SequenceShape {
-    shape(settings, symbols: symbols)
+  /// What it was made with.
+  public let settings: TrainingSettings
+  /// The characters.
+  public let batches: CharacterBatches
+
+  init(settings: TrainingSettings, batches: CharacterBatches) {
+    self.settings = settings
+    self.batches = batches
   }
 
-  /// No second direction.
-  public static func problems(_ settings: TrainingSettings) -> [SettingsError] { commonProblems(settings) }
-
-  /// The task, with the files in `dataDirectory/ptb`; throws what is wrong with them.
-  public convenience init(settings: TrainingSettings, dataDirectory: String) throws(TaskDataError) {
-    try self.init(settings: settings, parts: try Self.parts(in: dataDirectory))
+  /// The task, with the files of the set `ptb`; throws what is wrong with them.
+  public init(settings: TrainingSettings, data: DataSource) throws(TaskDataError) {
+    try self.init(settings: settings, parts: try Self.parts(in: data.folder(of: .ptb)))
   }
 
-  /// The task on the files in `dataDirectory/ptb`, read with the model's vocabulary when theirs is another one; throws
+  /// The task on the files of the set `ptb`, read with the model's vocabulary when theirs is another one; throws
   /// `unknownToModel` for a character that the model doesn't know.
-  public convenience init(
-    scoring settings: TrainingSettings, dataDirectory: String, metadata: [String: String], split: Split?
+  public init(
+    scoring settings: TrainingSettings, data: DataSource, metadata: [String: String], split: Split?
   ) throws(TaskDataError) {
-    let parts = try Self.parts(in: dataDirectory)
+    let parts = try Self.parts(in: data.folder(of: .ptb))
     guard let vocabulary = Vocabulary(metadata: metadata), vocabulary != Vocabulary(of: parts[0].text) else {
       try self.init(settings: settings, parts: parts)
       return
     }
     let (file, text) = parts[split == .validation ? 1 : 2]
-    try self.init(settings: settings, scoring: text, of: file, vocabulary: vocabulary)
-  }
-
-  override init(
-    settings: TrainingSettings, scoring text: [Unicode.Scalar], of file: String, vocabulary: Vocabulary
-  ) throws(TaskDataError) {
-    try super.init(settings: settings, scoring: text, of: file, vocabulary: vocabulary)
+    self.init(
+      settings: settings,
+      batches: try CharacterBatches(
+        scoring: text, of: file, vocabulary: vocabulary, steps: settings.whole(LanguageModelOptions.length),
+        lanes: settings.batch))
   }
 
   /// The training, validation and test parts.
   private static func parts(
-    in dataDirectory: String
+    in folder: String
   ) throws(TaskDataError) -> [(file: String, text: [Unicode.Scalar])] {
     var parts: [(file: String, text: [Unicode.Scalar])] = []
-    for part in ["train", "valid", "test"] {
-      parts.append(try load(part, in: dataDirectory + "/ptb"))
-    }
+    for part in ["train", "valid", "test"] { parts.append(try load(part, in: folder)) }
     return parts
   }
 
   private init(
     settings: TrainingSettings, parts: [(file: String, text: [Unicode.Scalar])]
   ) throws(TaskDataError) {
+    self.settings = settings
     let vocabulary = Vocabulary(of: parts[0].text)
-    var streams: [[Int32]] = []
-    for (file, text) in parts {
-      do throws(UnknownCharacter) {
-        streams.append(try vocabulary.encode(text))
-      } catch { throw .unknownCharacter(file: file, character: error.character, place: error.place) }
-    }
-    try Self.checkCounts(
-      zip(["training", "validation", "test"], parts).map { ($0, $1.file, $1.text.count) }, settings)
-    super.init(
-      settings: settings, vocabulary: vocabulary, training: streams[0], validation: streams[1],
-      test: streams[2])
+    // A character that the training part has none of comes before a part that is too short.
+    let streams = try CharacterBatches.streams(parts, vocabulary: vocabulary)
+    try settings.checkCounts(parts.map { ($0.file, $0.text.count) })
+    batches = CharacterBatches(
+      vocabulary: vocabulary, training: streams[0], validation: streams[1], test: streams[2],
+      steps: settings.whole(LanguageModelOptions.length), lanes: settings.batch)
   }
 
   /// The characters of one part, and the file that they come from.

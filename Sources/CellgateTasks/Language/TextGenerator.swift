@@ -75,7 +75,7 @@ public final class TextGenerator: Sendable {
   ) throws(GenerationError) {
     let settings: TrainingSettings
     do throws(RunError) { settings = try RunDirectory.settings(of: path) } catch { throw .run(error) }
-    guard let task = Tasks.all.first(where: { $0.name == settings.task }), task is LanguageModelTask.Type
+    guard let task = Tasks.all.first(where: { $0.name == settings.task }), task is any LanguageModelTask.Type
     else { throw .notALanguageModel(folder: path, task: settings.task) }
     let loaded: (model: LanguageModel, vocabulary: Vocabulary)
     do throws(RunError) {
@@ -98,9 +98,9 @@ public final class TextGenerator: Sendable {
     guard let vocabulary = Vocabulary(metadata: metadata), !vocabulary.symbols.isEmpty else {
       throw .badState(file: file, name: "vocabulary", expected: "the model's symbols", found: "nothing")
     }
-    if let text = settings.text, text.symbols != vocabulary.count {
+    if let symbols = settings.data?["symbols"]?.whole, symbols != vocabulary.count {
       throw .badState(
-        file: file, name: "vocabulary", expected: "\(text.symbols) symbols, the settings' text.symbols",
+        file: file, name: "vocabulary", expected: "\(symbols) symbols, the settings' data.symbols",
         found: "\(vocabulary.count)")
     }
     try ModelFile.check(

@@ -10,51 +10,36 @@ import CellgateTraining
 /// trained, so what it costs says nothing about the model, and the metric, by which the best model and the learning rate
 /// are chosen, leaves such characters out; the cross-entropy, an extra metric, has them in, and their share is another.
 /// Runs of earlier versions go on with a metric of all characters.
-public final class TextTask: LanguageModelTask, SequenceTask {
-  /// The name on the command line, "text".
-  public static let name = "text"
-  /// What is to be learned, in one line.
-  public static let summary = "predict the next character of a text of your own (--data FILE)"
-  /// T, E, and the shares of validation and test.
-  public static let options =
-    commonOptions + [
-      TaskOption("valid-percent", "share of the text for validation", in: 1...90),
-      TaskOption("test-percent", "share of the text for the test, at its end", in: 1...90),
-    ]
-  /// The cross-entropy of all characters in nats, and the share of those that the training part has none of.
-  public static let extraMetrics = [
-    Metric("cross_entropy", better: .lower), Metric("unknown_share", better: .lower),
-  ]
-  /// 2 bits per character: our choice.
-  public static let solved = SolvedCriterion(metric, 2)
-  /// The user's own text.
-  public static let readsOwnFile = true
+public struct TextTask: LanguageModelTask {
+  private static let validPercent = TaskOption.whole(
+    "valid-percent", "share of the text for validation", default: 5, in: 1...90)
+  private static let testPercent = TaskOption.whole(
+    "test-percent", "share of the text for the test, at its end", default: 5, in: 1...90)
 
-  /// 256 units in one layer, T = 150, batches of 32, Adam at 2e-3 and half of it after each two epochs without
-  /// improvement, gradients of norm 1 at most, 10 epochs, 5 % each for validation and test: our choice.
-  public static var defaults: TrainingSettings {
-    var settings = TrainingSettings(
-      task: name, taskOptions: ["length": 150, "embedding": 64, "valid-percent": 5, "test-percent": 5],
-      hidden: 256, batch: 32, epochs: 10)
+  /// The name `text`, T, E and the shares of validation and test, bits per character, the cross-entropy of all characters
+  /// in nats and the share of those that the training part has none of, and the settings: 256 units in one layer, T = 150,
+  /// batches of 32, Adam at 2e-3 and half of it after each two epochs without improvement, gradients of norm 1 at most, 10
+  /// epochs, 5 % each for validation and test. Solved below 2 bits per character. All this is our choice.
+  public static let description = TaskDescription.languageModel(
+    name: "text", summary: "predict the next character of a text of your own (--data FILE)",
+    options: [validPercent, testPercent], data: .file,
+    extraMetrics: [Metric("unknown_share", better: .lower)], solvedBelow: 2, defaults: published,
+    problems: problems, symbols: { $0.data?["symbols"]?.whole ?? usualSymbols })
+
+  private static var published: TrainingSettings {
+    var settings = TaskDescription.languageModelSettings(hidden: 256, batch: 32, epochs: 10)
     settings.optimizerSettings.learningRate = 0.002
-    settings.schedule.name = "plateau"
-    settings.schedule.factor = 0.5
-    settings.schedule.patience = 1
-    settings.clipNorm = 1
     return settings
   }
 
   /// As long as the text isn't known.
   private static let usualSymbols = 256
+  /// From one symbol to all of Unicode's code points and the symbol for what is unknown.
+  static let symbolRange = 1...1_114_113
 
-  /// [T, B] characters to V classes at each step.
-  public static func shape(_ settings: TrainingSettings) -> SequenceShape {
-    shape(settings, symbols: settings.text?.symbols ?? usualSymbols)
-  }
-
-  /// No second direction, something to train on, and a number of symbols that a text can have.
-  public static func problems(_ settings: TrainingSettings) -> [SettingsError] {
-    var problems = commonProblems(settings)
+  /// Something to train on, and a number of symbols that a text can have.
+  @Sendable private static func problems(_ settings: TrainingSettings) -> [SettingsError] {
+    var problems: [SettingsError] = []
     let percent = percents(settings)
     if percent.valid + percent.test >= 100 {
       problems.append(
@@ -62,26 +47,24 @@ public final class TextTask: LanguageModelTask, SequenceTask {
           option: "valid-percent", expected: "less than 100 together with test-percent",
           found: "\(percent.valid) and \(percent.test)"))
     }
-    let range = TextSource.symbolRange
-    if let symbols = settings.text?.symbols, !range.contains(symbols) {
+    if let data = settings.data, data["symbols"]?.whole.map(symbolRange.contains) != true {
       problems.append(
         .outOfRange(
-          option: "text.symbols", expected: "\(range.lowerBound) to \(range.upperBound)",
-          found: "\(symbols)"))
+          option: "data.symbols", expected: "\(symbolRange.lowerBound) to \(symbolRange.upperBound)",
+          found: data["symbols"]?.description ?? "none"))
     }
     return problems
   }
 
   private static func percents(_ settings: TrainingSettings) -> (valid: Int, test: Int) {
-    (settings.taskOptions["valid-percent"] ?? 5, settings.taskOptions["test-percent"] ?? 5)
+    (settings.whole(validPercent), settings.whole(testPercent))
   }
 
-  /// The settings with the text in the file `dataDirectory` filled in: its path, checksum, number of symbols and how it
-  /// is read.
+  /// The settings with the text of `data` filled in: its path, checksum, number of symbols and how it is read.
   public static func prepared(
-    _ settings: TrainingSettings, dataDirectory path: String
+    _ settings: TrainingSettings, data: DataSource
   ) throws(TaskDataError) -> TrainingSettings {
-    guard !path.isEmpty else { throw .noText(task: name) }
+    guard let path = data.path else { throw .noText(task: name) }
     let file = try TextFile(path)
     // Valid UTF-8, and yet nobody means it. A run of an earlier version may have been made with it.
     let beginning = file.scalars.prefix(4096).map { UInt8(truncatingIfNeeded: min($0.value, 255)) }
@@ -90,12 +73,12 @@ public final class TextTask: LanguageModelTask, SequenceTask {
     }
     let parts = try parts(of: file.text, path, settings)
     var settings = settings
-    var text = TextSource(
+    let symbols = Vocabulary(of: parts[0], hasUnknown: true).count
+    var reference = DataReference(
       path: Paths.absolute(path), sha256: file.sha256,
-      symbols: Vocabulary(of: parts[0], hasUnknown: true).count)
-    text.unknownScored = false
-    if file.hasMark { text.byteOrderMarkDropped = true }
-    settings.text = text
+      facts: ["symbols": .whole(symbols), "unknownScored": .flag(false)])
+    if file.hasMark { reference["byteOrderMarkDropped"] = .flag(true) }
+    settings.data = reference
     return settings
   }
 
@@ -112,52 +95,60 @@ public final class TextTask: LanguageModelTask, SequenceTask {
   ) throws(TaskDataError) -> [ArraySlice<Unicode.Scalar>] {
     let (begin, end) = bounds(text.count, settings)
     let parts = [text[..<begin], text[begin..<end], text[end...]]
-    try checkCounts(
-      zip(["training", "validation", "test"], parts).map { ($0, file, $1.count) }, settings)
+    try settings.checkCounts(parts.map { (file, $0.count) })
     return parts
   }
 
-  /// The task on the text that `settings` know, or on the file `dataDirectory` if it isn't empty; throws what is
-  /// wrong with it, `changed` if it isn't the text that they know.
-  public init(settings: TrainingSettings, dataDirectory: String) throws(TaskDataError) {
-    guard let path = dataDirectory.isEmpty ? settings.text?.path : dataDirectory else {
-      throw .noText(task: Self.name)
-    }
-    let file = try TextFile(path)
-    if let known = settings.text, known.sha256 != file.sha256 {
-      throw .changed(file: path, expected: known.sha256, found: file.sha256)
-    }
-    let keepsMark = settings.text.map { $0.byteOrderMarkDropped != true } ?? false
-    let parts = try Self.parts(of: keepsMark ? file.scalars : file.text, path, settings)
-    let vocabulary = Vocabulary(of: parts[0], hasUnknown: true)
-    if let known = settings.text, known.symbols != vocabulary.count {
-      throw .otherSymbols(file: path, expected: known.symbols, found: vocabulary.count)
-    }
-    var streams: [[Int32]] = []
-    for part in parts {
-      do throws(UnknownCharacter) {
-        streams.append(try vocabulary.encode(part))
-      } catch { throw .unknownCharacter(file: path, character: error.character, place: error.place) }
-    }
-    super.init(
-      settings: settings, vocabulary: vocabulary, training: streams[0], validation: streams[1],
-      test: streams[2])
+  /// What it was made with.
+  public let settings: TrainingSettings
+  /// The characters.
+  public let batches: CharacterBatches
+  /// Whether the test part is a whole text, which isn't the run's own.
+  public let scoresWholeText: Bool
+
+  private init(settings: TrainingSettings, batches: CharacterBatches, scoresWholeText: Bool) {
+    self.settings = settings
+    self.batches = batches
+    self.scoresWholeText = scoresWholeText
   }
 
-  /// The task on the text in the file `dataDirectory`, read with the model's vocabulary when it isn't the text that
-  /// `settings` know: then all of it is the test part, unless a `split` is asked for.
-  public convenience init(
-    scoring settings: TrainingSettings, dataDirectory path: String, metadata: [String: String], split: Split?
+  /// The task on the text that `settings` know, or on the file of `data` where one was given; throws what is wrong with
+  /// it, `changed` if it isn't the text that they know.
+  public init(settings: TrainingSettings, data: DataSource) throws(TaskDataError) {
+    let known = settings.data
+    guard let path = data.path ?? known?.path else { throw .noText(task: Self.name) }
+    let file = try TextFile(path)
+    if let known, known.sha256 != file.sha256 {
+      throw .changed(file: path, expected: known.sha256, found: file.sha256)
+    }
+    let keepsMark = known.map { $0["byteOrderMarkDropped"]?.flag != true } ?? false
+    let parts = try Self.parts(of: keepsMark ? file.scalars : file.text, path, settings)
+    let vocabulary = Vocabulary(of: parts[0], hasUnknown: true)
+    if let symbols = known?["symbols"]?.whole, symbols != vocabulary.count {
+      throw .otherSymbols(file: path, expected: symbols, found: vocabulary.count)
+    }
+    let streams = try CharacterBatches.streams(parts.map { (path, $0) }, vocabulary: vocabulary)
+    self.settings = settings
+    batches = CharacterBatches(
+      vocabulary: vocabulary, training: streams[0], validation: streams[1], test: streams[2],
+      steps: settings.whole(LanguageModelOptions.length), lanes: settings.batch)
+    scoresWholeText = false
+  }
+
+  /// The task on the text in the file of `data`, read with the model's vocabulary when it isn't the text that `settings`
+  /// know: then all of it is the test part, unless a `split` is asked for.
+  public init(
+    scoring settings: TrainingSettings, data: DataSource, metadata: [String: String], split: Split?
   ) throws(TaskDataError) {
-    guard !path.isEmpty, let own = settings.text, let vocabulary = Vocabulary(metadata: metadata),
-      vocabulary.hasUnknown, vocabulary.count == own.symbols
+    guard let path = data.path, let own = settings.data, let vocabulary = Vocabulary(metadata: metadata),
+      vocabulary.hasUnknown, vocabulary.count == own["symbols"]?.whole
     else {
-      try self.init(settings: settings, dataDirectory: path)
+      try self.init(settings: settings, data: data)
       return
     }
     let file = try TextFile(path)
     guard file.sha256 != own.sha256 else {
-      try self.init(settings: settings, dataDirectory: path)
+      try self.init(settings: settings, data: data)
       return
     }
     let text = vocabulary.index(of: TextFile.mark) == nil ? file.text : file.scalars
@@ -168,16 +159,11 @@ public final class TextTask: LanguageModelTask, SequenceTask {
       case .validation: text[begin..<end]
       case .test: text[end...]
       }
-    try self.init(settings: settings, scoring: Array(part), of: path, vocabulary: vocabulary)
-    scoresWholeText = split == nil
-  }
-
-  /// Whether the test part is a whole text, which isn't the run's own.
-  public private(set) var scoresWholeText = false
-
-  override init(
-    settings: TrainingSettings, scoring text: [Unicode.Scalar], of file: String, vocabulary: Vocabulary
-  ) throws(TaskDataError) {
-    try super.init(settings: settings, scoring: text, of: file, vocabulary: vocabulary)
+    self.init(
+      settings: settings,
+      batches: try CharacterBatches(
+        scoring: Array(part), of: path, vocabulary: vocabulary,
+        steps: settings.whole(LanguageModelOptions.length), lanes: settings.batch),
+      scoresWholeText: split == nil)
   }
 }

@@ -52,11 +52,11 @@ extension Model {
 
   /// The means over all batches of a source, or less where the context asks to stop.
   func evaluate(
-    _ batches: any TrainingBatches, _ compilation: Compilation, _ context: ForwardContext
+    _ batches: any BatchSource<ModelBatch>, _ compilation: Compilation, _ context: ForwardContext
   ) throws -> [String: Double] {
     var sums = MetricSums(compilation, outputs: outputShapes.count)
-    for step in 0..<batches.stepsPerEpoch where !context.shouldStop {
-      let batch = try batches.batch(seed: 0, step: step)
+    for batch in batches.batches(of: .validation) {
+      if context.shouldStop { break }
       withoutGradient {
         let outputs = self(batch.inputs, context)
         let losses = compilation.losses(outputs, batch)

@@ -99,10 +99,12 @@ extension Model {
   }
 
   /// Trains the model, which must be built and compiled, on batches of any source; `schedule` says how the learning rate
-  /// changes.
+  /// changes. A source without an end needs `stepsPerEpoch`. Of `validation` all batches of its validation part are
+  /// evaluated after each epoch.
   @discardableResult
   public func fit(
-    _ batches: any TrainingBatches, epochs: Int = 1, validation: (any TrainingBatches)? = nil,
+    _ batches: any BatchSource<ModelBatch>, epochs: Int = 1, stepsPerEpoch: Int? = nil,
+    validation: (any BatchSource<ModelBatch>)? = nil,
     callbacks: [any TrainingCallback] = [], schedule: any Schedule = ConstantSchedule(),
     verbose: Verbosity = .epochs, seed: UInt64 = 1, shouldStop: () -> Bool = { false }
   ) throws -> History {
@@ -110,15 +112,20 @@ extension Model {
     guard epochs >= 0 else {
       throw ModelDataError.badOption(name: "epochs", expected: "0 or more", found: "\(epochs)")
     }
+    guard let stepsPerEpoch = stepsPerEpoch ?? batches.stepsPerEpoch, stepsPerEpoch > 0 else {
+      throw ModelDataError.badOption(
+        name: "stepsPerEpoch", expected: "1 or more for data without an end",
+        found: stepsPerEpoch.map { "\($0)" } ?? "none")
+    }
     let parameters = ParameterSet(self)
     let optimizer = try Optimizers.make(
       compilation.optimizer.name, count: parameters.count, settings: compilation.optimizer.settings)
     let (penalties, outputs) = (penalties, outputShapes.count)
     var sums = MetricSums(compilation, outputs: outputs)
     let loop = TrainingLoop(
-      parameters, optimizer: optimizer, schedule: schedule, steps: epochs * batches.stepsPerEpoch, seed: seed
+      parameters, optimizer: optimizer, schedule: schedule, steps: epochs * stepsPerEpoch, seed: seed
     ) { step, context in
-      let batch = try batches.batch(seed: seed, step: step)
+      let batch = batches.batch(seed: seed, step: step, shard: .whole)
       let outputs = self(batch.inputs, context)
       let losses = compilation.losses(outputs, batch)
       sums.add(outputs, batch, losses: losses.map { Double($0.item) })
@@ -126,7 +133,7 @@ extension Model {
     }
     loop.clipNorm = compilation.clipNorm
     loop.clipValue = compilation.clipValue
-    loop.stepsPerEpoch = batches.stepsPerEpoch
+    loop.stepsPerEpoch = stepsPerEpoch
     let bounded = penalties.filter { $0.maxNorm != nil }
     if !bounded.isEmpty { loop.afterUpdate = { _ in for penalty in bounded { penalty.bound() } } }
     let metrics = MetricSums.metrics(compilation, outputs: outputs)

@@ -23,16 +23,8 @@ public struct ModelBatch {
   }
 }
 
-/// Batches as a function of the seed and the update alone: a run that is resumed gets the same ones.
-public protocol TrainingBatches {
-  /// Updates in an epoch.
-  var stepsPerEpoch: Int { get }
-  /// The batch of update `step`, counted from 0.
-  func batch(seed: UInt64, step: Int) throws -> ModelBatch
-}
-
 /// Batches of arrays with the sample first, `[N, …]`, in an order that each epoch draws anew.
-public struct ArrayBatches: TrainingBatches {
+public struct ArrayBatches: BatchSource {
   /// The inputs, `[N, T, …]` or `[N, …]`.
   public let inputs: [Tensor]
   /// The targets, `[N, …]`.
@@ -50,7 +42,8 @@ public struct ArrayBatches: TrainingBatches {
   /// N.
   public var count: Int { inputs[0].shape[0] }
   /// The batches of all samples.
-  public var stepsPerEpoch: Int { (count + batchSize - 1) / batchSize }
+  public var stepsPerEpoch: Int? { batchCount }
+  private var batchCount: Int { (count + batchSize - 1) / batchSize }
 
   /// Batches for `model`, which is built for the inputs. The arrays fit the model.
   init(
@@ -66,12 +59,22 @@ public struct ArrayBatches: TrainingBatches {
   }
 
   /// Samples in an order that depends on the seed and the epoch.
-  public func batch(seed: UInt64, step: Int) -> ModelBatch {
-    let (epoch, place) = step.quotientAndRemainder(dividingBy: stepsPerEpoch)
+  public func batch(seed: UInt64, step: Int, shard: Shard) -> ModelBatch {
+    let (epoch, place) = step.quotientAndRemainder(dividingBy: batchCount)
     let range = place * batchSize..<min(count, (place + 1) * batchSize)
-    guard shuffles else { return batch(range.map(Int32.init)) }
+    let own = range.lowerBound + shard.range(of: range.count).lowerBound
+    let part = own..<own + shard.range(of: range.count).count
+    guard shuffles else { return batch(part.map(Int32.init)) }
     var stream = RandomStream(seed: seed, name: "fit/order", step: UInt64(epoch))
-    return batch(stream.permutation(count)[range].map(Int32.init))
+    return batch(stream.permutation(count)[part].map(Int32.init))
+  }
+
+  /// All samples in their order, whatever the split: arrays have no parts.
+  public func batches(of split: Split) -> AnySequence<ModelBatch> {
+    AnySequence(
+      stride(from: 0, to: count, by: batchSize).lazy.map { start in
+        batch((start..<min(count, start + batchSize)).map(Int32.init))
+      })
   }
 
   /// The batch of these samples.

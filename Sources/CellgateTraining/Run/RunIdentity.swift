@@ -31,8 +31,10 @@ package struct RunIdentity {
     equations = SHA256.hex(Array(cell.canonicalText.utf8))
     cellText = cell.text
     own = task?.modelMetadata ?? [:]
-    data = task?.dataChecksum
+    data = task.flatMap { Self.checksum($0) }
   }
+
+  private static func checksum(_ task: some SequenceTask) -> String? { task.batches.checksum }
 
   /// What a file records.
   package var metadata: [String: String] {
@@ -53,7 +55,7 @@ package struct RunIdentity {
   }
 
   /// Throws `otherModel` for the first difference from what a file records. How long the run is to be is no part of a
-  /// model's identity, nor where a text lies; the data are part of it when the run is to learn on (`resuming`).
+  /// model's identity, nor where a file of the user's own lies; the data are part of it when the run is to learn on (`resuming`).
   package func check(_ metadata: [String: String], file: String, resuming: Bool) throws(RunError) {
     if let recorded = try Self.settings(in: metadata, file: file),
       let (name, expected, found) = recorded.modelDifference(from: settings)

@@ -37,7 +37,7 @@ package enum ConfigFile {
   }
 
   /// Names in files of earlier versions, by the names that they have now.
-  fileprivate static let formerNames = ["recompute_every": "checkpoint_every"]
+  fileprivate static let formerNames = ["recompute_every": "checkpoint_every", "data": "text"]
 
   /// Reads keys in snake case, and those of earlier versions under the names that they have now.
   private static var decoder: JSONDecoder {

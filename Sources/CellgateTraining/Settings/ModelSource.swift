@@ -64,7 +64,7 @@ extension TrainingSettings {
     if let table = layers.first(where: { $0.name == "embedding" })?.options as? Embedding.Options,
       taskOptions["embedding"] != nil
     {
-      taskOptions["embedding"] = table.outputDim
+      taskOptions["embedding"] = .whole(table.outputDim)
     }
   }
 }

@@ -13,9 +13,9 @@ extension TrainingSettings {
   static let growing: Set<String> = ["steps", "epochs", "patience"]
 
   /// What makes another model of one that is trained under these settings: how long it is trained doesn't, nor where its
-  /// text, or the model that it starts from, lies.
+  /// data, or the model that it starts from, lies.
   func modelDifference(from other: TrainingSettings) -> (name: String, own: String, other: String)? {
-    firstDifference(from: other, ignoring: Self.growing.union(["text.path", "from.path"]))
+    firstDifference(from: other, ignoring: Self.growing.union(["data.path", "from.path"]))
   }
 
   /// What becomes of a run that was made with these settings and is continued with `other`.

@@ -24,7 +24,7 @@ extension TrainingSettings {
       problems.append(.unsupported(option: "precision", reason: reason))
     }
     problems += sizeProblems(taskType) + optimizerProblems() + scheduleProblems()
-    if let taskType { problems += taskType.problems(withOptions(in: taskType)) }
+    if let taskType { problems += taskType.description.problems(withOptions(in: taskType)) }
     if problems.isEmpty, let taskType, let cellType {
       let available = available ?? MemoryEstimate.available
       // Below `most` everything that is counted fits an Int.
@@ -53,8 +53,8 @@ extension TrainingSettings {
   /// computes from its options can't overflow.
   private func withOptions(in task: any SequenceTask.Type) -> TrainingSettings {
     var settings = self
-    for option in task.options where taskOptions[option.name].map(option.range.contains) != true {
-      settings.taskOptions[option.name] = task.defaults.taskOptions[option.name]
+    for option in task.options where option.problem(taskOptions[option.name]) != nil {
+      settings.taskOptions[option.name] = option.defaultValue
     }
     return settings
   }
@@ -75,7 +75,7 @@ extension TrainingSettings {
     if isEnough({ $0.layers = usual.layers }) { return "layers" }
     if isEnough({ $0.batch = usual.batch }) { return "batch" }
     let option = task.options.first { option in
-      isEnough { $0.taskOptions[option.name] = usual.taskOptions[option.name] }
+      isEnough { $0.taskOptions[option.name] = option.defaultValue }
     }
     return option?.name ?? "hidden"
   }
@@ -88,15 +88,10 @@ extension TrainingSettings {
         problems.append(.unknownName(option: "option of \(task.name)", found: name, known: known))
         continue
       }
-      if !option.range.contains(value) {
-        problems.append(
-          .outOfRange(
-            option: name, expected: "\(option.range.lowerBound) to \(option.range.upperBound)",
-            found: "\(value)"))
-      }
+      if let problem = option.problem(value) { problems.append(problem) }
     }
     for option in task.options where taskOptions[option.name] == nil {
-      problems.append(.outOfRange(option: option.name, expected: "a value", found: "none"))
+      if let problem = option.problem(nil) { problems.append(problem) }
     }
     return problems
   }
@@ -124,7 +119,7 @@ extension TrainingSettings {
           option: "forget-bias", expected: "no chrono biases beside it, which start the same gates",
           found: "chrono:\(chronoSteps ?? 0)"))
     }
-    require("recompute-every", recomputeEvery, in: 1...Int.max)
+    require("recompute-every", recomputeEvery, in: 1...Int(Int32.max))
     require("batch", batch, in: 1...Int.max)
     require("steps", steps, in: 1...Self.mostSteps)
     require("epochs", epochs, in: 1...1 << 20)
@@ -133,7 +128,7 @@ extension TrainingSettings {
     case (_?, _?):
       problems.append(.outOfRange(option: "epochs", expected: "either steps or epochs", found: "both"))
     case (nil, let epochs?):
-      if let task, !task.hasEpochs {
+      if let task, !task.description.hasEpochs {
         problems.append(
           .outOfRange(
             option: "epochs", expected: "steps, as \(task.name) draws fresh data for every one",

@@ -6,7 +6,7 @@ import Foundation
 /// Everything that a training run depends on besides the data: what is needed to make it again.
 ///
 /// It is a run's `config.json`, with keys in snake case. Where the data lie and how many threads compute is no
-/// part of it, as neither changes a result; but a text of the user's own is, by its path and checksum.
+/// part of it, as neither changes a result; but a file of the user's own is, by its path and checksum.
 public struct TrainingSettings: Codable, Equatable, Sendable {
   /// The version of this layout, written to files.
   public static let currentFormatVersion = 1
@@ -18,10 +18,10 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
   public var formatVersion = Self.currentFormatVersion
   /// The task's name.
   public var task: String
-  /// The task's own options, such as `length`, each with a whole number.
-  public var taskOptions: [String: Int]
-  /// The user's own text that is learned from; nil for tasks of other data.
-  public var text: TextSource?
+  /// The values of the task's own options, such as `length`.
+  public var taskOptions: [String: OptionValue]
+  /// The user's own file that is learned from; nil for tasks of other data.
+  public var data: DataReference?
   /// The cell's name.
   public var cell: String
   /// The cell as text, where it is none that the program knows by its name, such as that of a file; nil where it is.
@@ -79,7 +79,8 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
 
   /// Settings with Adam at 1e-3 and no clipping.
   public init(
-    task: String, taskOptions: [String: Int] = [:], cell: String = "lstm", hidden: Int, batch: Int,
+    task: String = "", taskOptions: [String: OptionValue] = [:], cell: String = "lstm", hidden: Int,
+    batch: Int,
     steps: Int? = nil, epochs: Int? = nil
   ) {
     self.task = task
@@ -112,6 +113,11 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
   public func encoded() -> Data {
     // Only a number that is not finite can't be encoded, and validated settings have none.
     ConfigFile.encodeIfFinite(self) ?? Data("{}\n".utf8)
+  }
+
+  /// The settings in a run's `config.json`; throws `RunError.badConfig` or `file`.
+  public init(contentsOf file: String) throws(RunError) {
+    try self.init(decoding: RunDirectory.read(file), file: file)
   }
 
   /// The settings in the bytes of a `config.json`; `file` is its name in errors. Throws `RunError.badConfig`.

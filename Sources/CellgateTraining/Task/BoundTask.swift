@@ -33,7 +33,7 @@ extension SequenceTask {
     return BoundTask(
       model: model,
       loss: { loss(model, step: $0, carried: &$1, context: $2, probe: $3) },
-      carriedShapes: carriedShapes(model),
+      carriedShapes: objective.carriedShapes(model),
       evaluate: { split, context in withoutGradient { evaluate(model, on: split, context: context) } },
       isSolved: { Self.solved.isMet(by: $0, of: Self.self) },
       samples: { count in withoutGradient { samples(model, count: count) } })

@@ -10,7 +10,7 @@ import Foundation
 ///
 /// ```swift
 /// let settings = AddingTask.defaults
-/// let task = try AddingTask(settings: settings, dataDirectory: "")
+/// let task = AddingTask(settings: settings)
 /// let folder = try RunDirectory(creating: "runs/adding", settings: settings)
 /// let trainer = try Trainer(task: task, settings: settings, directory: folder)
 /// let outcome = try trainer.run { event in print(event) }

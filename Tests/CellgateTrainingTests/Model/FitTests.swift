@@ -54,13 +54,13 @@ struct FitTests {
       if case .progress(let progress) = event { losses.append(progress.loss) }
     })
 
-    struct Batches: TrainingBatches {
+    struct Batches: BatchSource {
       let task: AddingTask
-      let stepsPerEpoch = 30
-      func batch(seed: UInt64, step: Int) -> ModelBatch {
-        let (x, target) = task.batch(step: step)
-        return ModelBatch(inputs: [LayerValue(x)], targets: [target])
+      func batch(seed: UInt64, step: Int, shard: Shard) -> ModelBatch {
+        let batch = task.batches.batch(seed: seed, step: step, shard: shard)
+        return ModelBatch(inputs: [LayerValue(batch.x)], targets: [batch.target])
       }
+      func batches(of split: Split) -> AnySequence<ModelBatch> { AnySequence([]) }
     }
     let model = try Model(task.makeModel(cell: cell).description, seed: settings.seed)
     model.compile(
@@ -68,7 +68,8 @@ struct FitTests {
       clipNorm: 1)
     var own: [Double] = []
     try model.fit(
-      Batches(task: task), callbacks: [ClosureCallback(onUpdate: { own.append($1.loss) })], verbose: .silent,
+      Batches(task: task), stepsPerEpoch: 30, callbacks: [ClosureCallback(onUpdate: { own.append($1.loss) })],
+      verbose: .silent,
       seed: settings.seed)
     #expect(losses.count == 30 && own == losses)
   }

@@ -1,0 +1,130 @@
+import CellgateBasics
+import CellgateData
+import CellgateFiles
+import CellgateTraining
+
+/// Symbols of some lanes, and the ones after them.
+public struct SymbolBatch: Equatable {
+  /// T.
+  public let steps: Int
+  /// B.
+  public let lanes: Int
+  /// [T, B], row by row.
+  public let inputs: [Int32]
+  /// The symbol after each, [T, B].
+  public let classes: [Int32]
+  /// Whether the lanes begin here, so that nothing is carried into them.
+  public let isFirst: Bool
+}
+
+/// One long stream of characters, each to be predicted from those before.
+///
+/// For training the stream is cut into B lanes of equal length, whose rest of fewer than B characters is left out.
+/// Each update takes the next T steps of every lane (truncated backpropagation through time); an epoch ends where
+/// lanes have no whole update left. A shard is some of the lanes.
+public struct CharacterBatches: BatchSource {
+  /// The symbols.
+  public let vocabulary: Vocabulary
+  let training: [Int32]
+  let validation: [Int32]
+  let test: [Int32]
+  /// Whether the data aren't those that the model was trained on.
+  let isOther: Bool
+  let steps: Int
+  let lanes: Int
+
+  /// Streams of indices of `vocabulary`, in updates of `steps` of `lanes`.
+  init(
+    vocabulary: Vocabulary, training: [Int32], validation: [Int32], test: [Int32], steps: Int, lanes: Int
+  ) {
+    self.vocabulary = vocabulary
+    self.training = training
+    self.validation = validation
+    self.test = test
+    self.steps = steps
+    self.lanes = lanes
+    isOther = false
+    require(
+      stepsPerEpoch ?? 0 > 0 && validation.count > 1 && test.count > 1,
+      "CharacterBatches: expected streams for one update or more, found \(training.count), \(validation.count) and \(test.count) characters"
+    )
+  }
+
+  /// The parts of a text as indices of `vocabulary`; throws `unknownCharacter`.
+  static func streams(
+    _ parts: [(file: String, text: some Sequence<Unicode.Scalar>)], vocabulary: Vocabulary
+  ) throws(TaskDataError) -> [[Int32]] {
+    var streams: [[Int32]] = []
+    for (file, text) in parts {
+      do throws(UnknownCharacter) { streams.append(try vocabulary.encode(text)) } catch {
+        throw .unknownCharacter(file: file, character: error.character, place: error.place)
+      }
+    }
+    return streams
+  }
+
+  /// A text that isn't the run's own, to score a model on with the model's vocabulary: there is nothing to train on, and
+  /// it stands for every split. Throws `tooShort`, or `unknownToModel` where the vocabulary has no symbol for unknown
+  /// characters.
+  init(
+    scoring text: [Unicode.Scalar], of file: String, vocabulary: Vocabulary, steps: Int, lanes: Int
+  ) throws(TaskDataError) {
+    guard text.count > 1 else {
+      throw .tooShort(file: file, part: "scored", expected: 2, found: text.count)
+    }
+    do throws(UnknownCharacter) { test = try vocabulary.encode(text) } catch {
+      throw .unknownToModel(file: file, character: error.character, place: error.place)
+    }
+    self.vocabulary = vocabulary
+    self.steps = steps
+    self.lanes = lanes
+    training = []
+    validation = test
+    isOther = true
+  }
+
+  private var laneLength: Int { training.count / lanes }
+
+  /// Updates that lanes are long enough for.
+  public var stepsPerEpoch: Int? { (laneLength - 1) / steps }
+
+  /// That of the training and validation symbols.
+  public var checksum: String? {
+    var checksum = CRC32()
+    checksum.update(training)
+    checksum.update(validation)
+    return "crc32:\(checksum)"
+  }
+
+  /// The symbols of update `step` and those after them; every seed has the same.
+  public func batch(seed: UInt64, step: Int, shard: Shard) -> SymbolBatch {
+    let update = step % (stepsPerEpoch ?? 1)
+    let own = shard.range(of: lanes)
+    let first = update * steps
+    var (inputs, classes): ([Int32], [Int32]) = ([], [])
+    inputs.reserveCapacity(steps * own.count)
+    classes.reserveCapacity(steps * own.count)
+    for place in first..<(first + steps) {
+      for lane in own {
+        inputs.append(training[lane * laneLength + place])
+        classes.append(training[lane * laneLength + place + 1])
+      }
+    }
+    return SymbolBatch(
+      steps: steps, lanes: own.count, inputs: inputs, classes: classes, isFirst: update == 0)
+  }
+
+  /// The whole stream in one lane, of `steps` at once.
+  public func batches(of split: Split) -> AnySequence<SymbolBatch> {
+    let stream = stream(of: split)
+    return AnySequence(
+      stride(from: 0, to: stream.count - 1, by: steps).lazy.map { [steps] first in
+        let last = min(first + steps, stream.count - 1)
+        return SymbolBatch(
+          steps: last - first, lanes: 1, inputs: Array(stream[first..<last]),
+          classes: Array(stream[first + 1...last]), isFirst: first == 0)
+      })
+  }
+
+  func stream(of split: Split) -> [Int32] { split == .test ? test : validation }
+}

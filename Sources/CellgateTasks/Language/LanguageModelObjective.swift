@@ -1,0 +1,162 @@
+import CellgateCells
+import CellgateData
+import CellgateNN
+import CellgateTensor
+import CellgateTraining
+import Foundation
+
+/// The cross-entropy of the next character, in nats; states go on from update to update, detached, and are zeros at the
+/// beginning of each epoch.
+public struct LanguageModelObjective: TrainingObjective {
+  let batches: CharacterBatches
+  /// Whether the metric has characters in it that the vocabulary knows only as unknown.
+  let scoresUnknown: Bool
+
+  /// The cross-entropy of the characters of one update.
+  public func loss(
+    _ model: LanguageModel, _ batch: SymbolBatch, carried: inout [Tensor], context: ForwardContext,
+    probe: TensorProbe?
+  ) -> BatchLoss {
+    let (logits, states) = model(
+      batch.inputs, steps: batch.steps, batch: batch.lanes,
+      states: batch.isFirst || carried.isEmpty ? nil : carried, context: context, probe: probe)
+    carried = states.map(\.detached)
+    return BatchLoss(
+      mean: crossEntropy(logits, classes: batch.classes), weight: Double(batch.classes.count))
+  }
+
+  /// Each state of each layer, [L, B, H].
+  public func carriedShapes(_ model: LanguageModel) -> [[Int]] {
+    let recurrent = model.recurrent
+    return recurrent.cell.states.map { _ in [recurrent.layers, batches.lanes, recurrent.hiddenSize] }
+  }
+
+  /// The cross-entropy of a batch that begins with zeros, in nats and in bits.
+  public func measure(
+    _ model: LanguageModel, _ batch: SymbolBatch, context: ForwardContext, into totals: inout MetricTotals
+  ) {
+    var carried: [Tensor] = []
+    let loss = loss(model, batch, carried: &carried, context: context, probe: nil)
+    let nats = Double(loss.mean.item) * loss.weight
+    totals.add("cross_entropy", sum: nats, weight: loss.weight)
+    totals.add("bits_per_character", sum: nats / log(2), weight: loss.weight)
+  }
+
+  /// Lanes of an evaluation are at most so many, and at least so long.
+  private static let mostLanes = 64, leastLane = 5000
+  /// Characters that a lane of an evaluation reads before the first one that it predicts.
+  private static let warmUp = 500
+  /// Steps at once.
+  private static let chunk = 100
+
+  /// Bits per character and nats per character over the whole validation or test stream, each character but the
+  /// first predicted once; with an unknown symbol, also the share of characters that it stands for. Those are in the nats, and
+  /// in the bits only where the run's settings say so.
+  ///
+  /// Up to 64 lanes of 5,000 characters or more are run at once. Each but the first begins 500 characters before the
+  /// first one that it predicts, with the states after the stream's first 500: what came even before is not remembered.
+  /// Zeros in the middle of a text are not what a model was trained for: some never recover from them.
+  public func evaluate(
+    _ model: LanguageModel, on split: Split, _ batches: AnySequence<SymbolBatch>, metrics: [Metric],
+    context: ForwardContext
+  ) -> Evaluation {
+    let unknown = self.batches.vocabulary.unknown
+    let scores = Self.scores(model, self.batches.stream(of: split), unknown: unknown, context: context)
+    let value = scoresUnknown ? scores.all : scores.known
+    return Evaluation(
+      value / log(2), extras: [scores.all] + (unknown == nil ? [] : [scores.unknownShare]),
+      remark: remark(on: scores, metrics.first?.name ?? ""))
+  }
+
+  /// What unknown characters do to the metric, when that is more than a hundredth of it or the text isn't the run's own.
+  private func remark(on scores: Scores, _ metric: String) -> String? {
+    guard scores.unknownShare > 0, batches.isOther || scores.unknownCost > 0.01 else { return nil }
+    func percent(_ share: Double) -> String { String(format: "%.\(share < 0.1 ? 2 : 1)f %%", 100 * share) }
+    return "\(percent(scores.unknownShare)) of the characters are unknown to the model and make "
+      + "\(percent(scores.unknownCost)) of the cross-entropy; "
+      + "\(metric) \(scoresUnknown ? "counts them" : "leaves them out")"
+  }
+
+  /// The states of lanes that begin at these places: zeros at the stream's beginning, elsewhere those that its first
+  /// `count` symbols leave.
+  private static func states(
+    _ model: LanguageModel, _ stream: [Int32], starts: [Int], after count: Int, context: ForwardContext
+  ) -> [Tensor]? {
+    guard count > 0, starts.contains(where: { $0 > 0 }) else { return nil }
+    let first = model(Array(stream.prefix(count)), steps: count, batch: 1, context: context)
+    return first.states.map { state in
+      let (layers, hidden, values) = (state.shape[0], state.shape[2], state.scalars)
+      let lanes = (0..<layers).flatMap { layer in
+        starts.flatMap { start in
+          start > 0 ? values[layer * hidden..<(layer + 1) * hidden] : ArraySlice(repeating: 0, count: hidden)
+        }
+      }
+      return Tensor(lanes, shape: [layers, starts.count, hidden])
+    }
+  }
+
+  /// What a model makes of a stream's symbols but the first.
+  struct Scores {
+    /// The mean cross-entropy in nats of all of them.
+    var all: Double
+    /// That of all but the unknown symbol; of all where there is no other.
+    var known: Double
+    /// The share of the unknown symbol.
+    var unknownShare: Double
+
+    /// The share of the whole cross-entropy that is the unknown symbol's.
+    var unknownCost: Double { all > 0 ? max(0, 1 - known * (1 - unknownShare) / all) : 0 }
+  }
+
+  /// The mean cross-entropy in nats of all symbols of a stream but the first, predicted in `lanes` at once.
+  static func nats(
+    _ model: LanguageModel, _ stream: [Int32], lanes: Int? = nil, warmUp: Int = warmUp
+  ) -> Double {
+    scores(model, stream, unknown: nil, lanes: lanes, warmUp: warmUp).all
+  }
+
+  /// The scores of a stream, predicted in `lanes` at once.
+  static func scores(
+    _ model: LanguageModel, _ stream: [Int32], unknown: Int32?, lanes: Int? = nil, warmUp: Int = warmUp,
+    context: ForwardContext = .inference()
+  ) -> Scores {
+    let count = stream.count - 1
+    let lanes = lanes ?? max(1, min(mostLanes, count / leastLane))
+    // Lane i predicts the symbols firsts[i] ..< firsts[i + 1], and reads those from starts[i] on.
+    let firsts = (0...lanes).map { 1 + $0 * count / lanes }
+    let starts = (0..<lanes).map { max(0, firsts[$0] - 1 - warmUp) }
+    let steps = (0..<lanes).map { firsts[$0 + 1] - 1 - starts[$0] }.max() ?? 0
+    var states = states(model, stream, starts: starts, after: warmUp, context: context)
+    var (sum, knownSum, knownCount) = (0.0, 0.0, 0)
+    for begin in stride(from: 0, to: steps, by: chunk) where !context.shouldStop {
+      let length = min(chunk, steps - begin)
+      var (inputs, classes): ([Int32], [Int32]) = ([], [])
+      var mask: [Float] = []
+      for step in begin..<(begin + length) {
+        for lane in 0..<lanes {
+          let place = starts[lane] + step
+          let isInside = place + 1 < firsts[lane + 1]
+          inputs.append(isInside ? stream[place] : 0)
+          classes.append(isInside ? stream[place + 1] : 0)
+          mask.append(isInside && place + 1 >= firsts[lane] ? 1 : 0)
+        }
+      }
+      let result = model(inputs, steps: length, batch: lanes, states: states, context: context)
+      states = result.states
+      let knownMask = zip(mask, classes).map { $1 == unknown ? 0 : $0 }
+      func total(_ mask: [Float]) -> Double {
+        let predicted = mask.reduce(0.0) { $0 + Double($1) }
+        return predicted > 0
+          ? predicted * Double(crossEntropy(result.logits, classes: classes, mask: mask).item) : 0
+      }
+      let all = total(mask)
+      sum += all
+      knownSum += knownMask == mask ? all : total(knownMask)
+      knownCount += knownMask.count { $0 > 0 }
+    }
+    let all = sum / Double(count)
+    return Scores(
+      all: all, known: knownCount > 0 ? knownSum / Double(knownCount) : all,
+      unknownShare: Double(count - knownCount) / Double(count))
+  }
+}

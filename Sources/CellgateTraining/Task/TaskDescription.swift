@@ -1,0 +1,63 @@
+import CellgateData
+
+/// What a task is, without its data: its name, its options, the metrics that it is judged by, and the settings that it is
+/// published with.
+public struct TaskDescription: Sendable {
+  /// The name on the command line and in files.
+  public let name: String
+  /// One line that says what is to be learned.
+  public let summary: String
+  /// The task's own options.
+  public let options: [TaskOption]
+  /// What data it needs.
+  public let data: DataRequirement
+  /// Whether the training data end, so that there are epochs.
+  public let hasEpochs: Bool
+  /// What the best model is chosen and reported by.
+  public let metric: Metric
+  /// What is reported besides.
+  public let extraMetrics: [Metric]
+  /// When the task counts as solved, by the validation data.
+  public let solved: SolvedCriterion
+  /// The default settings of a run or of a comparison.
+  public let defaults: TrainingSettings
+  private let sizes: @Sendable (TrainingSettings) -> SequenceShape
+  private let ownProblems: @Sendable (TrainingSettings) -> [SettingsError]
+
+  /// A description.
+  ///
+  /// `defaults` are the published settings; name and options are filled in. `shape` gives the sizes of a batch under
+  /// valid options, known before any data are loaded. `problems` is what is wrong with settings for this task alone,
+  /// besides the ranges of its options, which all lie within them.
+  public init(
+    name: String, summary: String, options: [TaskOption] = [], data: DataRequirement = .none,
+    hasEpochs: Bool = false, metric: Metric, extraMetrics: [Metric] = [], solved: SolvedCriterion,
+    defaults: TrainingSettings,
+    problems: @escaping @Sendable (TrainingSettings) -> [SettingsError] = { _ in [] },
+    shape: @escaping @Sendable (TrainingSettings) -> SequenceShape
+  ) {
+    self.name = name
+    self.summary = summary
+    self.options = options
+    self.data = data
+    self.hasEpochs = hasEpochs
+    self.metric = metric
+    self.extraMetrics = extraMetrics
+    self.solved = solved
+    var defaults = defaults
+    defaults.task = name
+    for option in options { defaults.taskOptions[option.name] = option.defaultValue }
+    self.defaults = defaults
+    ownProblems = problems
+    sizes = shape
+  }
+
+  /// The metric and the extra ones.
+  public var metrics: [Metric] { [metric] + extraMetrics }
+
+  /// The sizes of a batch under valid options.
+  public func shape(_ settings: TrainingSettings) -> SequenceShape { sizes(settings) }
+
+  /// What is wrong with settings for this task alone.
+  func problems(_ settings: TrainingSettings) -> [SettingsError] { ownProblems(settings) }
+}

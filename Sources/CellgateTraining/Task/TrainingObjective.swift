@@ -1,0 +1,104 @@
+import CellgateNN
+import CellgateTensor
+
+/// Sees named tensors of a forward pass in the order in which they are computed.
+public typealias TensorProbe = (_ layer: String, _ tensor: String, _ value: Tensor) -> Void
+
+/// The loss of a batch as a sum and its weight: losses of the shards of a batch are joined as Σ sum / Σ weight.
+public struct BatchLoss {
+  /// The mean loss, of shape [].
+  public let mean: Tensor
+  /// What the mean is over: sequences, or steps of sequences.
+  public let weight: Double
+
+  /// The sum, of shape [].
+  public var sum: Tensor { mean * Float(weight) }
+
+  /// A loss by its mean.
+  public init(mean: Tensor, weight: Double) {
+    self.mean = mean
+    self.weight = weight
+  }
+
+  /// A loss by its sum, of shape [].
+  public init(sum: Tensor, weight: Double) { self.init(mean: sum / Float(weight), weight: weight) }
+}
+
+/// Sums of metrics with their weights, over the batches of an evaluation.
+public struct MetricTotals: Sendable, Equatable {
+  /// A metric's sum, and its weight.
+  public struct Total: Sendable, Equatable {
+    /// The sum.
+    public var sum = 0.0
+    /// The weight.
+    public var weight = 0.0
+
+    /// The mean; NaN of nothing.
+    public var mean: Double { sum / weight }
+  }
+
+  private var totals: [String: Total] = [:]
+
+  /// Without any batch.
+  public init() {}
+
+  /// The total of a metric by its name; 0 of weight 0 before the first batch.
+  public subscript(name: String) -> Total {
+    get { totals[name] ?? Total() }
+    set { totals[name] = newValue }
+  }
+
+  /// Adds a batch's sum and weight.
+  public mutating func add(_ name: String, sum: Double, weight: Double) {
+    self[name].sum += sum
+    self[name].weight += weight
+  }
+}
+
+/// What a model is trained for: the loss of a batch, and the metrics.
+public protocol TrainingObjective {
+  /// What is trained.
+  associatedtype Model: Module
+  /// What it is trained on.
+  associatedtype Batch
+
+  /// The loss of a training batch: a function of the parameters, the batch and `carried` alone. A `probe` is shown the
+  /// input, each layer's output and the logits on the way.
+  ///
+  /// `carried` are the states that the last update left for this one, [] before the first, and this one leaves its
+  /// own, detached, for the next; an objective whose batches don't follow on one another leaves it alone.
+  func loss(
+    _ model: Model, _ batch: Batch, carried: inout [Tensor], context: ForwardContext, probe: TensorProbe?
+  ) -> BatchLoss
+
+  /// The shapes of what an update leaves in `carried`.
+  func carriedShapes(_ model: Model) -> [[Int]]
+
+  /// Adds a batch's metrics, by their names.
+  func measure(_ model: Model, _ batch: Batch, context: ForwardContext, into totals: inout MetricTotals)
+
+  /// What the model reaches on the batches of an evaluation, the values in the order of `metrics`. The context may want
+  /// it to stop: long ones ask it between batches, and what they then return is thrown away. The default measures each
+  /// batch, and gives the means.
+  func evaluate(
+    _ model: Model, on split: Split, _ batches: AnySequence<Batch>, metrics: [Metric], context: ForwardContext
+  ) -> Evaluation
+}
+
+extension TrainingObjective {
+  /// Batches that don't follow on one another.
+  public func carriedShapes(_ model: Model) -> [[Int]] { [] }
+
+  /// The means over all batches.
+  public func evaluate(
+    _ model: Model, on split: Split, _ batches: AnySequence<Batch>, metrics: [Metric], context: ForwardContext
+  ) -> Evaluation {
+    var totals = MetricTotals()
+    for batch in batches {
+      if context.shouldStop { break }
+      measure(model, batch, context: context, into: &totals)
+    }
+    let values = metrics.map { totals[$0.name].mean }
+    return Evaluation(values.first ?? .nan, extras: Array(values.dropFirst()))
+  }
+}
