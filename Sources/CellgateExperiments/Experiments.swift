@@ -182,7 +182,7 @@ public enum Experiments {
       }
     var part = part(AddingTask.defaults, budget, length: length, steps: steps, learningRate: 0.004)
     part.training.stopWhenSolved = nil
-    part.tests = tested.map { Experiment.Test("T = \($0)", ["length": $0]) }
+    part.tests = tested.map { Experiment.Test("T = \($0)", ["length": .whole($0)]) }
     var experiment = Experiment(
       task: AddingTask.name, budget: budget, cells: budget == .smoke ? smokeCells : defaultCells,
       seeds: [.smoke: 1, .quick: 3, .full: 5][budget] ?? 1, measure: .value, parts: [part],
@@ -195,7 +195,7 @@ public enum Experiments {
   @Sendable private static func noise(_ budget: Budget) -> Experiment {
     var settings = digits(NoisyMNISTTask.defaults, budget, epochs: 4)
     if budget == .smoke { settings.taskOptions["noise"] = 4 }
-    let steps = settings.taskOptions["noise"] ?? 0
+    let steps = settings.taskOptions["noise"]?.whole ?? 0
     let tested = budget == .smoke ? [0, 8] : [0, 432, 864]
     var experiment = Experiment(
       task: NoisyMNISTTask.name, budget: budget, cells: budget == .smoke ? smokeCells : defaultCells,
@@ -203,7 +203,7 @@ public enum Experiments {
       parts: [
         Experiment.Part(
           "\(steps) steps of noise", settings,
-          tests: tested.map { Experiment.Test("\($0) steps of noise", ["noise": $0]) })
+          tests: tested.map { Experiment.Test("\($0) steps of noise", ["noise": .whole($0)]) })
       ], paperNote: "no number is known here: an experiment of ours.")
     experiment.name = "noise"
     return experiment

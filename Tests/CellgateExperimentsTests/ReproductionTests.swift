@@ -91,7 +91,7 @@ struct ReproductionTests {
       #expect(values.map(\.label) == ["T = 3", "T = 40"])
       for (value, length) in zip(values, [3, 40]) {
         var settings = try RunDirectory.settings(of: path + "/" + run.name)
-        settings.taskOptions["length"] = length
+        settings.taskOptions["length"] = .whole(length)
         let found = try RunDirectory.evaluate(path + "/" + run.name, task: MeanTask(settings: settings))
         #expect(found.value == value.value && value.value != run.result?.value)
       }
