@@ -105,7 +105,7 @@ extension ReportPage {
     }
     let note =
       "Test \(ReportFigures.words(runs[0].taskType.metric.name)), seed by seed; the interval is of the mean, by "
-      + "Student's t. One that has 0 in it (≈) can't be told from chance."
+      + "Student's t. One that has 0 in it (≈) may be chance."
     return .tag(
       "div",
       ["class": "scroll", "tabindex": "0", "role": "region", "aria-label": "Differences of the runs"],

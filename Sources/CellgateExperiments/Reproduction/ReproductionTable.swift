@@ -122,8 +122,8 @@ struct ReproductionTable {
     }
   }
 
-  /// The best of what the cells are judged by, which stands out where its difference from every other cell is one that
-  /// can be told from chance.
+  /// The best of what the cells are judged by, which stands out where its difference from every other cell is more than
+  /// chance.
   private func best(_ comparison: ReproducedComparison) -> Double? {
     let rows = comparison.rows
     let values = rows.compactMap(judged)
@@ -196,7 +196,7 @@ struct ReproductionTable {
     if results.comparisons.contains(where: { !judgedDifferences($0).isEmpty }) {
       lines.append(
         "Differences are taken seed by seed, with the 95 % interval of their mean by Student's t: one that has 0 in it (≈) "
-          + "can't be told from chance. The intervals are of one pair each; of twenty pairs that are equal about one is "
+          + "may be chance. The intervals are of one pair each; of twenty pairs that are equal about one is "
           + "marked as different."
           + (results.measure == .value
             ? "" : " A run that did not get there counts with the updates that it made."))
