@@ -29,7 +29,7 @@ public struct AddingTask: SequenceTask {
   public let batches: AddingBatches
   /// The mean squared error.
   public let objective = NumberObjective()
-  /// 1/6.
+  /// The mean squared error of the constant 1, the mean of all sums: 1/6.
   public let baseline = Baseline(1.0 / 6, "constant 1")
 
   /// The task; needs no files.

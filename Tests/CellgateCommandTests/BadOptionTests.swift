@@ -75,7 +75,8 @@ struct BadOptionTests {
       line:
         "reproduce adding --search --search-method half --search-rates 0.1,x --search-initializations own,tensor --search-fraction 2 --search-seed -1",
       expected: [
-        "--search-method: unknown method 'half'; expected halving or grid", "--search-rates: expected numbers",
+        "--search-method: unknown method 'half'; expected halving or grid",
+        "--search-rates: expected numbers",
         "--search-initializations: unknown initialization 'tensor'",
         "--search-fraction: expected a number above 0",
         "--search-seed: expected a whole number",

@@ -124,7 +124,8 @@ extension CellExecution {
     var saved: Saved?
     if !saving.isNothing {
       saved = Saved(
-        sequences: sequences, input: input, weights: weightsKept, microbatches: microbatches, kept: unsafe kept,
+        sequences: sequences, input: input, weights: weightsKept, microbatches: microbatches,
+        kept: unsafe kept,
         trace: trace)
     }
     return Forward(finalStates: finalStates, saved: saved)

@@ -113,7 +113,8 @@ public struct CellExecution: Sendable {
     }
 
     init(
-      sequences: Sequences, input: Tensor, weights: Weights, microbatches: [Microbatch], kept: [Kept?], trace: Trace?
+      sequences: Sequences, input: Tensor, weights: Weights, microbatches: [Microbatch], kept: [Kept?],
+      trace: Trace?
     ) {
       self.sequences = sequences
       self.input = input
