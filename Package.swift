@@ -78,13 +78,6 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
 
-    .executableTarget(
-      name: "OwnCell", dependencies: umbrella + ["Cellgate"], path: "Examples/OwnCell",
-      swiftSettings: swiftSettings),
-    .executableTarget(
-      name: "Sentiment", dependencies: umbrella + ["Cellgate"], path: "Examples/Sentiment",
-      swiftSettings: swiftSettings),
-
     .target(
       name: "CellgateTestSupport",
       dependencies: ["CellgateTensor", "CellgateCells", "CellgateNN", "CellgateTraining"],

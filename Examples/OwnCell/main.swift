@@ -2,7 +2,7 @@ import Cellgate
 
 // A recurrent cell of one's own, from its equations to a trained model, with the public API alone:
 //
-//     swift run -c release OwnCell
+//     swift run -c release --package-path Examples OwnCell
 
 // MARK: 1. The cell
 

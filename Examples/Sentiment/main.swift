@@ -2,7 +2,7 @@ import Cellgate
 
 // Whether a review praises a film, from its words: the LSTM example of every Keras tutorial.
 //
-//     swift run -c release Sentiment [folder with imdb_train.tsv.gz and imdb_test.tsv.gz]
+//     swift run -c release --package-path Examples Sentiment [folder with imdb_train.tsv.gz and imdb_test.tsv.gz]
 
 let (train, test) = try Reviews.load(CommandLine.arguments.dropFirst().first)
 let words = WordVocabulary(of: train.texts, most: 10_000)
