@@ -25,10 +25,10 @@ import Synchronization
   /// ```
   @TaskLocal public static var current = ThreadPool.shared
 
-  // A task is claimed by counting `unclaimed` down. A claim succeeds only while its job is set up,
-  // and the job stays until every claimed task has been counted off in `unfinished`; so `body` and
-  // `taskCount` are read only between a claim and its count-off.
-  private let unclaimed = Atomic<Int>(0)
+  // A task is claimed by taking it from an end of `unclaimed`. A claim succeeds only while its job is set up, and
+  // the job stays until every claimed task has been counted off in `unfinished`; so `body` is read only between a
+  // claim and its count-off.
+  private let unclaimed = Atomic<TaskRange>(TaskRange(0, 0))
   private let unfinished = Atomic<Int>(0)
   private let busy = Atomic<Bool>(false)
   private let sleepers = Atomic<Int>(0)
@@ -36,7 +36,6 @@ import Synchronization
   /// Workers that may take part in the job that is set up.
   private let jobWorkers = Atomic<Int>(0)
   private var body: ((Int) -> Void)?
-  private var taskCount = 0
   /// The owner of `busy` alone touches it.
   private var contention = Contention()
   private let starter = ThreadStarter.current
@@ -47,7 +46,12 @@ import Synchronization
   private let wake: UnsafeMutablePointer<pthread_cond_t>
   private let done: UnsafeMutablePointer<pthread_cond_t>
 
-  private static let spins = 4_000
+  /// How long a thread looks for more work, or for the end of the work, before it sleeps: as long as the others may need
+  /// for the tasks they have begun, and the caller between two operations. Waking up takes as long, and milliseconds
+  /// where other programs want the processors.
+  private static let patience = Duration.microseconds(25)
+  /// How often it looks between two looks at the clock.
+  private static let looks = 500
 
   /// A pool of `threads` threads, the caller's included. Threads that it starts live until the process ends.
   public init(threads: Int) {
@@ -79,7 +83,8 @@ import Synchronization
   /// done. The caller takes part. A call from inside a task, or while another caller has the threads,
   /// runs on the calling thread alone.
   public func run(_ tasks: Int, _ body: (Int) -> Void) {
-    require(tasks >= 0, "ThreadPool: expected 0 or more tasks, found \(tasks)")
+    require(
+      tasks >= 0 && tasks <= UInt32.max, "ThreadPool: expected 0...\(UInt32.max) tasks, found \(tasks)")
     guard tasks > 1, activeWorkers.load(ordering: .relaxed) > 0,
       busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
     else {
@@ -96,8 +101,8 @@ import Synchronization
   /// threads, or while other programs take the processors away, has teams of one.
   public func run(_ tasks: Int, mostMembers: Int, _ body: (_ task: Int, _ member: TeamMember) -> Void) {
     require(
-      tasks >= 0 && mostMembers > 0,
-      "ThreadPool: expected 0 or more tasks of teams of 1 or more, found \(tasks) of \(mostMembers)")
+      tasks >= 0 && tasks <= UInt32.max && mostMembers > 0,
+      "ThreadPool: expected 0...\(UInt32.max) tasks of teams of 1 or more, found \(tasks) of \(mostMembers)")
     func members(_ workers: Int) -> Int { tasks == 0 ? 1 : min(mostMembers, (workers + 1) / tasks) }
     guard members(activeWorkers.load(ordering: .relaxed)) > 1 else { return run(tasks) { body($0, .alone) } }
     guard busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
@@ -129,11 +134,10 @@ import Synchronization
     jobWorkers.store(workers, ordering: .relaxed)
     withoutActuallyEscaping(body) { body in
       self.body = body
-      taskCount = tasks
       unfinished.store(tasks, ordering: .relaxed)
-      unclaimed.store(tasks, ordering: .sequentiallyConsistent)
+      unclaimed.store(TaskRange(0, UInt32(tasks)), ordering: .sequentiallyConsistent)
       if sleepers.load(ordering: .sequentiallyConsistent) > 0 { wakeUp(tasks - 1, of: workers) }
-      while takeTask() {}
+      while takeTask(fromFront: true) {}
       waitUntilDone()
       self.body = nil
     }
@@ -155,17 +159,19 @@ import Synchronization
 
   // MARK: Both sides
 
-  /// Claims one task and runs it; false when none is left to claim.
-  private func takeTask() -> Bool {
+  /// Claims one task and runs it; false when none is left to claim. The threads take their tasks from two ends, so that
+  /// of jobs with the same number of tasks each gets much the same ones, whose numbers are in its cache.
+  private func takeTask(fromFront: Bool) -> Bool {
     var left = unclaimed.load(ordering: .relaxed)
-    while left > 0 {
+    while left.first < left.end {
+      let next = fromFront ? TaskRange(left.first + 1, left.end) : TaskRange(left.first, left.end - 1)
       let attempt = unclaimed.weakCompareExchange(
-        expected: left, desired: left - 1, successOrdering: .acquiring, failureOrdering: .relaxed)
+        expected: left, desired: next, successOrdering: .acquiring, failureOrdering: .relaxed)
       guard attempt.exchanged else {
         left = attempt.original
         continue
       }
-      perform(taskCount - left)
+      perform(Int(fromFront ? left.first : next.end))
       if unfinished.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
         unsafe pthread_mutex_lock(lock)
         unsafe pthread_cond_signal(done)
@@ -182,12 +188,25 @@ import Synchronization
     body?(task)
   }
 
+  /// Waits for a condition without sleeping, for as long as `patience`; whether it came to hold.
+  @inline(__always)
+  private static func spin(until condition: () -> Bool) -> Bool {
+    var end: ContinuousClock.Instant?
+    while true {
+      for _ in 0..<looks where condition() { return true }
+      let now = ContinuousClock.now
+      guard let last = end else {
+        end = now + patience
+        continue
+      }
+      if now >= last { return false }
+    }
+  }
+
   // MARK: The caller
 
   private func waitUntilDone() {
-    for _ in 0..<Self.spins {
-      if unfinished.load(ordering: .acquiring) == 0 { return }
-    }
+    if Self.spin(until: { unfinished.load(ordering: .acquiring) == 0 }) { return }
     unsafe pthread_mutex_lock(lock)
     while unfinished.load(ordering: .acquiring) != 0 { unsafe pthread_cond_wait(done, lock) }
     unsafe pthread_mutex_unlock(lock)
@@ -245,10 +264,8 @@ import Synchronization
 
   private func work(_ index: Int) {
     while true {
-      if mayWork(index), takeTask() { continue }
-      var spins = 0
-      while spins < Self.spins, !mayWork(index) { spins += 1 }
-      if spins < Self.spins { continue }
+      if mayWork(index), takeTask(fromFront: 2 * (index + 1) < threads) { continue }
+      if Self.spin(until: { mayWork(index) }) { continue }
       unsafe pthread_mutex_lock(lock)
       sleepers.add(1, ordering: .sequentiallyConsistent)
       while !mayWork(index) { unsafe pthread_cond_wait(wake, lock) }
@@ -258,7 +275,27 @@ import Synchronization
   }
 
   private func mayWork(_ index: Int) -> Bool {
-    unclaimed.load(ordering: .sequentiallyConsistent) > 0
+    !unclaimed.load(ordering: .sequentiallyConsistent).isEmpty
       && index < jobWorkers.load(ordering: .relaxed)
+  }
+}
+
+/// Tasks that nobody has claimed yet, in one word.
+private struct TaskRange: AtomicRepresentable {
+  var first: UInt32, end: UInt32
+
+  init(_ first: UInt32, _ end: UInt32) { (self.first, self.end) = (first, end) }
+
+  var isEmpty: Bool { first >= end }
+
+  typealias AtomicRepresentation = UInt64.AtomicRepresentation
+
+  static func encodeAtomicRepresentation(_ value: consuming TaskRange) -> AtomicRepresentation {
+    UInt64.encodeAtomicRepresentation(UInt64(value.end) << 32 | UInt64(value.first))
+  }
+
+  static func decodeAtomicRepresentation(_ representation: consuming AtomicRepresentation) -> TaskRange {
+    let bits = UInt64.decodeAtomicRepresentation(representation)
+    return TaskRange(UInt32(truncatingIfNeeded: bits), UInt32(bits >> 32))
   }
 }

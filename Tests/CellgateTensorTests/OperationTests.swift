@@ -149,6 +149,29 @@ import Testing
     #expect(gradientError(at: [x, weight]) { linear($0[0], weight: $0[1]) } < 2e-4)
   }
 
+  /// Products of these sizes are cut into strips of columns, the last one of them narrow.
+  @Test("A product with many columns has the numbers of Double", arguments: [300, 512, 530])
+  func manyColumns(_ columns: Int) {
+    let (rows, depth) = (30, 20)
+    let (x, weight) = (random([rows, depth]), random([columns, depth], "w"))
+    let bias = random([columns], "b")
+    let (a, b, shift) = (x.scalars, weight.scalars, bias.scalars)
+    let turned = weight.transposed()
+    let found = [
+      matmul(x, turned), matmul(x, weight, transposeB: true), linear(x, weight: weight, bias: bias),
+    ].map(\.scalars)
+    for row in 0..<rows {
+      for column in 0..<columns {
+        let sum = (0..<depth).reduce(0.0) {
+          $0 + Double(a[row * depth + $1]) * Double(b[column * depth + $1])
+        }
+        let place = row * columns + column
+        let expected = [sum, sum, sum + Double(shift[column])]
+        for (numbers, value) in zip(found, expected) { #expect(abs(Double(numbers[place]) - value) < 1e-5) }
+      }
+    }
+  }
+
   @Test("Weight gradients over many rows are sums over all of them, whatever way they are cut")
   func manyRows() {
     for (rows, inputs, outputs) in [(5000, 3, 2), (700, 260, 256)] {

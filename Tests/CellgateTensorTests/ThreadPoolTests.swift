@@ -17,6 +17,20 @@ import Testing
     }
   }
 
+  @Test("Threads take their tasks from two ends, so that of equal jobs each has much the same ones")
+  func ends() {
+    let pool = ThreadPool(threads: 2)
+    let here = pthread_self()
+    let own = Mutex([Int]())
+    pool.run(40) { task in
+      // Long enough for the worker to take part.
+      Thread.sleep(forTimeInterval: 0.001)
+      if pthread_self() == here { own.withLock { $0.append(task) } }
+    }
+    let tasks = own.withLock { $0 }
+    #expect(!tasks.isEmpty && tasks == Array(0..<tasks.count))
+  }
+
   @Test("Tasks run on another thread than the caller's when there is one")
   func parallel() {
     let pool = ThreadPool(threads: 2)

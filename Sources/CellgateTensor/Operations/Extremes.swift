@@ -81,7 +81,7 @@ private enum Extremes {
       }
     } else if result.count > 0 {
       // Columns, in blocks.
-      let width = Swift.min(inner, 1024)
+      let width = Swift.min(inner, 512)
       let parts = (inner + width - 1) / width
       let work = Swift.max(1, size * width)
       Elementwise.chunks(blocks.outer * parts, grain: Swift.max(1, Elementwise.grain / work)) { range in
@@ -93,11 +93,8 @@ private enum Extremes {
           let from = unsafe input + block * size * inner + first
           unsafe best.update(from: from, count: columns)
           for row in 1..<Swift.max(size, 1) {
-            let next = unsafe from + row * inner
-            for column in 0..<columns {
-              let (x, y) = unsafe (best[column], next[column])
-              unsafe best[column] = y <= x ? x : x == x ? y : x
-            }
+            // Of equal numbers the one that came first stays.
+            unsafe cg_apply(CG_MAXIMUM, columns, from + row * inner, best, nil, 0, best)
           }
         }
       }

@@ -1,4 +1,5 @@
 import CellgateBasics
+import CellgateKernels
 
 extension Tensor {
   /// The entries `indices` of an axis, in this order and as often as they are named: [5, 6, 3] and 8 indices of axis 1
@@ -43,6 +44,9 @@ extension Tensor {
 
 /// Rows of blocks [outer, size, inner] by index.
 private enum Gathering {
+  /// Numbers that are worth a kernel's call.
+  private static let shortest = 32
+
   static func check(_ name: String, _ indices: [Int32], _ shape: [Int], below bound: Int, axis: Int) {
     require(
       indices.count == shape.reduce(1, *),
@@ -73,7 +77,7 @@ private enum Gathering {
     let (size, inner) = (blocks.size, blocks.inner)
     let (total, term) = unsafe (sum.pointer, values.pointer)
     // Blocks and columns are shared out.
-    let width = min(max(inner, 1), 64)
+    let width = min(max(inner, 1), 256)
     let parts = (inner + width - 1) / width
     let work = max(1, indices.count * width)
     Elementwise.chunks(blocks.outer * parts, grain: max(1, 4096 / work)) { range in
@@ -81,9 +85,13 @@ private enum Gathering {
         let (block, part) = index.quotientAndRemainder(dividingBy: parts)
         let columns = part * width..<min(inner, (part + 1) * width)
         for (place, entry) in indices.enumerated() {
-          let to = unsafe total + (block * size + Int(entry)) * inner
-          let from = unsafe term + (block * indices.count + place) * inner
-          for column in columns { unsafe to[column] += from[column] }
+          let to = unsafe total + (block * size + Int(entry)) * inner + columns.lowerBound
+          let from = unsafe term + (block * indices.count + place) * inner + columns.lowerBound
+          if columns.count < shortest {
+            for column in 0..<columns.count { unsafe to[column] += from[column] }
+          } else {
+            unsafe cg_apply(CG_ADD, columns.count, to, from, nil, 0, to)
+          }
         }
       }
     }

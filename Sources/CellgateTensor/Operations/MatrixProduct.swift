@@ -6,14 +6,45 @@ enum MatrixProduct {
   private static let rowGrain = 48, columnGrain = 128
   /// Multiply-adds below which a product is one task.
   private static let smallest = 1 << 17
+  /// Strips of columns that are enough for all threads, and numbers of a first factor that each thread may read whole.
+  private static let leastStrips = 8, sharedFactor = 1 << 18
 
   /// result [rows, columns] = a [rows, depth] · B + bias, B[k, n] = weight[k · strides.0 + n · strides.1].
   static func multiply(
     _ a: UnsafePointer<Float>, rows: Int, depth: Int, columns: Int, weight: UnsafePointer<Float>,
     strides: (Int, Int), bias: Tensor?, into result: UnsafeMutablePointer<Float>
   ) {
+    if columns >= leastStrips * Int(CG_SHARE_COLUMNS), rows * depth <= sharedFactor,
+      rows * depth * columns >= smallest
+    {
+      unsafe multiplyStrips(
+        a, rows: rows, depth: depth, columns: columns, weight: weight, strides: strides, bias: bias,
+        into: result)
+      return
+    }
     let packed = unsafe pack(weight, depth: depth, columns: columns, strides: strides)
     unsafe multiply(a, rows: rows, depth: depth, columns: columns, packed: packed, bias: bias, into: result)
+  }
+
+  /// As `multiply`, strip of columns by strip: a thread packs what it multiplies with, so that no thread reads what
+  /// another has just written. Each reads all of a, which its cache holds.
+  private static func multiplyStrips(
+    _ a: UnsafePointer<Float>, rows: Int, depth: Int, columns: Int, weight: UnsafePointer<Float>,
+    strides: (Int, Int), bias: Tensor?, into result: UnsafeMutablePointer<Float>
+  ) {
+    let start = bias == nil ? CG_START_ZERO : CG_START_BIAS
+    let offset = unsafe bias.map { unsafe UnsafePointer($0.pointer) }
+    let strips = columns / Int(CG_SHARE_COLUMNS)
+    Elementwise.chunks(columns, grain: (strips >= 2 * leastStrips ? 2 : 1) * Int(CG_SHARE_COLUMNS)) { strip in
+      let packed = Storage(count: cg_packed_count(depth, strip.count))
+      unsafe cg_pack(
+        depth, strip.count, weight + strip.lowerBound * strides.1, strides.0, strides.1, packed.pointer)
+      var term = unsafe cg_term(a: a, lda: depth, k: depth, packed: packed.pointer)
+      unsafe cg_product(
+        rows, strip.count, &term, 1, start, offset.map { unsafe $0 + strip.lowerBound },
+        result + strip.lowerBound, columns)
+    }
+    withExtendedLifetime(bias) {}
   }
 
   /// B[k, n] = weight[k · strides.0 + n · strides.1], packed for `multiply`.

@@ -20,6 +20,8 @@ extension OperationCase {
     }
     return [
       product("matmul", [3, 4], [4, 5], large: ([256, 512], [512, 512]), many: ([100, 50], [50, 160])),
+      // Columns enough to be cut into strips.
+      product("matmul_strips", [2, 3], [3, 4], many: ([30, 20], [20, 300])),
       product(
         "matmul_bt", [3, 4], [5, 4], transposeB: true, large: ([256, 512], [512, 512]),
         many: ([100, 50], [160, 50])),
