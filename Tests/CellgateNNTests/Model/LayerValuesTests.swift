@@ -95,7 +95,7 @@ struct LayerValuesTests {
     let p = ActivationLayer(.sigmoid)(LayerValue(Tensor([200, -200], shape: [2, 1])))
     #expect(Loss.binaryCrossEntropy(p, target: Tensor([0, 0], shape: [2, 1])).item == 100)
     let timed = LayerValue(Tensor([1, 2, 3, 4], shape: [2, 2, 1]), mask: .lengths([1, 2]))
-    #expect(Loss.meanAbsoluteError(timed, target: .zeros([2, 2, 1])).item == Float(7) / 3)
+    #expect(abs(Loss.meanAbsoluteError(timed, target: .zeros([2, 2, 1])).item - 7 / 3) < 1e-6)
     #expect(
       Losses.named("binary_crossentropy") == .binaryCrossEntropy && Losses.named("mse") == .meanSquaredError)
     #expect(Losses.named("nothing") == nil)
