@@ -1,8 +1,8 @@
 import CellgateData
 import CellgateTraining
 
-/// MNIST digits pixel by pixel, and noise after them: what the pixels said must be kept while numbers come in that say
-/// nothing.
+/// MNIST digits pixel by pixel, and noise after them: what the pixels said must be kept while numbers come in that have
+/// no part in the answer.
 ///
 /// After the 784 pixels of an image come N steps of noise, uniform in [0, 1), in training fresh for every image and update,
 /// in validation and test the same for every seed and cell. All else is that of ``SequentialMNISTTask``. A model may be

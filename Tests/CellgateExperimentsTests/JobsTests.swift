@@ -11,7 +11,7 @@ import Testing
 struct JobsTests {
   private static let error = TrainingError.run(.notARun(folder: "x"))
 
-  @Test("Every piece is done once, and all that is reported is heard", arguments: [1, 2, 5], [0, 1, 7])
+  @Test("Every job runs once, and every report reaches the caller", arguments: [1, 2, 5], [0, 1, 7])
   func once(jobs: Int, pieces: Int) throws {
     var heard = [Int](repeating: 0, count: pieces)
     let isWhole = try Jobs(count: jobs).run(

@@ -4,7 +4,7 @@ import CellgateTensor
 /// A convolution over time: `[T, B, C]` gives `[T′, B, filters]`.
 ///
 /// Its parameters are `weight` [filters, C, K], as in PyTorch, and `bias` [filters], which start uniform in ±1/√(C K).
-/// Masks end here: windows mix the steps.
+/// Masks end here: windows mix the steps. Sequences that are shorter than a window give no steps.
 public final class Conv1D: Layer, Regularized {
   /// "conv1d".
   public static let kind = "conv1d"
@@ -117,6 +117,10 @@ public final class Conv1D: Layer, Regularized {
       case .causal: .init(before: reach, after: 0)
       case .same: Self.same(x.shape[0], reach: reach, stride: options.strides)
       }
+    // Sequences that are shorter than a window have none.
+    guard x.shape[0] + padding.before + padding.after > reach else {
+      return [LayerValue(.zeros([0, x.shape[1], options.filters]))]
+    }
     let y = conv1d(
       x, weight: weight.tensor, bias: bias?.tensor, stride: options.strides, padding: padding,
       dilation: options.dilationRate)

@@ -18,6 +18,13 @@ public struct PoolingOptions: LayerOptions {
   public var problem: String? { SizeCheck.problem(("pool_size", poolSize), ("strides", strides ?? 1)) }
 }
 
+extension PoolingOptions {
+  /// What `pool` makes of sequences; no steps of those that are shorter than a window.
+  fileprivate func windows(_ x: Tensor, _ pool: (Tensor) -> Tensor) -> [LayerValue] {
+    [LayerValue(x.shape[0] < poolSize ? .zeros([0, x.shape[1], x.shape[2]]) : pool(x))]
+  }
+}
+
 /// The largest numbers of windows over time: `[T, B, C]` gives `[T′, B, C]`, T′ = ⌊(T − K) / stride⌋ + 1.
 public final class MaxPooling1D: Layer {
   /// "max_pooling1d".
@@ -42,7 +49,7 @@ public final class MaxPooling1D: Layer {
 
   /// The largest numbers of each window; masks end here.
   public func callAsFunction(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
-    [LayerValue(maxPool1d(inputs[0].tensor, kernel: options.poolSize, stride: options.strides))]
+    options.windows(inputs[0].tensor) { maxPool1d($0, kernel: options.poolSize, stride: options.strides) }
   }
 }
 
@@ -70,7 +77,7 @@ public final class AveragePooling1D: Layer {
 
   /// The mean of each window; masks end here.
   public func callAsFunction(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
-    [LayerValue(avgPool1d(inputs[0].tensor, kernel: options.poolSize, stride: options.strides))]
+    options.windows(inputs[0].tensor) { avgPool1d($0, kernel: options.poolSize, stride: options.strides) }
   }
 }
 

@@ -6,7 +6,7 @@ import CellgateTensor
 /// ```swift
 /// let tokens = Input(.sequence(), name: "tokens")
 /// let states = LSTM(64)(Embedding(20_000, 64)(tokens))
-/// let model = Model(inputs: tokens, outputs: Dense(1, activation: .sigmoid)(states))
+/// let model = try Model(inputs: tokens, outputs: Dense(1, activation: .sigmoid)(states))
 /// ```
 ///
 /// Within a model sequences are time-major, `[T, B, …]`; `fit`, `evaluate` and `predict` take arrays with the sample first.

@@ -9,6 +9,7 @@ public struct Padding: Sendable, Equatable, ExpressibleByIntegerLiteral {
   /// Entries in front and after.
   public init(before: Int, after: Int) { (self.before, self.after) = (before, after) }
 
+  /// `value` entries at both ends.
   public init(integerLiteral value: Int) { self.init(value) }
 }
 
@@ -23,5 +24,6 @@ public struct HeightWidth: Sendable, Equatable, ExpressibleByIntegerLiteral {
   /// One for each.
   public init(height: Int, width: Int) { (self.height, self.width) = (height, width) }
 
+  /// `value` for both.
   public init(integerLiteral value: Int) { self.init(value) }
 }

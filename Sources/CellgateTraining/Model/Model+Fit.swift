@@ -19,7 +19,7 @@ public struct History: Sendable {
 
 /// What `fit` prints.
 public enum Verbosity: Sendable {
-  /// Nothing.
+  /// No line is printed.
   case silent
   /// A line for each epoch.
   case epochs

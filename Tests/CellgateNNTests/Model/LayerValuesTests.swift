@@ -47,6 +47,10 @@ struct LayerValuesTests {
     // One more zero at the end than in front.
     #expect(try output(.same, 2) == [3, 5, 7, 9, 5])
     #expect(try output(.same, 3, strides: 2) == [3, 9, 9])
+    // Sequences that are shorter than a window have none.
+    #expect(try output(.valid, 3, steps: 2) == [] && output(.causal, 3, steps: 1) == [1])
+    #expect(MaxPooling1D(3)(LayerValue(.zeros([2, 1, 1]))).tensor.shape == [0, 1, 1])
+    #expect(AveragePooling1D(3)(LayerValue(.zeros([2, 1, 1]))).tensor.shape == [0, 1, 1])
   }
 
   @Test("Means, maxima and the last step are those of the valid steps")
