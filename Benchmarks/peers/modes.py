@@ -1,6 +1,6 @@
 """What `compare` compares: each mode is a function of the options that gives its session and report."""
 
-import random
+import math, random
 
 from . import goals
 from .case import Case, NoSuchCase, Operation
@@ -64,7 +64,7 @@ PEERS = {
     "training": ["torch", "jax", "torchrecurrent"], "forward": ["torch", "jax", "onnxruntime"],
     "streaming": ["onnxruntime"], "scaling": ["torch"], "shapes": ["torch"], "lengths": ["torch"],
     "stacks": ["torch"], "precision": [], "memory": ["torch", "jax"],
-    "recompute": [], "operations": ["torch"],
+    "recompute": [], "operations": ["torch"], "builds": [],
 }
 
 
@@ -398,6 +398,50 @@ def operations(options):
     return session, report
 
 
+def builds(options):
+    """Another build of Cellgate beside this one: the grid, unequal lengths, streams and memory."""
+    session = Session(options, "builds")
+    report = session.report(
+        "Two builds: training steps in ms, streams in µs a step, peak resident sizes in MB",
+        [("what", 10), ("cell", 8), ("T, B, I, H", 19), ("before", 9), ("now", 9), ("ratio", 7)])
+    before = {threads: Cellgate(threads, options.before) for threads in {session.threads, 1}}
+    now = {session.threads: session.cellgate, 1: Cellgate(1)}
+    cells, rng, ratios = options.cells or CELLS, random.Random(1), {}
+    cases = [("training", session.threads, Case("training", cell, *shape))
+             for shape in session.rows() for cell in cells]
+    cases += [("lengths", session.threads,
+               Case("training", cell, 200, 100, 2, 128, lengths=tuple(rng.randint(1, 200) for _ in range(100))))
+              for cell in cells]
+    cases += [("streaming", 1, Case("stream", cell, steps, 1, H, H))
+              for cell in cells for H in (128, 256, 512) for steps in (100, 1)]
+
+    def row(what, case, sides, values, text):
+        ratio = values["now"] / values["before"]
+        ratios.setdefault(what, []).append(ratio)
+        report.row([what, case.cell, case.shape, *map(text, values.values()), times(ratio)],
+                   {**case.record(), "what": what, **sides, "ratio": ratio})
+
+    for what, threads, case in cases:
+        results = take_turns({"before": (before[threads], case), "now": (now[threads], case)},
+                             options.rounds, options.budget)
+        scale = 1e6 / case.T if what == "streaming" else 1e3
+        row(what, case, {name: result.kept() for name, result in results.items()},
+            {name: result.seconds * scale for name, result in results.items()}, number)
+    for cell in cells:
+        case, sizes = Case("training", cell, *session.rows()[0]), {}
+        for name, program in (("before", options.before), ("now", None)):
+            side = Cellgate(session.threads, program)
+            sizes[name] = side.memory(case)[1] / 1e6
+            side.close()
+        row("memory", case, {}, sizes, lambda size: number(size, 0))
+    for what, found in ratios.items():
+        report.note(f"{what}: geometric mean {math.exp(sum(map(math.log, found)) / len(found)):.3f}, "
+                    f"largest {max(found):.3f} × of {len(found)}")
+    for side in (*before.values(), now[1]):
+        side.close()
+    return session, report
+
+
 MODES = {"training": training, "forward": forward, "streaming": streaming, "scaling": scaling, "shapes": shapes,
          "lengths": lengths, "stacks": stacks, "precision": precision, "memory": memory,
-         "recompute": recompute, "operations": operations}
+         "recompute": recompute, "operations": operations, "builds": builds}

@@ -60,18 +60,19 @@ class Side:
 
 
 class Cellgate(Side):
-    """`grid serve`."""
+    """`grid serve`, of this tree or of another build."""
 
     built = False
 
-    def __init__(self, threads):
-        if not Cellgate.built:
+    def __init__(self, threads, program=None):
+        if program is None and not Cellgate.built:
             print("building grid", file=sys.stderr)
             subprocess.run(["swift", "build", "-c", "release", "--package-path", str(HERE), "--product", "grid"],
                            check=True, stdout=subprocess.DEVNULL)
             Cellgate.built = True
         self.threads = threads
-        super().__init__("cellgate", [str(HERE / ".build/release/grid"), "serve"], threads)
+        super().__init__("before" if program else "cellgate",
+                         [str(program.resolve() if program else HERE / ".build/release/grid"), "serve"], threads)
         self.version = ""
 
     def words(self, case):
