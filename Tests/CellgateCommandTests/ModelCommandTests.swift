@@ -132,6 +132,32 @@ struct ModelCommandTests {
     #expect(missing.status == 66)
   }
 
+  @Test(
+    "A language model is trained further on another text, with its own vocabulary, and goes on without its file"
+  )
+  func trainTextFrom() throws {
+    let workplace = try Workplace()
+    for (name, text) in [("first", "the cat sat on the mat\n"), ("second", "the zebra sat: on tea\n")] {
+      try Data(String(repeating: text, count: 40).utf8)
+        .write(to: URL(fileURLWithPath: workplace.path + "/\(name).txt"))
+    }
+    let line = "train text --length 10 --embedding 4 --batch 4 --threads 1"
+    let first = try workplace.run(line: line + " --hidden 8 --steps 5 --data first.txt --out one")
+    #expect(first.status == 0, "\(first.error)")
+    let second = try workplace.run(line: line + " --steps 5 --data second.txt --from one --out two")
+    #expect(second.status == 0, "\(second.error)")
+    let metadata = try ["one", "two"].map {
+      try Safetensors(path: workplace.path + "/\($0)/model.safetensors").metadata
+    }
+    #expect(
+      metadata[0]["vocabulary"] == "\n acehmnost" && metadata[1]["vocabulary"] == metadata[0]["vocabulary"])
+    try FileManager.default.removeItem(atPath: workplace.path + "/one")
+    let resumed = try workplace.run(line: "train text --out two --resume --steps 8 --threads 1")
+    #expect(resumed.status == 0, "\(resumed.error)")
+    let scored = try workplace.run(line: "evaluate two --json")
+    #expect(scored.status == 0 && scored.output.contains("unknown_share"), "\(scored.error)")
+  }
+
   @Test("A language model writes from its file as from its run's folder")
   func generate() throws {
     let workplace = try Workplace()

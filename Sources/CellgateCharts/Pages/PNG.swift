@@ -11,9 +11,11 @@ package enum PNG {
     let height = pixels.count / width
     // Each row begins with its filter: 0, none.
     let rows = (0..<height).flatMap { [0] + pixels[$0 * width..<($0 + 1) * width] }
-    return [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
-      + chunk("IHDR", bytes(width) + bytes(height) + [8, 0, 0, 0, 0])
-      + chunk("IDAT", deflated(rows)) + chunk("IEND", [])
+    var file: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
+    file += chunk("IHDR", bytes(width) + bytes(height) + [8, 0, 0, 0, 0])
+    file += chunk("IDAT", deflated(rows))
+    file += chunk("IEND", [])
+    return file
   }
 
   /// A chunk: length, type, data, and the CRC of the latter two.

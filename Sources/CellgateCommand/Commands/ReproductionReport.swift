@@ -10,25 +10,19 @@ struct ReproductionReport {
 
   /// The last record: the rows of a comparison's summary, each with the comparison that it belongs to.
   var record: JSONValue {
-    let rows = results.comparisons.flatMap { comparison in
-      comparison.rows.map { row -> JSONValue in
-        .object(
-          RunRecord.row(row.summary) + [
-            ("part", .string(comparison.part)), ("equal", .string(comparison.equal.rawValue)),
-            ("steps_to_reach", .optional(row.stepsToReach)), ("reached_runs", .integer(row.reachedRuns)),
-            ("paper", .optional(row.paper)),
-            ("learning_rate", .optional(row.learningRate)),
-            ("initialization", row.initialization.map { .string($0) } ?? .null),
-            (
-              "tests",
-              .array(
-                (row.tests ?? []).map {
-                  [
-                    "label": .string($0.label), "mean": .optional($0.mean), "spread": .optional($0.spread),
-                  ]
-                })
-            ),
-          ])
+    var rows: [JSONValue] = []
+    for comparison in results.comparisons {
+      for row in comparison.rows {
+        let tests = (row.tests ?? []).map { test -> JSONValue in
+          ["label": .string(test.label), "mean": .optional(test.mean), "spread": .optional(test.spread)]
+        }
+        let own: [(key: String, value: JSONValue)] = [
+          ("part", .string(comparison.part)), ("equal", .string(comparison.equal.rawValue)),
+          ("steps_to_reach", .optional(row.stepsToReach)), ("reached_runs", .integer(row.reachedRuns)),
+          ("paper", .optional(row.paper)), ("learning_rate", .optional(row.learningRate)),
+          ("initialization", row.initialization.map { .string($0) } ?? .null), ("tests", .array(tests)),
+        ]
+        rows.append(.object(RunRecord.row(row.summary) + own))
       }
     }
     return [

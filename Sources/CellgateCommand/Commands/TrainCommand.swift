@@ -42,7 +42,7 @@ struct TrainCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Start from the weights of a model, a file or a run's best, whose cell and sizes are taken.",
+      "Start from the weights of a model, a file or a run's best, whose cell, sizes and vocabulary are taken.",
       valueName: "model"))
   var from: String?
 

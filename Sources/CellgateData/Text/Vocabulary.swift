@@ -51,15 +51,20 @@ public struct Vocabulary: Sendable, Equatable {
     return indices
   }
 
+  /// The symbols as one text.
+  public var text: String {
+    var text = String.UnicodeScalarView()
+    text.append(contentsOf: symbols)
+    return String(text)
+  }
+
   // MARK: In a model's file
 
   private static let symbolsKey = "vocabulary", unknownKey = "vocabulary_unknown"
 
   /// What a model's file has to say.
   package var metadata: [String: String] {
-    var text = String.UnicodeScalarView()
-    text.append(contentsOf: symbols)
-    return [Self.symbolsKey: String(text), Self.unknownKey: "\(hasUnknown)"]
+    [Self.symbolsKey: text, Self.unknownKey: "\(hasUnknown)"]
   }
 
   /// The vocabulary in a model's file; nil when there is none.

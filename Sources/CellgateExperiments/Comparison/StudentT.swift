@@ -35,10 +35,10 @@ enum StudentT {
     var value = d
     for step in 1...10_000 {
       let m = Double(step)
-      for numerator in [
-        m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
-        -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
-      ] {
+      let middle: Double = a + 2 * m
+      let even: Double = m * (b - m) * x / ((middle - 1) * middle)
+      let odd: Double = -(a + m) * (a + b + m) * x / (middle * (middle + 1))
+      for numerator in [even, odd] {
         d = 1 + numerator * d
         d = 1 / (abs(d) < tiny ? tiny : d)
         c = 1 + numerator / c

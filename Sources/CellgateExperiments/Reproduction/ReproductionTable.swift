@@ -219,14 +219,12 @@ struct ReproductionTable {
       let cells = search.cells.filter { $0.part == part }
       let trials = cells.first?.trials ?? []
       lines += [
-        "",
-        "| \(part) | " + trials.map { "\($0.initialization), \($0.learningRate)" }.joined(separator: " | ")
-          + " |", row(["---"] + trials.map { _ in "---:" }),
+        "", row([part] + trials.map { "\($0.initialization), \($0.learningRate)" }),
+        row(["---"] + trials.map { _ in "---:" }),
       ]
-      lines += cells.map { cell in
-        row(
-          ["`\(cell.cell)`, \(cell.hidden) units"]
-            + cell.trials.map { trial(isBest: cell.chosen == $0.run, $0) })
+      for cell in cells {
+        let found = cell.trials.map { trial(isBest: cell.chosen == $0.run, $0) }
+        lines.append(row(["`\(cell.cell)`, \(cell.hidden) units"] + found))
       }
     }
     return [lines.joined(separator: "\n")]

@@ -86,10 +86,11 @@ public struct LanguageModelObjective: TrainingObjective {
     let first = model(Array(stream.prefix(count)), steps: count, batch: 1, context: context)
     return first.states.map { state in
       let (layers, hidden, values) = (state.shape[0], state.shape[2], state.scalars)
-      let lanes = (0..<layers).flatMap { layer in
-        starts.flatMap { start in
-          start > 0 ? values[layer * hidden..<(layer + 1) * hidden] : ArraySlice(repeating: 0, count: hidden)
-        }
+      let zeros = [Float](repeating: 0, count: hidden)
+      var lanes: [Float] = []
+      for layer in 0..<layers {
+        let own = values[layer * hidden..<(layer + 1) * hidden]
+        for start in starts { lanes += start > 0 ? own : zeros[...] }
       }
       return Tensor(lanes, shape: [layers, starts.count, hidden])
     }
@@ -125,7 +126,7 @@ public struct LanguageModelObjective: TrainingObjective {
     // Lane i predicts the symbols firsts[i] ..< firsts[i + 1], and reads those from starts[i] on.
     let firsts = (0...lanes).map { 1 + $0 * count / lanes }
     let starts = (0..<lanes).map { max(0, firsts[$0] - 1 - warmUp) }
-    let steps = (0..<lanes).map { firsts[$0 + 1] - 1 - starts[$0] }.max() ?? 0
+    let steps: Int = zip(firsts.dropFirst(), starts).map { $0 - 1 - $1 }.max() ?? 0
     var states = states(model, stream, starts: starts, after: warmUp, context: context)
     var (sum, knownSum, knownCount) = (0.0, 0.0, 0)
     for begin in stride(from: 0, to: steps, by: chunk) where !context.shouldStop {

@@ -6,7 +6,7 @@ import CellgateTraining
 /// Characters of the user's own UTF-8 text, gzipped or not: a character is a Unicode scalar, line endings are kept.
 ///
 /// The beginning of the text is trained on, what follows is for validation, and the end for the test. The vocabulary
-/// is that of the training part and one symbol more, for all characters that only come later. That symbol is never
+/// is that of the model whose weights a run starts from; else that of the training part and one symbol more, for all characters that only come later. That symbol is never
 /// trained, so what it costs says nothing about the model, and the metric, by which the best model and the learning rate
 /// are chosen, leaves such characters out; the cross-entropy, an extra metric, has them in, and their share is another.
 /// Runs of earlier versions go on with a metric of all characters.
@@ -60,7 +60,8 @@ public struct TextTask: LanguageModelTask {
     (settings.whole(validPercent), settings.whole(testPercent))
   }
 
-  /// The settings with the text of `data` filled in: its path, checksum, number of symbols and how it is read.
+  /// The settings with the text of `data` filled in: its path, checksum, number of symbols and how it is read; and the
+  /// vocabulary, if a model is trained further, so that the run goes on without that model's file.
   public static func prepared(
     _ settings: TrainingSettings, data: DataSource
   ) throws(TaskDataError) -> TrainingSettings {
@@ -73,10 +74,16 @@ public struct TextTask: LanguageModelTask {
     }
     let parts = try parts(of: file.text, path, settings)
     var settings = settings
-    let symbols = Vocabulary(of: parts[0], hasUnknown: true).count
+    let model = settings.from.flatMap { try? ModelFile.metadata(of: $0.path) }.flatMap(
+      Vocabulary.init(metadata:))
+    let vocabulary = model ?? Vocabulary(of: parts[0], hasUnknown: true)
     var reference = DataReference(
       path: Paths.absolute(path), sha256: file.sha256,
-      facts: ["symbols": .whole(symbols), "unknownScored": .flag(false)])
+      facts: ["symbols": .whole(vocabulary.count), "unknownScored": .flag(false)])
+    if let model {
+      reference["vocabulary"] = .text(model.text)
+      reference["vocabularyUnknown"] = .flag(model.hasUnknown)
+    }
     if file.hasMark { reference["byteOrderMarkDropped"] = .flag(true) }
     settings.data = reference
     return settings
@@ -123,7 +130,10 @@ public struct TextTask: LanguageModelTask {
     }
     let keepsMark = known.map { $0["byteOrderMarkDropped"]?.flag != true } ?? false
     let parts = try Self.parts(of: keepsMark ? file.scalars : file.text, path, settings)
-    let vocabulary = Vocabulary(of: parts[0], hasUnknown: true)
+    let vocabulary =
+      known?["vocabulary"]?.text.map {
+        Vocabulary(of: $0.unicodeScalars, hasUnknown: known?["vocabularyUnknown"]?.flag ?? true)
+      } ?? Vocabulary(of: parts[0], hasUnknown: true)
     if let symbols = known?["symbols"]?.whole, symbols != vocabulary.count {
       throw .otherSymbols(file: path, expected: symbols, found: vocabulary.count)
     }
