@@ -130,7 +130,7 @@ struct RunQueue: Sendable {
       } else {
         let bound = other.bound(cell: cell)
         ParameterSet(bound.model).assign(trainer.parameters.values)
-        evaluation = bound.evaluate(.test, .inference())
+        evaluation = try bound.evaluate(.test, .inference())
       }
       values.append(TestedValue(label: test.label, value: evaluation.value))
     }

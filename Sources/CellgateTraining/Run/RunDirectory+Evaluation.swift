@@ -7,11 +7,12 @@ extension RunDirectory {
   /// What the best model of the run in a folder reaches on a split of `task`'s data. `task` is made from
   /// `settings(of:)`, and `cell` looked up by them unless given; a `precision` takes the place of theirs, if `task`
   /// was made with it too. A model without the checksum of its bytes is refused unless its weights are trusted. Throws
-  /// `settings` or `run`.
+  /// `settings`, `data` or `run`.
   public static func evaluate(
     _ path: String, task: any SequenceTask, cell: Cell? = nil, precision: Precision? = nil,
     on split: Split = .test, trustingWeights: Bool = false
   ) throws(TrainingError) -> Evaluation {
+    let bound: BoundTask
     do throws(RunError) {
       let made = try settings(of: path)
       var settings = made
@@ -30,10 +31,10 @@ extension RunDirectory {
       try RunIdentity(settings: made, cell: cell, task: task).check(
         file.metadata, file: file.path, resuming: false)
       try file.check(holds: task.parameterShapes(settings, cell: cell))
-      let bound = task.bound(cell: cell)
+      bound = task.bound(cell: cell)
       let parameters = ParameterSet(bound.model)
       parameters.assign(try file.values(of: parameters))
-      return bound.evaluate(split, .inference())
     } catch { throw .run(error) }
+    return try bound.evaluate(split, .inference())
   }
 }

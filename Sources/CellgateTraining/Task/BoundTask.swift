@@ -8,19 +8,20 @@ package struct BoundTask {
   /// The model as data; nil of one that is no graph of layers.
   package var modelDescription: ModelDescription? { (model as? any DescribedModule)?.description }
   package let loss:
-    (_ step: Int, _ carried: inout [Tensor], _ context: ForwardContext, _ probe: TensorProbe?) -> Tensor
+    (_ step: Int, _ carried: inout [Tensor], _ context: ForwardContext, _ probe: TensorProbe?)
+      throws(TrainingError) -> Tensor
   package let carriedShapes: [[Int]]
-  package let evaluate: (Split, ForwardContext) -> Evaluation
+  package let evaluate: (Split, ForwardContext) throws(TrainingError) -> Evaluation
   package let isSolved: (Evaluation) -> Bool
   package let samples: (_ count: Int) -> [PredictionSample]
 }
 
 extension BoundTask {
   /// What the model reaches; nil when `shouldStop` was true before that was known.
-  package func evaluate(_ split: Split, shouldStop: () -> Bool) -> Evaluation? {
-    withoutActuallyEscaping(shouldStop) { shouldStop in
+  package func evaluate(_ split: Split, shouldStop: () -> Bool) throws(TrainingError) -> Evaluation? {
+    try withoutActuallyEscaping(shouldStop) { shouldStop throws(TrainingError) in
       let stop = StopRequest(shouldStop)
-      let evaluation = evaluate(split, .inference(stop: stop))
+      let evaluation = try evaluate(split, .inference(stop: stop))
       return stop.isMade ? nil : evaluation
     }
   }
@@ -32,9 +33,17 @@ extension SequenceTask {
     let model = makeModel(cell: cell)
     return BoundTask(
       model: model,
-      loss: { loss(model, step: $0, carried: &$1, context: $2, probe: $3) },
+      loss: { step, carried, context, probe throws(TrainingError) in
+        do { return try loss(model, step: step, carried: &carried, context: context, probe: probe) } catch {
+          throw TrainingError(reading: error)
+        }
+      },
       carriedShapes: objective.carriedShapes(model),
-      evaluate: { split, context in withoutGradient { evaluate(model, on: split, context: context) } },
+      evaluate: { split, context throws(TrainingError) in
+        do { return try withoutGradient { try evaluate(model, on: split, context: context) } } catch {
+          throw TrainingError(reading: error)
+        }
+      },
       isSolved: { Self.solved.isMet(by: $0, of: Self.self) },
       samples: { count in withoutGradient { samples(model, count: count) } })
   }

@@ -145,16 +145,16 @@ extension SequenceTask {
   public func loss(
     _ model: Objective.Model, step: Int, carried: inout [Tensor], context: ForwardContext,
     probe: TensorProbe?
-  ) -> Tensor {
+  ) throws(Objective.Failure) -> Tensor {
     let batch = batches.batch(seed: settings.seed, step: step, shard: .whole)
-    return objective.loss(model, batch, carried: &carried, context: context, probe: probe).mean
+    return try objective.loss(model, batch, carried: &carried, context: context, probe: probe).mean
   }
 
   /// What the model reaches on a split of the data, the same for every seed and cell. The context may want it to stop.
   public func evaluate(
     _ model: Objective.Model, on split: Split, context: ForwardContext = .inference()
-  ) -> Evaluation {
-    objective.evaluate(
+  ) throws(Objective.Failure) -> Evaluation {
+    try objective.evaluate(
       model, on: split, batches.batches(of: split), metrics: Self.description.metrics, context: context)
   }
 }

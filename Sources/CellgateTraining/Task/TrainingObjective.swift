@@ -61,6 +61,8 @@ public protocol TrainingObjective {
   associatedtype Model: Module
   /// What it is trained on.
   associatedtype Batch
+  /// `TaskDataError` where a batch names data that are read when they are needed; else, by default, `Never`.
+  associatedtype Failure: Error = Never
 
   /// The loss of a training batch: a function of the parameters, the batch and `carried` alone. A `probe` is shown the
   /// input, each layer's output and the logits on the way.
@@ -69,20 +71,22 @@ public protocol TrainingObjective {
   /// own, detached, for the next; an objective whose batches don't follow on one another leaves it alone.
   func loss(
     _ model: Model, _ batch: Batch, carried: inout [Tensor], context: ForwardContext, probe: TensorProbe?
-  ) -> BatchLoss
+  ) throws(Failure) -> BatchLoss
 
   /// The shapes of what an update leaves in `carried`.
   func carriedShapes(_ model: Model) -> [[Int]]
 
   /// Adds a batch's metrics, by their names.
-  func measure(_ model: Model, _ batch: Batch, context: ForwardContext, into totals: inout MetricTotals)
+  func measure(
+    _ model: Model, _ batch: Batch, context: ForwardContext, into totals: inout MetricTotals
+  ) throws(Failure)
 
   /// What the model reaches on the batches of an evaluation, the values in the order of `metrics`. The context may want
   /// it to stop: long ones ask it between batches, and what they then return is thrown away. The default measures each
   /// batch, and gives the means.
   func evaluate(
     _ model: Model, on split: Split, _ batches: AnySequence<Batch>, metrics: [Metric], context: ForwardContext
-  ) -> Evaluation
+  ) throws(Failure) -> Evaluation
 }
 
 extension TrainingObjective {
@@ -92,11 +96,11 @@ extension TrainingObjective {
   /// The means over all batches.
   public func evaluate(
     _ model: Model, on split: Split, _ batches: AnySequence<Batch>, metrics: [Metric], context: ForwardContext
-  ) -> Evaluation {
+  ) throws(Failure) -> Evaluation {
     var totals = MetricTotals()
     for batch in batches {
       if context.shouldStop { break }
-      measure(model, batch, context: context, into: &totals)
+      try measure(model, batch, context: context, into: &totals)
     }
     let values = metrics.map { totals[$0.name].mean }
     return Evaluation(values.first ?? .nan, extras: Array(values.dropFirst()))

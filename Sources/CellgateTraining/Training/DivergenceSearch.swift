@@ -12,11 +12,11 @@ struct DivergenceSearch {
   /// The first place of update `step` (counted from 0), in order: parameters, input, each layer, logits, loss, and
   /// then gradients from the last parameter back. Runs the step's forward and backward pass again, from the states
   /// `carried` into it.
-  func first(step: Int, carried: [Tensor], context: ForwardContext) -> Place? {
+  func first(step: Int, carried: [Tensor], context: ForwardContext) throws(TrainingError) -> Place? {
     if let place = parameter() { return place }
     var place: Place?
     var carried = carried
-    let loss = task.loss(step, &carried, context) { layer, name, tensor in
+    let loss = try task.loss(step, &carried, context) { layer, name, tensor in
       if place == nil, let found = Self.notFinite(tensor) { place = (layer, name, found) }
     }
     if let place { return place }

@@ -109,7 +109,7 @@ public final class Trainer {
     }
     let loop = TrainingLoop(
       parameters, optimizer: optimizer, schedule: settings.schedule.make(steps: steps), steps: steps,
-      seed: settings.seed, carryingLoss: { bound.loss($0, &$1, $2, nil) })
+      seed: settings.seed, carryingLoss: { try bound.loss($0, &$1, $2, nil) })
     loop.clipValue = settings.clipValue
     loop.clipNorm = settings.clipNorm
     return loop
@@ -175,7 +175,7 @@ public final class Trainer {
   private func validate(
     _ context: ForwardContext, _ onEvent: (TrainingEvent) -> Void
   ) throws(TrainingError) -> [MetricValue] {
-    let evaluation = bound.evaluate(.validation, context)
+    let evaluation = try bound.evaluate(.validation, context)
     if context.stop?.isMade == true { return [] }
     let taskType = type(of: task)
     let values = [evaluation.value] + evaluation.extras
@@ -194,13 +194,13 @@ public final class Trainer {
   /// Puts the best model in place of the last, and evaluates it on the test data; nil when that was stopped.
   private func finish(
     _ onEvent: (TrainingEvent) -> Void, _ shouldStop: () -> Bool
-  ) throws(RunError) -> TrainingResult? {
+  ) throws -> TrainingResult? {
     let seconds = seconds
     guard let best = kept.best, let values = kept.bestValues else {
       fail("Trainer: expected an evaluation by the end of a run, found none")
     }
     parameters.assign(values)
-    guard let test = bound.evaluate(.test, shouldStop: shouldStop) else { return nil }
+    guard let test = try bound.evaluate(.test, shouldStop: shouldStop) else { return nil }
     if let remark = test.remark { onEvent(.notice("test data: " + remark)) }
     let taskType = type(of: task)
     let result = TrainingResult(
@@ -242,7 +242,7 @@ public final class Trainer {
     case .parameter(let name): (place, seen) = (search.parameter(), name)
     case .loss, .gradientNorm:
       let context = ForwardContext.training(seed: settings.seed, step: UInt64(step))
-      place = search.first(step: step, carried: loop.state.carried, context: context)
+      place = try? search.first(step: step, carried: loop.state.carried, context: context)
       seen = found.place == .loss ? "loss" : "gradient norm"
     }
     return .diverged(divergence(step: found.step, place ?? (seen, seen, found.found)))

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateData
 import CellgateFiles
 import Foundation
@@ -12,6 +13,14 @@ public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {
   case run(RunError)
   /// A number became NaN or infinite.
   case diverged(Divergence)
+
+  /// What went wrong where data were read in the course of an update or an evaluation.
+  init(reading error: any Error) {
+    guard let error = error as? TaskDataError else {
+      fail("TrainingObjective: expected a failure of the type TaskDataError, found \(error)")
+    }
+    self = .data(error)
+  }
 
   /// The error in one line: where, what was expected, what was found.
   public var description: String {
