@@ -20,6 +20,7 @@
 #include "reductions.h"
 #include "rows.h"
 #include "transposition.h"
+#include "coins.h"
 #include "peak.h"
 
 _Static_assert(CG_SHARE_COLUMNS % PANEL == 0, "a share of a sweep is whole panels");
@@ -51,5 +52,6 @@ const cg_isa CG_JOIN(cg_isa_, CG_ISA) = {
     .softmax = softmax,
     .softmax_gradient = softmax_gradient,
     .transpose = transpose_matrix,
+    .coins = coins,
     .peak = peak,
 };

@@ -30,6 +30,7 @@ struct cg_isa {
   void (*softmax_gradient)(size_t rows, size_t n, const float *g, const float *y, float *result);
   void (*transpose)(size_t rows, size_t columns, const float *source, size_t ld, float *target,
                     size_t ld_target);
+  void (*coins)(uint64_t key, uint64_t first, uint32_t threshold, size_t n, float *y);
   size_t (*peak)(size_t rounds, float factor, float *sum);
 };
 

@@ -189,3 +189,7 @@ void cg_transpose(size_t rows, size_t columns, const float *source, size_t ld, f
                   size_t ld_target) {
   cg_transpose_with(cg_isa_active(), rows, columns, source, ld, target, ld_target);
 }
+
+void cg_coins_with(const cg_isa *isa, uint64_t key, uint64_t first, uint32_t threshold, size_t n, float *y) {
+  isa->coins(key, first, threshold, n, y);
+}

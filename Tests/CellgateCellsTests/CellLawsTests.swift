@@ -30,38 +30,9 @@ struct CellLawsTests {
     }
   }
 
-  /// Fourth-order differences in Double: the error of the difference itself is about 1e-9.
   @Test("The symbolic gradient is the derivative of the reference", arguments: Cell.allAndOdd)
   func gradient(_ cell: Cell) {
-    let problem = Problem(cell, T: 3, B: 2, I: 2, H: 3, lengths: [3, 2], seed: 5)
-    let analytic = problem.reference()
-    func loss(_ problem: Problem) -> Double {
-      let forward = problem.referenceExecution().forward(
-        input: problem.input, steps: problem.T, batch: problem.B, states: problem.states,
-        parameters: problem.parameters, lengths: problem.lengths)
-      var sum = zip(forward.output, problem.outputGradient).reduce(0) { $0 + $1.0 * $1.1 }
-      for (state, gradient) in zip(forward.finalStates, problem.finalGradients) {
-        sum += zip(state, gradient).reduce(0) { $0 + $1.0 * $1.1 }
-      }
-      return sum
-    }
-    func check(_ name: String, _ path: WritableKeyPath<Problem, [Double]>, _ expected: [Double]) {
-      let numeric = expected.indices.map { index -> Double in
-        func at(_ shift: Double) -> Double {
-          var moved = problem
-          moved[keyPath: path][index] += shift
-          return loss(moved)
-        }
-        let step = 1e-3
-        return (8 * (at(step) - at(-step)) - (at(2 * step) - at(-2 * step))) / (12 * step)
-      }
-      #expect(relativeError(numeric, expected) < 1e-6, "\(cell.name): \(name)")
-    }
-    check("input", \.input, analytic.input)
-    for index in cell.states.indices { check(cell.states[index], \.states[index], analytic.states[index]) }
-    for index in cell.parameters.indices {
-      check(cell.parameters[index].name, \.parameters[index], analytic.parameters[index])
-    }
+    Problem(cell, T: 3, B: 2, I: 2, H: 3, lengths: [3, 2], seed: 5).checkGradient()
   }
 
   @Test("A batch of N equals N batches of one", arguments: Cell.allAndOdd, Precision.supported)

@@ -11,7 +11,7 @@ extension Problem {
   ) -> (CellObservation?, CellExecution.Gradients) {
     let execution = execution(instructions, precision)
     let forward = execution.forward(
-      input: tensor(input, [T, B, I]), states: stateTensors, parameters: parameterTensors,
+      input: tensor(input, [T, B, I]), states: stateTensors, noise: noise, parameters: parameterTensors,
       sequences: .init(steps: T, batch: B, lengths: lengths, reversed: reversed), output: nil, saving: saving,
       observed: observed)
     guard let saved = forward.saved else { preconditionFailure("nothing was saved") }

@@ -1,5 +1,6 @@
 import CellgateCells
 import CellgateTensor
+import Testing
 
 /// Random inputs, states, parameters and cotangents for one layer of a cell, representable in Float32.
 struct Problem {
@@ -8,6 +9,8 @@ struct Problem {
   let T: Int, B: Int, I: Int, H: Int, P: Int?
   var lengths: [Int]?
   var reversed = false
+  /// What a derived cell draws its random numbers from.
+  var noise: CellNoise?
   var input: [Double]
   var states: [[Double]]
   var parameters: [[Double]]
@@ -24,6 +27,7 @@ struct Problem {
     P = projection
     self.lengths = lengths
     self.reversed = reversed
+    if !cell.noises.isEmpty { noise = CellNoise(RandomStream(seed: seed, name: "noise")) }
     var stream = RandomStream(seed: seed, name: "problem")
     func values(_ count: Int, _ bound: Float) -> [Double] {
       (0..<count).map { _ in Double(stream.uniform(in: -bound..<bound)) }
@@ -81,17 +85,55 @@ struct Problem {
     }
   }
 
+  /// The random numbers of each noise.
+  var noiseValues: [[Double]] {
+    guard let noise else { return [] }
+    return execution().values(of: noise, steps: T, batch: B).map { $0.scalars.map { Double($0) } }
+  }
+
   func reference(_ precision: Precision = .float32) -> Outcome {
     let execution = referenceExecution(precision)
     let forward = execution.forward(
-      input: input, steps: T, batch: B, states: states, parameters: parameters, lengths: lengths,
-      reversed: reversed)
+      input: input, steps: T, batch: B, states: states, noise: noiseValues, parameters: parameters,
+      lengths: lengths, reversed: reversed)
     let gradients = execution.backward(
       forward, steps: T, batch: B, parameters: parameters, outputGradient: outputGradient,
       finalStateGradients: finalGradients)
     return Outcome(
       output: forward.output, finalStates: forward.finalStates, input: gradients.input,
       states: gradients.states, parameters: gradients.parameters)
+  }
+
+  /// Checks the reference's gradient against fourth-order differences in Double, whose own error is about 1e-9.
+  func checkGradient() {
+    let problem = self, analytic = reference()
+    func loss(_ problem: Problem) -> Double {
+      let forward = problem.referenceExecution().forward(
+        input: problem.input, steps: problem.T, batch: problem.B, states: problem.states,
+        noise: problem.noiseValues, parameters: problem.parameters, lengths: problem.lengths)
+      var sum = zip(forward.output, problem.outputGradient).reduce(0) { $0 + $1.0 * $1.1 }
+      for (state, gradient) in zip(forward.finalStates, problem.finalGradients) {
+        sum += zip(state, gradient).reduce(0) { $0 + $1.0 * $1.1 }
+      }
+      return sum
+    }
+    func check(_ name: String, _ path: WritableKeyPath<Problem, [Double]>, _ expected: [Double]) {
+      let numeric = expected.indices.map { index -> Double in
+        func at(_ shift: Double) -> Double {
+          var moved = problem
+          moved[keyPath: path][index] += shift
+          return loss(moved)
+        }
+        let step = 1e-3
+        return (8 * (at(step) - at(-step)) - (at(2 * step) - at(-2 * step))) / (12 * step)
+      }
+      #expect(relativeError(numeric, expected) < 1e-6, "\(cell.name): \(name)")
+    }
+    check("input", \.input, analytic.input)
+    for index in cell.states.indices { check(cell.states[index], \.states[index], analytic.states[index]) }
+    for index in cell.parameters.indices {
+      check(cell.parameters[index].name, \.parameters[index], analytic.parameters[index])
+    }
   }
 
   func tensor(_ values: [Double], _ shape: [Int]) -> Tensor { Tensor(values.map { Float($0) }, shape: shape) }
@@ -111,7 +153,7 @@ struct Problem {
     let execution = execution(instructions, precision)
     let output = Tensor.full([T, B, outputSize], .nan)
     let forward = execution.forward(
-      input: tensor(input, [T, B, I]), states: stateTensors, parameters: parameterTensors,
+      input: tensor(input, [T, B, I]), states: stateTensors, noise: noise, parameters: parameterTensors,
       sequences: .init(steps: T, batch: B, lengths: lengths, reversed: reversed), output: .init(output),
       saving: saving)
     guard let saved = forward.saved else { preconditionFailure("nothing was saved") }

@@ -105,12 +105,16 @@ struct RecurrentStepperTests {
   @Test("Steps have the values and the gradients of the whole sequence", arguments: Cell.all)
   func equal(_ cell: Cell) {
     for layers in 1...2 {
-      for (input, recurrent) in [(Float(0), Float(0)), (0.4, 0), (0, 0.4), (0.3, 0.5)] {
+      for (input, recurrent, zoneout, drop) in [
+        (Float(0), Float(0), nil, nil), (0.4, 0, nil, nil), (0, 0.4, nil, 0.5),
+        (0.3, 0.5, Zoneout.all(0.3), Float(0.4)),
+      ] {
         for givesStates in [false, true] {
           var options = RecurrentOptions(cell: cell, units: Self.H)
           options.layers = layers
           options.inputDropout = input
           options.recurrentDropout = recurrent
+          (options.zoneout, options.weightDrop) = (zoneout, drop)
           options.learnsFirstStates = !givesStates && layers == 2
           (options.returnSequences, options.returnState) = (true, true)
           let layer = Self.layer(options)

@@ -239,9 +239,16 @@ struct TrainingSettingsTests {
         .unknownName(option: "option of mean", found: "lenght", nearest: ["length"], known: ["length"]),
         .outOfRange(option: "length", expected: "1 to 1000000", found: "0"),
       ])
-    #expect(
-      problems { $0.taskOptions = [:] } == [.outOfRange(option: "length", expected: "a value", found: "none")]
-    )
+  }
+
+  @Test("An option that the settings of an earlier version lack has its default")
+  func missingTaskOption() {
+    #expect(problems { $0.taskOptions = [:] }.isEmpty)
+    var settings = MeanTask.defaults
+    settings.taskOptions = [:]
+    #expect(settings.completed(for: MeanTask.self) == MeanTask.defaults)
+    settings.taskOptions["length"] = 7
+    #expect(settings.completed(for: MeanTask.self).taskOptions == ["length": 7])
   }
 
   @Test("Epochs of endless data, and steps and epochs together, are refused")

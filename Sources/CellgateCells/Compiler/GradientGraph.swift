@@ -76,7 +76,7 @@ struct GradientGraph: Sendable {
     switch node.operation {
     case .product: product[id] = g
     case .vector: vector[id] = g
-    case .input, .state, .constant: break
+    case .input, .state, .noise, .constant: break
     case .add:
       give(0, g)
       give(1, g)

@@ -37,6 +37,7 @@ struct Plan: Sendable {
       switch node.operation {
       case .input: before[to] = .input
       case .state(let state): before[to] = .stateBefore(state)
+      case .noise(let noise): before[to] = .noise(noise)
       case .vector(let block): before[to] = .vector(block)
       default: break
       }

@@ -6,6 +6,8 @@ struct StepProgram: Sendable {
     /// x_t, `[n, I]`.
     case input
     case stateBefore(Int), stateAfter(Int)
+    /// A noise of the cell, `[n, H]` at every step of a chunk.
+    case noise(Int)
     /// A value kept for the backward pass, `[n, H]` at every step.
     case saved(Int)
     /// A sum of products, `[n, H]`.

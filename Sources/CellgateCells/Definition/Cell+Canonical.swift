@@ -43,6 +43,7 @@ extension Cell {
     return switch operation {
     case .input: "input"
     case .state(let index): "state\(index)"
+    case .noise(let index): "noise\(index):\(noises[index].probability)"
     case .product(let block): "product:\(name(block))"
     case .vector(let block): "vector:\(name(block))"
     case .constant(let value): "constant:\(value)"

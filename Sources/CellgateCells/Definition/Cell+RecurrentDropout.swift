@@ -24,13 +24,15 @@ extension Cell {
         masked[id] = derived.add(node.operation, node.operands.compactMap { masked[$0] }, size: size)
       }
     }
-    let (pruned, place) = derived.pruned(to: next.compactMap { plain[$0] } + [mask])
+    let (pruned, place) = derived.pruned(to: (next + proposed).compactMap { plain[$0] } + [mask])
     func id(_ node: NodeID?) -> NodeID? { node.flatMap { place[$0] } }
     return Cell(
       deriving: self, name: name + " with recurrent dropout", states: states + ["dropout"],
       stateSizes: stateSizes + [stateSizes[0]], graph: pruned,
       next: (next.map { plain[$0] } + [mask]).compactMap(id),
-      names: names.compactMap { name, node in (id(plain[node]) ?? id(masked[node])).map { (name, $0) } })
+      proposed: (proposed.map { plain[$0] } + [mask]).compactMap(id),
+      names: names.compactMap { name, node in (id(plain[node]) ?? id(masked[node])).map { (name, $0) } },
+      noises: noises)
   }
 }
 

@@ -32,6 +32,10 @@ public struct Cell: Sendable {
   let graph: Graph
   /// The node of each state's value at t.
   let next: [NodeID]
+  /// What the equations give for it, which is the same but with zoneout.
+  let proposed: [NodeID]
+  /// The noises that it reads; none unless it was derived so.
+  package let noises: [NoiseDefinition]
   /// Names of values, in order of definition.
   let names: [(name: String, node: NodeID)]
   /// What got a value, in the order in which the equations were written.
@@ -77,6 +81,8 @@ public struct Cell: Sendable {
     parameters = flattening.parameters
     graph = flattening.graph
     next = flattening.next
+    proposed = next
+    noises = []
     names = flattening.names
     equationOrder = builder.equations.map(\.equation)
     symbols = CellSymbols(
@@ -90,8 +96,7 @@ public struct Cell: Sendable {
   /// A cell whose graph is derived from that of another one, with the same parameters.
   init(
     deriving cell: Cell, name: String, states: [String], stateSizes: [CellDimension], graph: Graph,
-    next: [NodeID],
-    names: [(name: String, node: NodeID)]
+    next: [NodeID], proposed: [NodeID], names: [(name: String, node: NodeID)], noises: [NoiseDefinition]
   ) {
     self.name = name
     summary = cell.summary
@@ -101,7 +106,9 @@ public struct Cell: Sendable {
     parameters = cell.parameters
     self.graph = graph
     self.next = next
+    self.proposed = proposed
     self.names = names
+    self.noises = noises
     equationOrder = []
     symbols = cell.symbols
     gradient = GradientGraph(graph: graph, next: next)

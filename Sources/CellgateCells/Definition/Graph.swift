@@ -6,6 +6,8 @@ enum NodeOperation: Hashable, Sendable {
   case input
   /// A state at t−1.
   case state(Int)
+  /// A noise of the cell: 1 or 0.
+  case noise(Int)
   /// A matrix, one block of a parameter, times the operand.
   case product(Block)
   /// A vector, one block of a parameter: a bias, or a peephole's weights.

@@ -46,6 +46,23 @@ extension Cell {
     }
   }
 
+  /// The numbers of the matrices that read a state, or what is made of one. Those of the projection size, which make
+  /// the output, don't count.
+  package var recurrentMatrices: Set<Int> {
+    var readsState = [Bool](repeating: false, count: graph.nodes.count)
+    var found: Set<Int> = []
+    for (id, node) in graph.nodes.enumerated() {
+      let isState = if case .state = node.operation { true } else { false }
+      readsState[id] = isState || node.operands.contains { readsState[$0] }
+      if case .product(let block) = node.operation, readsState[id],
+        parameters[block.parameter].rows != .projection
+      {
+        found.insert(block.parameter)
+      }
+    }
+    return found
+  }
+
   /// Whether a node is the output at t−1 or t, or a product with it: the reset state of a gated unit.
   private func isOutput(_ id: NodeID) -> Bool {
     if id == next.first { return true }

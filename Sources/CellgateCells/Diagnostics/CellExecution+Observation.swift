@@ -67,6 +67,7 @@ private struct ObservedRows {
   let outputGradient: CellExecution.Columns?
   /// Of each row t · B + b.
   private let places: [Int]
+  private let noises: [Tensor]
 
   init(
     execution: CellExecution, saved: CellExecution.Saved, trace: CellExecution.Saved.Trace,
@@ -79,6 +80,8 @@ private struct ObservedRows {
     self.outputGradient = outputGradient
     let sequences = saved.sequences
     let all = 0..<sequences.steps * sequences.batch
+    noises =
+      saved.noise.map { execution.values(of: $0, steps: sequences.steps, batch: sequences.batch) } ?? []
     places =
       sequences.lengths.map { lengths in
         all.filter { $0 / sequences.batch < lengths[$0 % sequences.batch] }
@@ -106,6 +109,9 @@ private struct ObservedRows {
       case .after(let state):
         unsafe (target + index * width).update(
           from: trace.after[state].pointer + place * sizes[state], count: sizes[state])
+      case .noise(let noise):
+        let size = noises[noise].shape[2]
+        unsafe (target + index * width).update(from: noises[noise].pointer + place * size, count: size)
       case .arriving(let state):
         unsafe (target + index * width).update(
           from: arriving[state].pointer + place * sizes[state], count: sizes[state])

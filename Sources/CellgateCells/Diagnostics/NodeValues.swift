@@ -5,9 +5,9 @@ import CellgateTensor
 /// What is computed to know the values of some nodes of a cell's graph, and of its gradient's, where the states at
 /// t−1 and t are known.
 struct NodeProgram: Sendable {
-  /// What is given: x_t, the states before and after the step, and the gradients that come to it.
+  /// What is given: x_t, the states before and after the step, noise, and the gradients that come to the step.
   enum Leaf: Hashable, Sendable {
-    case input, before(Int), after(Int), arriving(Int), outputGradient
+    case input, before(Int), after(Int), noise(Int), arriving(Int), outputGradient
   }
 
   let cell: Cell
@@ -53,6 +53,7 @@ struct NodeProgram: Sendable {
     switch cell.gradient.graph[id].operation {
     case .input: .input
     case .state(let state): .before(state)
+    case .noise(let noise): .noise(noise)
     case .arriving(let state): .arriving(state)
     case .outputGradient: .outputGradient
     default: cell.next.firstIndex(of: id).map { .after($0) }

@@ -61,16 +61,18 @@ struct WatchedNodes: Sendable {
   private static func memories(_ cell: Cell) -> Set<NodeID> {
     var memories: Set<NodeID> = []
     for (id, node) in cell.graph.nodes.enumerated() {
-      if id == cell.next[0] || node.operation == .state(0) { continue }
+      if id == cell.next[0] || id == cell.proposed[0] || node.operation == .state(0) { continue }
       let isMemory =
         switch node.operation {
         case .state(let state): state > 0
-        case .input, .product, .vector, .constant, .sigmoid: false
+        case .input, .product, .noise, .vector, .constant, .sigmoid: false
         default:
           node.operands.contains(where: memories.contains)
             && node.operands.allSatisfy { memories.contains($0) || isWeight(cell.graph[$0]) }
         }
-      if isMemory || cell.next.dropFirst().contains(id) { memories.insert(id) }
+      if isMemory || cell.next.dropFirst().contains(id) || cell.proposed.dropFirst().contains(id) {
+        memories.insert(id)
+      }
     }
     return memories
   }
@@ -99,7 +101,7 @@ struct WatchedNodes: Sendable {
         gates.append(later)
       } else if case .product = cell.graph[later].operation {
         continue
-      } else if !cell.next.contains(later) {
+      } else if !cell.next.contains(later), !cell.proposed.contains(later) {
         reached.insert(later)
       }
     }
@@ -115,7 +117,8 @@ struct WatchedNodes: Sendable {
       case .product(let block), .vector(let block):
         labels.insert(cell.parameters[block.parameter].gates[block.gate])
       case .sigmoid: break
-      default: if !cell.next.contains(next) { stack += cell.graph[next].operands }
+      default:
+        if !cell.next.contains(next), !cell.proposed.contains(next) { stack += cell.graph[next].operands }
       }
     }
     labels.remove("")

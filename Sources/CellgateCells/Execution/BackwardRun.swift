@@ -28,6 +28,8 @@ import CellgateTensor
   /// Each member's own.
   private let operandRows: [UnsafeMutablePointer<Float>]
   private let deltas: [UnsafeMutablePointer<Float>]
+  /// Of each of the cell's noises.
+  private let noiseRows: [UnsafeMutablePointer<Float>]
   private let arriving: [UnsafeMutablePointer<Float>]
   /// Where factors of weight gradients are converted; nil where they are taken as they are.
   private let pairs: PairedRows?
@@ -79,7 +81,7 @@ import CellgateTensor
     let chunk = chunkRows * width
     let fixed =
       [inputCount, inputGradient == nil ? 0 : inputCount, outputGradient == nil ? tile : chunk]
-      + Array(repeating: chunk, count: members + plan.deltaCount)
+      + Array(repeating: chunk, count: members + plan.deltaCount + execution.cell.noises.count)
       + Array(repeating: 2 * rows * width, count: stateCount)
     // Factors of this step, and of the one before, which other members of the team may still read.
     let factors = 2 * rows * width
@@ -89,6 +91,7 @@ import CellgateTensor
     unsafe outputRows = arena.take(fixed[2])
     unsafe operandRows = (0..<members).map { _ in unsafe arena.take(chunk) }
     unsafe deltas = (0..<plan.deltaCount).map { _ in unsafe arena.take(chunk) }
+    unsafe noiseRows = execution.cell.noises.map { _ in unsafe arena.take(chunk) }
     unsafe arriving = (0..<stateCount).map { _ in unsafe arena.take(2 * rows * width) }
 
     var locations: [SlotLocation] = []
@@ -98,6 +101,7 @@ import CellgateTensor
       }
       let location: SlotLocation
       switch slot {
+      case .noise(let index): location = unsafe SlotLocation(base: noiseRows[index], offset: tables.chunk)
       case .delta(let index): location = unsafe SlotLocation(base: deltas[index], offset: tables.chunk)
       case .arriving(let state): location = unsafe SlotLocation(base: arriving[state], offset: tables.even)
       case .departing(let state): location = unsafe SlotLocation(base: arriving[state], offset: tables.odd)
@@ -148,7 +152,7 @@ import CellgateTensor
         member.wait()
         forward.run.setFirstStates(from: forward.states, row: index * rows, columns: columns)
         for chunk in microbatch.chunks[first..<last] {
-          forward.run.advance(chunk, input: saved.input, member: member)
+          forward.run.advance(chunk, input: saved.input, noise: saved.noise, member: member)
         }
       }
       for chunk in microbatch.chunks[first..<last].reversed() { retreat(chunk, member: member) }
@@ -171,6 +175,8 @@ import CellgateTensor
     let x = unsafe execution.gather(
       saved.input, microbatch, chunk, into: inputRows, isFactor: false, member: member)
     gatherOutputGradient(chunk, columns: own[0])
+    unsafe execution.draw(
+      saved.noise, microbatch, chunk, tables: tables, to: noiseRows, columns: columns)
     member.wait()
     // The gradients that arrive at a step are overwritten two steps on.
     let ranges = traced.isEmpty ? [chunk] : chunk.reversed().map { $0..<$0 + 1 }

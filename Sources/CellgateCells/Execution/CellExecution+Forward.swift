@@ -35,27 +35,29 @@ extension CellExecution {
     }
   }
 
-  /// Runs sequences from first states, writing the outputs into `output` unless that is nil. If it is `observed`,
-  /// what it saves holds the states of all steps too, and the backward pass gives an observation; no result changes.
+  /// Runs sequences from first states, writing the outputs into `output` unless that is nil. A derived cell that reads
+  /// random numbers needs `noise`. If it is `observed`, what it saves holds the states of all steps too, and the backward
+  /// pass gives an observation; no result changes.
   public func forward(
-    input: Tensor, states: [Tensor], parameters: [Tensor], sequences: Sequences, output: Columns?,
-    saving: Saving, observed: Bool = false
+    input: Tensor, states: [Tensor], noise: CellNoise? = nil, parameters: [Tensor], sequences: Sequences,
+    output: Columns?, saving: Saving, observed: Bool = false
   ) -> Forward {
-    check(input: input, states: states, sequences)
+    check(input: input, states: states, noise: noise, sequences)
     let weights = Weights(self, parameters: parameters)
     // Until the backward pass, which reads other packed matrices, the parameters alone are kept.
     return forward(
-      input: input, states: states, weights: weights, keeping: Weights(self, parameters: parameters),
-      sequences: sequences, output: output, saving: saving, observed: observed)
+      input: input, states: states, noise: noise, weights: weights,
+      keeping: Weights(self, parameters: parameters), sequences: sequences, output: output, saving: saving,
+      observed: observed)
   }
 
-  /// As ``forward(input:states:parameters:sequences:output:saving:observed:)``, with `weights` of this execution that
+  /// As ``forward(input:states:noise:parameters:sequences:output:saving:observed:)``, with `weights` of this execution that
   /// are packed once for several passes, and for the backward passes of what these save.
   public func forward(
-    input: Tensor, states: [Tensor], weights: Weights, sequences: Sequences, output: Columns?,
-    saving: Saving, observed: Bool = false
+    input: Tensor, states: [Tensor], noise: CellNoise? = nil, weights: Weights, sequences: Sequences,
+    output: Columns?, saving: Saving, observed: Bool = false
   ) -> Forward {
-    check(input: input, states: states, sequences)
+    check(input: input, states: states, noise: noise, sequences)
     let other = weights.execution
     require(
       other.cell.name == cell.name && other.sizes == sizes && other.precision == precision
@@ -63,14 +65,14 @@ extension CellExecution {
       "\(cell.name): expected weights of this execution, I=\(inputSize), H=\(hiddenSize), \(precision), found those of \(other.cell.name), I=\(other.inputSize), H=\(other.hiddenSize), \(other.precision)"
     )
     return forward(
-      input: input, states: states, weights: weights, keeping: weights, sequences: sequences, output: output,
-      saving: saving, observed: observed)
+      input: input, states: states, noise: noise, weights: weights, keeping: weights, sequences: sequences,
+      output: output, saving: saving, observed: observed)
   }
 
   /// Runs sequences; `weightsKept` are those that the backward pass gets.
   private func forward(
-    input: Tensor, states: [Tensor], weights: Weights, keeping weightsKept: Weights, sequences: Sequences,
-    output: Columns?, saving: Saving, observed: Bool
+    input: Tensor, states: [Tensor], noise: CellNoise?, weights: Weights, keeping weightsKept: Weights,
+    sequences: Sequences, output: Columns?, saving: Saving, observed: Bool
   ) -> Forward {
     require(
       saving.recomputeEvery ?? 1 > 0,
@@ -104,8 +106,8 @@ extension CellExecution {
           member.wait()
           guard let run = unsafe runs[index] else { return }
           run.go(
-            input: input, states: states, output: output, traced: traced, finalStates: finalStates,
-            member: member)
+            input: input, states: states, noise: noise, output: output, traced: traced,
+            finalStates: finalStates, member: member)
           member.wait()
           if member.index == 0 {
             unsafe kept[index] = run.kept
@@ -124,9 +126,8 @@ extension CellExecution {
     var saved: Saved?
     if !saving.isNothing {
       saved = Saved(
-        sequences: sequences, input: input, weights: weightsKept, microbatches: microbatches,
-        kept: unsafe kept,
-        trace: trace)
+        sequences: sequences, input: input, noise: noise, weights: weightsKept, microbatches: microbatches,
+        kept: unsafe kept, trace: trace)
     }
     return Forward(finalStates: finalStates, saved: saved)
   }

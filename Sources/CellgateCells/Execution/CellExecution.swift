@@ -92,6 +92,7 @@ public struct CellExecution: Sendable {
   public final class Saved {
     let sequences: Sequences
     let input: Tensor
+    let noise: CellNoise?
     let weights: Weights
     let microbatches: [Microbatch]
     /// Per microbatch: the frames of all steps, or the states before each segment if there is more than one.
@@ -113,11 +114,12 @@ public struct CellExecution: Sendable {
     }
 
     init(
-      sequences: Sequences, input: Tensor, weights: Weights, microbatches: [Microbatch], kept: [Kept?],
-      trace: Trace?
+      sequences: Sequences, input: Tensor, noise: CellNoise?, weights: Weights, microbatches: [Microbatch],
+      kept: [Kept?], trace: Trace?
     ) {
       self.sequences = sequences
       self.input = input
+      self.noise = noise
       self.weights = weights
       self.microbatches = microbatches
       self.kept = kept
@@ -141,7 +143,10 @@ public struct CellExecution: Sendable {
     }
   }
 
-  func check(input: Tensor, states: [Tensor], _ sequences: Sequences) {
+  func check(input: Tensor, states: [Tensor], noise: CellNoise?, _ sequences: Sequences) {
+    require(
+      noise != nil || cell.noises.isEmpty,
+      "\(cell.name): expected a stream of noise for \(cell.noises.map(\.name)), found none")
     require(
       input.shape == [sequences.steps, sequences.batch, inputSize],
       "\(cell.name): expected an input [\(sequences.steps), \(sequences.batch), \(inputSize)], found \(input.shape)"

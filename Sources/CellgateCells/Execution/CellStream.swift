@@ -19,6 +19,10 @@ import CellgateTensor
       } && parameters.count == execution.cell.parameters.count,
       "\(execution.cell.name): expected parameters \(execution.cell.parameters.map { ($0.name, $0.shape(execution.sizes)) }), found \(parameters.map(\.shape))"
     )
+    require(
+      execution.cell.noises.isEmpty,
+      "\(execution.cell.name): expected a cell without noise to stream, found \(execution.cell.noises.map(\.name))"
+    )
     self.execution = execution
     layout = execution.layout
     let step = execution.cell.plan.inference

@@ -18,6 +18,8 @@ import CellgateTensor
   private let keptStates: CellExecution.Frames?
   private let scratch: Storage
   let inputRows: UnsafeMutablePointer<Float>
+  /// Of each of the cell's noises.
+  private let noiseRows: [UnsafeMutablePointer<Float>]
   /// The slots' locations, for each member.
   private let locations: [[cg_location]]
 
@@ -73,7 +75,10 @@ import CellgateTensor
     let inputCount = microbatch.mostChunkRows * layout.inputWords
     // Factors of this step, and of the one before, which other members of the team may still read.
     let factors = 2 * microbatch.rows.count * width
-    var arena = Arena(counts + [inputCount] + program.converted.map { _ in factors }, zeros: true)
+    let noises = execution.cell.noises.map { _ in microbatch.mostChunkRows * width }
+    var arena = Arena(counts + [inputCount] + noises + program.converted.map { _ in factors }, zeros: true)
+    let noiseRows = unsafe noises.map { unsafe arena.take($0) }
+    unsafe self.noiseRows = noiseRows
     var locations: [SlotLocation] = []
     var input: UnsafeMutablePointer<Float>?
     for (index, slot) in program.slots.enumerated() {
@@ -87,6 +92,8 @@ import CellgateTensor
         location = unsafe SlotLocation(
           base: arena.take(inputCount), offset: tables.input)
         unsafe input = location.base
+      } else if case .noise(let noise) = slot {
+        location = unsafe SlotLocation(base: noiseRows[noise], offset: tables.chunk)
       } else if case .accumulator = slot {
         location = unsafe SlotLocation(
           base: arena.take(counts[index]), offset: layout.hoistsInput ? tables.chunk : nil)
@@ -113,8 +120,8 @@ import CellgateTensor
 
   /// All chunks, from first states to final ones; `traced` gets each state's values, or is empty.
   func go(
-    input: Tensor, states: [Tensor], output: CellExecution.Columns?, traced: [CellExecution.Columns],
-    finalStates: [Tensor], member: TeamMember
+    input: Tensor, states: [Tensor], noise: CellNoise?, output: CellExecution.Columns?,
+    traced: [CellExecution.Columns], finalStates: [Tensor], member: TeamMember
   ) {
     let width = layout.width, columns = layout.columns(of: member)
     // Of each state the units that are the member's, and its size.
@@ -136,7 +143,7 @@ import CellgateTensor
         copyFirstStates(to: keptStates, row: segment * microbatch.rows.count, columns: columns)
         segment += 1
       }
-      advance(chunk, input: input, member: member)
+      advance(chunk, input: input, noise: noise, member: member)
       if let output { write(chunk, state: 0, to: output, columns: own[0]) }
       for (state, target) in traced.enumerated() {
         write(chunk, state: state, to: target, columns: own[state])
@@ -162,7 +169,9 @@ import CellgateTensor
   }
 
   /// Runs the steps of one chunk.
-  func advance(_ chunk: Range<Int>, input: Tensor, member: TeamMember) {
+  func advance(_ chunk: Range<Int>, input: Tensor, noise: CellNoise?, member: TeamMember) {
+    unsafe execution.draw(
+      noise, microbatch, chunk, tables: tables, to: noiseRows, columns: layout.columns(of: member))
     member.wait()
     let x = unsafe execution.gather(input, microbatch, chunk, into: inputRows, isFactor: true, member: member)
     member.wait()

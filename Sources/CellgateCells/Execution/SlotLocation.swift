@@ -39,7 +39,7 @@ import CellgateTensor
     case .vector(let block): unsafe SlotLocation(base: program.vector(block), layout: CG_COLUMNS)
     case .step: unsafe SlotLocation(base: take())
     case .tile: unsafe SlotLocation(base: take(), layout: CG_TILE)
-    case .input, .accumulator, .delta, .arriving, .departing, .outputGradient, .vectorGradient: nil
+    case .input, .noise, .accumulator, .delta, .arriving, .departing, .outputGradient, .vectorGradient: nil
     }
   }
 }

@@ -121,7 +121,7 @@ struct EquationPrinter {
 
   private func isLeaf(_ node: NodeID) -> Bool {
     switch cell.graph[node].operation {
-    case .input, .state, .vector, .constant: true
+    case .input, .state, .noise, .vector, .constant: true
     default: false
     }
   }
@@ -209,6 +209,7 @@ struct EquationPrinter {
     switch node.operation {
     case .input: return (indexed(cell.symbols.input), .atom)
     case .state(let index): return (state(index, before: true), .atom)
+    case .noise(let noise): return (indexed("z\(noise + 1)"), .atom)
     case .product(let block): return ("\(symbol(block)) \(of(0, .atom))", .application)
     case .vector(let block): return (symbol(block), .atom)
     case .constant(let value):

@@ -26,6 +26,7 @@ extension Cell {
       case .input: "xₜ"
       case .stateBefore(let state): printer.state(state, before: true)
       case .stateAfter(let state): printer.state(state, before: false)
+      case .noise(let noise): "z\(Self.subscripts(noise + 1))"
       case .saved(let index): printer.atom(plan.saved[index])
       case .accumulator(let index): "a\(Self.subscripts(index + 1))"
       case .delta(let index): "δ\(Self.subscripts(index + 1))"

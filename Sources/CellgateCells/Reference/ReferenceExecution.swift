@@ -70,12 +70,16 @@ public struct ReferenceExecution: Sendable {
     public var parameters: [[Double]]
   }
 
-  /// Runs the sequences; `reversed` takes each one's valid steps from the last to the first.
+  /// Runs the sequences; `reversed` takes each one's valid steps from the last to the first. A derived cell that reads
+  /// random numbers needs those of each `noise`, `[T, B, H]`.
   public func forward(
-    input: [Double], steps: Int, batch: Int, states: [[Double]], parameters: [[Double]],
-    lengths: [Int]? = nil, reversed: Bool = false
+    input: [Double], steps: Int, batch: Int, states: [[Double]], noise: [[Double]] = [],
+    parameters: [[Double]], lengths: [Int]? = nil, reversed: Bool = false
   ) -> Forward {
     check(states: states, parameters: parameters, batch: batch)
+    require(
+      noise.map(\.count) == cell.noises.map { steps * batch * sizes[$0.size] },
+      "noise: expected \(cell.noises.map(\.name)) of each step, found \(noise.map(\.count)) numbers")
     let parameters = rounded(parameters)
     require(
       input.count == steps * batch * inputSize,
@@ -92,7 +96,12 @@ public struct ReferenceExecution: Sendable {
         let time = reversed ? length - 1 - turn : turn
         let start = (time * batch + sequence) * inputSize
         let x = Array(input[start..<start + inputSize])
-        let values = evaluate(input: x, states: current, parameters: parameters)
+        let place = time * batch + sequence
+        let noise = zip(noise, cell.noises).map { values, definition in
+          let size = sizes[definition.size]
+          return Array(values[place * size..<(place + 1) * size])
+        }
+        let values = evaluate(input: x, states: current, noise: noise, parameters: parameters)
         current = cell.next.map { values[$0] }
         for unit in 0..<outputSize {
           result.output[(time * batch + sequence) * outputSize + unit] = current[0][unit]
@@ -170,12 +179,15 @@ public struct ReferenceExecution: Sendable {
     return result
   }
 
-  private func evaluate(input: [Double], states: [[Double]], parameters: [[Double]]) -> [[Double]] {
+  private func evaluate(
+    input: [Double], states: [[Double]], noise: [[Double]], parameters: [[Double]]
+  ) -> [[Double]] {
     var values: [[Double]] = []
     for node in cell.graph.nodes {
       switch node.operation {
       case .input: values.append(input)
       case .state(let index): values.append(states[index])
+      case .noise(let index): values.append(noise[index])
       case .constant(let value): values.append(constant(value))
       case .vector(let block):
         let start = block.gate * rows(block)

@@ -54,7 +54,11 @@ struct TaskOptions: ParsableArguments, CustomReflectable {
         problems.add("--\(name): is no option of the task \(task.name)")
         continue
       }
-      do throws(SettingsError) { settings.taskOptions[name] = try option.value(text) } catch {
+      do throws(SettingsError) {
+        let value = try option.value(text)
+        // The settings of a run of a version without the option have its default without saying so.
+        if settings.taskOptions[name] ?? option.defaultValue != value { settings.taskOptions[name] = value }
+      } catch {
         problems.add([error])
       }
     }

@@ -14,12 +14,7 @@ struct TrainingOptions: ParsableArguments {
   @Flag(help: "Run each layer over the sequence in both directions.")
   var bidirectional = false
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Share of each layer's outputs dropped while training, before the next layer or the head, 0 to 1.",
-      valueName: "x"))
-  var dropout: RealNumber?
+  @OptionGroup var regularization: RegularizationOptions
 
   @Option(help: ArgumentHelp(OptionProblems.precisionHelp, valueName: "name"))
   var precision: String?
@@ -160,7 +155,7 @@ struct TrainingOptions: ParsableArguments {
     do throws(SettingsErrors) { try settings.validate(tasks: Tasks.all) } catch {
       throw CommandFailure(.data, "\(file): \(error)")
     }
-    return settings
+    return settings.completed(for: task)
   }
 
   /// The settings with what was typed in place of what they say; mistakes are noted.
@@ -192,7 +187,7 @@ struct TrainingOptions: ParsableArguments {
     }
     whole("--layers", layers) { settings.layers = $0 }
     if bidirectional { settings.bidirectional = true }
-    real("--dropout", dropout) { settings.dropout = Float($0) }
+    regularization.apply(to: &settings, &problems)
     if let precision, let value = problems.precision(precision) { settings.precision = value }
     whole("--batch", batch) { settings.batch = $0 }
     switch (steps, epochs) {

@@ -141,6 +141,14 @@ enum SettingsText {
     if settings.bidirectional { parts.append("both directions") }
     if settings.precision != .float32 { parts.append(settings.precision.rawValue) }
     if settings.dropout > 0 { parts.append("dropout \(settings.dropout)") }
+    for (name, share) in [
+      ("output", settings.outputDropout), ("embedding", settings.embeddingDropout),
+      ("recurrent", settings.recurrentDropout),
+    ] {
+      if let share { parts.append("\(name) dropout \(share)") }
+    }
+    if let zoneout = settings.zoneout { parts.append("zoneout \(quotedName(zoneout.description))") }
+    if let share = settings.weightDrop { parts.append("weight drop \(share)") }
     return parts.joined(separator: ", ")
   }
 
@@ -157,6 +165,7 @@ enum SettingsText {
     if let start = settings.initialization { parts.append("\(start.name ?? "own") initialization") }
     if let steps = settings.chronoSteps { parts.append("chrono \(Text.count(steps))") }
     if let bias = settings.forgetBias { parts.append("forget bias \(Text.short(Double(bias)))") }
+    if let averaging = settings.averageWeights { parts.append("weights averaged \(averaging)") }
     if settings.stopWhenSolved == true { parts.append("until solved") }
     if seed { parts.append("seed \(settings.seed)") }
     return parts.joined(separator: ", ")

@@ -233,6 +233,12 @@ void cg_transpose(size_t rows, size_t columns, const float *source, size_t ld, f
 void cg_transpose_with(const cg_isa *isa, size_t rows, size_t columns, const float *source, size_t ld,
                        float *target, size_t ld_target);
 
+// MARK: Random numbers
+
+/// The numbers `first` ..< `first` + n of the sequence of `key`: each 1 with the probability `threshold` / 65536, else 0,
+/// the same on every instruction set. `first` is a multiple of 4, n one of 16.
+void cg_coins_with(const cg_isa *isa, uint64_t key, uint64_t first, uint32_t threshold, size_t n, float *y);
+
 // MARK: Sweeps over the steps of a sequence
 
 /// How a slot's memory is laid out beside the rows [rows, width] of a step.

@@ -19,6 +19,9 @@ public final class Embedding: Layer, Regularized {
     public var maskZero = false
     /// λ of a loss λ Σ w²; 0 for none.
     public var l2: Float = 0
+    /// The share of the symbols whose vectors are dropped while training, wherever they occur in the batch; nil for
+    /// none.
+    public var dropout: Float?
 
     /// V vectors of E numbers.
     public init(inputDim: Int, outputDim: Int) {
@@ -29,13 +32,14 @@ public final class Embedding: Layer, Regularized {
     /// Sizes of 1 or more.
     public var problem: String? {
       SizeCheck.problem(("input_dim", inputDim), ("output_dim", outputDim))
-        ?? SizeCheck.problem(l2: l2, maxNorm: nil)
+        ?? SizeCheck.problem(l2: l2, maxNorm: nil) ?? SizeCheck.problem(share: "dropout", dropout ?? 0)
     }
   }
 
   /// What it was made with.
   public let options: Options
   private var table: Parameter?
+  private var name = "embedding"
 
   /// A layer of these options.
   public init(_ options: Options) {
@@ -43,19 +47,25 @@ public final class Embedding: Layer, Regularized {
     self.options = options
   }
 
-  /// A layer of `inputDim` V vectors of `outputDim` E numbers; with `maskZero` the symbol 0 is padding.
-  public convenience init(_ inputDim: Int, _ outputDim: Int, maskZero: Bool = false, l2: Float = 0) {
+  /// A layer of `inputDim` V vectors of `outputDim` E numbers; with `maskZero` the symbol 0 is padding. With `dropout` a
+  /// share of the symbols is dropped in each batch while training, wherever they occur, and the vectors of the others are
+  /// divided by 1 − dropout (Merity et al. 2017, https://arxiv.org/abs/1708.02182).
+  public convenience init(
+    _ inputDim: Int, _ outputDim: Int, maskZero: Bool = false, l2: Float = 0, dropout: Float? = nil
+  ) {
     var options = Options(inputDim: inputDim, outputDim: outputDim)
     options.maskZero = maskZero
     options.l2 = l2
+    options.dropout = dropout
     self.init(options)
   }
 
   /// A table of `count` V vectors of `size` E that is built; it starts normal with deviation 1, as in PyTorch.
   public convenience init(
-    count: Int, size: Int, stream: RandomStream, initializer: Initializer = .normal(standardDeviation: 1)
+    count: Int, size: Int, dropout: Float? = nil, stream: RandomStream,
+    initializer: Initializer = .normal(standardDeviation: 1)
   ) {
-    self.init(Options(inputDim: count, outputDim: size))
+    self.init(count, size, dropout: dropout)
     table = Parameter(initializer([count, size], stream: stream.child("weight")))
   }
 
@@ -84,14 +94,21 @@ public final class Embedding: Layer, Regularized {
 
   /// Makes the vectors.
   public func build(_ inputs: [LayerShape], _ context: BuildContext) {
+    name = context.name
     let initializer = Initializer.normal(standardDeviation: 1)
     table = Parameter(
       initializer([options.inputDim, options.outputDim], stream: context.stream.child("weight")))
   }
 
   /// Indices of `shape`, row by row, each in 0 ..< V, give [shape.., E].
-  public func callAsFunction(_ indices: [Int32], shape: [Int]) -> Tensor {
-    embedding(indices, shape: shape, table: weight.tensor)
+  public func callAsFunction(
+    _ indices: [Int32], shape: [Int], context: ForwardContext = .inference()
+  ) -> Tensor {
+    let vectors = embedding(indices, shape: shape, table: weight.tensor)
+    guard context.isTraining, let probability = options.dropout, probability > 0 else { return vectors }
+    var stream = context.stream(name + "/symbols")
+    let factors = dropoutMask([options.inputDim], probability: probability, stream: &stream).scalars
+    return vectors * Tensor(indices.map { factors[Int($0)] }, shape: shape + [1])
   }
 
   /// Indices as numbers, each a whole one in 0 ..< V.
@@ -109,7 +126,7 @@ public final class Embedding: Layer, Regularized {
       let own = SequenceMask(flags: indices.map { $0 != 0 }, batch: batch)
       mask = mask?.and(own, steps: steps, batch: batch) ?? own
     }
-    return [LayerValue(self(indices, shape: x.shape), mask: mask)]
+    return [LayerValue(self(indices, shape: x.shape, context: context), mask: mask)]
   }
 
   /// That of the vectors.

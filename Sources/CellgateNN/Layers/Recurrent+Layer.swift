@@ -12,11 +12,14 @@ extension Recurrent {
   ///   - stateful: whether the states after a batch are those before the next.
   ///   - dropout: the share of the input that is dropped, the same at each step.
   ///   - recurrentDropout: the share of the last output that is dropped where matrices read it, the same at each step.
+  ///   - zoneout: how likely a unit of each state keeps its last value at a step.
+  ///   - weightDrop: the share of the recurrent matrices' weights that is dropped, the same at each step.
   ///   - maskedOutput: what stands at masked steps of the output.
   public convenience init(
     _ cell: Cell, _ units: Int, returnSequences: Bool = false, returnState: Bool = false,
     goBackwards: Bool = false, stateful: Bool = false, dropout: Float = 0, recurrentDropout: Float = 0,
-    projection: Int? = nil, maskedOutput: MaskedOutput = .zero,
+    zoneout: Zoneout? = nil, weightDrop: Float? = nil, projection: Int? = nil,
+    maskedOutput: MaskedOutput = .zero,
     initialization: Initialization = Initialization()
   ) {
     var options = RecurrentOptions(cell: cell, units: units)
@@ -26,6 +29,8 @@ extension Recurrent {
     options.stateful = stateful
     options.inputDropout = dropout
     options.recurrentDropout = recurrentDropout
+    options.zoneout = zoneout
+    options.weightDrop = weightDrop
     options.projection = projection
     options.maskedOutput = maskedOutput
     self.init(options, initialization: initialization)
@@ -183,39 +188,45 @@ extension Recurrent: StatefulLayer {
 
 /// A layer of the LSTM (Hochreiter and Schmidhuber 1997); see ``Recurrent``.
 public final class LSTM: Recurrent {
-  /// A layer of `units` H; see ``Recurrent/init(_:_:returnSequences:returnState:goBackwards:stateful:dropout:recurrentDropout:projection:maskedOutput:initialization:)``.
+  /// A layer of `units` H; see ``Recurrent/init(_:_:returnSequences:returnState:goBackwards:stateful:dropout:recurrentDropout:zoneout:weightDrop:projection:maskedOutput:initialization:)``.
   public convenience init(
     _ units: Int, returnSequences: Bool = false, returnState: Bool = false, goBackwards: Bool = false,
-    stateful: Bool = false, dropout: Float = 0, recurrentDropout: Float = 0
+    stateful: Bool = false, dropout: Float = 0, recurrentDropout: Float = 0, zoneout: Zoneout? = nil,
+    weightDrop: Float? = nil
   ) {
     self.init(
       .lstm, units, returnSequences: returnSequences, returnState: returnState, goBackwards: goBackwards,
-      stateful: stateful, dropout: dropout, recurrentDropout: recurrentDropout)
+      stateful: stateful, dropout: dropout, recurrentDropout: recurrentDropout, zoneout: zoneout,
+      weightDrop: weightDrop)
   }
 }
 
 /// A layer of the GRU (Cho et al. 2014), which resets after the product; see ``Recurrent``.
 public final class GRU: Recurrent {
-  /// A layer of `units` H; see ``Recurrent/init(_:_:returnSequences:returnState:goBackwards:stateful:dropout:recurrentDropout:projection:maskedOutput:initialization:)``.
+  /// A layer of `units` H; see ``Recurrent/init(_:_:returnSequences:returnState:goBackwards:stateful:dropout:recurrentDropout:zoneout:weightDrop:projection:maskedOutput:initialization:)``.
   public convenience init(
     _ units: Int, returnSequences: Bool = false, returnState: Bool = false, goBackwards: Bool = false,
-    stateful: Bool = false, dropout: Float = 0, recurrentDropout: Float = 0
+    stateful: Bool = false, dropout: Float = 0, recurrentDropout: Float = 0, zoneout: Zoneout? = nil,
+    weightDrop: Float? = nil
   ) {
     self.init(
       .gru, units, returnSequences: returnSequences, returnState: returnState, goBackwards: goBackwards,
-      stateful: stateful, dropout: dropout, recurrentDropout: recurrentDropout)
+      stateful: stateful, dropout: dropout, recurrentDropout: recurrentDropout, zoneout: zoneout,
+      weightDrop: weightDrop)
   }
 }
 
 /// A layer of the plain recurrent cell h′ = tanh(W x + U h + b); see ``Recurrent``.
 public final class SimpleRNN: Recurrent {
-  /// A layer of `units` H; see ``Recurrent/init(_:_:returnSequences:returnState:goBackwards:stateful:dropout:recurrentDropout:projection:maskedOutput:initialization:)``.
+  /// A layer of `units` H; see ``Recurrent/init(_:_:returnSequences:returnState:goBackwards:stateful:dropout:recurrentDropout:zoneout:weightDrop:projection:maskedOutput:initialization:)``.
   public convenience init(
     _ units: Int, returnSequences: Bool = false, returnState: Bool = false, goBackwards: Bool = false,
-    stateful: Bool = false, dropout: Float = 0, recurrentDropout: Float = 0
+    stateful: Bool = false, dropout: Float = 0, recurrentDropout: Float = 0, zoneout: Zoneout? = nil,
+    weightDrop: Float? = nil
   ) {
     self.init(
       .rnnTanh, units, returnSequences: returnSequences, returnState: returnState, goBackwards: goBackwards,
-      stateful: stateful, dropout: dropout, recurrentDropout: recurrentDropout)
+      stateful: stateful, dropout: dropout, recurrentDropout: recurrentDropout, zoneout: zoneout,
+      weightDrop: weightDrop)
   }
 }

@@ -33,8 +33,8 @@ public class Recurrent: Layer {
     let name: String
     /// Of each layer.
     let executions: [CellExecution]
-    /// The same with recurrent dropout; [] without.
-    let droppingExecutions: [CellExecution]
+    /// The same while training: with recurrent dropout and zoneout.
+    let trainingExecutions: [CellExecution]
     /// Of each layer and direction.
     let parameters: [[Parameter]]
     let firstStates: [Parameter]
@@ -97,8 +97,8 @@ public class Recurrent: Layer {
   /// time, and gives the same bits.
   public convenience init(
     cell: Cell, inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil, layers: Int = 1,
-    bidirectional: Bool = false, dropout: Float = 0, recurrentDropout: Float = 0,
-    learnsFirstStates: Bool = false, recomputeEvery: Int? = nil,
+    bidirectional: Bool = false, dropout: Float = 0, recurrentDropout: Float = 0, zoneout: Zoneout? = nil,
+    weightDrop: Float? = nil, learnsFirstStates: Bool = false, recomputeEvery: Int? = nil,
     initialization: Initialization = Initialization(), name: String = "recurrent",
     instructions: InstructionSet = .active, precision: Precision = .float32, stream: RandomStream
   ) {
@@ -108,6 +108,8 @@ public class Recurrent: Layer {
     options.isBidirectional = bidirectional
     options.dropout = dropout
     options.recurrentDropout = recurrentDropout
+    options.zoneout = zoneout
+    options.weightDrop = weightDrop
     options.learnsFirstStates = learnsFirstStates
     options.recomputeEvery = recomputeEvery
     options.precision = precision
@@ -125,12 +127,16 @@ public class Recurrent: Layer {
         instructions: instructions, precision: options.precision)
     }
     let sizes = [inputSize] + (1..<layers).map { _ in directions * outputSize }
-    let executions = sizes.map { execution(cell, inputSize: $0) }
-    var dropping: [CellExecution] = []
-    if options.recurrentDropout > 0 {
-      let derived = cell.droppingRecurrence()
-      dropping = sizes.map { execution(derived, inputSize: $0) }
+    var (atInference, training) = (cell, cell)
+    if let zoneout = options.zoneout, !zoneout.isOff {
+      let rates = cell.states.map { zoneout.rate(of: $0) }
+      (atInference, training) = (
+        cell.zoningOut(rates, draws: false), cell.zoningOut(rates, draws: true)
+      )
     }
+    if options.recurrentDropout > 0 { training = training.droppingRecurrence() }
+    let executions = sizes.map { execution(atInference, inputSize: $0) }
+    let isPlain = training.name == atInference.name
     var parameters: [[Parameter]] = []
     let roles = cell.parameterRoles
     for layer in 0..<layers {
@@ -147,7 +153,8 @@ public class Recurrent: Layer {
       }
     }
     made = Built(
-      inputSize: inputSize, name: name, executions: executions, droppingExecutions: dropping,
+      inputSize: inputSize, name: name, executions: executions,
+      trainingExecutions: isPlain ? executions : sizes.map { execution(training, inputSize: $0) },
       parameters: parameters,
       firstStates: options.learnsFirstStates
         ? stateSizes.map { Parameter(.zeros([layers * directions, $0])) } : [])
@@ -218,21 +225,20 @@ public class Recurrent: Layer {
     let (steps, batch) = (x.shape[0], x.shape[1])
     let built = built
     var given = firstStates(states, batch: batch)
-    let drops = context.isTraining && options.recurrentDropout > 0
-    if drops {
+    if context.isTraining, options.recurrentDropout > 0 {
       var stream = context.stream(built.name + "/recurrent")
       given.append(recurrentMask(batch: batch, stream: &stream))
     }
-
-    let inputs = [x] + given + built.parameters.flatMap { $0.map(\.tensor) }
+    let parameters = parameters(context)
+    let inputs = [x] + given + parameters.flatMap { $0 }
     let saving: CellExecution.Saving =
       RecordedOperation.records(inputs) ? recomputeEvery.map { .states(every: $0) } ?? .everything : .nothing
     var pass = RecurrentPass(
-      executions: drops ? built.droppingExecutions : built.executions, directions: directions,
+      executions: executions(context), directions: directions,
       wantsOutput: wantsOutput, needsInputGradient: x.needsGradient, stop: context.stop,
-      observe: context.observer.map { observe(for: $0, context) })
+      observe: context.observer.map { observe(for: $0, context) }, noise: noise(context))
     let outputs = pass.forward(
-      x.detached, states: given.map(\.detached), parameters: built.parameters.map { $0.map(\.value) },
+      x.detached, states: given.map(\.detached), parameters: parameters.map { $0.map(\.detached) },
       steps: steps, batch: batch, lengths: lengths, saving: saving,
       mask: dropout > 0 && context.isTraining ? { _, shape in self.mask(shape, context) } : nil)
     let recorded = RecordedOperation.record(cell.name, inputs: inputs, outputs: outputs) {
@@ -265,6 +271,39 @@ public class Recurrent: Layer {
     return states
   }
 
+  /// The executions of a pass, of each layer.
+  func executions(_ context: ForwardContext) -> [CellExecution] {
+    context.isTraining ? built.trainingExecutions : built.executions
+  }
+
+  /// The random numbers of a pass, of each layer and direction; nil where none are read.
+  func noise(_ context: ForwardContext) -> [CellNoise]? {
+    guard context.isTraining, let zoneout = options.zoneout, !zoneout.isOff else { return nil }
+    let stream = context.stream(name + "/zoneout")
+    return (0..<layers * directions).map { CellNoise(stream.child(suffix(of: $0))) }
+  }
+
+  /// The parameters of a pass, of each layer and direction: with weight drop those of recurrent matrices times a mask of
+  /// the pass.
+  func parameters(_ context: ForwardContext) -> [[Tensor]] {
+    guard context.isTraining, let probability = options.weightDrop, probability > 0 else {
+      return built.parameters.map { $0.map(\.tensor) }
+    }
+    let stream = context.stream(name + "/weights"), isRecurrent = cell.recurrentMatrices
+    return built.parameters.enumerated().map { place, parameters in
+      parameters.enumerated().map { index, parameter in
+        guard isRecurrent.contains(index) else { return parameter.tensor }
+        var own = stream.child(cell.parameters[index].name + suffix(of: place))
+        return parameter.tensor * dropoutMask(parameter.shape, probability: probability, stream: &own)
+      }
+    }
+  }
+
+  /// What follows the names of parameters at a place of the stack.
+  private func suffix(of place: Int) -> String {
+    Recurrent.suffix(layer: place / directions, direction: place % directions)
+  }
+
   /// The mask of recurrent dropout, which is the last state of the derived cell.
   func recurrentMask(batch: Int, stream: inout RandomStream) -> Tensor {
     dropoutMask(
@@ -276,9 +315,8 @@ public class Recurrent: Layer {
     for observer: @escaping LayerObserver, _ context: ForwardContext
   ) -> (Int, CellObservation) -> Void {
     let (prefix, suffix) = context.observedName(name)
-    return { [directions] place, observation in
-      let layer = Recurrent.suffix(layer: place / directions, direction: place % directions).dropFirst()
-      observer(prefix + layer + suffix, observation)
+    return { [self] place, observation in
+      observer(prefix + self.suffix(of: place).dropFirst() + suffix, observation)
     }
   }
 

@@ -55,6 +55,12 @@ public struct RecurrentOptions: LayerOptions {
   public var inputDropout: Float = 0
   /// The share of the last output that is dropped where matrices read it, the same at each step.
   public var recurrentDropout: Float = 0
+  /// How likely a unit of each state keeps its last value, drawn anew at each step; at inference the expected value
+  /// takes its place. Nil for never.
+  public var zoneout: Zoneout?
+  /// The share of the recurrent matrices' weights that is dropped, the same at each step and for all sequences; nil for
+  /// none.
+  public var weightDrop: Float?
   /// Whether the output is that of every step, or of the last valid one.
   public var returnSequences = false
   /// Whether the states after the last valid step are outputs too.
@@ -98,5 +104,7 @@ public struct RecurrentOptions: LayerOptions {
     return SizeCheck.problem(share: "dropout", dropout)
       ?? SizeCheck.problem(share: "input_dropout", inputDropout)
       ?? SizeCheck.problem(share: "recurrent_dropout", recurrentDropout)
+      ?? SizeCheck.problem(share: "weight_drop", weightDrop ?? 0)
+      ?? zoneout?.problem(for: cell.cell).map { "zoneout: " + $0 }
   }
 }

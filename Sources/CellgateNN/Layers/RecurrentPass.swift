@@ -11,6 +11,8 @@ struct RecurrentPass {
   let stop: StopRequest?
   /// Who sees each layer and direction; nil for nobody.
   let observe: ((Int, CellObservation) -> Void)?
+  /// The cell's random numbers, per layer and direction; nil where it reads none.
+  private let noise: [CellNoise]?
   /// Per layer and direction.
   private var saved: [CellExecution.Saved] = []
   /// Per layer and direction, where the weights are packed for several passes; nil where each pass packs its own.
@@ -25,7 +27,7 @@ struct RecurrentPass {
 
   init(
     executions: [CellExecution], directions: Int, wantsOutput: Bool, needsInputGradient: Bool,
-    stop: StopRequest? = nil, observe: ((Int, CellObservation) -> Void)? = nil,
+    stop: StopRequest? = nil, observe: ((Int, CellObservation) -> Void)? = nil, noise: [CellNoise]? = nil,
     weights: [CellExecution.Weights]? = nil, totals: [CellExecution.GradientTotal]? = nil
   ) {
     self.weights = weights
@@ -36,6 +38,7 @@ struct RecurrentPass {
     self.needsInputGradient = needsInputGradient
     self.stop = stop
     self.observe = observe
+    self.noise = noise
   }
 
   private var outputSize: Int { executions[0].outputSize }
@@ -65,8 +68,8 @@ struct RecurrentPass {
       for direction in 0..<directions {
         let place = layer * directions + direction
         let result = run(
-          execution, input, states: states.map { Self.row($0, place) }, parameters: parameters[place],
-          weights: weights?[place],
+          execution, input, states: states.map { Self.row($0, place) }, noise: noise?[place],
+          parameters: parameters[place], weights: weights?[place],
           .init(steps: steps, batch: batch, lengths: lengths, reversed: direction == 1),
           output: output, first: direction * outputSize, saving: saving)
         for (final, state) in zip(finals, result.finalStates) {
@@ -82,7 +85,7 @@ struct RecurrentPass {
   /// One layer in one direction. A pass that may be stopped goes through the sequence in pieces, with the same bits;
   /// once it is stopped nothing is computed any more.
   private func run(
-    _ execution: CellExecution, _ input: Tensor, states: [Tensor], parameters: [Tensor],
+    _ execution: CellExecution, _ input: Tensor, states: [Tensor], noise: CellNoise?, parameters: [Tensor],
     weights: CellExecution.Weights?, _ sequences: CellExecution.Sequences, output: Tensor?, first: Int,
     saving: CellExecution.Saving
   ) -> CellExecution.Forward {
@@ -91,13 +94,13 @@ struct RecurrentPass {
       _ sequences: CellExecution.Sequences, _ output: Tensor?
     ) -> CellExecution.Forward {
       execution.forward(
-        input: input, states: states, weights: weights, sequences: sequences,
+        input: input, states: states, noise: noise, weights: weights, sequences: sequences,
         output: output.map { .init($0, first: first) }, saving: saving, observed: observe != nil)
     }
     if let weights { return forward(input, states, weights, sequences, output) }
-    guard let stop, case .nothing = saving, sequences.lengths == nil else {
+    guard let stop, case .nothing = saving, sequences.lengths == nil, noise == nil else {
       return execution.forward(
-        input: input, states: states, parameters: parameters, sequences: sequences,
+        input: input, states: states, noise: noise, parameters: parameters, sequences: sequences,
         output: output.map { .init($0, first: first) }, saving: saving, observed: observe != nil)
     }
     let packed = CellExecution.Weights(execution, parameters: parameters)

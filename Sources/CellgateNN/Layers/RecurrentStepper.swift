@@ -21,7 +21,8 @@ import CellgateTensor
 /// The weights are packed once for all steps and their backward passes, and the gradients of the parameters are added
 /// up in one place: values and gradients are those of the whole-sequence pass up to rounding. Dropout draws one mask
 /// for each sequence at the first step: that of the input and the recurrent one are the whole-sequence pass's, that
-/// between layers is the same at each step here and differs from step to step there.
+/// between layers is the same at each step here and differs from step to step there. Zoneout and weight drop are the
+/// whole-sequence pass's; the steps count in the order in which they are taken.
 ///
 /// A stepper is for one update: its steps share one backward pass, and the parameters must stay as they are until that
 /// is done. After an update, make a new one. Steps are not shown to a context's observer.
@@ -44,6 +45,10 @@ public final class RecurrentStepper {
   /// from here.
   private let token: Tensor
   private let masks: Masks?
+  private let parameters: [[Tensor]]
+  private let noise: [CellNoise]?
+  /// Steps taken so far.
+  private var steps = 0
 
   /// The noise of one sequence, drawn when the first step shows how many sequences there are.
   private final class Masks {
@@ -87,21 +92,19 @@ public final class RecurrentStepper {
       layer.directions == 1,
       "RecurrentStepper: expected layers of one direction, found \(layer.directions)")
     self.layer = layer
-    let built = layer.built
-    let drops = context.isTraining && layer.options.recurrentDropout > 0
-    let executions = drops ? built.droppingExecutions : built.executions
+    let executions = layer.executions(context), parameters = layer.parameters(context)
     let totals = executions.map { CellExecution.GradientTotal($0) }
     self.executions = executions
     self.totals = totals
-    weights = zip(executions, built.parameters).map {
-      CellExecution.Weights($0, parameters: $1.map(\.value))
-    }
+    self.parameters = parameters.map { $0.map(\.detached) }
+    weights = zip(executions, self.parameters).map { CellExecution.Weights($0, parameters: $1) }
+    noise = layer.noise(context)
     let options = layer.options
     let hasNoise = max(options.inputDropout, options.recurrentDropout, options.dropout) > 0
     masks = context.isTraining && hasNoise ? Masks(layer, context) : nil
     token =
       RecordedOperation.record(
-        layer.cell.name + " weights", inputs: built.parameters.flatMap { $0.map(\.tensor) },
+        layer.cell.name + " weights", inputs: parameters.flatMap { $0 },
         outputs: [.zeros([])]
       ) { _, _ in totals.flatMap { $0.joined() } }[0]
   }
@@ -124,11 +127,12 @@ public final class RecurrentStepper {
     let inputs = [input] + given + [token]
     var pass = RecurrentPass(
       executions: executions, directions: 1, wantsOutput: true, needsInputGradient: input.needsGradient,
-      weights: weights, totals: totals)
+      noise: self.noise?.map { CellNoise($0.stream, firstStep: steps) }, weights: weights, totals: totals)
+    steps += 1
     let layerMasks = noise?.layers ?? []
     var outputs = pass.forward(
       input.detached.reshaped([1, batch, layer.inputSize]), states: given.map(\.detached),
-      parameters: layer.built.parameters.map { $0.map(\.value) }, steps: 1, batch: batch, lengths: nil,
+      parameters: parameters, steps: 1, batch: batch, lengths: nil,
       saving: RecordedOperation.records(inputs) ? .everything : .nothing,
       mask: layerMasks.isEmpty ? nil : { layer, _ in layerMasks[layer - 1] })
     let size = layer.outputSize

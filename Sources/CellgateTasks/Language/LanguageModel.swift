@@ -26,14 +26,11 @@ public final class LanguageModel: DescribedModule {
     let stream = RandomStream(seed: settings.seed, name: "initialization")
     let size = settings.whole(LanguageModelOptions.embedding)
     embedding = Embedding(
-      count: symbols, size: size, stream: stream.child("embedding"),
+      count: symbols, size: size, dropout: settings.embeddingDropout, stream: stream.child("embedding"),
       initializer: settings.start.embeddingWeight("embedding"))
-    recurrent = Recurrent(
-      cell: cell, inputSize: size, hiddenSize: settings.hidden, layers: settings.layers,
-      dropout: settings.dropout, recomputeEvery: settings.recomputeEvery,
-      initialization: settings.start, precision: settings.precision,
-      stream: stream.child("recurrent"))
-    dropout = Dropout(probability: settings.dropout, name: "head")
+    recurrent = Recurrent(settings.recurrentOptions(cell), initialization: settings.start)
+    recurrent.build([.sequence(size)], BuildContext(name: "recurrent", stream: stream.child("recurrent")))
+    dropout = Dropout(probability: settings.headDropout, name: "head")
     head = Linear(
       inputSize: settings.hidden, outputSize: symbols, stream: stream.child("head"),
       weightInitializer: settings.start.linearWeight("head"),
@@ -66,7 +63,7 @@ public final class LanguageModel: DescribedModule {
     context: ForwardContext = .inference(), probe: TensorProbe? = nil
   ) -> (logits: Tensor, states: [Tensor]) {
     probe?("input", "symbols", Tensor(symbols.map(Float.init), shape: [steps, batch]))
-    let x = embedding(symbols, shape: [steps, batch])
+    let x = embedding(symbols, shape: [steps, batch], context: context)
     probe?("embedding", "x", x)
     let result = recurrent(x, states: states, context: context)
     guard let output = result.output else { fail("LanguageModel: expected the layers' output, found none") }

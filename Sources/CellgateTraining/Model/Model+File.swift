@@ -110,21 +110,17 @@ extension ModelDescription {
     settings: TrainingSettings, cell: Cell, inputSize: Int, outputSize: Int, symbols: Int? = nil,
     readsEveryStep: Bool
   ) {
-    var options = RecurrentOptions(cell: cell, units: settings.hidden)
-    options.layers = settings.layers
-    options.isBidirectional = settings.bidirectional
-    options.dropout = settings.dropout
-    options.precision = settings.precision
-    options.recomputeEvery = settings.recomputeEvery
+    var options = settings.recurrentOptions(cell)
     options.returnSequences = readsEveryStep
-    options.noise = "recurrent"
     var layers = [LayerDescription(Recurrent(options), name: "recurrent")]
-    if settings.dropout > 0 {
-      layers.append(LayerDescription(Dropout(probability: settings.dropout, name: "head"), name: "dropout"))
+    if settings.headDropout > 0 {
+      layers.append(
+        LayerDescription(Dropout(probability: settings.headDropout, name: "head"), name: "dropout"))
     }
     layers.append(LayerDescription(Dense(outputSize), name: "head"))
     if let symbols {
-      layers.insert(LayerDescription(Embedding(symbols, inputSize), name: "embedding"), at: 0)
+      let embedding = Embedding(symbols, inputSize, dropout: settings.embeddingDropout)
+      layers.insert(LayerDescription(embedding, name: "embedding"), at: 0)
     }
     self.init(
       chain: layers,

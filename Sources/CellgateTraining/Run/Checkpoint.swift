@@ -43,8 +43,11 @@ package struct Checkpoint {
     to path: String, identity: RunIdentity, parameters: ParameterSet, optimizer: any Optimizer,
     schedule: any Schedule
   ) throws(RunError) {
+    let averages = identity.settings.averageWeights != nil
     var writer = Safetensors.Writer(
-      metadata: metadata(optimizer, schedule).merging(identity.metadata) { known, _ in known },
+      metadata: metadata(optimizer, schedule, averages: averages).merging(identity.metadata) { known, _ in
+        known
+      },
       checksum: true)
     for entry in parameters.entries {
       writer.add("model." + entry.name, shape: entry.shape, floats: entry.parameter.value.scalars)
@@ -52,6 +55,11 @@ package struct Checkpoint {
     if let bestValues {
       for (entry, value) in parameters.windows(of: bestValues) {
         writer.add("best." + entry.name, shape: entry.shape, floats: value.scalars)
+      }
+    }
+    if let mean = loop.average.values {
+      for (entry, value) in parameters.windows(of: mean) {
+        writer.add("average." + entry.name, shape: entry.shape, floats: value.scalars)
       }
     }
     for (name, values) in optimizer.state {
@@ -63,7 +71,9 @@ package struct Checkpoint {
     do throws(FileError) { try writer.write(to: path) } catch { throw .file(error) }
   }
 
-  private func metadata(_ optimizer: any Optimizer, _ schedule: any Schedule) -> [String: String] {
+  private func metadata(
+    _ optimizer: any Optimizer, _ schedule: any Schedule, averages: Bool
+  ) -> [String: String] {
     var metadata = [
       "format": Self.format, "format_version": "\(Self.version)", "step": "\(step)", "rows": "\(rows)",
       "loss_sum": "\(loop.lossSum)", "loss_count": "\(loop.lossCount)",
@@ -78,6 +88,11 @@ package struct Checkpoint {
       metadata["best_value"] = "\(best.value)"
     }
     if let solvedStep { metadata["solved_step"] = "\(solvedStep)" }
+    if averages {
+      metadata["average_count"] = "\(loop.average.count)"
+      metadata["average_since_best"] = "\(loop.average.sinceBest)"
+      if let best = loop.average.best { metadata["average_best"] = "\(best)" }
+    }
     if let diagnostics {
       metadata["diagnostics_every"] = "\(diagnostics.every)"
       metadata["diagnostics_rows"] = "\(diagnostics.rows)"
@@ -114,6 +129,14 @@ package struct Checkpoint {
       if reader.version > 1 { bestValues = try reader.values(of: parameters, prefix: "best.") }
     }
     if reader.has("solved_step") { solvedStep = try reader.count("solved_step", in: min(1, rows)...step) }
+    if reader.has("average_count") {
+      loop.average.count = try reader.count("average_count", in: 0...step)
+      loop.average.sinceBest = try reader.count("average_since_best", in: 0...step)
+      if reader.has("average_best") { loop.average.best = try reader.number("average_best") }
+      if loop.average.count > 0 {
+        loop.average.values = try reader.values(of: parameters, prefix: "average.")
+      }
+    }
     if reader.has("diagnostics_every") {
       diagnostics = .init(
         every: try reader.count("diagnostics_every", in: 1...Int.max),

@@ -48,8 +48,9 @@ public struct MemoryEstimate {
     let layers = MemoryEstimate(
       stack, cell: cell, hidden: settings.hidden, steps: shape.steps, batch: settings.batch,
       recomputeEvery: settings.recomputeEvery, dropout: settings.dropout > 0)
-    // Two buffers of the optimiser, and the best value.
-    let trained = 3 * 4 * stack.parameters(cell, hidden: settings.hidden)
+    // Two buffers of the optimiser, the best value, and the mean of the weights.
+    let trained =
+      (settings.averageWeights == nil ? 3 : 4) * 4 * stack.parameters(cell, hidden: settings.hidden)
     // Of the embedding and the head the value and the gradient too.
     parameters = layers.parameters + trained + 5 * 4 * shape.parametersAround(settings)
     let outputs = shape.readsEveryStep ? 4 * Double(shape.outputSize) : 0

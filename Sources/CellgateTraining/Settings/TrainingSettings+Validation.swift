@@ -23,7 +23,7 @@ extension TrainingSettings {
     if let reason = precision.problem(on: instructions) {
       problems.append(.unsupported(option: "precision", reason: reason))
     }
-    problems += sizeProblems(taskType) + optimizerProblems() + scheduleProblems()
+    problems += sizeProblems(taskType, cellType) + optimizerProblems() + scheduleProblems()
     if let taskType { problems += taskType.description.problems(withOptions(in: taskType)) }
     if problems.isEmpty, let taskType, let cellType {
       let available = available ?? MemoryEstimate.available
@@ -53,7 +53,7 @@ extension TrainingSettings {
   /// computes from its options can't overflow.
   private func withOptions(in task: any SequenceTask.Type) -> TrainingSettings {
     var settings = self
-    for option in task.options where option.problem(taskOptions[option.name]) != nil {
+    for option in task.options where taskOptions[option.name].map({ option.problem($0) != nil }) ?? false {
       settings.taskOptions[option.name] = option.defaultValue
     }
     return settings
@@ -90,13 +90,10 @@ extension TrainingSettings {
       }
       if let problem = option.problem(value) { problems.append(problem) }
     }
-    for option in task.options where taskOptions[option.name] == nil {
-      if let problem = option.problem(nil) { problems.append(problem) }
-    }
     return problems
   }
 
-  private func sizeProblems(_ task: (any SequenceTask.Type)?) -> [SettingsError] {
+  private func sizeProblems(_ task: (any SequenceTask.Type)?, _ cell: Cell?) -> [SettingsError] {
     var problems: [SettingsError] = []
     func require(_ option: String, _ value: Int?, in range: ClosedRange<Int>) {
       guard let value, !range.contains(value) else { return }
@@ -107,9 +104,7 @@ extension TrainingSettings {
     }
     require("hidden", hidden, in: 1...Int.max)
     require("layers", layers, in: 1...Int.max)
-    if !(dropout >= 0 && dropout < 1) {
-      problems.append(.outOfRange(option: "dropout", expected: "0 or more, below 1", found: "\(dropout)"))
-    }
+    problems += regularizationProblems(task, cell)
     require("chrono-steps", chronoSteps, in: 3...Self.mostSteps)
     if let forgetBias, !forgetBias.isFinite {
       problems.append(.outOfRange(option: "forget-bias", expected: "a number", found: "\(forgetBias)"))
@@ -138,6 +133,28 @@ extension TrainingSettings {
     }
     require("evaluation-interval", evaluationInterval, in: 1...Int.max)
     require("patience", patience, in: 1...Int.max)
+    return problems
+  }
+
+  private func regularizationProblems(_ task: (any SequenceTask.Type)?, _ cell: Cell?) -> [SettingsError] {
+    var problems: [SettingsError] = []
+    for (option, share) in [
+      ("dropout", dropout), ("output-dropout", outputDropout ?? 0),
+      ("embedding-dropout", embeddingDropout ?? 0), ("recurrent-dropout", recurrentDropout ?? 0),
+      ("weight-drop", weightDrop ?? 0),
+    ] where !(share >= 0 && share < 1) {
+      problems.append(.outOfRange(option: option, expected: "0 or more, below 1", found: "\(share)"))
+    }
+    if let cell, let problem = zoneout?.problem(for: cell) {
+      problems.append(.unsupported(option: "zoneout", reason: problem))
+    }
+    if let problem = averageWeights?.problem {
+      problems.append(.unsupported(option: "average-weights", reason: problem))
+    }
+    if embeddingDropout != nil, let task, optionProblems(task).isEmpty, task.shape(self).symbols == nil {
+      problems.append(
+        .unsupported(option: "embedding-dropout", reason: "the task \(task.name) has no embeddings"))
+    }
     return problems
   }
 

@@ -35,6 +35,21 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
   /// The share of each layer's outputs, in [0, 1), that is dropped while training, before the next layer or the head
   /// reads them.
   public var dropout: Float = 0
+  /// As `dropout`, of what the head reads alone; nil for the same share.
+  public var outputDropout: Float?
+  /// The share of the symbols whose embeddings are dropped in an update, wherever they occur (Merity et al. 2017,
+  /// https://arxiv.org/abs/1708.02182); nil for none.
+  public var embeddingDropout: Float?
+  /// The share of each layer's last output that is dropped where matrices read it, the same at each step (Gal and
+  /// Ghahramani 2016, https://arxiv.org/abs/1512.05287); nil for none.
+  public var recurrentDropout: Float?
+  /// How likely a unit of each state keeps its last value (Krueger et al. 2017, https://arxiv.org/abs/1606.01305); nil
+  /// for never.
+  public var zoneout: Zoneout?
+  /// The share of the recurrent matrices' weights that is dropped in an update (Merity et al. 2017); nil for none.
+  public var weightDrop: Float?
+  /// Which mean of the weights is evaluated and kept; nil for the weights of the last update.
+  public var averageWeights: WeightAveraging?
   /// What the factors of the layers' matrix products are rounded to.
   public var precision = Precision.float32
   /// What the parameters start from besides the next two settings; nil for what the cells say.
@@ -91,6 +106,24 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
     self.steps = steps
     self.epochs = epochs
   }
+
+  /// The options of a recurrent layer, or several, of `cell`.
+  package func recurrentOptions(_ cell: Cell) -> RecurrentOptions {
+    var options = RecurrentOptions(cell: cell, units: hidden)
+    options.layers = layers
+    options.isBidirectional = bidirectional
+    options.dropout = dropout
+    options.recurrentDropout = recurrentDropout ?? 0
+    options.zoneout = zoneout
+    options.weightDrop = weightDrop
+    options.precision = precision
+    options.recomputeEvery = recomputeEvery
+    options.noise = "recurrent"
+    return options
+  }
+
+  /// The share that is dropped of what the head reads.
+  package var headDropout: Float { outputDropout ?? dropout }
 
   /// How the parameters start: `initialization` with `chronoSteps` and `forgetBias`.
   public var start: Recurrent.Initialization {

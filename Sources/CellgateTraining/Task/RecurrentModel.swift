@@ -26,12 +26,10 @@ public final class RecurrentModel: DescribedModule {
   /// A model of the sizes in `settings` and `shape`; its first values depend on the seed alone.
   public init(settings: TrainingSettings, shape: SequenceShape, cell: Cell) {
     let stream = RandomStream(seed: settings.seed, name: "initialization")
-    recurrent = Recurrent(
-      cell: cell, inputSize: shape.inputSize, hiddenSize: settings.hidden, layers: settings.layers,
-      bidirectional: settings.bidirectional, dropout: settings.dropout,
-      recomputeEvery: settings.recomputeEvery, initialization: settings.start,
-      precision: settings.precision, stream: stream.child("recurrent"))
-    dropout = Dropout(probability: settings.dropout, name: "head")
+    recurrent = Recurrent(settings.recurrentOptions(cell), initialization: settings.start)
+    recurrent.build(
+      [.sequence(shape.inputSize)], BuildContext(name: "recurrent", stream: stream.child("recurrent")))
+    dropout = Dropout(probability: settings.headDropout, name: "head")
     let width = (settings.bidirectional ? 2 : 1) * settings.hidden
     head = Linear(
       inputSize: width, outputSize: shape.outputSize, stream: stream.child("head"),

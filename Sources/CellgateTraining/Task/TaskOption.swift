@@ -80,11 +80,8 @@ public struct TaskOption: Sendable, Equatable {
     return value
   }
 
-  /// What is wrong with the value of settings, which is nil where they have none; nil for nothing.
-  func problem(_ value: OptionValue?) -> SettingsError? {
-    guard let value else {
-      return defaultValue == nil ? nil : .outOfRange(option: name, expected: "a value", found: "none")
-    }
+  /// What is wrong with a value of settings; nil for nothing.
+  func problem(_ value: OptionValue) -> SettingsError? {
     if takes(value) { return nil }
     if case .choice(let names) = kind, case .text(let found) = value {
       return .unknownName(option: name, found: found, known: names)
@@ -150,6 +147,16 @@ extension TaskOption.Kind {
 }
 
 extension TrainingSettings {
+  /// These settings with the defaults of the task's options that they lack, as those of a version do in which the task
+  /// had fewer.
+  public func completed(for task: any SequenceTask.Type) -> TrainingSettings {
+    var settings = self
+    for option in task.options where settings.taskOptions[option.name] == nil {
+      settings.taskOptions[option.name] = option.defaultValue
+    }
+    return settings
+  }
+
   /// The whole number of an option; its default where the settings have none.
   public func whole(_ option: TaskOption) -> Int { value(option)?.whole ?? 0 }
   /// The number of an option.

@@ -112,6 +112,7 @@ public final class Trainer {
       seed: settings.seed, carryingLoss: { try bound.loss($0, &$1, $2, nil) })
     loop.clipValue = settings.clipValue
     loop.clipNorm = settings.clipNorm
+    loop.averaging = settings.averageWeights
     return loop
   }
 

@@ -49,6 +49,8 @@ public final class TrainingLoop {
     public var updateSeconds = 0.0
     /// The states that the last update left for the next one.
     public var carried: [Tensor] = []
+    /// The mean of the weights, where one is taken.
+    public var average = WeightAverage()
 
     /// Before the first update.
     public init() {}
@@ -87,6 +89,9 @@ public final class TrainingLoop {
   /// What is measured for a record, besides the mean training loss; without gradients. The context may ask it to stop:
   /// what it then returns is not used.
   public var evaluation: ((_ context: ForwardContext) throws -> [MetricValue])?
+  /// The mean of the weights that records are made of; nil for the last weights. While a record is made and the callbacks
+  /// see it the parameters are the mean; afterwards they are the last weights again.
+  public var averaging: WeightAveraging?
   /// The record's value that the schedule observes, such as "val_loss"; nil for the first of `evaluation`, or the loss
   /// where there is none.
   public var monitor: String?
@@ -272,6 +277,7 @@ public final class TrainingLoop {
     optimizer.step(parameters, in: trainable)
     try afterUpdate?(parameters)
     state.step += 1
+    if let averaging { state.average.add(parameters, step: state.step, averaging) }
     state.gradientNorm = norm
     state.carried = carried
     state.lossSum += value
@@ -296,6 +302,11 @@ public final class TrainingLoop {
   /// was true in the course of it: then there is no record. Throws what `run` does.
   public func record(shouldStop: () -> Bool = { false }) throws -> Bool {
     guard try parametersAreFinite() else { return true }
+    let last = state.average.values.map { mean in
+      defer { parameters.assign(mean) }
+      return parameters.values.copied()
+    }
+    defer { if let last { parameters.assign(last) } }
     var values: [MetricValue] = []
     if let evaluation {
       let found = try withoutActuallyEscaping(shouldStop) { shouldStop in
@@ -338,7 +349,9 @@ public final class TrainingLoop {
   private func observe(_ record: TrainingRecord) throws {
     let observed = try monitor.map { try record.required($0) } ?? record.values.first
     guard let observed else { return }
-    schedule.observe(observed.metric.direction == .lower ? observed.value : -observed.value)
+    let value = observed.metric.direction == .lower ? observed.value : -observed.value
+    schedule.observe(value)
+    state.average.observe(value)
   }
 
   // MARK: Numbers that are not finite

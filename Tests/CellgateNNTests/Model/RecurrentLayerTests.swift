@@ -114,28 +114,33 @@ struct RecurrentLayerTests {
 
   @Test("Recurrent dropout has the gradient of central differences in every parameter", arguments: Cell.all)
   func recurrentDropoutGradient(_ cell: Cell) throws {
-    let layer = built(Recurrent(cell, 3, returnSequences: true, recurrentDropout: 0.4))
-    let x = random([3, 2, 3])
-    let weights = random([3, 2, 3], "weights").scalars
-    func loss() -> Double {
-      zip(layer([LayerValue(x)], .training(seed: 9, step: 0))[0].tensor.scalars, weights)
-        .reduce(0) { $0 + Double($1.0 * $1.1) }
-    }
-    layer([LayerValue(x)], .training(seed: 9, step: 0))[0].tensor
-      .backward(gradient: Tensor(weights, shape: [3, 2, 3]))
-    for (name, parameter) in layer.namedParameters() {
-      for index in stride(from: 0, to: parameter.value.count, by: 5) {
-        var values = parameter.value.scalars
-        let (value, step) = (values[index], Float(0.01))
-        func at(_ offset: Float) -> Double {
-          values[index] = value + offset
-          parameter.assign(Tensor(values, shape: parameter.shape))
-          return withoutGradient { loss() }
-        }
-        let slope = (8 * (at(step) - at(-step)) - (at(2 * step) - at(-2 * step))) / (12 * Double(step))
-        _ = at(0)
-        #expect(abs(slope - Double(parameter.gradient.scalars[index])) < 1e-3, "\(name) \(index)")
+    expectGradients(
+      of: built(Recurrent(cell, 3, returnSequences: true, recurrentDropout: 0.4)), .training(seed: 9, step: 0)
+    )
+  }
+}
+
+/// Checks the gradients of a layer of 3 inputs and 3 units against central differences, under the masks of a pass.
+func expectGradients(of layer: Recurrent, _ context: @autoclosure () -> ForwardContext) {
+  let x = random([3, 2, 3])
+  let weights = random([3, 2, 3], "weights").scalars
+  func loss() -> Double {
+    zip(layer([LayerValue(x)], context())[0].tensor.scalars, weights)
+      .reduce(0) { $0 + Double($1.0 * $1.1) }
+  }
+  layer([LayerValue(x)], context())[0].tensor.backward(gradient: Tensor(weights, shape: [3, 2, 3]))
+  for (name, parameter) in layer.namedParameters() {
+    for index in stride(from: 0, to: parameter.value.count, by: 5) {
+      var values = parameter.value.scalars
+      let (value, step) = (values[index], Float(0.01))
+      func at(_ offset: Float) -> Double {
+        values[index] = value + offset
+        parameter.assign(Tensor(values, shape: parameter.shape))
+        return withoutGradient { loss() }
       }
+      let slope = (8 * (at(step) - at(-step)) - (at(2 * step) - at(-2 * step))) / (12 * Double(step))
+      _ = at(0)
+      #expect(abs(slope - Double(parameter.gradient.scalars[index])) < 1e-3, "\(name) \(index)")
     }
   }
 }
