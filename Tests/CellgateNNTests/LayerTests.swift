@@ -24,6 +24,32 @@ import Testing
     #expect(same.weight.value.scalars == layer.weight.value.scalars)
   }
 
+  @Test("Embedding dropout drops whole symbols, wherever they occur, and divides the others by what is left")
+  func embeddingDropout() throws {
+    let layer = Embedding(count: 40, size: 3, dropout: 0.25, stream: stream)
+    let indices = (0..<80).map { Int32($0 % 40) }
+    let context = ForwardContext.training(seed: 4, step: 2)
+    let found = layer(indices, shape: [2, 40], context: context)
+    let plain = layer(indices, shape: [2, 40])
+    #expect(plain.scalars == layer.weight.value.scalars + layer.weight.value.scalars)
+    let rows = (0..<40).map { symbol in found[0][symbol].scalars }
+    #expect(rows.indices.allSatisfy { found[1][$0].scalars == rows[$0] })
+    let dropped = rows.indices.filter { rows[$0].allSatisfy { $0 == 0 } }
+    // Ten of forty: five standard deviations are 14.
+    #expect(!dropped.isEmpty && dropped.count < 24)
+    for symbol in rows.indices where !dropped.contains(symbol) {
+      for (one, other) in zip(rows[symbol], plain[0][symbol].scalars) {
+        #expect(abs(one - other / 0.75) < 1e-6)
+      }
+    }
+    found.backward(gradient: .full([2, 40, 3], 0.75))
+    for symbol in rows.indices {
+      let expected: Float = dropped.contains(symbol) ? 0 : 2
+      for gradient in layer.weight.gradient[symbol].scalars { #expect(abs(gradient - expected) < 1e-6) }
+    }
+    #expect(layer(indices, shape: [2, 40], context: .training(seed: 4, step: 3)).scalars != found.scalars)
+  }
+
   @Test("Embedding looks its vectors up")
   func embeddingLayer() {
     let layer = Embedding(count: 5, size: 3, stream: stream)

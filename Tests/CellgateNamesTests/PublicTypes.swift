@@ -36,6 +36,7 @@ enum PublicTypes {
     CellError.self,
     CellExecution.self,
     CellExpression.self,
+    CellNoise.self,
     CellObservation.self,
     CellStream.self,
     CellText.self,
@@ -266,8 +267,11 @@ enum PublicTypes {
     Verbosity.self,
     Vocabulary.self,
     WarmUpSchedule.self,
+    WeightAverage.self,
+    WeightAveraging.self,
     WordVocabulary.self,
     ZipArchive.self,
     ZipError.self,
+    Zoneout.self,
   ]
 }

@@ -47,6 +47,26 @@ struct RecurrentModelTests {
     #expect(ruled["recurrent.weight_hh_l0"] == own["recurrent.weight_hh_l0"])
   }
 
+  @Test("The model of its description draws the same noise", arguments: [false, true])
+  func described(readsEveryStep: Bool) throws {
+    var settings = TrainingSettings(task: "none", taskOptions: [:], hidden: 6, batch: 3, steps: 1)
+    (settings.layers, settings.dropout, settings.outputDropout) = (2, 0.2, 0.4)
+    (settings.recurrentDropout, settings.zoneout, settings.weightDrop) = (0.1, ["h": 0.1, "c": 0.4], 0.3)
+    let shape = SequenceShape(steps: 4, inputSize: 2, outputSize: 3, readsEveryStep: readsEveryStep)
+    let own = RecurrentModel(settings: settings, shape: shape, cell: .lstmWM)
+    let model = try Model(own.description)
+    var state = model.state
+    for (name, parameter) in own.namedParameters() { state[name] = parameter.value }
+    try model.load(state)
+    var random = RandomStream(seed: 2, name: "x")
+    let x = random.uniform([4, 3, 2])
+    for context in [{ ForwardContext.inference() }, { ForwardContext.training(seed: 1, step: 2) }] {
+      let found = model(x, context()).scalars
+      #expect(found == own(x, context: context()).scalars)
+    }
+    #expect(own(x).scalars != own(x, context: .training(seed: 1, step: 2)).scalars)
+  }
+
   @Test("Dropout acts before the head too, in training alone", arguments: [false, true], [1, 2])
   func dropout(readsEveryStep: Bool, layers: Int) {
     let plain = Self.model(readsEveryStep: readsEveryStep, layers: layers, dropout: 0)

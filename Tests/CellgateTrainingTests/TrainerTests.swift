@@ -202,6 +202,23 @@ struct TrainerTests {
     #expect(result.validationValue == until.map(\.validation.value).min())
   }
 
+  @Test("A run whose settings lack an option of its task has the option's default, also when it is resumed")
+  func missingTaskOption() throws {
+    let scratch = try Scratch()
+    let whole = try trainer()
+    _ = try whole.run()
+    var settings = MeanTask.defaults
+    settings.taskOptions = [:]
+    let path = scratch.file("run")
+    try start(path, settings, stop: 5)
+    let directory = try RunDirectory(resuming: path)
+    #expect(directory.settings.taskOptions.isEmpty)
+    let again = try trainer(directory) { $0 = directory.settings }
+    #expect(again.step == 5)
+    _ = try again.run()
+    #expect(again.parameters.values.scalars == whole.parameters.values.scalars)
+  }
+
   @Test("Carried states are saved: a resumed run has the same bits", arguments: [1, 5, 11])
   func carried(stop: Int) throws {
     let scratch = try Scratch()

@@ -19,6 +19,7 @@ struct BenchCommand: ParsableCommand {
         cellgate bench --cell gru --steps 100 --batch 50 --hidden 256 --bidirectional
         cellgate bench --cell lstm --threads 1 --json
         cellgate bench --hidden 512 --input 512 --precision bf16
+        cellgate bench --cell lstm --zoneout h=0.05,c=0.5 --weight-drop 0.5
       """)
 
   @Option(help: ArgumentHelp(CellArgument.help, valueName: "name"))
@@ -52,6 +53,16 @@ struct BenchCommand: ParsableCommand {
     help: ArgumentHelp(
       "Keep the states of about every n-th step alone and compute the rest again.", valueName: "n"))
   var recomputeEvery: WholeNumber?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Zoneout of the states, as of 'cellgate train'.", valueName: "x|h=x,c=x"))
+  var zoneout: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Weight drop, as of 'cellgate train'.", valueName: "x"))
+  var weightDrop: RealNumber?
 
   /// The name of `--recompute-every` in earlier versions.
   @Option(name: .customLong("checkpoint-every"), parsing: .unconditional, help: .hidden)
@@ -96,12 +107,16 @@ struct BenchCommand: ParsableCommand {
     let recomputeEvery: Int? = problems.whole("--recompute-every", segment, in: sizes)
     let precision = problems.precision(precision)
     if let problem = precision?.problem(on: .active) { problems.add("--precision: \(problem)") }
+    let zoneout = problems.zoneout(zoneout)
+    if let found, let problem = zoneout?.problem(for: found) { problems.add("--zoneout: \(problem)") }
+    let weightDrop = problems.real("--weight-drop", weightDrop, "0 or more, below 1") { (0..<1).contains($0) }
     try problems.check()
     guard let found, let precision else { throw CommandFailure(problems: problems.lines) }
     let bench = Bench(
       cell: found, steps: steps, batch: batch, input: input, hidden: hidden, layers: layers,
       directions: bidirectional ? 2 : 1, threads: threads ?? Processors.available,
-      repeats: repeats, recomputeEvery: recomputeEvery, precision: precision)
+      repeats: repeats, recomputeEvery: recomputeEvery, precision: precision, zoneout: zoneout,
+      weightDrop: weightDrop.map { Float($0) })
     let (needed, available) = (bench.memory.bytes, MemoryEstimate.available)
     guard needed <= available else {
       throw CommandFailure(
@@ -120,6 +135,8 @@ struct Bench {
   let steps, batch, input, hidden, layers, directions, threads, repeats: Int
   let recomputeEvery: Int?
   let precision: Precision
+  let zoneout: Zoneout?
+  let weightDrop: Float?
 
   /// Floating-point operations of a forward pass's products, 2 for a multiply-add.
   var inferenceOperations: Double {
@@ -163,7 +180,8 @@ struct Bench {
     let stream = RandomStream(seed: 1, name: "bench")
     let recurrent = Recurrent(
       cell: cell, inputSize: input, hiddenSize: hidden, layers: layers, bidirectional: directions == 2,
-      recomputeEvery: recomputeEvery, precision: precision, stream: stream.child("parameters"))
+      zoneout: zoneout, weightDrop: weightDrop, recomputeEvery: recomputeEvery, precision: precision,
+      stream: stream.child("parameters"))
     let parameters = ParameterSet(recurrent)
     var numbers = stream.child("data")
     let x = numbers.uniform([steps, batch, input])
@@ -224,19 +242,27 @@ struct BenchReport {
       "training_peak_share": .number(trainingRate / peakRate),
       "inference_peak_share": .number(inferenceRate / peakRate), "repeats": .integer(bench.repeats),
       "recompute_every": recomputeEvery,
+      "zoneout": bench.zoneout.map { .string($0.description) } ?? .null,
+      "weight_drop": bench.weightDrop.map { .number(Double($0.description) ?? Double($0)) } ?? .null,
       // The name of earlier versions, which a script may read.
       "checkpoint_every": recomputeEvery,
     ]
   }
 
+  private var regularization: [String] {
+    (bench.zoneout.map { ["zoneout \($0)"] } ?? []) + (bench.weightDrop.map { ["weight drop \($0)"] } ?? [])
+  }
+
   /// Prints the numbers for people.
   func print() {
-    let sizes = [
-      Text.plural(bench.steps, "step"), "batch \(Text.count(bench.batch))", Text.plural(bench.input, "input"),
-      "\(Text.count(bench.hidden)) hidden units",
-      Text.plural(bench.layers, "layer") + (bench.directions == 2 ? " in both directions" : ""),
-      Text.plural(threads, "thread"), "\(bench.precision.rawValue), \(InstructionSet.active)",
-    ]
+    let sizes =
+      [
+        Text.plural(bench.steps, "step"), "batch \(Text.count(bench.batch))",
+        Text.plural(bench.input, "input"),
+        "\(Text.count(bench.hidden)) hidden units",
+        Text.plural(bench.layers, "layer") + (bench.directions == 2 ? " in both directions" : ""),
+        Text.plural(threads, "thread"), "\(bench.precision.rawValue), \(InstructionSet.active)",
+      ] + regularization
     Console.print("\n  \(Terminal.output.styled(bench.cell.name, .bold))  \(sizes.joined(separator: ", "))")
     Console.print("  \(Text.count(bench.parameters)) parameters\n")
     var table = Table([.left(""), .right("ms"), .right("GFLOP/s"), .right("of peak"), .right("sequences/s")])

@@ -57,15 +57,7 @@ struct RegularizationOptions: ParsableArguments {
     share("--embedding-dropout", embeddingDropout) { settings.embeddingDropout = $0 }
     share("--recurrent-dropout", recurrentDropout) { settings.recurrentDropout = $0 }
     share("--weight-drop", weightDrop) { settings.weightDrop = $0 }
-    if let zoneout {
-      if let value = Zoneout(zoneout) {
-        settings.zoneout = value
-      } else {
-        problems.add(
-          "--zoneout: expected a number, or states' numbers as in h=0.05,c=0.5, found '\(quotedName(zoneout))'"
-        )
-      }
-    }
+    if let zoneout = problems.zoneout(zoneout) { settings.zoneout = zoneout }
     if let averageWeights {
       if let value = WeightAveraging(averageWeights) {
         settings.averageWeights = value
@@ -74,5 +66,15 @@ struct RegularizationOptions: ParsableArguments {
           "--average-weights: expected ema:X, from:N or plateau:N, found '\(quotedName(averageWeights))'")
       }
     }
+  }
+}
+
+extension OptionProblems {
+  /// The zoneout that was typed, nil if none was or after noting what is wrong.
+  mutating func zoneout(_ text: String?) -> Zoneout? {
+    guard let text else { return nil }
+    if let zoneout = Zoneout(text) { return zoneout }
+    add("--zoneout: expected a number, or states' numbers as in h=0.05,c=0.5, found '\(quotedName(text))'")
+    return nil
   }
 }
