@@ -87,9 +87,18 @@ struct RegularizationCommandTests {
     let workplace = try Workplace()
     let run = try workplace.run(
       line: TrainCommandTests.tiny
-        + " --cell lstm-wm --steps 4 --zoneout 0.2 --weight-drop 0.3 --diagnostics-every 2 --out run")
+        + " --cell lstm-wm --steps 4 --zoneout 0.2 --weight-drop 0.3 --recurrent-dropout 0.1 --diagnostics-every 2 --out run"
+    )
     #expect(run.status == 0, "\(run.error)")
-    #expect(try workplace.text("run/diagnostics.csv").contains("memory"))
+    let plain = try workplace.run(
+      line: TrainCommandTests.tiny + " --cell lstm-wm --steps 4 --diagnostics-every 2 --out plain")
+    #expect(plain.status == 0, "\(plain.error)")
+    func places(_ folder: String) throws -> [Substring] {
+      try workplace.text(folder + "/diagnostics.csv").split(separator: "\n").map {
+        $0[..<($0.lastIndex(of: ",") ?? $0.endIndex)]
+      }
+    }
+    #expect(try places("run") == places("plain"))
   }
 
   @Test("All that is wrong is said at once, each with its option")

@@ -43,4 +43,12 @@ public struct CellObservation: Sendable, Equatable {
   public var values: [Value]
   /// Of each state, in the cell's order.
   public var stateGradients: [StateGradient]
+
+  /// The same without the states that only a derived cell has, such as the mask of recurrent dropout: of these states, and
+  /// of all gates and memory products.
+  package func restricted(to states: [String]) -> CellObservation {
+    CellObservation(
+      values: values.filter { $0.quantity != .meanAbsState || states.contains($0.name) },
+      stateGradients: stateGradients.filter { states.contains($0.state) })
+  }
 }

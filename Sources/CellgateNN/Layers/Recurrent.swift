@@ -316,7 +316,7 @@ public class Recurrent: Layer {
   ) -> (Int, CellObservation) -> Void {
     let (prefix, suffix) = context.observedName(name)
     return { [self] place, observation in
-      observer(prefix + self.suffix(of: place).dropFirst() + suffix, observation)
+      observer(prefix + self.suffix(of: place).dropFirst() + suffix, observation.restricted(to: cell.states))
     }
   }
 

@@ -76,7 +76,7 @@ extension WeightAveraging: Codable {
 
 /// How far the mean of the weights is.
 public struct WeightAverage {
-  /// The mean, as `ParameterSet.values`; nil before the first update that counts.
+  /// The mean, as `ParameterSet.values`, which each update changes in its place; nil before the first that counts.
   public var values: Tensor?
   /// Updates whose weights are in it.
   public var count = 0
