@@ -22,7 +22,22 @@ def variance(axes):
 
 AXES = {"last": (1,), "first": (0,), "middle": (1,), "ends": (0, 2), "all": (0, 1)}
 
+
+def attended(scores, values):
+    """Contexts [N, M] and weights [N, S] of scores [S, N] and values [S, N, M]."""
+    weights = scores.softmax(0)
+    return torch.cat([torch.einsum("sn,snm->nm", weights, values), weights.t()], 1)
+
+
+def scaled(q, k, v):
+    weights = (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)
+    return torch.cat([weights @ v, weights], -1)
+
+
 OPERATIONS = {
+    "additive_attention": lambda q, k, v, score: attended(torch.tanh(q + k) @ score, v),
+    "dot_attention": lambda q, k, v: attended(0.7 * (q * k).sum(-1), v),
+    "scaled_dot_product_attention": scaled,
     "negate": lambda x: -x, "abs": torch.abs, "exp": torch.exp, "log": torch.log, "sqrt": torch.sqrt,
     "square": torch.square, "power": lambda x: x ** 2.5, "clamp": lambda x: x.clamp(-0.7, 0.9),
     "sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu, "gelu": F.gelu,
@@ -64,6 +79,9 @@ LAYOUTS = {"conv1d": (1, 2, 0), "pool1d": (1, 2, 0), "conv2d": (0, 3, 1, 2), "po
 def with_indices(name, x):
     """Operations whose indices or masks depend on the sizes."""
     size = x[0].shape
+    if name == "softmax_of_first":
+        seen = torch.arange(size[1]) < (torch.arange(size[0]) * 7 % (size[1] + 1))[:, None]
+        return lambda x: x.masked_fill(~seen, -torch.inf).softmax(1).masked_fill(~seen, 0)
     if name == "gather":
         index = spread(8 * size[0] // 5, size[0])
         return lambda x: x.index_select(0, index)

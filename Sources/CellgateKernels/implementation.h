@@ -19,6 +19,7 @@
 #include "operations.h"
 #include "reductions.h"
 #include "rows.h"
+#include "attention.h"
 #include "transposition.h"
 #include "coins.h"
 #include "peak.h"
@@ -51,6 +52,8 @@ const cg_isa CG_JOIN(cg_isa_, CG_ISA) = {
     .standardize = standardize,
     .softmax = softmax,
     .softmax_gradient = softmax_gradient,
+    .additive_scores = additive_scores,
+    .additive_scores_gradient = additive_scores_gradient,
     .transpose = transpose_matrix,
     .coins = coins,
     .peak = peak,

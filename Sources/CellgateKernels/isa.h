@@ -28,6 +28,11 @@ struct cg_isa {
   float (*standardize)(size_t n, const float *x, double epsilon, float *y);
   void (*softmax)(size_t rows, size_t n, const float *x, float *y, float *largest, double *sum);
   void (*softmax_gradient)(size_t rows, size_t n, const float *g, const float *y, float *result);
+  void (*additive_scores)(size_t rows, size_t n, const float *query, const float *keys, size_t ld, const float *score,
+                          float *result);
+  void (*additive_scores_gradient)(size_t rows, size_t n, const float *query, const float *keys, size_t ld,
+                                   const float *score, const float *g, float *query_gradient,
+                                   float *key_gradients, size_t ld_gradients, float *score_gradient);
   void (*transpose)(size_t rows, size_t columns, const float *source, size_t ld, float *target,
                     size_t ld_target);
   void (*coins)(uint64_t key, uint64_t first, uint32_t threshold, size_t n, float *y);

@@ -180,6 +180,30 @@ void cg_softmax_gradient(size_t rows, size_t n, const float *g, const float *y, 
   cg_softmax_gradient_with(cg_isa_active(), rows, n, g, y, result);
 }
 
+void cg_additive_scores_with(const cg_isa *isa, size_t rows, size_t n, const float *query, const float *keys, size_t ld,
+                             const float *score, float *result) {
+  isa->additive_scores(rows, n, query, keys, ld, score, result);
+}
+
+void cg_additive_scores(size_t rows, size_t n, const float *query, const float *keys, size_t ld, const float *score,
+                        float *result) {
+  cg_additive_scores_with(cg_isa_active(), rows, n, query, keys, ld, score, result);
+}
+
+void cg_additive_scores_gradient_with(const cg_isa *isa, size_t rows, size_t n, const float *query, const float *keys,
+                                      size_t ld, const float *score, const float *g, float *query_gradient,
+                                      float *key_gradients, size_t ld_gradients, float *score_gradient) {
+  isa->additive_scores_gradient(rows, n, query, keys, ld, score, g, query_gradient, key_gradients, ld_gradients,
+                                score_gradient);
+}
+
+void cg_additive_scores_gradient(size_t rows, size_t n, const float *query, const float *keys, size_t ld,
+                                 const float *score, const float *g, float *query_gradient, float *key_gradients,
+                                 size_t ld_gradients, float *score_gradient) {
+  cg_additive_scores_gradient_with(cg_isa_active(), rows, n, query, keys, ld, score, g, query_gradient, key_gradients,
+                                   ld_gradients, score_gradient);
+}
+
 void cg_transpose_with(const cg_isa *isa, size_t rows, size_t columns, const float *source, size_t ld,
                        float *target, size_t ld_target) {
   isa->transpose(rows, columns, source, ld, target, ld_target);

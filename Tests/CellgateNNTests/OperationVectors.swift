@@ -40,7 +40,7 @@ struct OperationVectors {
 struct VectorCase: Decodable, Sendable, CustomTestStringConvertible {
   var file: String
   var operation: String
-  var transposeA, transposeB, keep: Bool?
+  var transposeA, transposeB, keep, causal: Bool?
   var axis, kernel, stride, padding, dilation, groups, ignored: Int?
   var axes, before, after: [Int]?
   var low, high, exponent, epsilon, labelSmoothing: Float?
@@ -49,7 +49,9 @@ struct VectorCase: Decodable, Sendable, CustomTestStringConvertible {
   var testDescription: String { file }
 
   /// Whether Cellgate has the operation.
-  var exists: Bool { VectorFile.operations[operation] != nil }
+  var exists: Bool {
+    VectorFile.operations[operation] != nil || VectorFile.attention[operation] != nil
+  }
 
   static let folder: URL =
     if let path = ProcessInfo.processInfo.environment["CELLGATE_OPERATIONS"], !path.isEmpty {
@@ -112,6 +114,7 @@ struct VectorFile {
 
   /// The outputs of the operation.
   func apply() throws -> [(name: String, tensor: Tensor)] {
+    if let attention = Self.attention[vector.operation] { return try attention(self) }
     let operation = try #require(Self.operations[vector.operation])
     return [("y", try operation(self))]
   }
@@ -246,6 +249,27 @@ struct VectorFile {
         x, kernel: HeightWidth(try #require(file.vector.kernel)),
         stride: file.vector.stride.map { HeightWidth($0) },
         padding: HeightWidth(file.vector.padding ?? 0))
+    },
+  ]
+
+  /// Operations of several outputs. Sequences [B, T, K] are [T, B, K] here.
+  static let attention: [String: @Sendable (VectorFile) throws -> [(name: String, tensor: Tensor)]] = [
+    "additive_attention": { file in
+      let keys = try file.input("keys").permuted([1, 0, 2])
+      let query = linear(
+        try file.input("query"), weight: try file.input("query_weight"), bias: try file.input("bias"))
+      let result = additiveAttention(
+        query, keys: linear(keys, weight: try file.input("key_weight")), values: keys,
+        score: try file.input("score"), seen: try file.integers("lengths").map { [0..<Int($0)] })
+      return [("context", result.context), ("weights", result.weights)]
+    },
+    "scaled_dot_product_attention": { file in
+      let lengths =
+        file.names("arg.").contains("lengths") ? try file.integers("lengths").map { Int($0) } : nil
+      let result = scaledDotProductAttention(
+        try file.input("q"), try file.input("k"), try file.input("v"), lengths: lengths,
+        isCausal: file.vector.causal ?? false)
+      return [("y", result.context), ("weights", result.weights)]
     },
   ]
 

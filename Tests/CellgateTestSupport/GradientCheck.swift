@@ -11,7 +11,22 @@ public func gradientError(
   at values: [Tensor], step: Float = 0.02, _ function: ([Tensor]) -> Tensor
 ) -> Double {
   let parameters = values.map { Parameter($0) }
-  let output = function(parameters.map(\.tensor))
+  return gradientError(of: parameters, step: step) { function(parameters.map(\.tensor)) }
+}
+
+/// As `gradientError(at:step:_:)`, of a parameter that `function` reads.
+public func gradientError(
+  of parameter: Parameter, step: Float = 0.02, _ function: () -> Tensor
+) -> Double {
+  gradientError(of: [parameter], step: step, function)
+}
+
+/// As `gradientError(at:step:_:)`, of parameters that `function` reads.
+public func gradientError(
+  of parameters: [Parameter], step: Float = 0.02, _ function: () -> Tensor
+) -> Double {
+  for parameter in parameters { parameter.zeroGradient() }
+  let output = function()
   var stream = RandomStream(seed: 1, name: "weights of a gradient check")
   let weights = stream.uniform(output.shape, in: -1..<1)
   output.backward(gradient: weights)
@@ -19,7 +34,7 @@ public func gradientError(
   let factors = weights.scalars.map(Double.init)
   func total(_ parameter: Parameter, _ index: Int, _ value: Float) -> Double {
     unsafe parameter.value.pointer[index] = value
-    let scalars = withoutGradient { function(parameters.map(\.tensor)).scalars }
+    let scalars = withoutGradient { function().scalars }
     return zip(scalars, factors).reduce(0) { $0 + Double($1.0) * $1.1 }
   }
 

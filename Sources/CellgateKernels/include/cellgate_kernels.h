@@ -201,7 +201,7 @@ typedef enum {
 void cg_reduce_with(const cg_isa *isa, cg_reduction_kind kind, size_t rows, size_t k, const float *source,
                     size_t ld, float *result, size_t n, size_t ld_result);
 
-// MARK: Sums, extremes and softmax of rows, transposes
+// MARK: Sums, extremes and softmax of rows, scores of attention, transposes
 
 /// Σ x and Σ x y, added in double in 16 lanes: the same bits on every instruction set.
 double cg_sum(size_t n, const float *x);
@@ -227,6 +227,22 @@ void cg_softmax_with(const cg_isa *isa, size_t rows, size_t n, const float *x, f
 void cg_softmax_gradient(size_t rows, size_t n, const float *g, const float *y, float *result);
 void cg_softmax_gradient_with(const cg_isa *isa, size_t rows, size_t n, const float *g, const float *y,
                               float *result);
+
+/// result[r] = Σ over i of score[i] tanh(query[i] + keys[r, i]) of rows [rows, n] that lie `ld` apart: the scores of additive
+/// attention. The order of additions depends on n alone. Nothing overlaps.
+void cg_additive_scores(size_t rows, size_t n, const float *query, const float *keys, size_t ld, const float *score,
+                        float *result);
+void cg_additive_scores_with(const cg_isa *isa, size_t rows, size_t n, const float *query, const float *keys, size_t ld,
+                             const float *score, float *result);
+
+/// Adds the gradients of those scores, of which g [rows] arrive, to query_gradient [n], key_gradients [rows, n], rows
+/// `ld_gradients` apart, and score_gradient [n]; each may be NULL. Nothing overlaps.
+void cg_additive_scores_gradient(size_t rows, size_t n, const float *query, const float *keys, size_t ld,
+                                 const float *score, const float *g, float *query_gradient, float *key_gradients,
+                                 size_t ld_gradients, float *score_gradient);
+void cg_additive_scores_gradient_with(const cg_isa *isa, size_t rows, size_t n, const float *query, const float *keys,
+                                      size_t ld, const float *score, const float *g, float *query_gradient,
+                                      float *key_gradients, size_t ld_gradients, float *score_gradient);
 
 /// target [columns, rows] = source [rows, columns], transposed. Nothing overlaps.
 void cg_transpose(size_t rows, size_t columns, const float *source, size_t ld, float *target, size_t ld_target);

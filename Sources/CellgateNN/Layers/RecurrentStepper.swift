@@ -8,9 +8,10 @@ import CellgateTensor
 /// ```swift
 /// let step = decoder.stepper(context)           // one for each update
 /// var states = encoded.finalStates              // each [L, B, H]
+/// let memory = attention.memory(encoded.output) // of an `AttentionLayer`
 /// var outputs: [Tensor] = []
 /// for word in 0..<words {
-///   let seen = attention(query: states[0][0], encoded)
+///   let seen = attention.attend(states[0][0], memory).context
 ///   let result = step(concatenated([x[word], seen]), states: states)   // [B, I]
 ///   states = result.states
 ///   outputs.append(result.output)               // [B, H]

@@ -24,6 +24,10 @@ public enum Layers {
       Concatenate.self,
       Add.self,
       Multiply.self,
+      AdditiveAttention.self,
+      DotAttention.self,
+      GeneralAttention.self,
+      MultiHeadAttention.self,
     ]
   }
 

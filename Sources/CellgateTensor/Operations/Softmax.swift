@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateKernels
 import Foundation
 
@@ -9,6 +10,22 @@ extension Tensor {
     let output = SoftmaxRows.forward(self) { _, _, _ in }
     return RecordedOperation.record("softmax", inputs: [self], output: output) { gradient, _ in
       [.tensor(SoftmaxRows.gradient(gradient, output))]
+    }
+  }
+
+  /// The softmax of the first `counts` numbers of each row of the last dimension; the others get 0, and so does a row
+  /// without any.
+  public func softmax(first counts: [Int]) -> Tensor {
+    let width = shape.last ?? 1
+    require(
+      counts.count * width == count || count == 0,
+      "softmax: expected a count for each row of \(shape), found \(counts.count)")
+    for count in counts {
+      require(count >= 0 && count <= width, "softmax: expected counts of 0...\(width), found \(count)")
+    }
+    let output = SoftmaxRows.forward(self, first: counts)
+    return RecordedOperation.record("softmax", inputs: [self], output: output) { gradient, _ in
+      [.tensor(SoftmaxRows.gradient(gradient, output, first: counts))]
     }
   }
 
@@ -55,6 +72,35 @@ package enum SoftmaxRows {
     forEachRows(y) { rows in
       let start = rows.lowerBound * width
       unsafe cg_softmax_gradient(rows.count, width, g + start, p + start, output + start)
+    }
+    return result
+  }
+
+  /// As `forward` of the first `counts` numbers of each row, and 0 after them.
+  static func forward(_ x: Tensor, first counts: [Int]) -> Tensor {
+    let (width, output) = (x.shape.last ?? 1, Tensor.uninitialized(x.shape))
+    let (input, result) = unsafe (x.pointer, output.pointer)
+    forEachRows(x) { rows in
+      var (largest, sum) = (Float(0), 0.0)
+      for row in rows {
+        let (start, count) = (row * width, counts[row])
+        if count > 0 { unsafe cg_softmax(1, count, input + start, result + start, &largest, &sum) }
+        unsafe (result + start + count).update(repeating: 0, count: width - count)
+      }
+    }
+    return output
+  }
+
+  /// As `gradient` of the first `counts` numbers of each row, and 0 after them.
+  static func gradient(_ gradient: Tensor, _ y: Tensor, first counts: [Int]) -> Tensor {
+    let (width, result) = (y.shape.last ?? 1, Tensor.uninitialized(y.shape))
+    let (g, p, output) = unsafe (gradient.pointer, y.pointer, result.pointer)
+    forEachRows(y) { rows in
+      for row in rows {
+        let (start, count) = (row * width, counts[row])
+        if count > 0 { unsafe cg_softmax_gradient(1, count, g + start, p + start, output + start) }
+        unsafe (output + start + count).update(repeating: 0, count: width - count)
+      }
     }
     return result
   }

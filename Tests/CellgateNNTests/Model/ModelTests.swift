@@ -30,6 +30,10 @@ struct ModelTests {
       (Concatenate(), [.vector(3), .vector(2)]),
       (Add(), [.sequence(3), .sequence(3)]),
       (Multiply(), [.vector(3), .vector(3)]),
+      (AdditiveAttention(5), [.sequence(2), .sequence(3)]),
+      (DotAttention(scaled: true), [.vector(3), .sequence(3)]),
+      (GeneralAttention(), [.vector(2), .sequence(3)]),
+      (MultiHeadAttention(heads: 2, units: 6), [.sequence(2), .sequence(3)]),
     ]
   }
 

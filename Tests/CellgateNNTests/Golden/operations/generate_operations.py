@@ -78,6 +78,28 @@ def cross_entropy(smoothing, size):
             lambda logits, classes: F.cross_entropy(logits, classes, ignore_index=-1, label_smoothing=smoothing))
 
 
+def attended(scores, seen, values):
+    """Contexts and weights, of the places that are seen; where none is all are 0."""
+    weights = scores.masked_fill(~seen, -torch.inf).softmax(-1).masked_fill(~seen, 0)
+    return {"context": weights @ values, "weights": weights}
+
+
+def additive_attention(query, keys, query_weight, key_weight, bias, score, lengths):
+    hidden = torch.tanh((query @ query_weight.T)[:, None] + keys @ key_weight.T + bias)
+    seen = torch.arange(keys.shape[1]) < lengths[:, None]
+    result = attended((hidden @ score)[:, None], seen[:, None], keys)
+    return {name: y.squeeze(1) for name, y in result.items()}
+
+
+def scaled_dot_product_attention(q, k, v, lengths=None):
+    scores = q @ k.mT / q.shape[-1] ** 0.5
+    seen = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
+    if lengths is not None:
+        seen = (torch.arange(k.shape[-2]) < lengths[:, None])[:, None, None].expand(scores.shape)
+    result = attended(scores, seen.expand(scores.shape), v)
+    return {"y": result["context"], "weights": result["weights"]}
+
+
 def operations():
     return {
         "matmul": [
@@ -118,6 +140,13 @@ def operations():
         "avg_pool2d": pool(F.avg_pool2d, (2, 3, 8, 8), 2, 2),
         "layer_norm": [({"epsilon": 1e-5}, {"x": x, "weight": x[-1:], "bias": x[-1:]}, {},
                         lambda x, weight, bias: F.layer_norm(x, weight.shape, weight, bias)) for x in ((4, 7), (3, 2, 33))],
+        "additive_attention": [
+            ({}, {"query": (3, 4), "keys": (3, 5, 6), "query_weight": (7, 4), "key_weight": (7, 6), "bias": (7,), "score": (7,)},
+             {"lengths": torch.tensor([5, 2, 4])}, additive_attention)],
+        "scaled_dot_product_attention": [
+            ({"causal": False}, {"q": (2, 2, 5, 4), "k": (2, 2, 7, 4), "v": (2, 2, 7, 4)},
+             {"lengths": torch.tensor([7, 4])}, scaled_dot_product_attention),
+            ({"causal": True}, {"q": (2, 3, 6, 8), "k": (2, 3, 6, 8), "v": (2, 3, 6, 8)}, {}, scaled_dot_product_attention)],
         "cross_entropy": [cross_entropy(0.0, 1), cross_entropy(0.1, 1), cross_entropy(0.0, 30)],
     }
 
@@ -128,10 +157,14 @@ def make(inputs, arguments, function):
     for name, value in inputs.items():
         tensor = torch.randn(value, dtype=torch.float64) if isinstance(value, tuple) else value
         leaves[name] = tensor.float().double().requires_grad_()  # exactly representable in float32
-    y = function(**leaves, **arguments)
-    cotangent = torch.randn(y.shape, dtype=torch.float64).float().double()
-    (y * cotangent).sum().backward()
-    tensors = {f"in.{name}": leaf for name, leaf in leaves.items()} | {"out.y": y, "cotangent.y": cotangent}
+    outputs = function(**leaves, **arguments)
+    if not isinstance(outputs, dict):
+        outputs = {"y": outputs}
+    cotangents = {name: torch.randn(y.shape, dtype=torch.float64).float().double() for name, y in outputs.items()}
+    sum((y * cotangents[name]).sum() for name, y in outputs.items()).backward()
+    tensors = {f"in.{name}": leaf for name, leaf in leaves.items()}
+    tensors |= {f"out.{name}": y for name, y in outputs.items()}
+    tensors |= {f"cotangent.{name}": cotangent for name, cotangent in cotangents.items()}
     tensors |= {f"grad.{name}": leaf.grad for name, leaf in leaves.items()}
     tensors |= {f"arg.{name}": value for name, value in arguments.items()}
     return {name: tensor.detach() for name, tensor in sorted(tensors.items())}
