@@ -1,5 +1,6 @@
 import CellgateCells
 import CellgateData
+import CellgateNN
 import CellgateTensor
 import CellgateTestSupport
 import CellgateTraining

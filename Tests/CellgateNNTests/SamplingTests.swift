@@ -1,7 +1,6 @@
+import CellgateNN
 import Foundation
 import Testing
-
-@testable import CellgateTasks
 
 @Suite("Sampling")
 struct SamplingTests {

@@ -27,6 +27,13 @@ public struct Sampling: Sendable, Equatable {
     require(
       topP.map { $0 > 0 && $0 <= 1 } ?? true,
       "Sampling: expected a probability above 0, up to 1, found \(topP ?? 0)")
+    if temperature > 0, topK == nil, topP == nil {
+      let largest = Double(logits.max() ?? 0)
+      var result = logits.map { exp((Double($0) - largest) / temperature) }
+      let sum = result.reduce(0, +)
+      for index in result.indices { result[index] /= sum }
+      return result
+    }
     let order = logits.indices.sorted { (-logits[$0], $0) < (-logits[$1], $1) }
     guard let first = order.first else { return [] }
     var kept = order[...]
