@@ -23,6 +23,16 @@ struct SearchTests {
     return experiment
   }
 
+  @Test("Half of the baseline is reached at the first evaluation that is no larger")
+  func halfBaseline() {
+    let records = [(8, 0.9), (16, 0.41), (24, 0.4), (32, 0.1)].map {
+      MetricsRecord(
+        step: $0, trainingLoss: 0, validation: Evaluation($1), learningRate: 0.1, gradientNorm: 1)
+    }
+    #expect(
+      Experiment.Measure.stepsToHalfBaseline.step(in: records, task: MeanTask.self, baseline: 0.8) == 24)
+  }
+
   private func run(
     _ experiment: Experiment, _ path: String?, jobs: Int = 1, stopAfter: Int = .max,
     onEvent: (Reproduction.Run, RunEvent) -> Void = { _, _ in }

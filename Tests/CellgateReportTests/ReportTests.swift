@@ -348,6 +348,15 @@ struct ReportTests {
       names.filter { $0.contains("seed") } == ["gru, seed 1", "gru, seed 2", "lstm, seed 1", "lstm, seed 2"])
   }
 
+  @Test("Of a few cells every pair is compared, seed by seed")
+  func pairs() throws {
+    for cell in ["gru", "lstm", "rnn-tanh"] {
+      for seed in [1, 2] { try train("all/\(cell)-\(seed)", settings(cell, seed: UInt64(seed))) }
+    }
+    let text = try ParsedPage(report(scratch.file("all")).page()).text
+    for pair in ["lstm − gru", "rnn-tanh − gru", "rnn-tanh − lstm"] { #expect(text.contains(pair), "\(pair)") }
+  }
+
   @Test(
     "A run that can't be read is left out of a report of several, which names it",
     arguments: ["config.json", "metrics.csv", "model.safetensors", "result.json"])
