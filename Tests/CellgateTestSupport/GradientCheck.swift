@@ -55,6 +55,37 @@ public func gradientError(
   return largest
 }
 
+/// The largest difference between the gradient of each parameter and fourth-order central differences of `function`, of
+/// shape [], along a few random directions of that parameter, relative to the slope (at least 1): a check of functions whose
+/// parameters have too many numbers for one difference each.
+public func directionalError(
+  of parameters: [Parameter], directions: Int = 3, step: Float = 0.02, _ function: () -> Tensor
+) -> Double {
+  for parameter in parameters { parameter.zeroGradient() }
+  function().backward()
+  var stream = RandomStream(seed: 1, name: "directions of a gradient check")
+  var largest = 0.0
+  for parameter in parameters {
+    let start = parameter.value.copied(), gradient = parameter.gradient.copied()
+    for _ in 0..<directions {
+      let direction = stream.uniform(parameter.shape, in: -1..<1)
+      func value(_ step: Float) -> Double {
+        parameter.assign(start + direction * step)
+        return withoutGradient { Double(function().item) }
+      }
+      let slope =
+        (8 * (value(step) - value(-step)) - (value(2 * step) - value(-2 * step))) / (12 * Double(step))
+      let expected = zip(gradient.scalars, direction.scalars).reduce(0) {
+        $0 + Double($1.0) * Double($1.1)
+      }
+      let error = abs(slope - expected) / max(1, abs(expected))
+      largest = error.isNaN ? .infinity : max(largest, error)
+    }
+    parameter.assign(start)
+  }
+  return largest
+}
+
 /// Numbers of the uniform distribution over `range`, the same for the same name.
 public func random(_ shape: [Int], _ name: String = "x", in range: Range<Float> = -1..<1) -> Tensor {
   var stream = RandomStream(seed: 7, name: name)

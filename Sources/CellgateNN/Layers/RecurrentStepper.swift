@@ -21,9 +21,9 @@ import CellgateTensor
 ///
 /// The weights are packed once for all steps and their backward passes, and the gradients of the parameters are added
 /// up in one place: values and gradients are those of the whole-sequence pass up to rounding. Dropout draws one mask
-/// for each sequence at the first step: that of the input and the recurrent one are the whole-sequence pass's, that
-/// between layers is the same at each step here and differs from step to step there. Zoneout and weight drop are the
-/// whole-sequence pass's; the steps count in the order in which they are taken.
+/// for each sequence at the first step, of which later steps may take the first ones only: that of the input and the
+/// recurrent one are the whole-sequence pass's, that between layers is the same at each step here and differs from step to
+/// step there. Zoneout and weight drop are the whole-sequence pass's; the steps count in the order in which they are taken.
 ///
 /// A stepper is for one update: its steps share one backward pass, and the parameters must stay as they are until that
 /// is done. After an update, make a new one. Steps are not shown to a context's observer.
@@ -66,10 +66,14 @@ public final class RecurrentStepper {
     func drawn(_ layer: Recurrent, batch: Int) -> (input: Tensor?, recurrent: Tensor?, layers: [Tensor]) {
       if let drawn {
         require(
-          drawn.batch == batch,
-          "RecurrentStepper: expected \(drawn.batch) sequences as at the first step, whose dropout goes on, found \(batch)"
+          batch <= drawn.batch,
+          "RecurrentStepper: expected at most \(drawn.batch) sequences as at the first step, whose dropout goes on, found \(batch)"
         )
-        return (drawn.input, drawn.recurrent, drawn.layers)
+        if batch == drawn.batch { return (drawn.input, drawn.recurrent, drawn.layers) }
+        return (
+          drawn.input?[0..<batch], drawn.recurrent?.sliced(0..<batch, axis: 1),
+          drawn.layers.map { $0.sliced(0..<batch, axis: 1) }
+        )
       }
       let options = layer.options
       var input: Tensor?

@@ -1,4 +1,5 @@
 import CellgateBasics
+import CellgateKernels
 import CellgateTensor
 import Foundation
 
@@ -25,12 +26,21 @@ public func crossEntropy(
   require(
     labelSmoothing >= 0 && labelSmoothing <= 1,
     "crossEntropy: expected label smoothing in 0...1, found \(labelSmoothing)")
-  for (row, label) in classes.enumerated() where mask?[row] != 0 {
+  return crossEntropy(
+    logits, classes: classes, weights: rowWeights(rows, mask), labelSmoothing: labelSmoothing)
+}
+
+/// As `crossEntropy(_:classes:mask:labelSmoothing:)`, the sum over rows that is weighed by `weights` [N], which may be
+/// negative.
+func crossEntropy(
+  _ logits: Tensor, classes: [Int32], weights: [Float], labelSmoothing: Float = 0
+) -> Tensor {
+  let width = logits.shape.last ?? 1
+  for (row, label) in classes.enumerated() where weights[row] != 0 {
     require(
       label >= 0 && Int(label) < width,
       "crossEntropy: row \(row): expected a class in 0..<\(width), found \(label)")
   }
-  let weights = rowWeights(rows, mask)
   let rule = CrossEntropy(width: width, classes: classes, weights: weights, smoothing: labelSmoothing)
   let (sum, probabilities) = rule.loss(logits)
   let loss = Tensor(Float(sum))
@@ -74,8 +84,7 @@ private struct CrossEntropy {
   private func rowLoss(_ x: UnsafePointer<Float>, _ row: Int, logarithm: Double) -> Double {
     let own = unsafe logarithm - Double(x[Int(classes[row])])
     guard smoothing > 0 else { return own }
-    var mean = 0.0
-    for column in 0..<width { unsafe mean += (logarithm - Double(x[column])) / Double(width) }
+    let mean = unsafe logarithm - cg_sum(width, x) / Double(width)
     return (1 - Double(smoothing)) * own + Double(smoothing) * mean
   }
 

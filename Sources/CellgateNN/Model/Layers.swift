@@ -28,6 +28,8 @@ public enum Layers {
       DotAttention.self,
       GeneralAttention.self,
       MultiHeadAttention.self,
+      RecurrentDecoder.self,
+      AttentionDecoder.self,
     ]
   }
 

@@ -22,7 +22,7 @@ public class Model: Module {
   /// How the model is trained and judged; set by `compile`.
   public internal(set) var compilation: Compilation?
 
-  private var calls: [ModelDescription.Call]
+  private(set) var calls: [ModelDescription.Call]
   private var results: [ModelDescription.Value]
   /// The shapes of the outputs of every node; nil before the model is built.
   private var shapes: [[LayerShape]]?
@@ -174,6 +174,37 @@ public class Model: Module {
       nodes.append(outputs)
     }
     return results.map(take)
+  }
+
+  /// Values of the graph alone, by the calls that they need; inputs that they don't need may be nil.
+  func values(
+    _ wanted: [ModelDescription.Value], of given: [LayerValue?], _ context: ForwardContext
+  ) -> [LayerValue] {
+    var needed: Set<Int> = Set(wanted.map(\.node))
+    for (index, call) in calls.enumerated().reversed() where needed.contains(inputs.count + index) {
+      needed.formUnion(call.inputs.map(\.node))
+    }
+    var nodes: [[LayerValue]] = []
+    for (node, input) in inputs.enumerated() {
+      guard needed.contains(node) else {
+        nodes.append([])
+        continue
+      }
+      guard let value = given[node], input.shape.fits(value.tensor) else {
+        fail(
+          "Model: input '\(input.name)': expected a tensor \(input.shape), found \(given[node]?.tensor.shape ?? [])"
+        )
+      }
+      nodes.append([value])
+    }
+    for (index, call) in calls.enumerated() {
+      guard needed.contains(inputs.count + index), let layer = self[call.layer] else {
+        nodes.append([])
+        continue
+      }
+      nodes.append(layer(call.inputs.map { nodes[$0.node][$0.output] }, context))
+    }
+    return wanted.map { nodes[$0.node][$0.output] }
   }
 
   /// The output for the input of a model that has one of each.

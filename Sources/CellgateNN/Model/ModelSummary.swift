@@ -32,6 +32,9 @@ public struct ModelSummary: Sendable, CustomStringConvertible {
       case let layer as Recurrent:
         "\(layer.options.isBidirectional ? "bidirectional " : "")recurrent (\(layer.cell.name))"
       case let layer as Bidirectional: "bidirectional (\(layer.options.layer.cell.cell.name))"
+      case let layer as RecurrentDecoder: "recurrent decoder (\(layer.options.recurrent.cell.cell.name))"
+      case let layer as AttentionDecoder:
+        "attention decoder (\(([layer.options.recurrent] + (layer.options.second.map { [$0] } ?? [])).map(\.cell.cell.name).joined(separator: ", ")))"
       default: type(of: layer).kind
       }
     }

@@ -33,6 +33,28 @@ struct ModelFileTests {
       try Data(contentsOf: URL(filePath: path)) == Data(contentsOf: URL(filePath: again)))
   }
 
+  @Test(
+    "A model that writes captions is one file, from which it decodes the same",
+    arguments: CaptionModelOptions.Form.allCases)
+  func captions(_ form: CaptionModelOptions.Form) throws {
+    let scratch = try Scratch()
+    var options = CaptionModelOptions(form, cell: .lstmWM, vocabularySize: 9, featureSize: 4)
+    (options.units, options.embeddingSize, options.attentionUnits) = (6, 5, 4)
+    options.mappedSize = 5
+    let model = try options.model(seed: 2)
+    model.metadata["vocabulary"] = "words"
+    let path = scratch.file("captions.safetensors")
+    try model.save(path)
+    let loaded = try Model.load(path)
+    #expect(loaded.description == model.description && loaded.metadata == model.metadata)
+    let features = LayerValue(random(form.seesRegions ? [3, 2, 4] : [2, 4], "features"))
+    func best(_ model: Model) throws -> [[Hypothesis]] {
+      try DecodingModel(model).decoder([features]).beamSearch(
+        after: 1, rules: DecodingRules(end: 0, maximumLength: 5), search: BeamSearch(width: 2, count: 2))
+    }
+    #expect(try best(loaded) == best(model))
+  }
+
   @Test("A cell of a user's own needs nothing but the model's file")
   func ownCell() throws {
     let scratch = try Scratch()
