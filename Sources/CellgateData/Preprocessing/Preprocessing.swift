@@ -15,6 +15,8 @@ public struct Preprocessing: Codable, Equatable, Sendable {
   public var labels: [String]?
   /// Steps that an input of a time series has; nil where any number goes in.
   public var window: Int?
+  /// The words of captions that come out; nil where none do.
+  public var captions: CaptionVocabulary?
 
   /// Nothing at first.
   public init() {}

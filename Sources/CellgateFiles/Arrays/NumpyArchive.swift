@@ -68,6 +68,15 @@ public struct NumpyArchive: Sendable {
     }
     return array
   }
+
+  /// The rows of an array, which are read from the disk as they are asked for where the file has them as they are, without
+  /// comparing their checksum, and from memory where they are compressed; throws as `array` does.
+  package func rows(_ name: String) throws(NumpyError) -> NumpyRows {
+    guard let entry = index[name] else { throw .missingArray(file: file, array: name) }
+    let source: ByteSource
+    do throws(ZipError) { source = try archive.source(of: entry) } catch { throw .zip(error) }
+    return try NumpyRows(source, file: file, name: name)
+  }
 }
 
 extension NumpyArchive {

@@ -8,43 +8,74 @@ extension NumpyArray {
 
   /// Reads an npy file that lies in memory; `file` is its name in errors, `name` that of the array in an npz file.
   public init(data: [UInt8], file: String, name: String? = nil) throws(NumpyError) {
-    let version = Self.magic.count
-    guard data.starts(with: Self.magic), data.count >= version + 2 else {
-      throw .notNpy(file: file, array: name, bytes: data.count)
+    let layout = try Layout(of: .memory(data), file: file, name: name)
+    (self.file, self.name, self.dtype, self.isFortranOrder) = (
+      file, name, layout.dtype, layout.isFortranOrder
+    )
+    (self.shape, count, bytes, dataStart) = (layout.shape, layout.count, data, layout.dataStart)
+  }
+
+  /// Numbers that lie in memory, with the rightmost dimension changing fastest; `bytes` are as many as the shape asks for.
+  package init(file: String, name: String?, dtype: Dtype, shape: [Int], bytes: [UInt8]) {
+    (self.file, self.name, self.dtype, isFortranOrder) = (file, name, dtype, false)
+    (self.shape, count, self.bytes, dataStart) = (shape, bytes.count / dtype.size, bytes, 0)
+    Self.requireShape(shape, count: count)
+  }
+
+  /// What an npy file's header says, checked against the file's size.
+  struct Layout: Sendable {
+    let dtype: Dtype
+    let isFortranOrder: Bool
+    let shape: [Int]
+    /// The product of the shape.
+    let count: Int
+    /// Where the numbers begin.
+    let dataStart: Int
+
+    /// Reads the header; throws what is wrong first.
+    init(of source: ByteSource, file: String, name: String?) throws(NumpyError) {
+      func bytes(_ place: Int, _ count: Int) throws(NumpyError) -> [UInt8] {
+        do throws(FileError) { return try source.read(at: place, count: count) } catch { throw .file(error) }
+      }
+      let version = magic.count
+      let first = try bytes(0, min(source.size, version + 6))
+      guard first.starts(with: magic), first.count >= version + 2 else {
+        throw .notNpy(file: file, array: name, bytes: source.size)
+      }
+      let (major, minor) = (first[version], first[version + 1])
+      guard (1...3).contains(major), minor == 0 else {
+        throw .unsupportedVersion(file: file, array: name, found: "\(major).\(minor)")
+      }
+      let lengthSize = major == 1 ? 2 : 4
+      let start = version + 2 + lengthSize
+      guard first.count >= start else {
+        throw .headerTruncated(file: file, array: name, expected: start, found: first.count)
+      }
+      let length =
+        major == 1
+        ? Int(littleEndian(first, at: start - 2, as: UInt16.self))
+        : Int(littleEndian(first, at: start - 4, as: UInt32.self))
+      guard length <= headerLimit else {
+        throw .headerTooLarge(file: file, array: name, bytes: length, limit: headerLimit)
+      }
+      guard length <= source.size - start else {
+        throw .headerTruncated(file: file, array: name, expected: length, found: source.size - start)
+      }
+      var scanner = HeaderScanner(file: file, array: name, bytes: try bytes(start, length))
+      (dtype, isFortranOrder, shape) = try scanner.scan()
+      // Where a size is 0 the others must not overflow either, so that their product may be taken in any order.
+      var (most, overflow) = (dtype.size, false)
+      for size in shape where size > 0 && !overflow {
+        (most, overflow) = most.multipliedReportingOverflow(by: size)
+      }
+      guard !overflow else { throw .shapeOverflow(file: file, array: name, shape: shape) }
+      let expected = shape.contains(0) ? 0 : most
+      dataStart = start + length
+      guard source.size - dataStart == expected else {
+        throw .sizeMismatch(file: file, array: name, expected: expected, found: source.size - dataStart)
+      }
+      count = expected / dtype.size
     }
-    let (major, minor) = (data[version], data[version + 1])
-    guard (1...3).contains(major), minor == 0 else {
-      throw .unsupportedVersion(file: file, array: name, found: "\(major).\(minor)")
-    }
-    let lengthSize = major == 1 ? 2 : 4
-    let start = version + 2 + lengthSize
-    guard data.count >= start else {
-      throw .headerTruncated(file: file, array: name, expected: start, found: data.count)
-    }
-    let length =
-      major == 1
-      ? Int(littleEndian(data, at: start - 2, as: UInt16.self))
-      : Int(littleEndian(data, at: start - 4, as: UInt32.self))
-    guard length <= Self.headerLimit else {
-      throw .headerTooLarge(file: file, array: name, bytes: length, limit: Self.headerLimit)
-    }
-    guard length <= data.count - start else {
-      throw .headerTruncated(file: file, array: name, expected: length, found: data.count - start)
-    }
-    var scanner = HeaderScanner(file: file, array: name, bytes: Array(data[start..<start + length]))
-    let (dtype, isFortranOrder, shape) = try scanner.scan()
-    // Where a size is 0 the others must not overflow either, so that their product may be taken in any order.
-    var (most, overflow) = (dtype.size, false)
-    for size in shape where size > 0 && !overflow {
-      (most, overflow) = most.multipliedReportingOverflow(by: size)
-    }
-    guard !overflow else { throw .shapeOverflow(file: file, array: name, shape: shape) }
-    let expected = shape.contains(0) ? 0 : most
-    guard data.count - start - length == expected else {
-      throw .sizeMismatch(file: file, array: name, expected: expected, found: data.count - start - length)
-    }
-    (self.file, self.name, self.dtype, self.isFortranOrder) = (file, name, dtype, isFortranOrder)
-    (self.shape, count, bytes, dataStart) = (shape, expected / dtype.size, data, start + length)
   }
 
   // MARK: The numbers

@@ -112,7 +112,7 @@ extension NumpyArray {
     /// Whether the highest byte of a number stands first.
     public let isBigEndian: Bool
 
-    init(_ kind: Kind, _ size: Int, isBigEndian: Bool = false) {
+    package init(_ kind: Kind, _ size: Int, isBigEndian: Bool = false) {
       (self.kind, self.size, self.isBigEndian) = (kind, size, isBigEndian)
     }
 

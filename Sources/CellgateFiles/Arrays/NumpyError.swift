@@ -5,6 +5,8 @@ public enum NumpyError: Error, Equatable, Sendable, CustomStringConvertible {
   case file(FileError)
   /// The npz file is damaged as a zip file.
   case zip(ZipError)
+  /// The gzipped npy file is damaged.
+  case gzip(GzipError)
   /// The bytes do not start with NumPy's magic, or end with it.
   case notNpy(file: String, array: String?, bytes: Int)
   /// The format's version is none of 1.0, 2.0 and 3.0.
@@ -35,6 +37,8 @@ public enum NumpyError: Error, Equatable, Sendable, CustomStringConvertible {
   case doesNotFit(file: String, array: String?, index: [Int], expected: String, found: String)
   /// The array does not have the shape asked for.
   case wrongShape(file: String, array: String?, expected: [Int], found: [Int])
+  /// The array is a single number where rows are asked for.
+  case noRows(file: String, array: String?)
   /// The npz file has entries, but no array.
   case noArrays(file: String)
   /// A name in the npz file is not UTF-8.
@@ -51,6 +55,9 @@ public enum NumpyError: Error, Equatable, Sendable, CustomStringConvertible {
     switch self {
     case .file(let error): error.description
     case .zip(let error): error.description
+    case .gzip(let error): error.description
+    case .noRows(let file, let array):
+      "\(at(file, array)): expected an array with rows, found a single number"
     case .notNpy(let file, let array, let bytes):
       "\(at(file, array)): expected NumPy's magic, found \(bytes) bytes that are no npy file"
     case .unsupportedVersion(let file, let array, let found):

@@ -60,6 +60,16 @@ extension ZipArchive {
     return bytes
   }
 
+  /// Where the bytes of an entry are: in the file itself, unread and without a look at their checksum, when it is on the disk
+  /// and they are stored as they are; else in memory. Throws as `bytes(of:)` does.
+  func source(of entry: Entry) throws(ZipError) -> ByteSource {
+    if case .disk(let opened) = source, entry.method == 0, !entry.isEncrypted, self[entry.nameBytes] == entry
+    {
+      return .part(opened, entry.place)
+    }
+    return .memory(try bytes(of: entry))
+  }
+
   /// Decompresses an entry piece by piece, into no more bytes than it declares.
   private func inflated(_ entry: Entry) throws(ZipError) -> [UInt8] {
     var stream = unsafe z_stream()

@@ -2,12 +2,15 @@
 enum ByteSource: Sendable {
   case disk(InputFile)
   case memory([UInt8])
+  /// A part of a file that lies in it as it is.
+  case part(InputFile, Range<Int>)
 
   /// Bytes in all.
   var size: Int {
     switch self {
     case .disk(let file): file.size
     case .memory(let bytes): bytes.count
+    case .part(_, let place): place.count
     }
   }
 
@@ -18,6 +21,7 @@ enum ByteSource: Sendable {
   ) throws(FileError) -> [Value] {
     switch self {
     case .disk(let file): return try file.read(at: offset, count: count)
+    case .part(let file, let place): return try file.read(at: place.lowerBound + offset, count: count)
     case .memory(let bytes):
       return unsafe [Value](unsafeUninitializedCapacity: count) { buffer, filled in
         unsafe bytes.withUnsafeBytes { (all) in
