@@ -100,6 +100,7 @@ struct CommandFailure: Error {
     case let error as FileError: code(of: error)
     case let error as DataError: code(of: error)
     case let error as TaskDataError: code(of: error)
+    case let error as CaptionDataError: code(of: error)
     case let error as TrainingError:
       switch error {
       case .settings: .usage
@@ -142,9 +143,19 @@ struct CommandFailure: Error {
     case .file(let error): code(of: error)
     case .noText: .usage
     case .folder: .noInput
+    case .captions(let error): code(of: error)
     case .idx, .wrongDimensions, .labelOutOfRange, .countMismatch, .gzip, .notUTF8, .tooShort, .changed,
       .otherSymbols, .unknownCharacter, .unknownToModel, .otherEncoding:
       .data
+    }
+  }
+
+  private static func code(of error: CaptionDataError) -> Code {
+    switch error {
+    case .text(let error): code(of: error)
+    case .files(let error): code(of: error)
+    case .json(.file(let error)), .numpy(.file(let error)), .safetensors(.file(let error)): code(of: error)
+    default: .data
     }
   }
 

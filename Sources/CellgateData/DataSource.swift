@@ -30,6 +30,8 @@ public enum DataRequirement: Sendable, Equatable {
   case set(DataSet)
   /// A file of the user's own.
   case file
+  /// A folder of the user's own.
+  case folder
 
   /// What is meant by a data directory: a set in it, or the file that was given in its place as an option.
   public func source(in directory: DataDirectory) -> DataSource {
@@ -37,6 +39,7 @@ public enum DataRequirement: Sendable, Equatable {
     case .none: .unspecified
     case .set(let set): .set(set, directory: directory.path)
     case .file: directory.origin == .option ? .file(directory.path) : .unspecified
+    case .folder: directory.origin == .option ? .folder(directory.path) : .unspecified
     }
   }
 }

@@ -35,6 +35,8 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
   case unknownCharacter(file: String, character: Unicode.Scalar, place: Int)
   /// A character, at a place counted from 0, that the model to be scored doesn't know and has no symbol for.
   case unknownToModel(file: String, character: Unicode.Scalar, place: Int)
+  /// The captions or the features of pictures are wrong.
+  indirect case captions(CaptionDataError)
 
   /// One line naming the file, what was expected and what was found.
   public var description: String { oneLine(text) }
@@ -43,6 +45,7 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
     switch self {
     case .missing(let tried, let command):
       "\(tried.joined(separator: ", nor ")): no such file; get it with: \(command)"
+    case .captions(let error): error.description
     case .idx(let error): error.description
     case .wrongDimensions(let file, let expected, let found):
       "\(file): expected dimensions \(expected), found \(found)"

@@ -17,6 +17,7 @@ public enum Experiments {
     (PTBCharacterTask.name, characters),
     ("length", length),
     ("noise", noise),
+    (CaptionsTask.name, captions),
   ]
 
   /// The experiments' names.
@@ -166,6 +167,40 @@ public enum Experiments {
       paperNote: """
         1.334 bits per character for the LSTM and 1.299 for LSTM-WM, T = 150, about 2.2 million parameters each. Of \
         its peephole LSTM, and of cells with equal units, no number is known here.
+        """)
+  }
+
+  // MARK: captions
+
+  /// Pictures of the data folder: COCO's where they are, else Flickr8k's. The paper's numbers are COCO's, with features of
+  /// ResNet-152.
+  @Sendable private static func captions(_ budget: Budget) -> Experiment {
+    let models =
+      budget == .full
+      ? ["show-and-tell", "show-attend-tell", "up-down"] : ["show-and-tell", "show-attend-tell"]
+    let parts = models.map { model -> Experiment.Part in
+      var settings = CaptionsTask.defaults
+      settings.taskOptions["model"] = .text(model)
+      if model != "show-and-tell" { settings.optimizerSettings.learningRate = 0.0005 }
+      switch budget {
+      case .smoke:
+        (settings.hidden, settings.epochs, settings.steps) = (16, nil, 30)
+        for option in ["embedding", "attention"] { settings.taskOptions[option] = 16 }
+      case .quick: (settings.hidden, settings.epochs) = (128, 4)
+      case .full: break
+      }
+      let paper =
+        model == "show-and-tell"
+        ? [Experiment.PaperValue("lstm", .units, 0.92), .init("lstm-wm", .units, 0.94)] : []
+      return Experiment.Part(model, settings, equal: [.units], paper: paper)
+    }
+    return Experiment(
+      task: CaptionsTask.name, budget: budget,
+      cells: budget == .smoke ? smokeCells : ["lstm", "lstm-ph-full", "lstm-wm"],
+      seeds: budget == .full ? 3 : 1, measure: .value, parts: parts,
+      paperNote: """
+        its numbers are of COCO's pictures with features of ResNet-152: CIDEr 92.0 with the LSTM and 94.0 with LSTM-WM. \
+        Those of other pictures are not comparable, but the difference between cells is.
         """)
   }
 

@@ -11,17 +11,19 @@ extension ReportPage {
     var numbers: [PredictionSample.Number] = []
     var symbols: [PredictionSample.Symbols] = []
     var texts: [PredictionSample.Text] = []
+    var captions: [PredictionSample.Caption] = []
     for sample in run.samples {
       switch sample {
       case .picture(let picture): pictures.append(picture)
       case .number(let number): numbers.append(number)
       case .symbols(let one): symbols.append(one)
       case .text(let text): texts.append(text)
+      case .caption(let caption): captions.append(caption)
       }
     }
     return .tag(
       "section", ["class": "part"], .tag("h4", [:], "Samples of the best model"), self.pictures(pictures),
-      self.numbers(numbers), self.symbols(symbols), self.texts(texts))
+      self.numbers(numbers), self.symbols(symbols), self.texts(texts), self.captions(captions))
   }
 
   private func caption(_ text: String) -> HTML { .tag("p", ["class": "note"], HTML(text)) }
@@ -145,5 +147,23 @@ extension ReportPage {
         text.note.isEmpty ? .empty : .tag("figcaption", ["class": "note"], HTML(text.note)))
     }
     return HTML([caption("Texts that the model wrote; what it was given is bold."), HTML(items)])
+  }
+
+  private func captions(_ captions: [PredictionSample.Caption]) -> HTML {
+    guard !captions.isEmpty else { return .empty }
+    let items = captions.map { caption -> HTML in
+      HTML.tag(
+        "div", ["class": "caption"], .tag("h5", [:], HTML(caption.picture)),
+        caption.attention.map { CaptionMarkup.words(caption.words, attention: $0) }
+          ?? .tag("p", ["class": "written"], HTML(caption.words.joined(separator: " "))),
+        HTML(caption.references.map { .tag("p", ["class": "faint"], HTML($0)) }))
+    }
+    let hasAttention = captions.contains { $0.attention != nil }
+    return HTML([
+      caption(
+        "The best caption of a beam of 5 for each test picture, over what people wrote of it."
+          + (hasAttention ? " Above each word, how much it looked at each region: dark is much." : "")),
+      .tag("div", ["class": "captions"], HTML(items)),
+    ])
   }
 }

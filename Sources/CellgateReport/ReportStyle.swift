@@ -139,6 +139,7 @@ enum ReportStyle {
     .symbols .count { text-align: left; padding-left: 20px; font-size: 13px; }
     .symbols .miss { color: var(--bad); font-weight: 700; text-decoration: underline 2px; text-underline-offset: 3px; }
     .text { margin-top: 16px; }
+    \(CaptionMarkup.style)
     pre { margin: 0; padding: 14px 18px; background: var(--tint); border-radius: 4px; font: 13px/1.6 ui-monospace, "SF Mono", Menlo, Consolas, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 
     @media (prefers-color-scheme: dark) { .pictures img { filter: none; } }

@@ -14,6 +14,7 @@ public enum Tasks {
       NoisyMNISTTask.self,
       PTBCharacterTask.self,
       TextTask.self,
+      CaptionsTask.self,
     ]
   }
 

@@ -111,20 +111,20 @@ struct BatchSourceTests {
     func check<Task: SequenceTask>(_ task: Task) throws {
       let model = task.makeModel(cell: .lstm)
       var none: [Tensor] = []
-      func loss(_ shard: Shard) -> BatchLoss {
+      func loss(_ shard: Shard) throws -> BatchLoss {
         var carried: [Tensor] = []
-        return task.objective.loss(
+        return try task.objective.loss(
           model, task.batches.batch(seed: 3, step: 1, shard: shard), carried: &carried,
           context: .inference(), probe: nil)
       }
-      let whole = loss(.whole)
-      let parts = (0..<3).map { loss(Shard($0, of: 3)) }
+      let whole = try loss(.whole)
+      let parts = try (0..<3).map { try loss(Shard($0, of: 3)) }
       #expect(parts.map(\.weight).reduce(0, +) == whole.weight)
       let sum = parts.map { Double($0.sum.item) }.reduce(0, +)
       // Sums of a few numbers in Float.
       #expect(abs(sum / whole.weight - Double(whole.mean.item)) < 1e-5)
       #expect(
-        task.loss(model, step: 1, carried: &none, context: .inference(), probe: nil).item
+        try task.loss(model, step: 1, carried: &none, context: .inference(), probe: nil).item
           == whole.mean.item)
     }
     try check(Self.task(index))
@@ -143,18 +143,20 @@ struct BatchSourceTests {
   }
 
   @Test("An evaluation asks between batches whether to stop", arguments: [0, 1])
-  func stops(index: Int) {
-    func check<Task: SequenceTask>(_ task: Task) {
+  func stops(index: Int) throws {
+    func check<Task: SequenceTask>(_ task: Task) throws {
       var asked = 0
       let stop = StopRequest {
         asked += 1
         return asked > 2
       }
       let model = task.makeModel(cell: .lstm)
-      let all = task.evaluate(model, on: .validation)
-      let some = withoutGradient { task.evaluate(model, on: .validation, context: .inference(stop: stop)) }
+      let all = try task.evaluate(model, on: .validation)
+      let some = try withoutGradient {
+        try task.evaluate(model, on: .validation, context: .inference(stop: stop))
+      }
       #expect(stop.isMade && some != all)
     }
-    check(Self.task(index))
+    try check(Self.task(index))
   }
 }

@@ -27,11 +27,12 @@ struct TasksTests {
   @Test("The sizes of published experiments are what they were")
   func published() {
     let sizes = Tasks.all.prefix(7).map { task in
-      [task.defaults.hidden, task.defaults.batch] + task.options.compactMap { task.defaults.taskOptions[$0.name]?.whole }
+      [task.defaults.hidden, task.defaults.batch]
+        + task.options.compactMap { task.defaults.taskOptions[$0.name]?.whole }
     }
     #expect(
       sizes == [
-        [128, 100, 100], [128, 100, 100], [128, 32], [128, 32], [128, 32, 216], [1000, 128, 150, 64],
+        [128, 50, 100], [128, 128, 100], [128, 32], [128, 32], [128, 32, 216], [1000, 128, 150, 64],
         [256, 32, 150, 64, 5, 5],
       ])
   }

@@ -37,7 +37,7 @@ struct DivergenceTests {
     var values = target.value.scalars
     values[0] = value
     target.assign(Tensor(values, shape: target.shape))
-    return DivergenceSearch(task: bound, parameters: parameters)
+    return try DivergenceSearch(task: bound, parameters: parameters)
       .first(step: 0, carried: [], context: .training(seed: 1, step: 0))
   }
 
@@ -58,8 +58,10 @@ struct DivergenceTests {
     let search = DivergenceSearch(task: bound, parameters: ParameterSet(bound.model))
     let context = ForwardContext.training(seed: 1, step: 1)
     let states = [Tensor.full([1, 3, 4], 0.5), .full([1, 3, 4], .nan)]
-    #expect(search.first(step: 1, carried: [], context: context) == nil)
-    #expect(try #require(search.first(step: 1, carried: states, context: context)) == ("loss", "loss", "NaN"))
+    let nothing = try search.first(step: 1, carried: [], context: context)
+    #expect(nothing == nil)
+    let place = try search.first(step: 1, carried: states, context: context)
+    #expect(try #require(place) == ("loss", "loss", "NaN"))
     #expect(states[0].scalars == [Float](repeating: 0.5, count: 12))
   }
 

@@ -22,6 +22,7 @@ struct EvaluateCommand: ParsableCommand {
         cellgate evaluate runs/digits --data /scratch/data --json
         cellgate evaluate runs/digits --precision f32
         cellgate evaluate runs/text-lstm --data other.txt
+        cellgate evaluate runs/captions-lstm --beam 1,3,5 --length-power 0.7
         cellgate evaluate model.safetensors --data test.npz --loss binary_cross_entropy --metrics accuracy
       """)
 
@@ -62,6 +63,8 @@ struct EvaluateCommand: ParsableCommand {
       valueName: "a,b"))
   var metrics: String?
 
+  @OptionGroup var captions: CaptionScoreOptions
+
   @OptionGroup var trusted: TrustOptions
 
   @Flag(help: "Print one JSON object and nothing else.")
@@ -75,6 +78,7 @@ struct EvaluateCommand: ParsableCommand {
     problems.threads(threads)
     let chosen = precision.flatMap { problems.precision($0) }
     let compilation = compilation(&problems)
+    let searches = captions.searches(&problems)
     try problems.check()
     if let compilation {
       try evaluateModel(compilation)
@@ -95,6 +99,15 @@ struct EvaluateCommand: ParsableCommand {
       // The settings come from a file here, not from options.
       guard case .settings(let errors) = error else { throw error }
       throw CommandFailure(.data, "\(folder)/config.json: \(errors)")
+    }
+    if let searches {
+      guard let task = task as? CaptionsTask else {
+        throw CommandFailure(
+          .usage, "--beam: is for runs of captions, and \(folder) is one of \(settings.task)")
+      }
+      try captions.evaluate(
+        folder, task, on: part ?? .test, searches: searches, trustingWeights: trusted.weights, json: json)
+      return
     }
     let evaluation = try RunDirectory.evaluate(
       folder, task: task, precision: chosen, on: part ?? .test, trustingWeights: trusted.weights)

@@ -56,6 +56,9 @@ public struct Preprocessing: Codable, Equatable, Sendable {
     return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) }
   }
 
+  /// What a model's file has to say of it; nothing where there is nothing.
+  package var metadata: [String: String] { text.map { [Self.key: $0] } ?? [:] }
+
   /// The numbers of texts, [N, length], with the words as they are known; nil where no texts go in.
   public func encode(_ texts: [String]) -> Tensor? {
     guard let words, let length else { return nil }

@@ -28,26 +28,34 @@ public struct CaptionModelOptions: Sendable {
 
   /// How the model looks at a picture.
   public var form: Form
-  /// The cell, of both recurrent parts unless `secondCell` is another.
-  public var cell: Cell
+  /// The recurrent layers: the cell, H, L, and how they are regularised. Dropout between layers is `dropout`.
+  public var recurrent: RecurrentOptions
+  /// The cell of `recurrent`, of both recurrent parts unless `secondCell` is another.
+  public var cell: Cell {
+    get { recurrent.cell.cell }
+    set { recurrent.cell = CellText(newValue) }
+  }
   /// The second cell of `.upDown`.
   public var secondCell: Cell?
   /// V.
   public var vocabularySize: Int
   /// F.
   public var featureSize: Int
-  /// H.
-  public var units = 512
-  /// Recurrent layers one on the other.
-  public var layers = 1
+  /// H of `recurrent`.
+  public var units: Int {
+    get { recurrent.units }
+    set { recurrent.units = newValue }
+  }
   /// E.
   public var embeddingSize = 512
   /// A, the size in which attention compares.
   public var attentionUnits = 512
   /// The share of numbers that is dropped: of the outputs, of words' vectors and of mapped features.
   public var dropout: Float = 0.5
-  /// Whether words' vectors are dropped too.
-  public var dropsEmbedding = true
+  /// The share that is dropped of words' vectors; nil for `dropout`.
+  public var embeddingDropout: Float?
+  /// The share that is dropped of outputs; nil for `dropout`.
+  public var outputDropout: Float?
   /// What is applied to words' vectors.
   public var embeddingActivation = Activation.linear
   /// The size that features are mapped to first, max(W x + b, 0), with dropout; nil for none.
@@ -60,13 +68,11 @@ public struct CaptionModelOptions: Sendable {
   public var firstStates = AttentionDecoder.FirstStates.summary
   /// Whether the context of `.showAttendTell` is gated.
   public var gatesContext = false
-  /// What the factors of the cells' products are rounded to.
-  public var precision = Precision.float32
 
   /// A form with its sizes, else the defaults.
   public init(_ form: Form, cell: Cell, vocabularySize: Int, featureSize: Int) {
     self.form = form
-    self.cell = cell
+    recurrent = RecurrentOptions(cell: cell, units: 512)
     self.vocabularySize = vocabularySize
     self.featureSize = featureSize
   }
@@ -92,7 +98,7 @@ public struct CaptionModelOptions: Sendable {
       }
     self.init(form, cell: cell, vocabularySize: vocabularySize, featureSize: featureSize)
     if preset == .fc {
-      dropsEmbedding = false
+      embeddingDropout = 0
       return
     }
     (embeddingActivation, firstStates) = (.relu, .zeros)
@@ -141,14 +147,13 @@ public struct CaptionModelOptions: Sendable {
   private func decoder() throws(LayerError) -> LayerDescription {
     var symbols = SymbolOptions(vocabularySize: vocabularySize, embeddingSize: embeddingSize)
     symbols.embeddingActivation = embeddingActivation
-    symbols.embeddingDropout = dropsEmbedding ? dropout : 0
-    symbols.dropout = dropout
+    symbols.embeddingDropout = embeddingDropout ?? dropout
+    symbols.dropout = outputDropout ?? dropout
     symbols.tiesWeights = tiesWeights
     func recurrent(_ cell: Cell) -> RecurrentOptions {
-      var options = RecurrentOptions(cell: cell, units: units)
-      options.layers = layers
-      options.dropout = layers > 1 ? dropout : 0
-      options.precision = precision
+      var options = self.recurrent
+      options.cell = CellText(cell)
+      options.dropout = options.layers > 1 ? dropout : 0
       return options
     }
     if form == .showAndTell {

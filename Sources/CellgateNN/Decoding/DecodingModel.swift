@@ -203,6 +203,8 @@ public struct DecodingModel {
     public let subject: Int
     /// Its symbols, without start and end.
     public let tokens: [Int32]
+    /// Whether it came to its end, and not to the maximum length.
+    public let isComplete: Bool
   }
 
   /// A loss with the rewards that it came from.
@@ -239,10 +241,13 @@ public struct DecodingModel {
     let drawn = decoder.sample(
       from: decoder.select(decoder.start, rows: owners), after: owners.map { _ in options.start },
       rules: options.rules, sampling: Sampling(temperature: options.temperature), streams: &streams)
-    var asked = zip(drawn, owners).map { RewardedSequence(subject: Int($1), tokens: $0.tokens) }
+    func asking(_ sequence: Hypothesis, _ subject: Int) -> RewardedSequence {
+      RewardedSequence(subject: subject, tokens: sequence.tokens, isComplete: sequence.isComplete)
+    }
+    var asked = zip(drawn, owners).map { asking($0, Int($1)) }
     if options.baseline == .greedy {
       let greedy = decoder.greedy(after: options.start, rules: options.rules)
-      asked += greedy.enumerated().map { RewardedSequence(subject: $0, tokens: $1.tokens) }
+      asked += greedy.enumerated().map { asking($1, $0) }
     }
     let given = rewards(asked)
     require(

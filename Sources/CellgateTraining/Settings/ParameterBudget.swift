@@ -3,8 +3,9 @@ import CellgateCharts
 import CellgateNN
 
 extension SequenceTask {
-  /// An embedding where there are symbols, recurrent layers, and a linear head with a bias.
+  /// An embedding where there are symbols, recurrent layers, and a linear head with a bias, or what the description says.
   public static func parameterCount(_ settings: TrainingSettings, cell: Cell) -> Double {
+    if let count = description.parameterCount(settings, cell: cell) { return count }
     let shape = shape(settings)
     return shape.stack(settings).parameters(cell, hidden: settings.hidden) + shape.parametersAround(settings)
   }

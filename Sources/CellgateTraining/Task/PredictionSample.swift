@@ -10,6 +10,8 @@ public enum PredictionSample: Sendable, Equatable {
   case symbols(Symbols)
   /// Text that a model wrote.
   case text(Text)
+  /// What a model wrote of a picture.
+  case caption(Caption)
 
   /// A grey picture, the class that it is and the one that was found.
   public struct Picture: Sendable, Equatable {
@@ -96,6 +98,26 @@ public enum PredictionSample: Sendable, Equatable {
       self.shown = shown
       self.expected = expected
       self.found = found
+    }
+  }
+
+  /// A picture with what people and a model write of it.
+  public struct Caption: Sendable, Equatable {
+    /// The picture's name.
+    public var picture: String
+    /// What people wrote.
+    public var references: [String]
+    /// The model's caption, word by word.
+    public var words: [String]
+    /// For each word how much each region of the picture was looked at, which sum to 1; nil without attention.
+    public var attention: [[Float]]?
+
+    /// A picture and its captions.
+    public init(picture: String, references: [String], words: [String], attention: [[Float]]? = nil) {
+      require(
+        attention.map { $0.count == words.count } ?? true,
+        "Caption: expected attention of \(words.count) words, found \(attention?.count ?? 0)")
+      (self.picture, self.references, self.words, self.attention) = (picture, references, words, attention)
     }
   }
 

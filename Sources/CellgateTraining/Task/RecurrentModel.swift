@@ -8,6 +8,8 @@ public protocol DescribedModule: Module {
   var description: ModelDescription { get }
 }
 
+extension Model: DescribedModule {}
+
 /// Recurrent layers and a linear head on the last state or on every step: the model of most tasks.
 ///
 /// Its parameters are `recurrent.weight_ih_l0`, ..., `head.weight`, `head.bias`.

@@ -1,4 +1,6 @@
+import CellgateCells
 import CellgateData
+import CellgateNN
 
 /// What a task is, without its data: its name, its options, the metrics that it is judged by, and the settings that it is
 /// published with.
@@ -23,17 +25,20 @@ public struct TaskDescription: Sendable {
   public let defaults: TrainingSettings
   private let sizes: @Sendable (TrainingSettings) -> SequenceShape
   private let ownProblems: @Sendable (TrainingSettings) -> [SettingsError]
+  private let ownModel: (@Sendable (TrainingSettings, Cell) -> ModelDescription?)?
 
   /// A description.
   ///
   /// `defaults` are the published settings; name and options are filled in. `shape` gives the sizes of a batch under
   /// valid options, known before any data are loaded. `problems` is what is wrong with settings for this task alone,
-  /// besides the ranges of its options, which all lie within them.
+  /// besides the ranges of its options, which all lie within them. `parameters` describes a model of other layers than an
+  /// embedding, recurrent layers and a head, whose parameters are counted for it; nil for sizes that no model has.
   public init(
     name: String, summary: String, options: [TaskOption] = [], data: DataRequirement = .none,
     hasEpochs: Bool = false, metric: Metric, extraMetrics: [Metric] = [], solved: SolvedCriterion,
     defaults: TrainingSettings,
     problems: @escaping @Sendable (TrainingSettings) -> [SettingsError] = { _ in [] },
+    parameters: (@Sendable (TrainingSettings, Cell) -> ModelDescription?)? = nil,
     shape: @escaping @Sendable (TrainingSettings) -> SequenceShape
   ) {
     self.name = name
@@ -49,6 +54,7 @@ public struct TaskDescription: Sendable {
     for option in options { defaults.taskOptions[option.name] = option.defaultValue }
     self.defaults = defaults
     ownProblems = problems
+    ownModel = parameters
     sizes = shape
   }
 
@@ -57,6 +63,17 @@ public struct TaskDescription: Sendable {
 
   /// The sizes of a batch under valid options.
   public func shape(_ settings: TrainingSettings) -> SequenceShape { sizes(settings) }
+
+  /// The numbers that a model learns, in Double, which no size overflows; nil for one of the usual form.
+  func parameterCount(_ settings: TrainingSettings, cell: Cell) -> Double? {
+    ownModel.map { describe in
+      guard let description = describe(settings, cell), let shapes = try? Model.parameterShapes(description)
+      else {
+        return .infinity
+      }
+      return shapes.reduce(0) { $0 + $1.shape.reduce(1) { $0 * Double($1) } }
+    }
+  }
 
   /// What is wrong with settings for this task alone.
   func problems(_ settings: TrainingSettings) -> [SettingsError] { ownProblems(settings) }

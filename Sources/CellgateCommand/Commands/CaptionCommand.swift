@@ -1,0 +1,216 @@
+import ArgumentParser
+import Cellgate
+import CellgateCharts
+import CellgateFiles
+import Foundation
+
+/// `cellgate caption`: captions of pictures by a trained model.
+struct CaptionCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "caption",
+    abstract: "Describe pictures in words with a trained model.",
+    discussion: """
+      Reads the features of pictures, as the model was trained on them, and writes the best captions that beam search \
+      finds. Needs the run's folder, or the model's file, alone: words and standardisation are part of it. 'cellgate \
+      features' makes features of pictures.
+
+      A caption's score is ln p of its words and its end, over their number to the power of --length-power.
+
+      EXAMPLES:
+        cellgate caption runs/captions-lstm-wm --features features.safetensors
+        cellgate caption runs/captions-lstm-wm dog.jpg beach.jpg --features features.safetensors --n-best 3
+        cellgate caption model.safetensors --features regions.npz --attention seen.html
+        cellgate caption model.safetensors --features features.npy --feature-names names.txt --beam 5 --json
+      """)
+
+  @Argument(help: ArgumentHelp("A model's file, or the folder of a run.", valueName: "model"))
+  var path: String
+
+  @Argument(
+    help: ArgumentHelp(
+      "Pictures by their names in the features, with or without ending; all of them if you leave it out.",
+      valueName: "picture"))
+  var pictures: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "The features: an npy, npz or safetensors file, or a folder with one npy or npz file for each picture.",
+      valueName: "path"))
+  var features: String
+
+  @Option(
+    help: ArgumentHelp("An npy file with what quantised features are multiplied by.", valueName: "file"))
+  var featureScale: String?
+
+  @Option(
+    help: ArgumentHelp("A text with the name of the picture of each row of the features.", valueName: "file"))
+  var featureNames: String?
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("Captions that are kept at each word.", valueName: "n"))
+  var beam = WholeNumber(5)
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "α of the score; 0 favours short captions, 1 compares the mean ln p of a word.", valueName: "x"))
+  var lengthPower = RealNumber(1)
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Captions of each picture, the best ones, up to --beam.", valueName: "n"))
+  var nBest = WholeNumber(1)
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The most words; those of the training captions if you leave it out.", valueName: "n"))
+  var mostWords: WholeNumber?
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("The fewest words.", valueName: "n"))
+  var leastWords = WholeNumber(0)
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("No n words in a row come a second time in a caption.", valueName: "n"))
+  var noRepeat: WholeNumber?
+
+  @Option(help: ArgumentHelp("Words that never come.", valueName: "a,b"))
+  var without: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Write a page that shows which regions each word looked at; of models with attention.",
+      valueName: "file"))
+  var attention: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Write the captions here as COCO's results, [{\"image_id\", \"caption\"}].", valueName: "file"))
+  var out: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Threads; one for each available processor if you leave it out.", valueName: "n"))
+  var threads: WholeNumber?
+
+  @OptionGroup var trusted: TrustOptions
+
+  @Flag(help: "Print a JSON object a picture and nothing else.")
+  var json = false
+
+  func run() throws {
+    var problems = OptionProblems()
+    let width = problems.whole("--beam", beam, in: 1...10_000)
+    let count = problems.whole("--n-best", nBest, in: 1...max(1, width))
+    let power = problems.real("--length-power", lengthPower, "a number of 0 or more", { $0 >= 0 })
+    let most = problems.whole("--most-words", mostWords, in: 1...10_000)
+    let least = problems.whole("--least-words", leastWords, in: 0...10_000)
+    let repeated = problems.whole("--no-repeat", noRepeat, in: 1...10_000)
+    problems.threads(threads)
+    try problems.check()
+    let writer = try CaptionWriter(path, trustingWeights: trusted.weights)
+    if least > (most ?? writer.vocabulary.length) {
+      throw CommandFailure(
+        .usage,
+        "--least-words: expected at most \(most ?? writer.vocabulary.length), the most words, found \(least)")
+    }
+    let words = (without ?? "").split(separator: ",").map(String.init)
+    if let unknown = words.first(where: { writer.vocabulary.number(of: $0) == CaptionVocabulary.unknown }) {
+      throw CommandFailure(.usage, "--without: expected words of the model, found '\(quotedName(unknown))'")
+    }
+    let opened = try writer.features(features, scale: featureScale, names: featureNames)
+    let rows = try rows(of: opened)
+    var search = BeamSearch(width: width, lengthPower: power ?? 1)
+    search.count = count
+    Interruption.install()
+    let captions = try writer.captions(
+      of: opened, rows: rows, search: search, mostWords: most,
+      change: { rules in
+        rules.minimumLength = least
+        rules.noRepeatedNGram = repeated
+        rules.forbidden.formUnion(words.map { Int32(writer.vocabulary.number(of: $0)) })
+      }, shouldStop: { Interruption.isRequested })
+    try Interruption.check()
+    guard let captions else { return }
+    try write(captions, opened, rows, writer)
+    report(captions, opened, rows)
+  }
+
+  private func rows(of features: PictureFeatures) throws(CommandFailure) -> [Int] {
+    guard !pictures.isEmpty else { return Array(0..<features.count) }
+    var rows: [Int] = []
+    for picture in pictures {
+      // Rows without names go by their numbers.
+      if features.names == nil, let row = Int(picture), (0..<features.count).contains(row) {
+        rows.append(row)
+        continue
+      }
+      guard
+        let row = features.place(of: picture)
+          ?? features.place(of: URL(fileURLWithPath: picture).lastPathComponent)
+      else {
+        throw CommandFailure(
+          .data,
+          "\(features.file): expected features of '\(quotedName(picture))', found none of this name; 'cellgate "
+            + "features' makes them")
+      }
+      rows.append(row)
+    }
+    return rows
+  }
+
+  private func write(
+    _ captions: [[CaptionWriter.Caption]], _ features: PictureFeatures, _ rows: [Int], _ writer: CaptionWriter
+  ) throws {
+    if let out {
+      let records = zip(rows, captions).map { row, found in
+        JSONValue.object([
+          ("image_id", id(features.name(at: row))), ("caption", .string(found.first?.text ?? "")),
+        ])
+      }
+      try AtomicFile.write(Data("\(JSONValue.array(records))\n".utf8), to: out)
+    }
+    guard let attention else { return }
+    let best = captions.map { $0[0] }
+    guard let weights = try writer.attention(best, of: features, rows: rows) else {
+      throw CommandFailure(
+        .usage, "--attention: expected a model with attention, such as show-attend-tell; \(path) has none")
+    }
+    let page = CaptionPage(
+      title: "Captions by \(path)",
+      captions: zip(rows, zip(best, weights)).map { row, found in
+        (picture: features.name(at: row), words: found.0.words, attention: found.1)
+      })
+    try AtomicFile.write(Data(page.text.utf8), to: attention)
+  }
+
+  private func report(_ captions: [[CaptionWriter.Caption]], _ features: PictureFeatures, _ rows: [Int]) {
+    if json {
+      for (row, found) in zip(rows, captions) {
+        var record: [(key: String, value: JSONValue)] = [
+          ("image_id", id(features.name(at: row))), ("caption", .string(found.first?.text ?? "")),
+          ("score", .optional(found.first?.score)),
+        ]
+        if found.count > 1 {
+          let all = found.map {
+            JSONValue.object([("caption", .string($0.text)), ("score", .number($0.score))])
+          }
+          record.append(("captions", .array(all)))
+        }
+        JSONValue.object(record).print()
+      }
+      return
+    }
+    Console.print()
+    for (row, found) in zip(rows, captions) {
+      Console.print("  \(Terminal.output.styled(features.name(at: row), .bold))")
+      for caption in found {
+        Console.print("    \(Text.padded(Text.number(caption.score), to: 9))\(caption.text)")
+      }
+    }
+    Console.print()
+    for file in [out, attention].compactMap({ $0 }) { Console.print("  written: \(file)\n") }
+  }
+
+  /// A number where the name is one, as COCO's results have it.
+  private func id(_ name: String) -> JSONValue { Int(name).map { .integer($0) } ?? .string(name) }
+}
