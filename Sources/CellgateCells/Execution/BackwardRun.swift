@@ -68,7 +68,7 @@ import CellgateTensor
 
     let chunkRows = microbatch.mostChunkRows, rows = microbatch.rows.count
     let tile = layout.tileRows * layout.tileColumns
-    let inputCount = chunkRows * execution.inputSize
+    let inputCount = layout.inputProducts == nil ? chunkRows * execution.inputSize : 0
     let stateCount = execution.cell.states.count
     func size(_ slot: StepProgram.Slot) -> Int {
       switch slot {
@@ -172,8 +172,10 @@ import CellgateTensor
     let layout = execution.layout, columns = layout.columns(of: member)
     let own = execution.cell.stateSizes.map { layout.units($0, of: member) }
     member.wait()
-    let x = unsafe execution.gather(
-      saved.input, microbatch, chunk, into: inputRows, isFactor: false, member: member)
+    let x =
+      unsafe layout.inputProducts == nil
+      ? execution.gather(saved.input, microbatch, chunk, into: inputRows, isFactor: false, member: member)
+      : inputRows
     gatherOutputGradient(chunk, columns: own[0])
     unsafe execution.draw(
       saved.noise, microbatch, chunk, tables: tables, to: noiseRows, columns: columns)
@@ -241,6 +243,7 @@ import CellgateTensor
     var ready: StepProgram.Slot?
     var operand = unsafe x
     for gradient in execution.cell.plan.weightGradients {
+      if gradient.operand == .input, layout.inputProducts != nil { continue }
       let definition = execution.cell.parameters[gradient.block.parameter]
       let own = columns.clamped(to: 0..<layout.sizes[definition.rows])
       if own.isEmpty { continue }
@@ -325,6 +328,10 @@ import CellgateTensor
     let batch = saved.sequences.batch
     let own = member.share(of: microbatch.rowCount(chunk))
     if own.isEmpty { return }
+    if let products = layout.inputProducts {
+      write(chunk, products, own, to: inputGradient)
+      return
+    }
     let isa = unsafe execution.products.handle
     var ready: Set<Int> = []
     let terms = unsafe execution.cell.plan.inputFactors.compactMap { factor -> cg_term? in
@@ -351,6 +358,30 @@ import CellgateTensor
         let index = microbatch.time(row: row, step: step) * batch + microbatch.rows[row]
         unsafe (inputGradient.pointer + index * size).update(
           from: inputGradientRows + (start + row) * size, count: size)
+      }
+    }
+  }
+
+  /// The gradient of products that are given over rows of a chunk of steps: what arrives at them.
+  private func write(_ chunk: Range<Int>, _ products: InputProducts, _ own: Range<Int>, to gradient: Tensor) {
+    let width = execution.layout.width, batch = saved.sequences.batch
+    let weights = execution.cell.plan.weightGradients.filter { $0.operand == .input }
+    let sources = products.columns.map { block, columns in
+      (columns: columns, delta: weights.first { $0.block == block }?.delta)
+    }
+    for step in chunk {
+      let start = microbatch.rowCount(chunk.lowerBound..<step)
+      for row in 0..<Int(microbatch.active[step]) where own.contains(start + row) {
+        let index = microbatch.time(row: row, step: step) * batch + microbatch.rows[row]
+        let to = unsafe gradient.pointer + index * products.width
+        for (columns, delta) in sources {
+          let part = unsafe to + columns.lowerBound
+          if let delta {
+            unsafe part.update(from: deltas[delta] + (start + row) * width, count: columns.count)
+          } else {
+            unsafe part.update(repeating: 0, count: columns.count)
+          }
+        }
       }
     }
   }

@@ -12,6 +12,8 @@ import CellgateTensor
     var columns: Int
     var matrices: [UnsafePointer<Float>]
     var bias: UnsafePointer<Float>?
+    /// Where the products are in rows of those that are given; [] where they are computed.
+    var given: [Range<Int>]
   }
 
   let slots: [StepProgram.Slot]
@@ -83,8 +85,10 @@ import CellgateTensor
               unsafe hoisted.append(
                 .init(
                   result: index(product.result), columns: columns,
-                  matrices: onInput.map { unsafe UnsafePointer(weights.matrix($0)) },
-                  bias: UnsafePointer(weights.bias(product.biases))))
+                  matrices: layout.inputProducts == nil
+                    ? onInput.map { unsafe UnsafePointer(weights.matrix($0)) } : [],
+                  bias: UnsafePointer(weights.bias(product.biases)),
+                  given: onInput.compactMap { layout.inputProducts?.columns[$0.block] }))
               mostFactors = max(mostFactors, onInput.count)
               own.removeAll { $0.operand == .input }
               start = CG_START_RESULT
@@ -213,6 +217,12 @@ import CellgateTensor
     rows: Int, x: UnsafePointer<Float>, layout: Layout, columns: Range<Int>, locations: [cg_location],
     step: Int
   ) {
+    if layout.inputProducts != nil {
+      for product in hoisted {
+        unsafe take(product, rows: rows, x, layout: layout, columns: columns, locations[product.result], step)
+      }
+      return
+    }
     let inputSize = layout.inputSize
     unsafe withUnsafeTemporaryAllocation(of: cg_term.self, capacity: mostFactors) { terms in
       for product in hoisted {
@@ -230,6 +240,37 @@ import CellgateTensor
           weights.instructions.handle, rows, own.count, terms.baseAddress, product.matrices.count,
           product.bias == nil ? CG_START_ZERO : CG_START_BIAS, product.bias.map { unsafe $0 + first }, result,
           layout.width)
+      }
+    }
+  }
+
+  /// Takes a hoisted product, a sum of such that are given in `rows` rows of x, and adds its bias.
+  private func take(
+    _ product: Hoisted, rows: Int, _ x: UnsafePointer<Float>, layout: Layout, columns: Range<Int>,
+    _ location: cg_location, _ step: Int
+  ) {
+    let own = columns.clamped(to: 0..<product.columns)
+    let result = unsafe location.base + (location.offset?[step] ?? 0)
+    for row in 0..<rows {
+      let to = unsafe result + row * layout.width
+      let from = unsafe x + row * layout.inputWords
+      for (index, given) in product.given.enumerated() {
+        // What pads the columns is 0, as a product's.
+        let real = own.clamped(to: 0..<given.count), first = real.lowerBound
+        let source = unsafe from + given.lowerBound + first
+        if index > 0 {
+          unsafe cg_apply_with(
+            weights.instructions.handle, CG_ADD, real.count, to + first, source, nil, 0, to + first)
+        } else if let bias = unsafe product.bias {
+          unsafe cg_apply_with(
+            weights.instructions.handle, CG_ADD, real.count, bias + first, source, nil, 0, to + first)
+        } else {
+          unsafe (to + first).update(from: source, count: real.count)
+        }
+        if index == 0, real.upperBound < own.upperBound {
+          let rest = max(real.upperBound, own.lowerBound)
+          unsafe (to + rest).update(repeating: 0, count: own.upperBound - rest)
+        }
       }
     }
   }

@@ -61,7 +61,7 @@ extension CellExecution {
     let other = weights.execution
     require(
       other.cell.name == cell.name && other.sizes == sizes && other.precision == precision
-        && other.instructions == instructions,
+        && other.instructions == instructions && other.inputProducts == inputProducts,
       "\(cell.name): expected weights of this execution, I=\(inputSize), H=\(hiddenSize), \(precision), found those of \(other.cell.name), I=\(other.inputSize), H=\(other.hiddenSize), \(other.precision)"
     )
     return forward(

@@ -44,7 +44,8 @@ extension CellExecution {
         return (backwardWeights.packed, backwardWeights.program)
       }
       let plan = execution.cell.plan
-      let packed = pack(plan.backward, extra: readInput ? plan.inputFactors : [])
+      let isProduct = readInput && execution.inputProducts == nil
+      let packed = pack(plan.backward, extra: isProduct ? plan.inputFactors : [])
       let program = BoundProgram(plan.backward, layout: execution.layout, weights: packed)
       backwardWeights = (packed, program, readInput)
       return (packed, program)
@@ -72,10 +73,13 @@ extension CellExecution {
       return Array(sums.prefix(count))
     }
 
-    /// The total of each parameter, in the cell's order.
-    package func joined() -> [Tensor] {
+    /// The total of each parameter, in the cell's order; nil of those whose products are the input.
+    package func joined() -> [Tensor?] {
       let layout = execution.layout
-      let tensors = execution.cell.parameters.map { Tensor.uninitialized($0.shape(execution.sizes)) }
+      let given = Set(layout.inputProducts?.parameters ?? [])
+      let tensors = execution.cell.parameters.enumerated().map { index, definition in
+        given.contains(index) ? nil : Tensor.uninitialized(definition.shape(execution.sizes))
+      }
       GradientSums.join(sums, cell: execution.cell, layout: layout, into: tensors)
       return tensors
     }

@@ -16,6 +16,8 @@ public struct CellExecution: Sendable {
   public let instructions: InstructionSet
   /// What the factors of its products are rounded to.
   public let precision: Precision
+  /// The products on x, where they are the input.
+  var inputProducts: InputProducts?
 
   /// I, H, and P, which is H where none was given.
   public var inputSize: Int { sizes.input }
@@ -26,7 +28,7 @@ public struct CellExecution: Sendable {
   /// Each state's size.
   public var stateSizes: [Int] { cell.stateSizes.map { sizes[$0] } }
 
-  var layout: Layout { Layout(sizes: sizes, precision: precision) }
+  var layout: Layout { Layout(sizes: sizes, precision: precision, inputProducts: inputProducts) }
   /// What computes the products.
   var products: InstructionSet { instructions.products(precision) }
 
@@ -147,9 +149,10 @@ public struct CellExecution: Sendable {
     require(
       noise != nil || cell.noises.isEmpty,
       "\(cell.name): expected a stream of noise for \(cell.noises.map(\.name)), found none")
+    let columns = layout.inputColumns
     require(
-      input.shape == [sequences.steps, sequences.batch, inputSize],
-      "\(cell.name): expected an input [\(sequences.steps), \(sequences.batch), \(inputSize)], found \(input.shape)"
+      input.shape == [sequences.steps, sequences.batch, columns],
+      "\(cell.name): expected an input [\(sequences.steps), \(sequences.batch), \(columns)], found \(input.shape)"
     )
     require(
       states.count == cell.states.count,
@@ -179,7 +182,7 @@ public struct CellExecution: Sendable {
     _ input: Tensor, _ microbatch: Microbatch, _ chunk: Range<Int>, into rows: UnsafeMutablePointer<Float>,
     isFactor: Bool, member: TeamMember
   ) -> UnsafeMutablePointer<Float> {
-    let batch = input.shape[1], size = inputSize
+    let batch = input.shape[1], size = layout.inputColumns
     let source = unsafe input.pointer
     let instructions = isFactor ? products : instructions
     let words = isFactor ? layout.inputWords : size

@@ -17,8 +17,9 @@ import CellgateTensor
     self.layout = layout
     let plan = cell.plan
     biasDeltas = Set(plan.biasGradients.map(\.delta)).sorted()
-    let sizes = cell.parameters.map { definition in
-      definition.columns == nil ? 0 : definition.shape(layout.sizes).reduce(1, *)
+    let given = Set(layout.inputProducts?.parameters ?? [])
+    let sizes = cell.parameters.enumerated().map { index, definition in
+      definition.columns == nil || given.contains(index) ? 0 : definition.shape(layout.sizes).reduce(1, *)
     }
     let tile = layout.tileRows * layout.width
     var arena = Arena(
@@ -64,11 +65,12 @@ import CellgateTensor
   }
 
   /// Adds the sums of all microbatches, always in the same order.
-  static func join(_ parts: [GradientSums], cell: Cell, layout: Layout, into tensors: [Tensor]) {
+  static func join(_ parts: [GradientSums], cell: Cell, layout: Layout, into tensors: [Tensor?]) {
     nonisolated(unsafe) let tensors = tensors
     nonisolated(unsafe) let sums = parts
     ThreadPool.current.run(cell.parameters.count) { index in
-      let target = unsafe tensors[index].pointer, count = unsafe tensors[index].count
+      guard let tensor = unsafe tensors[index] else { return }
+      let target = unsafe tensor.pointer, count = tensor.count
       unsafe target.update(repeating: 0, count: count)
       for part in unsafe sums {
         guard let source = unsafe part.parameters[index] else { continue }
@@ -84,14 +86,16 @@ import CellgateTensor
     }
     func units(_ block: Block) -> Int { layout.sizes[cell.parameters[block.parameter].rows] }
     for (block, delta) in cell.plan.biasGradients {
-      let target = unsafe tensors[block.parameter].pointer + block.gate * units(block)
+      guard let tensor = unsafe tensors[block.parameter] else { continue }
+      let target = unsafe tensor.pointer + block.gate * units(block)
       for part in parts {
         let source = unsafe part.bias(delta)
         for unit in 0..<units(block) { unsafe target[unit] += source[unit] }
       }
     }
     for block in cell.plan.vectorGradients {
-      let target = unsafe tensors[block.parameter].pointer + block.gate * units(block)
+      guard let tensor = unsafe tensors[block.parameter] else { continue }
+      let target = unsafe tensor.pointer + block.gate * units(block)
       for part in parts {
         let source = unsafe part.vector(block)
         for row in 0..<layout.tileRows {

@@ -5,6 +5,8 @@ import CellgateTensor
 struct Layout: Sendable {
   let sizes: CellSizes
   let precision: Precision
+  /// The products on x, where they are given instead of it.
+  var inputProducts: InputProducts?
 
   var inputSize: Int { sizes.input }
   private var hiddenSize: Int { sizes.hidden }
@@ -18,12 +20,15 @@ struct Layout: Sendable {
     size == .input ? sizes.input : (sizes[size] + 15) / 16 * 16
   }
 
+  /// Numbers of a row of the input: of x, or of the products on it.
+  var inputColumns: Int { inputProducts?.width ?? inputSize }
+
   /// Words, of four bytes each, from one row of factors to the next: of values, and of x.
   var factorWidth: Int { precision.words(width) }
-  var inputWords: Int { precision.words(inputSize) }
+  var inputWords: Int { inputProducts?.width ?? precision.words(inputSize) }
 
   /// Products on x are computed for a whole chunk of steps at once; small inputs join the recurrent product.
-  var hoistsInput: Bool { inputSize >= 16 }
+  var hoistsInput: Bool { inputProducts != nil || inputSize >= 16 }
 
   /// Rows of a chunk of steps.
   var chunkRows: Int { isWide ? 512 : hiddenSize >= 256 ? 256 : 128 }

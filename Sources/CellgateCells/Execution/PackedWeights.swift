@@ -35,6 +35,8 @@ import CellgateTensor
     var blocks: [Block] = []
     var seen: Set<Key> = []
     func note(_ factor: StepProgram.Factor) {
+      // Products that are given need no matrix.
+      if factor.operand == .input, layout.inputProducts != nil { return }
       let key = Key(block: factor.block, isTransposed: factor.isTransposed)
       if seen.insert(key).inserted { keys.append(key) }
     }

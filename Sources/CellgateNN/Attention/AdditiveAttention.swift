@@ -72,14 +72,18 @@ public final class AdditiveAttention: AttentionLayer {
 
   /// Values with W_k value + b as their keys.
   public func memory(_ values: Tensor, mask: SequenceMask?) -> AttentionMemory {
-    AttentionMemory(
+    var memory = AttentionMemory(
       keys: linear(values, weight: parameter(1), bias: parameter(2)), values: values, mask: mask)
+    memory.queryMap = SteppedLinear(weight: parameter(0))
+    return memory
   }
 
   /// Contexts and weights of queries `[N, Q]` or `[T, B, Q]`.
   public func attend(_ query: Tensor, _ memory: AttentionMemory, sequences: [Int32]?) -> Attended {
-    additiveAttention(
-      linear(query, weight: parameter(0)), keys: memory.keys, values: memory.values, score: parameter(3),
+    let map = query.rank == 2 ? memory.queryMap : nil
+    return additiveAttention(
+      map.map { $0(query) } ?? linear(query, weight: parameter(0)), keys: memory.keys, values: memory.values,
+      score: parameter(3),
       seen: memory.seen, sequences: sequences)
   }
 }

@@ -9,6 +9,8 @@ public struct AttentionMemory {
   public let values: Tensor
   /// The places of each sequence that are seen; nil for all.
   let seen: [[Range<Int>]]?
+  /// What queries of single steps are mapped by, where it is packed for all of them.
+  var queryMap: SteppedLinear?
 
   /// A memory of keys and values of the places that are valid.
   public init(keys: Tensor, values: Tensor, mask: SequenceMask? = nil) {

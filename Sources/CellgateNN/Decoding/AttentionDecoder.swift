@@ -10,7 +10,7 @@ import CellgateTensor
 /// - `before` the cell (Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473; Show, Attend and Tell, Xu et al. 2015,
 ///   https://arxiv.org/abs/1502.03044): the last output is the query, `s_t = cell([E symbol_t; context], s_(t−1))`.
 /// - `between` two cells (Anderson et al. 2018, https://arxiv.org/abs/1707.07998, "up-down"): the first one's output is the
-///   query, `s¹_t = cell¹([h²_(t−1); summary; E symbol_t], s¹_(t−1))`, `s²_t = cell²([context; h¹_t], s²_(t−1))`.
+///   query, `s¹_t = cell¹([E symbol_t; h²_(t−1); summary], s¹_(t−1))`, `s²_t = cell²([context; h¹_t], s²_(t−1))`.
 /// - `after` the cell (Luong et al. 2015, https://arxiv.org/abs/1508.04025): its output is the query, and the decoder's output
 ///   is `tanh(W_c [context; h_t] + b_c)`, which with `feedsOutput` is part of the next input.
 ///
@@ -96,6 +96,7 @@ public final class AttentionDecoder: DecodingLayer {
   private struct Built {
     let name: String
     let symbols: SymbolLayers
+    let sizes: Sizes
     let first: Linear?
     let gate: Linear?
     let combination: Linear?
@@ -146,21 +147,24 @@ public final class AttentionDecoder: DecodingLayer {
     let memory: LayerShape
     let context: Int
     let summary: Int
-    let input: Int
+  }
+
+  /// The parts of the first cell's input: the symbol's vector, then what of the last step or of the memory it reads, then
+  /// the summary.
+  private func inputParts(_ sizes: Sizes) -> [Int] {
+    let vector = options.symbols.embeddingSize
+    return switch options.placement {
+    case .before: [vector, sizes.context]
+    case .between: [vector, outputSize, sizes.summary]
+    case .after: [vector] + (options.feedsOutput ? [outputSize] : [])
+    }
   }
 
   private func sizes(_ inputs: [LayerShape]) throws(LayerError) -> Sizes {
     let memory = inputs[1], summary = inputs.count > 2 ? inputs[2].features[0] : memory.features[0]
     let query = LayerShape.vector(querySize)
     let context = try attention.outputShapes([query, memory])[0].features[0]
-    let vectors = options.symbols.embeddingSize
-    let input =
-      switch options.placement {
-      case .before: vectors + context
-      case .between: outputSize + summary + vectors
-      case .after: vectors + (options.feedsOutput ? outputSize : 0)
-      }
-    return Sizes(memory: memory, context: context, summary: summary, input: input)
+    return Sizes(memory: memory, context: context, summary: summary)
   }
 
   /// Logits `[T, B, V]`.
@@ -174,9 +178,9 @@ public final class AttentionDecoder: DecodingLayer {
         found: "\(inputs.map(\.description))")
     }
     let sizes = try sizes(inputs)
-    guard sizes.input <= SizeCheck.most, sizes.context + querySize <= SizeCheck.most else {
-      throw .badInput(
-        layer: Self.kind, expected: "at most \(SizeCheck.most) numbers", found: "\(sizes.input)")
+    let most = max(inputParts(sizes).reduce(0, +), sizes.context + querySize)
+    guard most <= SizeCheck.most else {
+      throw .badInput(layer: Self.kind, expected: "at most \(SizeCheck.most) numbers", found: "\(most)")
     }
     return [.sequence(vocabularySize)]
   }
@@ -201,7 +205,7 @@ public final class AttentionDecoder: DecodingLayer {
     let symbols = SymbolLayers.parameterShapes(options.symbols, outputSize: outputSize)
     var parts = [
       AnySequence(symbols),
-      DecoderCell.parameterShapes(recurrent, inputSize: sizes.input, name: "recurrent"),
+      DecoderCell.parameterShapes(recurrent, inputSize: inputParts(sizes).reduce(0, +), name: "recurrent"),
     ]
     if let second {
       parts.append(
@@ -223,7 +227,8 @@ public final class AttentionDecoder: DecodingLayer {
     guard let sizes = try? sizes(inputs) else { return }
     func child(_ name: String) -> RandomStream { context.stream.child(name) }
     recurrent.build(
-      inputSize: sizes.input, name: context.name + "/recurrent", stream: child("recurrent"))
+      inputSize: inputParts(sizes).reduce(0, +), name: context.name + "/recurrent",
+      stream: child("recurrent"))
     second?.build(
       inputSize: sizes.context + querySize, name: context.name + "/second", stream: child("second"))
     attention.build([.vector(querySize), sizes.memory], context.inside("attention"))
@@ -233,7 +238,8 @@ public final class AttentionDecoder: DecodingLayer {
     func map(_ name: String) -> Linear? { maps.first { $0.0 == name }?.1 }
     own = Built(
       name: context.name,
-      symbols: SymbolLayers(options.symbols, outputSize: outputSize, context), first: map("first_states"),
+      symbols: SymbolLayers(options.symbols, outputSize: outputSize, context), sizes: sizes,
+      first: map("first_states"),
       gate: map("gate"), combination: map("combination"))
   }
 
@@ -246,20 +252,28 @@ public final class AttentionDecoder: DecodingLayer {
   private final class Pass {
     let layer: AttentionDecoder
     let own: Built
-    let first: RecurrentStepper
-    let second: RecurrentStepper?
+    let first: CellInput
+    let second: CellInput?
     let memory: AttentionMemory
-    /// `[B, G]`, where it is read.
+    /// `[B, G]`, where it is read, and what it adds to the first cell's input.
     let summary: Tensor?
+    private let summaryPart: Tensor?
+
+    /// The parts of the first cell's input.
+    private enum Part { static let symbol = 0, seen = 1, summary = 2 }
 
     init(_ layer: AttentionDecoder, _ inputs: [LayerValue], _ context: ForwardContext) {
       self.layer = layer
       own = layer.built
-      first = layer.recurrent.stepper(context)
-      second = layer.second?.stepper(context)
+      let sizes = own.sizes
+      first = CellInput(layer.recurrent, parts: layer.inputParts(sizes), context)
+      second = layer.second.map {
+        CellInput($0, parts: [sizes.context + layer.querySize], context)
+      }
       memory = layer.attention.memory(inputs[0].tensor, mask: inputs[0].mask)
       let isRead = own.first != nil || layer.second != nil
       summary = isRead ? inputs.count > 1 ? inputs[1].tensor : layer.mean(inputs[0]) : nil
+      summaryPart = layer.second == nil ? nil : summary.map { [first] in first.part(Part.summary, $0) }
     }
 
     /// The states of the recurrent layers, one after another, then the output that is fed back.
@@ -287,7 +301,12 @@ public final class AttentionDecoder: DecodingLayer {
       return isPlain ? nil : states.sequences
     }
 
-    func step(_ vectors: Tensor, _ states: LayerDecoder.States) -> ForcedSteps.Step {
+    /// What a step takes of symbols.
+    func read(_ symbols: [Int32], _ context: ForwardContext) -> Tensor {
+      first.part(Part.symbol, symbols, own.symbols, context)
+    }
+
+    func step(_ symbols: Tensor, _ states: LayerDecoder.States) -> ForcedSteps.Step {
       let count = layer.recurrent.stateSizes.count
       let lowest = Array(states.tensors.prefix(count))
       switch layer.options.placement {
@@ -295,24 +314,26 @@ public final class AttentionDecoder: DecodingLayer {
         let query = lowest[0][layer.recurrent.layers - 1]
         let seen = layer.attention.attend(query, memory, sequences: owners(states))
         let context = own.gate.map { seen.context * $0(query).sigmoid() } ?? seen.context
-        let result = first(concatenated([vectors, context]), states: lowest)
+        let result = first([symbols, first.part(Part.seen, context)], states: lowest)
         return .init(
           output: result.output, states: .init(result.states, sequences: states.sequences),
           weights: seen.weights)
       case .between:
         let other = Array(states.tensors.dropFirst(count))
-        guard let second, let summary else { fail("AttentionDecoder: expected a second cell, found none") }
-        let last = other[0][second.layer.layers - 1]
-        let all = owners(states).map { summary.gathered($0) } ?? summary
-        let lower = first(concatenated([last, all, vectors]), states: lowest)
+        guard let second, let summaryPart else {
+          fail("AttentionDecoder: expected a second cell, found none")
+        }
+        let last = other[0][second.stepper.layer.layers - 1]
+        let all = owners(states).map { summaryPart.gathered($0) } ?? summaryPart
+        let lower = first([symbols, first.part(Part.seen, last), all], states: lowest)
         let seen = layer.attention.attend(lower.output, memory, sequences: owners(states))
-        let upper = second(concatenated([seen.context, lower.output]), states: other)
+        let upper = second([second.part(0, concatenated([seen.context, lower.output]))], states: other)
         return .init(
           output: upper.output,
           states: .init(lower.states + upper.states, sequences: states.sequences), weights: seen.weights)
       case .after:
         let fed = layer.options.feedsOutput ? states.tensors.last?[0] : nil
-        let result = first(fed.map { concatenated([vectors, $0]) } ?? vectors, states: lowest)
+        let result = first([symbols] + (fed.map { [first.part(Part.seen, $0)] } ?? []), states: lowest)
         let seen = layer.attention.attend(result.output, memory, sequences: owners(states))
         let output = combined(seen.context, result.output)
         let after = result.states + (fed == nil ? [] : [output.unsqueezed(axis: 0)])
@@ -366,6 +387,8 @@ public final class AttentionDecoder: DecodingLayer {
     } else {
       result = steps.run {
         pass.start.of($0)
+      } reading: {
+        pass.read($0, context)
       } _: {
         pass.step($0, $1)
       }
@@ -392,7 +415,7 @@ public final class AttentionDecoder: DecodingLayer {
       let (pass, symbols) = (Pass(self, inputs, context), built.symbols)
       let head = symbols.packedLogits()
       return LayerDecoder(start: pass.start) { states, tokens in
-        let step = pass.step(symbols.vectors(tokens, shape: [tokens.count], context), states)
+        let step = pass.step(pass.read(tokens, context), states)
         return (head(step.output), step.states)
       }
     }

@@ -21,10 +21,11 @@ struct ForcedSteps {
   /// O.
   let outputSize: Int
 
-  /// Steps from the states on that `start` gives for rows of these of the inputs' sequences.
+  /// Steps from the states on that `start` gives for rows of these of the inputs' sequences. `read` gives what a step takes of
+  /// symbols, a row for each.
   func run(
-    from start: (_ sequences: [Int32]) -> LayerDecoder.States,
-    _ step: (_ vectors: Tensor, _ states: LayerDecoder.States) -> Step
+    from start: (_ sequences: [Int32]) -> LayerDecoder.States, reading read: (_ symbols: [Int32]) -> Tensor,
+    _ step: (_ symbols: Tensor, _ states: LayerDecoder.States) -> Step
   ) -> DecoderOutputs {
     let (lengths, count) = (symbols.lengths, symbols.count)
     let order = lengths.indices.sorted { (-lengths[$0], $0) < (-lengths[$1], $1) }
@@ -35,28 +36,25 @@ struct ForcedSteps {
     }
     let owners = order.map { symbols.sequences?[$0] ?? Int32($0) }
     let draws = context.isTraining && symbols.drawnShare > 0
-    // The vectors of all symbols at once, unless some are yet to be drawn.
-    let known =
-      draws
-      ? nil
-      : layers.vectors(places.map { symbols.tokens[Int($0)] }, shape: [places.count], context)
+    // All symbols at once, unless some are yet to be drawn.
+    let known = draws ? nil : read(places.map { symbols.tokens[Int($0)] })
     var noise = context.stream(name + "/drawn")
     var states = start(owners)
     var (outputs, weights, first): ([Tensor], [Tensor], Int) = ([], [], 0)
     for time in 0..<longest {
       let now = active[time]
       let rows = places[first..<first + now]
-      let vectors: Tensor
+      let taken: Tensor
       if let known {
-        vectors = known[first..<first + now]
+        taken = known[first..<first + now]
       } else {
         var tokens = rows.map { symbols.tokens[Int($0)] }
         if time > 0, let last = outputs.last {
           draw(into: &tokens, places: Array(rows), after: last, &noise)
         }
-        vectors = layers.vectors(tokens, shape: [now], context)
+        taken = read(tokens)
       }
-      let result = step(vectors, states.first(now))
+      let result = step(taken, states.first(now))
       states = result.states
       outputs.append(result.output)
       if let own = result.weights { weights.append(own) }
@@ -99,14 +97,27 @@ struct ForcedSteps {
     let places = (0..<Int32(flags.count)).filter { flags[Int($0)] }
     // What stands after an end may be anything.
     let tokens = zip(symbols.tokens, flags).map { $1 ? $0 : 0 }
-    var x = layers.vectors(tokens, shape: [steps, count], context)
     var lengths = symbols.lengths
-    if let first {
-      x = concatenated([first.unsqueezed(axis: 0), x], axis: 0)
-      lengths = lengths.map { $0 + 1 }
+    if first != nil { lengths = lengths.map { $0 + 1 } }
+    let areWhole = lengths.allSatisfy { $0 == steps + (first == nil ? 0 : 1) }
+    func input(_ symbols: Tensor, _ first: Tensor?) -> Tensor {
+      let x = symbols.reshaped([steps, count, symbols.shape[1]])
+      return first.map { concatenated([$0.unsqueezed(axis: 0), x], axis: 0) } ?? x
     }
-    let areWhole = lengths.allSatisfy { $0 == x.shape[0] }
-    let result = recurrent(x, states: states, lengths: areWhole ? nil : lengths, context: context)
+    let result: Recurrent.Result
+    if recurrent.inputMaps != nil, context.observer == nil,
+      let (unique, own) = layers.distinct(tokens, context)
+    {
+      // The products of equal symbols are computed once.
+      let map = SteppedLinear(weight: recurrent.inputMap)
+      let products = map(layers.vectors(unique, shape: [unique.count], context)).gathered(own)
+      result = recurrent.run(
+        products: input(products, first.map { map($0) }), states: states, lengths: areWhole ? nil : lengths,
+        context: context)
+    } else {
+      let x = input(layers.vectors(tokens, shape: [tokens.count], context), first)
+      result = recurrent(x, states: states, lengths: areWhole ? nil : lengths, context: context)
+    }
     guard var output = result.output else { fail("decoder: expected outputs of every step, found none") }
     if first != nil { output = output[1..<steps + 1] }
     let rows = output.reshaped([steps * count, recurrent.outputSize])

@@ -147,14 +147,18 @@ public final class RecurrentDecoder: DecodingLayer {
       symbols: symbols, layers: own.symbols, context: context, name: own.name,
       outputSize: recurrent.outputSize)
     if context.isTraining, symbols.drawnShare > 0 {
-      let pass = recurrent.stepper(context)
+      let pass = CellInput(recurrent, parts: [options.symbols.embeddingSize], context)
       return steps.run { sequences in
         let given = states ?? recurrent.firstStates(nil, batch: batch)
         var start = LayerDecoder.States(given, sequences: (0..<Int32(batch)).map { $0 }).of(sequences)
-        if let first { start.tensors = pass(first.gathered(sequences), states: start.tensors).states }
+        if let first {
+          start.tensors = pass([pass.part(0, first.gathered(sequences))], states: start.tensors).states
+        }
         return start
-      } _: { vectors, states in
-        let step = pass(vectors, states: states.tensors)
+      } reading: { symbols in
+        pass.part(0, symbols, own.symbols, context)
+      } _: { taken, states in
+        let step = pass([taken], states: states.tensors)
         return .init(output: step.output, states: .init(step.states, sequences: states.sequences))
       }
     }
@@ -172,15 +176,15 @@ public final class RecurrentDecoder: DecodingLayer {
   public func decoder(_ inputs: [LayerValue], _ context: ForwardContext) -> LayerDecoder {
     let own = built
     return withoutGradient {
-      let (pass, head) = (recurrent.stepper(context), own.symbols.packedLogits())
+      let pass = CellInput(recurrent, parts: [options.symbols.embeddingSize], context)
+      let head = own.symbols.packedLogits()
       let batch = inputs.first?.tensor.shape[0] ?? 1
       let (states, first) = beginning(inputs, batch: batch)
       var start = states ?? recurrent.firstStates(nil, batch: batch)
-      if let first { start = pass(first, states: start).states }
+      if let first { start = pass([pass.part(0, first)], states: start).states }
       let sequences = (0..<Int32(batch)).map { $0 }
       return LayerDecoder(start: .init(start, sequences: sequences)) { states, tokens in
-        let vectors = own.symbols.vectors(tokens, shape: [tokens.count], context)
-        let step = pass(vectors, states: states.tensors)
+        let step = pass([pass.part(0, tokens, own.symbols, context)], states: states.tensors)
         return (head(step.output), .init(step.states, sequences: states.sequences))
       }
     }

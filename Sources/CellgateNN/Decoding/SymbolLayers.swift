@@ -85,6 +85,37 @@ final class SymbolLayers {
     return dropped(x, options.embeddingDropout, "embedding", context)
   }
 
+  /// Whether vectors of equal symbols are equal: they are not where their numbers are dropped.
+  private func repeats(_ context: ForwardContext) -> Bool {
+    !context.isTraining || options.embeddingDropout == 0
+  }
+
+  /// What `map` makes of the symbols' vectors, [N, K]: of those of equal symbols once, where that is worth it.
+  func products(
+    _ symbols: [Int32], _ context: ForwardContext, _ map: (_ vectors: Tensor) -> Tensor
+  ) -> Tensor {
+    guard let (unique, places) = distinct(symbols, context) else {
+      return map(vectors(symbols, shape: [symbols.count], context))
+    }
+    return map(vectors(unique, shape: [unique.count], context)).gathered(places)
+  }
+
+  /// The symbols, each once, and the place of each symbol among them; nil where there are nearly as many of them.
+  func distinct(
+    _ symbols: [Int32], _ context: ForwardContext
+  ) -> (unique: [Int32], places: [Int32])? {
+    guard repeats(context) else { return nil }
+    var (known, unique): ([Int32: Int32], [Int32]) = ([:], [])
+    let places = symbols.map { symbol -> Int32 in
+      if let place = known[symbol] { return place }
+      let place = Int32(unique.count)
+      known[symbol] = place
+      unique.append(symbol)
+      return place
+    }
+    return 4 * unique.count <= 3 * symbols.count ? (unique, places) : nil
+  }
+
   /// Outputs as logits are made of them, after their dropout.
   func dropped(_ outputs: Tensor, _ context: ForwardContext) -> Tensor {
     dropped(outputs, options.dropout, "output", context)

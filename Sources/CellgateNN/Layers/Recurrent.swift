@@ -219,8 +219,36 @@ public class Recurrent: Layer {
     _ x: Tensor, states: [Tensor]? = nil, lengths: [Int]? = nil, context: ForwardContext = .inference(),
     wantsOutput: Bool = true
   ) -> Result {
+    run(x, isProducts: false, states: states, lengths: lengths, context: context, wantsOutput: wantsOutput)
+  }
+
+  /// As the call, of products that the first layer's ``inputMap`` makes of the input, `[T, B, N]`.
+  func run(
+    products: Tensor, states: [Tensor]?, lengths: [Int]?, context: ForwardContext
+  ) -> Result {
+    run(products, isProducts: true, states: states, lengths: lengths, context: context, wantsOutput: true)
+  }
+
+  /// The parameters whose products with the first layer's input may be given instead of it; nil where none may.
+  var inputMaps: [Int]? { directions == 1 && precision == .float32 ? cell.inputMaps : nil }
+
+  /// What the first layer reads its input with, `[N, I]`: those parameters one under another.
+  var inputMap: Tensor {
+    let maps = (inputMaps ?? []).map { built.parameters[0][$0].tensor }
+    return maps.count == 1 ? maps[0] : concatenated(maps, axis: 0)
+  }
+
+  /// The executions of layers of which the first one is given the products on its input.
+  func productExecutions(_ executions: [CellExecution]) -> [CellExecution] {
+    [executions[0].takingInputProducts()] + executions.dropFirst()
+  }
+
+  private func run(
+    _ x: Tensor, isProducts: Bool, states: [Tensor]?, lengths: [Int]?, context: ForwardContext,
+    wantsOutput: Bool
+  ) -> Result {
     require(
-      x.rank == 3 && x.shape[2] == inputSize,
+      x.rank == 3 && (isProducts || x.shape[2] == inputSize),
       "Recurrent: expected an input [T, B, \(inputSize)], found \(x.shape)")
     let (steps, batch) = (x.shape[0], x.shape[1])
     let built = built
@@ -233,17 +261,22 @@ public class Recurrent: Layer {
     let inputs = [x] + given + parameters.flatMap { $0 }
     let saving: CellExecution.Saving =
       RecordedOperation.records(inputs) ? recomputeEvery.map { .states(every: $0) } ?? .everything : .nothing
+    var executions = self.executions(context)
+    if isProducts { executions = productExecutions(executions) }
+    // Gradients that others compute have no place among the parameters'.
+    let totals = isProducts ? executions.map { CellExecution.GradientTotal($0) } : nil
     var pass = RecurrentPass(
-      executions: executions(context), directions: directions,
+      executions: executions, directions: directions,
       wantsOutput: wantsOutput, needsInputGradient: x.needsGradient, stop: context.stop,
-      observe: context.observer.map { observe(for: $0, context) }, noise: noise(context))
+      observe: isProducts ? nil : context.observer.map { observe(for: $0, context) }, noise: noise(context),
+      totals: totals)
     let outputs = pass.forward(
       x.detached, states: given.map(\.detached), parameters: parameters.map { $0.map(\.detached) },
       steps: steps, batch: batch, lengths: lengths, saving: saving,
       mask: dropout > 0 && context.isTraining ? { _, shape in self.mask(shape, context) } : nil)
     let recorded = RecordedOperation.record(cell.name, inputs: inputs, outputs: outputs) {
       [pass] gradients, _ in
-      pass.backward(gradients)
+      pass.backward(gradients) + (totals?.flatMap { $0.joined() } ?? [])
     }
     let finals = recorded.dropFirst(wantsOutput ? 1 : 0).prefix(stateSizes.count)
     return Result(

@@ -92,12 +92,18 @@ public final class RecurrentStepper {
     }
   }
 
-  init(_ layer: Recurrent, _ context: ForwardContext) {
+  /// Whether steps take the products on the first layer's input.
+  private let takesProducts: Bool
+
+  /// Steps of inputs, or of products that the layer's ``Recurrent/inputMap`` makes of them.
+  init(_ layer: Recurrent, _ context: ForwardContext, takesProducts: Bool = false) {
+    self.takesProducts = takesProducts
     require(
       layer.directions == 1,
       "RecurrentStepper: expected layers of one direction, found \(layer.directions)")
     self.layer = layer
-    let executions = layer.executions(context), parameters = layer.parameters(context)
+    let own = layer.executions(context), parameters = layer.parameters(context)
+    let executions = takesProducts ? layer.productExecutions(own) : own
     let totals = executions.map { CellExecution.GradientTotal($0) }
     self.executions = executions
     self.totals = totals
@@ -117,11 +123,11 @@ public final class RecurrentStepper {
   /// Takes one step.
   ///
   /// - Parameters:
-  ///   - x: the input, `[B, I]`.
+  ///   - x: the input, `[B, I]`, or the products on it, `[B, N]`.
   ///   - states: each of the cell's states before the step, `[L, B, H]`; nil for zeros, or for the learned ones.
   public func callAsFunction(_ x: Tensor, states: [Tensor]? = nil) -> Step {
     require(
-      x.rank == 2 && x.shape[1] == layer.inputSize,
+      x.rank == 2 && (takesProducts || x.shape[1] == layer.inputSize),
       "RecurrentStepper: expected an input [B, \(layer.inputSize)], found \(x.shape)")
     let batch = x.shape[0]
     var given = layer.firstStates(states, batch: batch)
@@ -136,7 +142,7 @@ public final class RecurrentStepper {
     steps += 1
     let layerMasks = noise?.layers ?? []
     var outputs = pass.forward(
-      input.detached.reshaped([1, batch, layer.inputSize]), states: given.map(\.detached),
+      input.detached.reshaped([1, batch, input.shape[1]]), states: given.map(\.detached),
       parameters: parameters, steps: 1, batch: batch, lengths: nil,
       saving: RecordedOperation.records(inputs) ? .everything : .nothing,
       mask: layerMasks.isEmpty ? nil : { layer, _ in layerMasks[layer - 1] })

@@ -92,7 +92,7 @@ struct DecoderReferenceTests {
             lower = lstm("recurrent", vector + seen.context, lower)
             (weights, output) = (seen.weights, lower.h)
           } else if placement == .between {
-            lower = lstm("recurrent", upper.h + summary + vector, lower)
+            lower = lstm("recurrent", vector + upper.h + summary, lower)
             let seen = attend(lower.h, sequence)
             upper = lstm("second", seen.context + lower.h, upper)
             (weights, output) = (seen.weights, upper.h)

@@ -204,6 +204,29 @@ struct DecoderTests {
     }
   }
 
+  @Test("Inputs that are put side by side give what products of their parts give", arguments: cases)
+  func sideBySide(_ own: Case) throws {
+    let (model, subjects) = (try own.model(), own.subjects())
+    // Symbols that come often, so that their products are computed once.
+    let sentences: [[Int32]] = [[2, 2, 2, 3], [2, 3, 2], [3, 3, 3, 2, 2]]
+    func run(_ context: ForwardContext, share: Float) -> (Float, [[Float]]) {
+      for (_, parameter) in model.model.namedParameters() { parameter.zeroGradient() }
+      var options = DecodingModel.LossOptions()
+      (options.drawnShare, options.attentionPenalty) = (share, 0.2)
+      let loss = model.loss(
+        of: sentences, about: subjects, start: Self.start, end: Self.end, options: options, context)
+      loss.mean.backward()
+      return (loss.mean.item, model.model.namedParameters().map(\.parameter.gradient.scalars))
+    }
+    for share in [Float(0), 0.5] {
+      let (found, gradients) = run(.training(seed: 2, step: 0), share: share)
+      // An observer sees the cell's own products.
+      let (expected, exact) = run(.training(seed: 2, step: 0) { _, _ in }, share: share)
+      #expect(abs(found - expected) < 2e-6)
+      for (one, other) in zip(gradients, exact) { expectNear(one, other, "gradient") }
+    }
+  }
+
   @Test("The loss is the mean −ln p of symbols and ends by steps", arguments: cases)
   func loss(_ own: Case) throws {
     let (model, subjects) = (try own.model(), own.subjects())
