@@ -22,6 +22,8 @@ struct CommandFailure: Error {
     case data = 65
     /// A file that is missing or can't be opened.
     case noInput = 66
+    /// A service or library that isn't there.
+    case unavailable = 69
     /// The system refused something that no work goes without, such as memory.
     case system = 71
     /// A file or folder that can't be created.
@@ -91,6 +93,17 @@ struct CommandFailure: Error {
     switch error {
     case is OptimizerError, is CellError, is SettingsErrors: .usage
     case is ModelDataError: .data
+    case let error as PictureError:
+      switch error {
+      case .file(let error): code(of: error)
+      case .noJPEGLibrary: .unavailable
+      case .tooManyBytes, .unknownKind, .tooLarge, .damaged: .data
+      }
+    case let error as PictureNetworkError:
+      switch error {
+      case .weights(.file(let error)): code(of: error)
+      default: .data
+      }
     case let error as ArrayFileError:
       switch error {
       case .file(let error), .numpy(.file(let error)), .safetensors(.file(let error)): code(of: error)

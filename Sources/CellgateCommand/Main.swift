@@ -24,7 +24,7 @@ struct CellgateCommand: ParsableCommand {
       PredictCommand.self, GenerateCommand.self, CaptionCommand.self, SummaryCommand.self, ReportCommand.self,
       CellsCommand.self,
       DiagnoseCommand.self, BenchCommand.self,
-      DataCommand.self,
+      DataCommand.self, FeaturesCommand.self,
     ])
 }
 

@@ -22,6 +22,7 @@
 #include "attention.h"
 #include "transposition.h"
 #include "coins.h"
+#include "depthwise.h"
 #include "peak.h"
 
 _Static_assert(CG_SHARE_COLUMNS % PANEL == 0, "a share of a sweep is whole panels");
@@ -56,5 +57,6 @@ const cg_isa CG_JOIN(cg_isa_, CG_ISA) = {
     .additive_scores_gradient = additive_scores_gradient,
     .transpose = transpose_matrix,
     .coins = coins,
+    .depthwise = depthwise,
     .peak = peak,
 };

@@ -36,6 +36,9 @@ struct cg_isa {
   void (*transpose)(size_t rows, size_t columns, const float *source, size_t ld, float *target,
                     size_t ld_target);
   void (*coins)(uint64_t key, uint64_t first, uint32_t threshold, size_t n, float *y);
+  void (*depthwise)(size_t places, size_t channels, size_t row_taps, const float *const *rows, size_t column_taps,
+                    size_t columns, size_t step, size_t dilation, size_t before, const float *weight,
+                    const float *bias, float *y);
   size_t (*peak)(size_t rounds, float factor, float *sum);
 };
 

@@ -57,6 +57,7 @@ static void operate(const cg_operation *operations, size_t count, float *const *
       case CG_GELU_GRADIENT: EACH(A * gelu_slope(B))
       case CG_GELU_TANH_GRADIENT: EACH(A * gelu_tanh_slope(B))
       case CG_ACCUMULATE: EACH(load(y + i) + A)
+      case CG_CLAMP: EACH(choose(A < 0.0f, splat(0), choose(A > k, k, A)))
     }
   }
 }

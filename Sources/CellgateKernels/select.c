@@ -217,3 +217,16 @@ void cg_transpose(size_t rows, size_t columns, const float *source, size_t ld, f
 void cg_coins_with(const cg_isa *isa, uint64_t key, uint64_t first, uint32_t threshold, size_t n, float *y) {
   isa->coins(key, first, threshold, n, y);
 }
+
+void cg_depthwise_with(const cg_isa *isa, size_t places, size_t channels, size_t row_taps, const float *const *rows,
+                       size_t column_taps, size_t columns, size_t step, size_t dilation, size_t before,
+                       const float *weight, const float *bias, float *y) {
+  isa->depthwise(places, channels, row_taps, rows, column_taps, columns, step, dilation, before, weight, bias, y);
+}
+
+void cg_depthwise(size_t places, size_t channels, size_t row_taps, const float *const *rows, size_t column_taps,
+                  size_t columns, size_t step, size_t dilation, size_t before, const float *weight, const float *bias,
+                  float *y) {
+  cg_depthwise_with(cg_isa_active(), places, channels, row_taps, rows, column_taps, columns, step, dilation, before,
+                    weight, bias, y);
+}

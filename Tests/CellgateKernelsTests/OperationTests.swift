@@ -48,6 +48,7 @@ struct OperationTests {
     Code("not equal", CG_NOT_EQUAL) { a, b, _, _, _ in a != b ? 1 : 0 },
     Code("select", CG_SELECT) { a, b, c, _, _ in a != 0 ? b : c },
     Code("accumulate", CG_ACCUMULATE) { a, _, _, _, y in y + a },
+    Code("clamp", CG_CLAMP) { a, _, _, k, _ in a < 0 ? 0 : a > k ? k : a },
   ]
 
   static let special: [Float] = [
@@ -129,6 +130,6 @@ struct OperationTests {
     let tested =
       Self.codes.map(\.code.rawValue) + FunctionTests.functions.map(\.code.rawValue)
       + ActivationTests.codes.map(\.rawValue)
-    #expect(tested.sorted() == Array(0...CG_ACCUMULATE.rawValue))
+    #expect(tested.sorted() == Array(0...CG_CLAMP.rawValue))
   }
 }

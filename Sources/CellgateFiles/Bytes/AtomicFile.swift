@@ -41,7 +41,7 @@ public enum AtomicFile {
   }
 
   /// Reads a synced file back, from the disk where the system can be asked to, and compares it with what was written.
-  private static func verify(_ temporary: String, _ file: OutputFile) throws(FileError) {
+  static func verify(_ temporary: String, _ file: OutputFile) throws(FileError) {
     var (checksum, read) = (CRC32(), 0)
     do throws(FileError) {
       let input = try InputFile(temporary)
@@ -93,7 +93,7 @@ public enum AtomicFile {
 
   /// Follows symbolic links to the file that is to be replaced, and refuses folders and devices. A path that is no
   /// link stays as it is: the system's own absolute path may hold bytes that are not UTF-8.
-  private static func resolve(_ path: String) throws(FileError) -> String {
+  static func resolve(_ path: String) throws(FileError) -> String {
     guard !path.isEmpty, path.last != "/" else {
       throw .cannotCreate(file: path, reason: "is not a file name")
     }
@@ -123,7 +123,8 @@ public enum AtomicFile {
     return name
   }
 
-  private static func createTemporary(
+  /// A new file beside the one that is to be replaced.
+  static func createTemporary(
     beside target: String, for path: String
   ) throws(FileError) -> (String, OutputFile) {
     let name = target.split(separator: "/").last.map(String.init) ?? ""

@@ -29,6 +29,11 @@ public struct CRC32: Equatable, Sendable, CustomStringConvertible {
     unsafe values.withUnsafeBytes { (bytes) in unsafe update(bytes: bytes) }
   }
 
+  /// Takes bytes that follow those so far, known by their number and their own checksum.
+  package mutating func append(_ rest: CRC32, count: Int) {
+    value = UInt32(truncatingIfNeeded: crc32_combine(uLong(value), uLong(rest.value), count))
+  }
+
   /// Eight hexadecimal digits.
   public var description: String {
     let digits = String(value, radix: 16)

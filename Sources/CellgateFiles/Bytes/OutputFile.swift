@@ -1,3 +1,4 @@
+import CellgateBasics
 import Foundation
 
 #if canImport(Darwin)
@@ -77,6 +78,34 @@ public final class OutputFile {
 
   /// Appends text as UTF-8; throws `cannotWrite`.
   public func write(_ text: String) throws(FileError) { try write(Array(text.utf8)) }
+
+  /// Leaves `count` bytes at the file's beginning for what is known at the end alone; throws `cannotWrite`.
+  func reserve(_ count: Int) throws(FileError) {
+    require(written == 0, "OutputFile: expected an empty file, found \(written) bytes")
+    try write([UInt8](repeating: 0x20, count: count))
+    checksum = CRC32()
+  }
+
+  /// Writes the bytes at the file's beginning, which `reserve` left as many of; throws `cannotWrite`.
+  func fillReserved(_ bytes: [UInt8]) throws(FileError) {
+    let fault = WriteFault.code(.write, path)
+    guard fault == 0 else { throw .cannotWrite(file: path, reason: systemReason(fault)) }
+    var done = 0
+    while done < bytes.count {
+      let count = unsafe bytes[done...].withUnsafeBytes { (rest) in
+        unsafe pwrite(descriptor, rest.baseAddress, rest.count, off_t(done))
+      }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else {
+        throw .cannotWrite(file: path, reason: count < 0 ? systemReason(errno) : "nothing was written")
+      }
+      done += count
+    }
+    var all = CRC32()
+    all.update(bytes)
+    all.append(checksum, count: written - bytes.count)
+    checksum = all
+  }
 
   /// Waits until the bytes are on the disk; throws `cannotWrite`.
   package func sync() throws(FileError) {

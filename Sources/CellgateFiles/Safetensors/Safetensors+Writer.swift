@@ -145,8 +145,10 @@ extension Safetensors {
 }
 
 extension Safetensors {
-  /// The header's length and its JSON, padded.
-  static func header(_ metadata: [String: String], _ tensors: [TensorInfo]) -> [UInt8] {
+  /// The header's length and its JSON, padded with spaces to a multiple of eight bytes, and to `least` bytes in all.
+  static func header(
+    _ metadata: [String: String], _ tensors: [TensorInfo], least: Int = 0
+  ) -> [UInt8] {
     var parts: [String] = []
     if !metadata.isEmpty {
       let pairs = metadata.sorted { $0.key < $1.key }.map { "\(quoted($0.key)):\(quoted($0.value))" }
@@ -160,6 +162,7 @@ extension Safetensors {
     }
     var json = Array(("{" + parts.joined(separator: ",") + "}").utf8)
     json += [UInt8](repeating: UInt8(ascii: " "), count: (8 - json.count % 8) % 8)
+    json += [UInt8](repeating: UInt8(ascii: " "), count: max(0, least - 8 - json.count))
     require(
       json.count <= headerLimit,
       "Safetensors: expected a header of at most \(headerLimit) bytes, found \(json.count)")

@@ -170,6 +170,7 @@ typedef enum {
   CG_GELU_GRADIENT,       // a f'(b)
   CG_GELU_TANH_GRADIENT,  // a f'(b)
   CG_ACCUMULATE,          // result + a
+  CG_CLAMP,               // a between 0 and constant; NaN if a is NaN
 } cg_code;
 
 /// One operation over n floats; operands are indices of slots. The result may be an operand's slot.
@@ -254,6 +255,19 @@ void cg_transpose_with(const cg_isa *isa, size_t rows, size_t columns, const flo
 /// The numbers `first` ..< `first` + n of the sequence of `key`: each 1 with the probability `threshold` / 65536, else 0,
 /// the same on every instruction set. `first` is a multiple of 4, n one of 16.
 void cg_coins_with(const cg_isa *isa, uint64_t key, uint64_t first, uint32_t threshold, size_t n, float *y);
+
+// MARK: Convolutions of single channels
+
+/// A row of a convolution of which each channel sees itself alone: y [places, channels] = bias + Σ over row taps r and column
+/// taps k of weight[r, k] rows[r][place · step + k · dilation - before], the sums in this order. rows[r] is a row
+/// [columns, channels] of the input, or NULL for one beside it; columns beside it count as 0. weight [row_taps,
+/// column_taps, channels]; bias [channels], or NULL for 0. step, dilation > 0, column_taps > 0. `y` overlaps nothing.
+void cg_depthwise(size_t places, size_t channels, size_t row_taps, const float *const *rows, size_t column_taps,
+                  size_t columns, size_t step, size_t dilation, size_t before, const float *weight, const float *bias,
+                  float *y);
+void cg_depthwise_with(const cg_isa *isa, size_t places, size_t channels, size_t row_taps, const float *const *rows,
+                       size_t column_taps, size_t columns, size_t step, size_t dilation, size_t before,
+                       const float *weight, const float *bias, float *y);
 
 // MARK: Sweeps over the steps of a sequence
 

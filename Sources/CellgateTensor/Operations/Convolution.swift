@@ -107,29 +107,16 @@ private struct Convolution {
   }
 
   private func forward(into output: Tensor) {
-    // weight [O, C, taps] as [O, taps, C]: its rows are laid out as patches.
-    let rows = Permutation.copy(weight.detached.reshaped([outputs, groupChannels, grid.area]), [0, 2, 1])
-    let (source, target) = unsafe (UnsafePointer(x.pointer), output.pointer)
-    for group in 0..<groups {
-      let patches = Patches(
-        grid, channels: channels, first: group * groupChannels, count: groupChannels)
-      let first = group * groupOutputs
-      let packed = unsafe MatrixProduct.pack(
-        rows.pointer + first * patches.size, depth: patches.size, columns: groupOutputs,
-        strides: (1, patches.size))
-      let start = bias == nil ? CG_START_ZERO : CG_START_BIAS
-      let offset = unsafe bias.map { unsafe UnsafePointer($0.pointer) + first }
-      unsafe multiply(
-        patches, grid.outputRows, source, packed, columns: groupOutputs, start: start, bias: offset,
-        into: target + first, ld: outputs)
-    }
-    withExtendedLifetime((rows, bias)) {}
+    let weight = ConvolutionWeight(
+      weight.detached.reshaped([outputs, groupChannels, grid.area]), channels: channels, groups: groups,
+      overPictures: grid.inner == 1)
+    weight.convolve(x.detached, grid, bias: bias?.detached, into: output)
   }
 
-  /// result [count, columns], rows `ld` apart, = patches of source · packed + bias.
+  /// result [count, columns], rows `ld` apart, = patches of source · packed.
   private func multiply(
     _ patches: Patches, _ count: Int, _ source: UnsafePointer<Float>, _ packed: Storage, columns: Int,
-    start: cg_start, bias: UnsafePointer<Float>?, into result: UnsafeMutablePointer<Float>, ld: Int
+    into result: UnsafeMutablePointer<Float>, ld: Int
   ) {
     let operand = unsafe UnsafePointer(packed.pointer)
     Elementwise.chunks(count, grain: Self.rowGrain) { range in
@@ -137,7 +124,7 @@ private struct Convolution {
       unsafe patches.copy(range, of: source, to: block.pointer)
       var term = unsafe cg_term(a: block.pointer, lda: patches.size, k: patches.size, packed: operand)
       unsafe cg_product(
-        range.count, columns, &term, 1, start, bias, result + range.lowerBound * ld, ld)
+        range.count, columns, &term, 1, CG_START_ZERO, nil, result + range.lowerBound * ld, ld)
       withExtendedLifetime(block) {}
     }
     withExtendedLifetime(packed) {}
@@ -160,7 +147,7 @@ private struct Convolution {
       let packed = unsafe MatrixProduct.pack(
         flipped.pointer, depth: patches.size, columns: width, strides: (width, 1))
       unsafe multiply(
-        patches, grid.inputRows, source, packed, columns: width, start: CG_START_ZERO, bias: nil,
+        patches, grid.inputRows, source, packed, columns: width,
         into: target + group * width, ld: channels)
       withExtendedLifetime(flipped) {}
     }

@@ -104,6 +104,17 @@ extension OperationCase {
       convolution("conv2d_large", [1, 7, 7, 2], [3, 2, 5, 5], stride: 2, padding: 2),
       convolution("conv2d_depthwise", [2, 4, 3, 4], [4, 1, 3, 3], padding: 1, groups: 4),
       convolution(
+        "conv2d_depthwise_many", [1, 3, 4, 17], [17, 1, 3, 3], padding: 1, groups: 17,
+        large: ([4, 64, 64, 17], [17, 1, 3, 3]), many: ([3, 12, 9, 17], [17, 1, 3, 3])),
+      convolution(
+        "conv2d_depthwise_strided", [1, 6, 7, 3], [3, 1, 3, 3], stride: 2, padding: 1, groups: 3),
+      convolution(
+        "conv2d_depthwise_uneven", [1, 5, 6, 2], [2, 1, 2, 3], stride: HeightWidth(height: 1, width: 3),
+        padding: HeightWidth(height: 1, width: 2), dilation: HeightWidth(height: 2, width: 1), groups: 2),
+      convolution("conv2d_groups", [1, 4, 4, 4], [6, 2, 3, 3], padding: 1, groups: 2),
+      convolution("conv2d_point", [2, 3, 4, 5], [6, 5, 1, 1], many: ([4, 9, 8, 17], [20, 17, 1, 1])),
+      convolution("conv2d_point_strided", [2, 3, 4, 5], [6, 5, 1, 1], stride: 2),
+      convolution(
         "conv2d_uneven", [1, 6, 5, 2], [2, 2, 2, 3], stride: HeightWidth(height: 2, width: 1),
         padding: HeightWidth(height: 0, width: 1), dilation: HeightWidth(height: 1, width: 2)),
       convolution("conv2d_empty", [0, 4, 4, 2], [3, 2, 2, 2]),
