@@ -59,6 +59,7 @@ OPERATIONS = {
     "layer_norm": lambda x, weight, bias: F.layer_norm(x, weight.shape, weight, bias),
     "conv1d": F.conv1d, "conv1d_padded": lambda x, w, b: F.conv1d(x, w, b, padding=1),
     "conv2d": lambda x, w, b: F.conv2d(x, w, b, padding=1),
+    "conv2d_depthwise_many": lambda x, w, b: F.conv2d(x, w, b, padding=1, groups=17),
     "max_pool1d": lambda x: F.max_pool1d(x, 2), "avg_pool1d": lambda x: F.avg_pool1d(x, 2),
     "max_pool2d": lambda x: F.max_pool2d(x, 2), "avg_pool2d": lambda x: F.avg_pool2d(x, 2),
 }
