@@ -21,7 +21,7 @@ struct CellgateCommand: ParsableCommand {
     version: CellgateVersion.current,
     subcommands: [
       CompareCommand.self, ReproduceCommand.self, TrainCommand.self, EvaluateCommand.self,
-      PredictCommand.self, GenerateCommand.self, CaptionCommand.self, SummaryCommand.self, ReportCommand.self,
+      PredictCommand.self, GenerateCommand.self, CaptionCommand.self, ScoreCommand.self, SummaryCommand.self, ReportCommand.self,
       CellsCommand.self,
       DiagnoseCommand.self, BenchCommand.self,
       DataCommand.self, FeaturesCommand.self,

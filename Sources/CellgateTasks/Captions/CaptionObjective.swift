@@ -91,13 +91,24 @@ public struct CaptionObjective: TrainingObjective {
     return Evaluation(values[0], extras: Array(values.dropFirst()))
   }
 
-  /// What captions of pictures of the set score against their references.
-  func scores(_ captions: [String], of pictures: [Int], meteor: Meteor? = nil) -> CaptionScores {
+  /// What captions of pictures of the set score against their references, without METEOR.
+  func scores(_ captions: [String], of pictures: [Int]) -> CaptionScores {
     CaptionMetrics(
-      candidates: PTBTokenizer().tokenize(captions), references: pictures.map { references[$0] ?? [""] },
-      areTokenized: true, meteor: meteor
+      candidates: PTBTokenizer().tokenize(captions), references: references(of: pictures), areTokenized: true
     ).overall
   }
+
+  /// The same with METEOR where its data are at hand; throws what is wrong with them.
+  func scores(
+    _ captions: [String], of pictures: [Int], meteor: Meteor?
+  ) throws(MeteorError) -> CaptionScores {
+    try CaptionMetrics(
+      candidates: PTBTokenizer().tokenize(captions), references: references(of: pictures), areTokenized: true,
+      meteor: meteor
+    ).overall
+  }
+
+  private func references(of pictures: [Int]) -> [[String]] { pictures.map { references[$0] ?? [""] } }
 }
 
 /// The reward of a caption in self-critical training: CIDEr-D against its picture's captions, with the document frequencies of

@@ -249,17 +249,17 @@ public struct CaptionsTask: SequenceTask {
   // MARK: Scores
 
   /// What captions by beam search score on a part of the pictures; nil where `shouldStop` was true before that was known. METEOR
-  /// is left out without its data. Throws features that can't be read.
+  /// is left out without its data. Throws `TaskDataError` for features that can't be read, or `MeteorError`.
   public func scores(
     _ writer: CaptionWriter, on split: Split, search: BeamSearch, meteor: Meteor? = nil,
     onProgress: (Int) -> Void = { _ in }, shouldStop: () -> Bool = { false }
-  ) throws(TaskDataError) -> CaptionScores? {
+  ) throws -> CaptionScores? {
     let all = Array(batches.batches(of: split))
     let captions = try writer.captions(
       of: objective.features, rows: all.flatMap(\.rows), search: search, onProgress: onProgress,
       shouldStop: shouldStop)
-    return captions.map { found in
-      objective.scores(found.map { $0.first?.text ?? "" }, of: all.flatMap(\.pictures), meteor: meteor)
+    return try captions.map { found in
+      try objective.scores(found.map { $0.first?.text ?? "" }, of: all.flatMap(\.pictures), meteor: meteor)
     }
   }
 
