@@ -117,7 +117,7 @@ struct CommandFailure: Error {
     case let error as MeteorError:
       switch error {
       case .file(let error), .jar(.file(let error)): code(of: error)
-      default: .data
+      case .jar, .paraphrases: .data
       }
     case let error as TrainingError:
       switch error {
@@ -170,9 +170,10 @@ struct CommandFailure: Error {
 
   private static func code(of error: CaptionDataError) -> Code {
     switch error {
+    case .files(let error), .json(.file(let error)), .numpy(.file(let error)), .safetensors(.file(let error)):
+      code(of: error)
     case .text(let error): code(of: error)
-    case .files(let error): code(of: error)
-    case .json(.file(let error)), .numpy(.file(let error)), .safetensors(.file(let error)): code(of: error)
+    case .splitLists: .usage
     default: .data
     }
   }

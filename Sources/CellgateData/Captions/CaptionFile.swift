@@ -51,6 +51,20 @@ package struct CaptionFile {
     pictures = listed
   }
 
+  /// Adds the lines of another text as further captions of the same pictures.
+  mutating func add(_ other: CaptionFile) throws(CaptionDataError) {
+    guard isPlain, other.isPlain else {
+      throw .otherFormat(
+        file: isPlain ? other.file : file,
+        expected: "a text with a caption a line, as there are several files",
+        found: "pictures with ids")
+    }
+    guard pictures.count == other.pictures.count else {
+      throw .lineCounts(file: file, expected: pictures.count, other: other.file, found: other.pictures.count)
+    }
+    for place in pictures.indices { pictures[place].captions += other.pictures[place].captions }
+  }
+
   private mutating func add(_ captions: [String], id: String) {
     if let place = index[id] {
       captioned[place].captions += captions

@@ -48,20 +48,33 @@ public enum Gzip {
   public static func decompress(
     _ bytes: [UInt8], file: String, limit: Int
   ) throws(GzipError) -> [UInt8] {
+    var output: [UInt8] = []
+    var isTooLarge = false
+    try decompress(bytes, file: file) { piece in
+      isTooLarge = piece.count > limit - output.count
+      if !isTooLarge { output += piece }
+      return !isTooLarge
+    }
+    guard !isTooLarge else { throw .tooLarge(file: file, limit: limit) }
+    return output
+  }
+
+  /// Decompresses all members of `bytes` and gives them piece by piece, until `body` returns false.
+  package static func decompress(
+    _ bytes: [UInt8], file: String, _ body: (ArraySlice<UInt8>) -> Bool
+  ) throws(GzipError) {
     guard isGzip(bytes) else { throw .notGzip(file: file) }
     var stream = unsafe z_stream()
     let started = unsafe inflateInit2_(&stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
     guard started == Z_OK else { throw .outOfMemory(file: file) }
     defer { unsafe inflateEnd(&stream) }
 
-    var output: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 18)
     var position = 0
     while true {
       let (status, taken, given) = unsafe inflateOnce(&stream, bytes, from: position, into: &buffer)
       position += taken
-      guard given <= limit - output.count else { throw .tooLarge(file: file, limit: limit) }
-      output += buffer[..<given]
+      guard body(buffer[..<given]) else { return }
       switch status {
       case Z_OK: continue
       case Z_BUF_ERROR: throw .truncated(file: file)  // no progress: the input is used up
@@ -69,7 +82,7 @@ public enum Gzip {
         let end = position
         // Zeros after a member are padding, as of a tape's blocks.
         while position < bytes.count, bytes[position] == 0 { position += 1 }
-        if position == bytes.count { return output }
+        if position == bytes.count { return }
         guard isGzip(Array(bytes[position..<min(position + 2, bytes.count)])) else {
           throw .trailingBytes(file: file, count: bytes.count - end)
         }
