@@ -21,9 +21,9 @@ struct CellgateCommand: ParsableCommand {
     version: CellgateVersion.current,
     subcommands: [
       CompareCommand.self, ReproduceCommand.self, TrainCommand.self, EvaluateCommand.self,
-      PredictCommand.self, GenerateCommand.self, SummaryCommand.self, ReportCommand.self, CellsCommand.self,
-      DiagnoseCommand.self, BenchCommand.self, ScoreCommand.self,
-      DataCommand.self,
+      PredictCommand.self,
+      GenerateCommand.self, CaptionCommand.self, ScoreCommand.self, SummaryCommand.self, ReportCommand.self,
+      CellsCommand.self, DiagnoseCommand.self, BenchCommand.self, FeaturesCommand.self, DataCommand.self,
     ])
 }
 

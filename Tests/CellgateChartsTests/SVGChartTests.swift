@@ -200,7 +200,8 @@ struct SVGChartTests {
   func ticks() {
     #expect(SVGChart.Axis.linearTicks(0...0.17, count: 6) == [0, 0.05, 0.1, 0.15])
     #expect(SVGChart.Axis.linearTicks(-1...1, count: 6) == [-1, -0.5, 0, 0.5, 1])
-    #expect(SVGChart.Axis([0, 3000], scale: .linear, padding: 0).ticks == [0, 500, 1000, 1500, 2000, 2500, 3000])
+    #expect(
+      SVGChart.Axis([0, 3000], scale: .linear, padding: 0).ticks == [0, 500, 1000, 1500, 2000, 2500, 3000])
     #expect(SVGChart.Axis.linearTicks(0...3000, count: 6) == [0, 500, 1000, 1500, 2000, 2500, 3000])
     #expect(SVGChart.Axis([1e-4, 1], scale: .log, padding: 0).ticks == [1e-4, 1e-3, 1e-2, 0.1, 1])
     #expect(SVGChart.Axis([1, 8], scale: .log, padding: 0).ticks == [1, 2, 5])

@@ -4,7 +4,7 @@ import Testing
 struct HelpTests {
   static let commands = [
     "", "cells", "bench", "data", "data list", "data fetch", "data verify", "train", "compare", "evaluate",
-    "report", "reproduce", "generate", "diagnose", "score", "score captions",
+    "report", "reproduce", "generate", "diagnose", "features", "caption", "score", "score captions",
   ]
 
   @Test("Every command's help has examples that call the command", arguments: commands)

@@ -354,7 +354,9 @@ struct ReportTests {
       for seed in [1, 2] { try train("all/\(cell)-\(seed)", settings(cell, seed: UInt64(seed))) }
     }
     let text = try ParsedPage(report(scratch.file("all")).page()).text
-    for pair in ["lstm − gru", "rnn-tanh − gru", "rnn-tanh − lstm"] { #expect(text.contains(pair), "\(pair)") }
+    for pair in ["lstm − gru", "rnn-tanh − gru", "rnn-tanh − lstm"] {
+      #expect(text.contains(pair), "\(pair)")
+    }
   }
 
   @Test(

@@ -167,7 +167,7 @@ struct CaptionCommand: ParsableCommand {
           ("image_id", id(features.name(at: row))), ("caption", .string(found.first?.text ?? "")),
         ])
       }
-      try AtomicFile.write(Data("\(JSONValue.array(records))\n".utf8), to: out)
+      try AtomicFile.write(Data("\(JSONValue.array(records).text)\n".utf8), to: out)
     }
     guard let attention else { return }
     let best = captions.map { $0[0] }

@@ -48,12 +48,13 @@ struct ScoreCaptionsCommand: ParsableCommand {
   @Flag(help: "Take captions as tokens with a space between.")
   var tokenized = false
 
-  @Flag(help: "Score the pictures that both files have, and leave the others out.")
+  @Flag(help: "Leave captions of pictures without references out, instead of refusing them.")
   var common = false
 
   @Option(
     help: ArgumentHelp(
-      "Write the scores of each picture into a file that ends with .csv or .jsonl.", valueName: "file"))
+      "Write the scores of each picture here, as CSV where the name ends with .csv, else as JSON Lines.",
+      valueName: "file"))
   var perPicture: String?
 
   @Option(
@@ -68,9 +69,6 @@ struct ScoreCaptionsCommand: ParsableCommand {
     let part = split.flatMap(CaptionSet.Split.init(rawValue:))
     if let split, part == nil {
       problems.add("--split: expected train, val or test, found '\(split)'")
-    }
-    if let perPicture, !perPicture.hasSuffix(".csv"), !perPicture.hasSuffix(".jsonl") {
-      problems.add("--per-picture: expected a name that ends with .csv or .jsonl, found '\(perPicture)'")
     }
     try problems.check()
     let meteor = try meteorData.map { try Meteor(folder: $0) }

@@ -34,8 +34,6 @@ public enum CaptionDataError: Error, Equatable, Sendable, CustomStringConvertibl
   case inTwoSplits(file: String, line: Int, id: String, other: String)
   /// Captions to be scored have no references.
   case noReferences(candidates: String, references: String, ids: [String])
-  /// Pictures with references have no caption to be scored.
-  case noCandidates(candidates: String, references: String, ids: [String])
   /// Texts that belong together line by line have different numbers of lines.
   case lineCounts(file: String, expected: Int, other: String, found: Int)
   /// Pictures have captions and no features.
@@ -82,8 +80,6 @@ public enum CaptionDataError: Error, Equatable, Sendable, CustomStringConvertibl
       "\(file): line \(line): picture \(quotedName(id)): expected it in one list, found it in that of '\(other)' too"
     case .noReferences(let candidates, let references, let ids):
       "\(candidates): expected captions of pictures that \(references) has references of, found \(Self.pictures(ids))"
-    case .noCandidates(let candidates, let references, let ids):
-      "\(references): expected references of pictures that \(candidates) has a caption of, found \(Self.pictures(ids))"
     case .lineCounts(let file, let expected, let other, let found):
       "\(other): expected \(expected) lines, as \(file) has, found \(found)"
     case .noFeatures(let file, let ids): "\(file): no features of \(Self.pictures(ids))"

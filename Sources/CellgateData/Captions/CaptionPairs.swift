@@ -10,8 +10,8 @@ public struct CaptionPairs: Sendable, Equatable {
   /// Reads a file of candidates and one of references, of any kinds that name their pictures, or of texts with a picture a line,
   /// of which there may be several with references. Any of them may be gzipped.
   ///
-  /// With `onlyCommon` pictures that only one of both has are left out, else they are an error: `noReferences` or
-  /// `noCandidates`. Two candidates of a picture are one too, `duplicatePicture`.
+  /// The candidates' pictures are scored; references of others are left out. Candidates without references are an error,
+  /// `noReferences`, or with `onlyCommon` left out too. Two candidates of a picture are an error, `duplicatePicture`.
   public init(
     candidates: String, references files: [String], split: CaptionSet.Split? = nil, onlyCommon: Bool = false
   ) throws(CaptionDataError) {
@@ -42,13 +42,9 @@ public struct CaptionPairs: Sendable, Equatable {
     }
     if let split, inPart?.isEmpty == true { throw .emptySplit(file: first, split: split.rawValue) }
     var silent: [String] = []
-    var missing: [String] = []
     for picture in inPart ?? other.pictures {
       known.remove(picture.id)
-      guard let caption = captions[picture.id] else {
-        missing.append(picture.id)
-        continue
-      }
+      guard let caption = captions[picture.id] else { continue }
       guard !picture.captions.isEmpty else {
         silent.append(picture.id)
         continue
@@ -58,13 +54,8 @@ public struct CaptionPairs: Sendable, Equatable {
       references.append(picture.captions)
     }
     let unknown = own.pictures.map(\.id).filter(known.contains) + silent
-    if !onlyCommon {
-      guard unknown.isEmpty else {
-        throw .noReferences(candidates: candidates, references: first, ids: unknown)
-      }
-      guard missing.isEmpty else {
-        throw .noCandidates(candidates: candidates, references: first, ids: missing)
-      }
+    guard onlyCommon || unknown.isEmpty else {
+      throw .noReferences(candidates: candidates, references: first, ids: unknown)
     }
     guard !ids.isEmpty else {
       throw .noReferences(candidates: candidates, references: first, ids: own.pictures.map(\.id))

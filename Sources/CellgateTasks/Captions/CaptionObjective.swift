@@ -93,9 +93,9 @@ public struct CaptionObjective: TrainingObjective {
 
   /// What captions of pictures of the set score against their references, without METEOR.
   func scores(_ captions: [String], of pictures: [Int]) -> CaptionScores {
-    CaptionMetrics(
-      candidates: PTBTokenizer().tokenize(captions), references: references(of: pictures), areTokenized: true
-    ).overall
+    do throws(MeteorError) { return try scores(captions, of: pictures, meteor: nil) } catch {
+      fail("CaptionObjective: expected no error without METEOR, found \(error)")
+    }
   }
 
   /// The same with METEOR where its data are at hand; throws what is wrong with them.

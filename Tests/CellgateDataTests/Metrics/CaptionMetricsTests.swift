@@ -135,7 +135,8 @@ struct CaptionMetricsTests {
       #expect(abs((value ?? 0) - (known.expected[name] ?? .nan)) < 1e-12, "\(name)")
     }
     for (scores, expected) in zip(metrics.pictures, known.pictures) {
-      #expect(isClose(scores.bleu + [scores.rougeL, scores.cider], Array(expected[..<4]) + Array(expected[5...])))
+      #expect(
+        isClose(scores.bleu + [scores.rougeL, scores.cider], Array(expected[..<4]) + Array(expected[5...])))
     }
   }
 

@@ -10,7 +10,9 @@ struct MeteorTests {
   private func folder() throws -> Scratch {
     let scratch = try Scratch()
     var archive = ZipArchive.Writer()
-    func add(_ name: String, _ text: String) { archive.add(name, bytes: Array(text.utf8), isCompressed: true) }
+    func add(_ name: String, _ text: String) {
+      archive.add(name, bytes: Array(text.utf8), isCompressed: true)
+    }
     add("function/english.words", "the\na\nis\non\nof\n's\n")
     add("nonbreaking/english.prefixes", "# comment\n\nMr\nNo #NUMERIC_ONLY#\n")
     add("synonym/english.synsets", "car\n1 2\nautomobile\n2\nbig\n7\nlarge\n7 8\nmouse\n9\nrodent\n9\n")
