@@ -41,6 +41,9 @@ public final class AdditiveAttention: AttentionLayer {
   /// `query_weight`, `key_weight`, `bias` and `score`.
   public var members: [Member] { zip(Self.names, parameters).map { .parameter($0, $1) } }
 
+  /// The context is the mean alone.
+  public var averagesValues: Bool { true }
+
   /// That of the values.
   public func contextSize(query: Int, values: Int) throws(LayerError) -> Int { values }
 

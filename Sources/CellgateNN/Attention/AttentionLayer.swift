@@ -6,7 +6,7 @@ public struct AttentionMemory {
   /// What queries are compared with, `[S, B, A]`.
   public let keys: Tensor
   /// What the context is a mean of, `[S, B, M]`.
-  public let values: Tensor
+  public internal(set) var values: Tensor
   /// The places of each sequence that are seen; nil for all.
   let seen: [[Range<Int>]]?
   /// What queries of single steps are mapped by, where it is packed for all of them.
@@ -42,6 +42,10 @@ public protocol AttentionLayer: Layer {
   /// The size N of a context for queries of size Q and values of size M; throws `badInput` for sizes that don't fit.
   func contextSize(query: Int, values: Int) throws(LayerError) -> Int
 
+  /// Whether a context is the mean of the memory's values and nothing else, so that a linear map of it is the mean of mapped
+  /// values. By default it isn't.
+  var averagesValues: Bool { get }
+
   /// What queries look at in values `[S, B, M]`, of a layer that is built.
   func memory(_ values: Tensor, mask: SequenceMask?) -> AttentionMemory
 
@@ -51,6 +55,9 @@ public protocol AttentionLayer: Layer {
 }
 
 extension AttentionLayer {
+  /// More than a mean.
+  public var averagesValues: Bool { false }
+
   /// What queries look at in values `[S, B, M]`, all of whose places are valid.
   public func memory(_ values: Tensor) -> AttentionMemory { memory(values, mask: nil) }
 

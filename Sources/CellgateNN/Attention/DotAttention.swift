@@ -28,6 +28,9 @@ public final class DotAttention: AttentionLayer {
   /// A layer that divides the products by the root of the size, or not.
   public convenience init(scaled: Bool = false) { self.init(Options(isScaled: scaled)) }
 
+  /// The context is the mean alone.
+  public var averagesValues: Bool { true }
+
   /// That of the values, which is the queries' too.
   public func contextSize(query: Int, values: Int) throws(LayerError) -> Int {
     guard query == values else {
@@ -73,6 +76,9 @@ public final class GeneralAttention: AttentionLayer {
     guard let own else { fail("GeneralAttention: expected a layer that is built, found one without inputs") }
     return own
   }
+
+  /// The context is the mean alone.
+  public var averagesValues: Bool { true }
 
   /// That of the values.
   public func contextSize(query: Int, values: Int) throws(LayerError) -> Int { values }

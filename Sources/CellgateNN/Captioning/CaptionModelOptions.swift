@@ -50,10 +50,10 @@ public struct CaptionModelOptions: Sendable {
   public var embeddingSize = 512
   /// A, the size in which attention compares.
   public var attentionUnits = 512
-  /// The share of numbers that is dropped: of the outputs, of words' vectors and of mapped features.
+  /// The share of numbers that is dropped, of outputs and of mapped features.
   public var dropout: Float = 0.5
-  /// The share that is dropped of words' vectors; nil for `dropout`.
-  public var embeddingDropout: Float?
+  /// The share that is dropped of words' vectors. Where none is, what the cell makes of equal words is computed once.
+  public var embeddingDropout: Float = 0
   /// The share that is dropped of outputs; nil for `dropout`.
   public var outputDropout: Float?
   /// What is applied to words' vectors.
@@ -97,11 +97,8 @@ public struct CaptionModelOptions: Sendable {
       case .upDown: .upDown
       }
     self.init(form, cell: cell, vocabularySize: vocabularySize, featureSize: featureSize)
-    if preset == .fc {
-      embeddingDropout = 0
-      return
-    }
-    (embeddingActivation, firstStates) = (.relu, .zeros)
+    if preset == .fc { return }
+    (embeddingActivation, firstStates, embeddingDropout) = (.relu, .zeros, dropout)
     if preset == .upDown { (units, embeddingSize) = (1000, 1000) }
     mappedSize = units
   }
@@ -147,7 +144,7 @@ public struct CaptionModelOptions: Sendable {
   private func decoder() throws(LayerError) -> LayerDescription {
     var symbols = SymbolOptions(vocabularySize: vocabularySize, embeddingSize: embeddingSize)
     symbols.embeddingActivation = embeddingActivation
-    symbols.embeddingDropout = embeddingDropout ?? dropout
+    symbols.embeddingDropout = embeddingDropout
     symbols.dropout = outputDropout ?? dropout
     symbols.tiesWeights = tiesWeights
     func recurrent(_ cell: Cell) -> RecurrentOptions {

@@ -254,26 +254,46 @@ public final class AttentionDecoder: DecodingLayer {
     let own: Built
     let first: CellInput
     let second: CellInput?
-    let memory: AttentionMemory
+    private(set) var memory: AttentionMemory
     /// `[B, G]`, where it is read, and what it adds to the first cell's input.
     let summary: Tensor?
     private let summaryPart: Tensor?
+    /// Whether contexts are what they add to a cell's input.
+    private var seesProducts = false
 
     /// The parts of the first cell's input.
     private enum Part { static let symbol = 0, seen = 1, summary = 2 }
 
-    init(_ layer: AttentionDecoder, _ inputs: [LayerValue], _ context: ForwardContext) {
+    /// Places of a memory that are mapped once where many rows look at them, and the most numbers of it.
+    private static let mostPlaces = 16, mostNumbers = 1 << 26
+
+    /// A decoding, which records nothing, maps a small memory once instead of each context.
+    init(
+      _ layer: AttentionDecoder, _ inputs: [LayerValue], _ context: ForwardContext, decodes: Bool = false
+    ) {
       self.layer = layer
       own = layer.built
       let sizes = own.sizes
       first = CellInput(layer.recurrent, parts: layer.inputParts(sizes), context)
       second = layer.second.map {
-        CellInput($0, parts: [sizes.context + layer.querySize], context)
+        CellInput($0, parts: [sizes.context, layer.querySize], context)
       }
       memory = layer.attention.memory(inputs[0].tensor, mask: inputs[0].mask)
       let isRead = own.first != nil || layer.second != nil
       summary = isRead ? inputs.count > 1 ? inputs[1].tensor : layer.mean(inputs[0]) : nil
       summaryPart = layer.second == nil ? nil : summary.map { [first] in first.part(Part.summary, $0) }
+      if decodes, layer.attention.averagesValues, own.gate == nil, layer.options.placement != .after {
+        let (values, reader) = (memory.values, second ?? first)
+        let (places, batch) = (values.shape[0], values.shape[1])
+        if let width = reader.productWidth, places <= Self.mostPlaces,
+          places * batch <= Self.mostNumbers / width
+        {
+          let products = reader.part(
+            second == nil ? Part.seen : 0, values.reshaped([places * batch, sizes.context]))
+          memory.values = products.reshaped([places, batch, width])
+          seesProducts = true
+        }
+      }
     }
 
     /// The states of the recurrent layers, one after another, then the output that is fed back.
@@ -314,7 +334,8 @@ public final class AttentionDecoder: DecodingLayer {
         let query = lowest[0][layer.recurrent.layers - 1]
         let seen = layer.attention.attend(query, memory, sequences: owners(states))
         let context = own.gate.map { seen.context * $0(query).sigmoid() } ?? seen.context
-        let result = first([symbols, first.part(Part.seen, context)], states: lowest)
+        let part = seesProducts ? context : first.part(Part.seen, context)
+        let result = first([symbols, part], states: lowest)
         return .init(
           output: result.output, states: .init(result.states, sequences: states.sequences),
           weights: seen.weights)
@@ -327,7 +348,8 @@ public final class AttentionDecoder: DecodingLayer {
         let all = owners(states).map { summaryPart.gathered($0) } ?? summaryPart
         let lower = first([symbols, first.part(Part.seen, last), all], states: lowest)
         let seen = layer.attention.attend(lower.output, memory, sequences: owners(states))
-        let upper = second([second.part(0, concatenated([seen.context, lower.output]))], states: other)
+        let part = seesProducts ? seen.context : second.part(0, seen.context)
+        let upper = second([part, second.part(1, lower.output)], states: other)
         return .init(
           output: upper.output,
           states: .init(lower.states + upper.states, sequences: states.sequences), weights: seen.weights)
@@ -412,7 +434,7 @@ public final class AttentionDecoder: DecodingLayer {
   /// The layer a step at a time.
   public func decoder(_ inputs: [LayerValue], _ context: ForwardContext) -> LayerDecoder {
     withoutGradient {
-      let (pass, symbols) = (Pass(self, inputs, context), built.symbols)
+      let (pass, symbols) = (Pass(self, inputs, context, decodes: true), built.symbols)
       let head = symbols.packedLogits()
       return LayerDecoder(start: pass.start) { states, tokens in
         let step = pass.step(pass.read(tokens, context), states)

@@ -20,6 +20,9 @@ final class CellInput {
       ? recurrent.inputMap.split(sizes: parts, axis: 1).map { SteppedLinear(weight: $0) } : nil
   }
 
+  /// Numbers of the products; nil where parts are put side by side.
+  var productWidth: Int? { maps?.first?.outputSize }
+
   /// What a part `[B, K]` adds to the input: its products, or itself.
   func part(_ index: Int, _ x: Tensor) -> Tensor { maps?[index](x) ?? x }
 

@@ -90,6 +90,9 @@ enum MatrixProduct {
     withExtendedLifetime((packed, bias)) {}
   }
 
+  /// Rows of a large result of `addOuter` in a task, of m: for each task the kernel copies b.
+  static func outerGrain(_ m: Int) -> Int { max(32, (m + 511) / 512 * 32) }
+
   /// result [m, n] += aᵀ b, a [rows, m] with rows `lda` apart, m unless given, b [rows, n].
   static func addOuter(
     rows: Int, _ a: UnsafePointer<Float>, _ m: Int, lda: Int? = nil, _ b: UnsafePointer<Float>, _ n: Int,
@@ -98,7 +101,7 @@ enum MatrixProduct {
     let lda = lda ?? m
     if m * n >= 1 << 16 {
       // A large result: ranges of its rows.
-      Elementwise.chunks(m, grain: 32) { range in
+      Elementwise.chunks(m, grain: outerGrain(m)) { range in
         unsafe cg_outer(
           rows, range.count, n, a + range.lowerBound, lda, b, n, result + range.lowerBound * n, n)
       }

@@ -1,4 +1,5 @@
 import CellgateBasics
+import CellgateKernels
 
 /// The linear map x Wᵀ of many inputs that come one after another, such as the steps of a decoder: the weight is packed once
 /// for all of them and for their gradients, and its own gradient is taken of all at once.
@@ -31,16 +32,21 @@ import CellgateBasics
           .adding { sum in
             let pairs = steps.pairs
             steps.pairs = []
-            guard !pairs.isEmpty else { return }
-            // In the order of the steps, which arrive from the last to the first.
-            let inputs = concatenated(pairs.reversed().map(\.input), axis: 0)
-            let gradients = concatenated(pairs.reversed().map(\.gradient), axis: 0)
-            unsafe MatrixProduct.addOuter(
-              rows: inputs.shape[0], gradients.pointer, n, inputs.pointer, k, to: sum.pointer)
+            // Rows of the weight, each through all steps, in their order: they arrive from the last to the first.
+            Elementwise.chunks(n, grain: MatrixProduct.outerGrain(n)) { range in
+              for (input, gradient) in pairs.reversed() {
+                unsafe cg_outer(
+                  input.shape[0], range.count, k, gradient.pointer + range.lowerBound, n, input.pointer, k,
+                  sum.pointer + range.lowerBound * k, k)
+              }
+            }
           }
         ]
       }[0]
   }
+
+  /// N.
+  public var outputSize: Int { weight.shape[0] }
 
   /// [B, K] gives [B, N].
   public func callAsFunction(_ x: Tensor) -> Tensor {
