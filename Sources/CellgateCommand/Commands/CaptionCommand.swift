@@ -17,10 +17,10 @@ struct CaptionCommand: ParsableCommand {
       A caption's score is ln p of its words and its end, over their number to the power of --length-power.
 
       EXAMPLES:
-        cellgate caption runs/captions-lstm-wm --features features.safetensors
-        cellgate caption runs/captions-lstm-wm dog.jpg beach.jpg --features features.safetensors --n-best 3
-        cellgate caption model.safetensors --features regions.npz --attention seen.html
-        cellgate caption model.safetensors --features features.npy --feature-names names.txt --beam 5 --json
+        cellgate caption runs/captions --features features.safetensors
+        cellgate caption runs/captions dog.jpg --features f.safetensors --n-best 3
+        cellgate caption model.safetensors --features f.npz --attention seen.html
+        cellgate caption runs/captions --features f.npy --beam 5 --json
       """)
 
   @Argument(help: ArgumentHelp("A model's file, or the folder of a run.", valueName: "model"))
