@@ -141,7 +141,7 @@ struct CaptionMetricsTests {
   }
 
   @Test(
-    "Known METEORs agree to 2e-4 over a set: where METEOR chooses among equal alignments Cellgate may choose another",
+    "Known METEORs agree to 1e-6 for 97 % of pictures, and to 4e-4 over a set: of equal alignments METEOR may choose another",
     .enabled(
       if: CaptionData.isThere && !CaptionData.meteor.isEmpty,
       "set CELLGATE_DATA to the data directory and CELLGATE_METEOR to the folder 'meteor' of pycocoevalcap"),
@@ -151,7 +151,8 @@ struct CaptionMetricsTests {
     let metrics = try CaptionMetrics(
       candidates: known.candidates, references: known.references,
       meteor: try Meteor(folder: CaptionData.meteor))
-    #expect(abs((metrics.overall.meteor ?? 0) - (known.expected["METEOR"] ?? .nan)) < 2e-4)
+    let tolerance = name == "ptb_tricky" ? 1e-12 : 4e-4
+    #expect(abs((metrics.overall.meteor ?? 0) - (known.expected["METEOR"] ?? .nan)) < tolerance)
     let different = zip(metrics.pictures, known.pictures).filter { abs(($0.meteor ?? 0) - $1[4]) > 1e-6 }
     #expect(Double(different.count) < 0.03 * Double(known.pictures.count), "\(different.count)")
   }

@@ -18,7 +18,8 @@ import Foundation
 ///
 /// Its words come from the user's copy of METEOR, which pycocoevalcap installs: `meteor-1.5.jar`, of which lists and no programs
 /// are read, and `data/paraphrase-en.gz`. METEOR is under the LGPL and nothing of it is in Cellgate; what it does beyond its papers
-/// was observed.
+/// was observed. Matches are METEOR's own; where several choices among them are equally good, METEOR may choose another one. On 1,000
+/// pictures of Flickr8k 26 had another score, and that of the set differed by 0.0003.
 ///
 /// Source: Denkowski and Lavie 2014, https://aclanthology.org/W14-3348
 public struct Meteor: Sendable {

@@ -24,9 +24,15 @@ struct MeteorStatistics: Sendable, Equatable {
       candidateFunctionMatches[module] += other.candidateFunctionMatches[module]
       referenceFunctionMatches[module] += other.referenceFunctionMatches[module]
     }
-    chunks += other.chunks
+    // A candidate that is its reference adds none, as METEOR does it.
+    if !other.isWhole { chunks += other.chunks }
     candidateMatched += other.candidateMatched
     referenceMatched += other.referenceMatched
+  }
+
+  /// Whether every word of both texts is matched, in one chunk.
+  private var isWhole: Bool {
+    candidateMatched == candidateCount && referenceMatched == referenceCount && chunks == 1
   }
 
   /// The score, 0 to 1.
@@ -48,7 +54,6 @@ struct MeteorStatistics: Sendable, Equatable {
     let mean = precision * recall / (alpha * precision + (1 - alpha) * recall)
     guard mean > 0 else { return 0 }
     // A text that is the same has no penalty.
-    let isWhole = candidateMatched == candidateCount && referenceMatched == referenceCount && chunks == 1
     let fragmentation = isWhole ? 0 : Double(chunks) / (Double(candidateMatched + referenceMatched) / 2)
     return mean * (1 - gamma * pow(fragmentation, beta))
   }
