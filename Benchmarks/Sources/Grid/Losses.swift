@@ -20,7 +20,7 @@ struct Losses: Encodable {
     losses = made.map(\.loss)
     learningRates = made.map(\.learningRate)
     var writer = Safetensors.Writer()
-    for (name, shape, numbers) in Self.tensors(try Tasks.make(settings), cell, settings.seed, made.count) {
+    for (name, shape, numbers) in try Self.tensors(Tasks.make(settings), cell, settings.seed, made.count) {
       writer.add(name, shape: shape, floats: numbers)
     }
     try writer.write(to: file)
@@ -29,13 +29,13 @@ struct Losses: Encodable {
   /// The initial parameters, and the input of each update, and of the one behind them, as `batch.0`, ...
   private static func tensors<Task: SequenceTask>(
     _ task: Task, _ cell: Cell, _ seed: UInt64, _ updates: Int
-  ) -> [(name: String, shape: [Int], numbers: [Float])] {
+  ) throws -> [(name: String, shape: [Int], numbers: [Float])] {
     let model = task.makeModel(cell: cell)
     var tensors = model.namedParameters().map { ($0.name, $0.parameter.shape, $0.parameter.value.scalars) }
     var carried: [Tensor] = []
     for step in 0...updates {
       let context = ForwardContext.training(seed: seed, step: UInt64(step))
-      _ = task.loss(model, step: step, carried: &carried, context: context) { layer, _, tensor in
+      _ = try task.loss(model, step: step, carried: &carried, context: context) { layer, _, tensor in
         if layer == "input" { tensors.append(("batch.\(step)", tensor.shape, tensor.scalars)) }
       }
     }
