@@ -69,8 +69,11 @@ struct MeteorTests {
     let first = try statistics("the big dog", ["the large dog"])
     let second = try statistics("a car", ["an automobile runs"])
     #expect(scores.pictures == [first.score, second.score])
-    var sum = first
+    var sum = MeteorStatistics()
+    sum.add(first)
     sum.add(second)
+    // The first candidate is matched as a whole: its chunk has no part in the sum.
+    #expect(first.chunks == 1 && second.chunks == 1 && sum.chunks == 1)
     #expect(scores.overall == sum.score)
   }
 
