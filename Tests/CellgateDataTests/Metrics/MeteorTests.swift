@@ -126,6 +126,13 @@ struct MeteorTests {
     }
   }
 
+  @Test("Captions of 10,000 words are aligned within a window")
+  func long() throws {
+    let text = (0..<10_000).map { $0 % 2 == 0 ? "dog" : "w\($0 % 50)" }.joined(separator: " ")
+    #expect(try statistics(text, [text]).score > 0.9)
+    #expect(try statistics(text, ["dog"]).candidateMatched == 1)
+  }
+
   @Test("What is missing or damaged is named")
   func errors() throws {
     let scratch = try Scratch()

@@ -52,10 +52,15 @@ struct MeteorAligner {
     func isFree(_ range: Range<Int>) -> Bool { !range.contains { used[$0 >> 6] >> UInt64($0 & 63) & 1 == 1 } }
   }
 
+  private let beam: Int
   private var links: [(match: MeteorMatch, before: Int)] = []
 
+  private init(beam: Int) { self.beam = beam }
+
   /// The choice among matches, in the order of the reference's words.
-  static func align(_ matches: [MeteorMatch], candidateCount: Int, referenceCount: Int) -> [MeteorMatch] {
+  static func align(
+    _ matches: [MeteorMatch], candidateCount: Int, referenceCount: Int, beam: Int = beam
+  ) -> [MeteorMatch] {
     guard !matches.isEmpty else { return [] }
     var starts = [[MeteorMatch]](repeating: [], count: referenceCount)
     var uses = (
@@ -71,7 +76,7 @@ struct MeteorAligner {
       own.count == 1 && own[0].candidate.allSatisfy { uses.candidate[$0] == 1 }
         && own[0].reference.allSatisfy { uses.reference[$0] == 1 }
     }
-    var aligner = MeteorAligner()
+    var aligner = MeteorAligner(beam: beam)
     return aligner.search(starts, isFixed, candidateCount: candidateCount)
   }
 
@@ -85,7 +90,7 @@ struct MeteorAligner {
           < ($1.element.module.rawValue, $1.element.candidate.lowerBound, $1.offset)
       }
       var next: [Path] = []
-      for path in Self.kept(paths) {
+      for path in kept(paths) {
         if path.place > place {
           next.append(path)
           continue
@@ -101,7 +106,7 @@ struct MeteorAligner {
       paths = next
     }
     var best: (path: Path, chunks: Int)?
-    for path in Self.kept(paths) {
+    for path in kept(paths) {
       let chunks = path.chunks + (path.open == nil ? 0 : 1)
       guard let other = best else {
         best = (path, chunks)
@@ -120,7 +125,7 @@ struct MeteorAligner {
 
   /// The paths by their value, equal ones in the order in which they were found; where there are too many the best alone, which
   /// have fewer chunks among equal values.
-  private static func kept(_ paths: [Path]) -> [Path] {
+  private func kept(_ paths: [Path]) -> [Path] {
     let byValue = paths.indices.sorted { (-paths[$0].value, $0) < (-paths[$1].value, $1) }
     guard paths.count > beam else { return byValue.map { paths[$0] } }
     let best = byValue.enumerated().sorted {

@@ -11,11 +11,21 @@ struct MeteorMatcher {
     (self.stems, self.synonyms, self.paraphrases) = (stems, synonyms, paraphrases)
   }
 
-  /// The matches, each pair of words by the first module that finds it.
+  /// Texts with more pairs of words are long: METEOR itself would take hours for them. Of these only words are matched that are
+  /// at most so many places apart, and fewer partial choices are kept.
+  static let longPairs = 1_000_000, longWindow = 20, longBeam = 4
+
+  private static func isLong(_ candidate: [String], _ reference: [String]) -> Bool {
+    candidate.count * reference.count > longPairs
+  }
+
+  /// The matches of all modules; words that are equal are none but exact ones.
   func matches(_ candidate: [String], _ reference: [String]) -> [MeteorMatch] {
+    let window = Self.isLong(candidate, reference) ? Self.longWindow : max(candidate.count, reference.count)
     var matches: [MeteorMatch] = []
     for (i, word) in candidate.enumerated() {
-      for (j, other) in reference.enumerated() {
+      for j in max(0, i - window)..<max(max(0, i - window), min(reference.count, i + window + 1)) {
+        let other = reference[j]
         func add(_ module: MeteorModule) {
           matches.append(.init(candidate: i..<i + 1, reference: j..<j + 1, module: module))
         }
@@ -31,7 +41,7 @@ struct MeteorMatcher {
     for (range, phrase) in Self.phrases(of: reference) { phrases[phrase, default: []].append(range) }
     for (range, phrase) in Self.phrases(of: candidate) {
       for other in paraphrases.others(of: phrase) {
-        for place in phrases[other] ?? [] {
+        for place in phrases[other] ?? [] where abs(place.lowerBound - range.lowerBound) <= window {
           matches.append(.init(candidate: range, reference: place, module: .paraphrase))
         }
       }
@@ -54,7 +64,8 @@ struct MeteorMatcher {
   /// The alignment of two texts.
   func align(_ candidate: [String], _ reference: [String]) -> [MeteorMatch] {
     MeteorAligner.align(
-      matches(candidate, reference), candidateCount: candidate.count, referenceCount: reference.count)
+      matches(candidate, reference), candidateCount: candidate.count, referenceCount: reference.count,
+      beam: Self.isLong(candidate, reference) ? Self.longBeam : MeteorAligner.beam)
   }
 
   /// The counts of two texts.
