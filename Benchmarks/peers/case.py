@@ -67,9 +67,31 @@ class Operation:
         return Operation(record["operation"], record["kind"], tuple(map(tuple, record["shapes"])))
 
 
+@dataclass(frozen=True)
+class Captions:
+    """A caption model of a form: `kind` is training (a step of `batch` captions of `steps` words, with its update), or
+    beam (search for captions of `steps` words of so many pictures)."""
+
+    form: str
+    cell: str
+    kind: str
+    steps: int = 16
+    batch: int = 128
+    width: int = 5
+    pictures: int = 1000
+    is_short = False
+
+    def record(self):
+        return asdict(self)
+
+    @staticmethod
+    def of(record):
+        return Captions(**record)
+
+
 def case_of(record):
     """The case that `record()` gave."""
-    return (Operation if "operation" in record else Case).of(record)
+    return (Operation if "operation" in record else Captions if "form" in record else Case).of(record)
 
 
 class NoSuchCase(Exception):

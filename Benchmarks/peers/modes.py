@@ -3,7 +3,7 @@
 import math, random
 
 from . import goals
-from .case import Case, NoSuchCase, Operation
+from .case import Captions, Case, NoSuchCase, Operation
 from .report import Report, number, times, verdict
 from .rounds import best_peer, ratio_of, take_turns
 from .side import Cellgate, Peer
@@ -64,7 +64,7 @@ PEERS = {
     "training": ["torch", "jax", "torchrecurrent"], "forward": ["torch", "jax", "onnxruntime"],
     "streaming": ["onnxruntime"], "scaling": ["torch"], "shapes": ["torch"], "lengths": ["torch"],
     "stacks": ["torch"], "precision": [], "memory": ["torch", "jax"],
-    "recompute": [], "operations": ["torch"], "builds": [],
+    "recompute": [], "operations": ["torch"], "captions": ["torch"], "builds": [],
 }
 
 
@@ -398,6 +398,35 @@ def operations(options):
     return session, report
 
 
+def captions(options):
+    """Caption models with 512 units: a training step of 128 captions of 16 words, and captions of 12 words of 1,000
+    pictures by beam search of width 5."""
+    session = Session(options, "captions")
+    report = session.report(
+        "Caption models: 512 units, 2,550 words, 9 regions; a training step in ms, 1,000 pictures by beam search in s",
+        [("form", 17), ("cell", 8), ("what", 9), ("cellgate", 9), *((p.name, 9) for p in session.peers), ("ratio", 7),
+         ("goal", 12)])
+    cells = options.cells or ["lstm", "lstm-wm"]
+    cases = [Captions(form, cell, "training") for form in FORMS for cell in cells]
+    cases += [Captions(form, cells[0], "beam", steps=12) for form in FORMS]
+    for case in cases:
+        results = session.measure(case)
+        if results["cellgate"].seconds is None:
+            raise NoSuchCase(results["cellgate"].note)
+        is_beam = case.kind == "beam"
+        ratio, goal = ratio_of(results), goals.CAPTIONS_BEAM if is_beam else goals.CAPTIONS.get((case.form, case.cell))
+        texts = [number(r.seconds and r.seconds * (1 if is_beam else 1e3), 2 if is_beam else 1) for r in results.values()]
+        report.row([case.form, case.cell, case.kind, *texts, times(ratio), verdict(ratio, goal)],
+                   session.kept(case, results, ratio=ratio, goal=goal))
+        for side, result in results.items():
+            if result.is_amiss:
+                report.note(f"{side}, {case.form}, {case.cell}: {result.note}")
+    return session, report
+
+
+FORMS = ["show-and-tell", "show-attend-tell", "up-down"]
+
+
 def builds(options):
     """Another build of Cellgate beside this one: the grid, unequal lengths, streams and memory."""
     session = Session(options, "builds")
@@ -444,4 +473,4 @@ def builds(options):
 
 MODES = {"training": training, "forward": forward, "streaming": streaming, "scaling": scaling, "shapes": shapes,
          "lengths": lengths, "stacks": stacks, "precision": precision, "memory": memory,
-         "recompute": recompute, "operations": operations, "builds": builds}
+         "recompute": recompute, "operations": operations, "captions": captions, "builds": builds}

@@ -6,8 +6,8 @@ import os, signal, time
 import torch
 from torch import sigmoid, tanh
 
-from . import torch_operations
-from .case import NoSuchCase, Operation
+from . import torch_captions, torch_operations
+from .case import Captions, NoSuchCase, Operation
 
 LAYERS = {
     "lstm": torch.nn.LSTM,
@@ -71,6 +71,8 @@ class Peer:
     def build(self, case):
         if isinstance(case, Operation):
             return torch_operations.build(case), ""
+        if isinstance(case, Captions):
+            return torch_captions.build(case), ""
         if case.kind == "stream":
             raise NoSuchCase("not timed: torch.nn has no streaming call", expected=True)
         if case.precision != "f32":

@@ -3,7 +3,7 @@ no start-up, and no side's idle threads or memory are in the other's way."""
 
 import json, os, select, subprocess, sys, time
 
-from .case import NoSuchCase, Operation
+from .case import Captions, NoSuchCase, Operation
 from .environment import HERE, PYTHON
 
 
@@ -91,6 +91,11 @@ class Cellgate(Side):
         if isinstance(case, Operation):
             record = self.ask(f"operation --name {case.name} --pass {case.kind} --threads {self.threads}"
                               f" --repeats {repeats} --calls {calls}")
+            return [t * 1e-3 for t in record["times_ms"]], record
+        if isinstance(case, Captions):
+            record = self.ask(f"captions --name {case.form} --cell {case.cell} --pass {case.kind} --steps {case.steps}"
+                              f" --batch {case.batch} --width {case.width} --pictures {case.pictures}"
+                              f" --threads {self.threads} --repeats {repeats}")
             return [t * 1e-3 for t in record["times_ms"]], record
         if case.kind == "stream" and case.B != 1:
             raise NoSuchCase("grid streams one sequence")

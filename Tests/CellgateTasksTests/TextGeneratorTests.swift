@@ -52,6 +52,36 @@ struct TextGeneratorTests {
     #expect(text(try generator.text(), 20) == naive(model, after: [0], Sampling(), seed: 1, count: 20))
   }
 
+  @Test("Several texts are searched and drawn together, each as by itself")
+  func decoder() throws {
+    let generator = TextGenerator(model: LanguageModelTests.model(), vocabulary: Self.vocabulary)
+    var rules = DecodingRules(end: nil, maximumLength: 12)
+    rules.forbidden = [6]
+    let symbols: [Int32] = [0, 3, 1]
+    let greedy = generator.greedy(from: generator.start(3), after: symbols, rules: rules)
+    for (symbol, found) in zip(symbols, greedy) {
+      let cold = generator.text(after: [symbol], sampling: Sampling(temperature: 0), seed: 1)
+      #expect(
+        String(String.UnicodeScalarView(found.tokens.map { Self.vocabulary.symbols[Int($0)] }))
+          == text(cold, 12))
+    }
+    var streams = symbols.map { _ in RandomStream(seed: 4, name: "generation") }
+    let drawn = generator.sample(from: generator.start(3), after: symbols, rules: rules, streams: &streams)
+    for (symbol, found) in zip(symbols, drawn) {
+      let alone = generator.text(after: [symbol], sampling: Sampling(), seed: 4)
+      #expect(
+        String(String.UnicodeScalarView(found.tokens.map { Self.vocabulary.symbols[Int($0)] }))
+          == text(alone, 12))
+    }
+    let search = BeamSearch(width: 3, count: 2)
+    let together = generator.beamSearch(
+      from: generator.start(3), after: symbols, rules: rules, search: search)
+    for (symbol, found) in zip(symbols, together) {
+      let alone = generator.beamSearch(from: generator.start(), after: [symbol], rules: rules, search: search)
+      #expect(alone[0].map(\.tokens) == found.map(\.tokens))
+    }
+  }
+
   @Test("The same seed gives the same text, another one another")
   func seeds() throws {
     let generator = TextGenerator(model: LanguageModelTests.model(), vocabulary: Self.vocabulary)

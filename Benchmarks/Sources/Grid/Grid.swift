@@ -6,7 +6,7 @@ import Foundation
 struct Grid {
   static let names = [
     "serve", "training", "forward", "stream", "table", "rows", "machine", "peak", "limits", "memory",
-    "losses", "operations", "operation",
+    "losses", "operations", "operation", "captions",
   ]
 
   static func main() {
@@ -41,6 +41,7 @@ struct Grid {
   private var workload: (key: [String], value: Workload)?
   private var streaming: (key: [String], value: Streaming)?
   private var operation: (key: [String], value: OperationWorkload)?
+  private var captions: (key: [String], value: CaptionsWorkload)?
 
   private mutating func answer(_ words: [String]) throws {
     let options = try Options(words)
@@ -63,9 +64,11 @@ struct Grid {
       try print(Losses(run: options.run, updates: options.repeats, file: options.out), options)
     case "operations": Output.line(try Output.json(OperationWorkload.all))
     case "operation": try print(apply(options, words), options)
+    case "captions": try print(caption(options, words), options)
     case "forget":
       workload = nil
       operation = nil
+      captions = nil
       streaming = nil
       Output.line("{}")
     default: throw GridError("expected a command, one of \(Self.names), found '\(options.command)'")
@@ -120,6 +123,24 @@ struct Grid {
       operation.run(2)
     }
     return operation.record(options)
+  }
+
+  private mutating func caption(
+    _ options: Options, _ words: [String]
+  ) throws -> CaptionsWorkload.Record {
+    let key = Self.withoutRepeats(words.dropFirst())
+    let captions: CaptionsWorkload
+    if let last = self.captions, last.key == key {
+      captions = last.value
+    } else {
+      self.captions = nil
+      captions = try CaptionsWorkload(options)
+      self.captions = (key, captions)
+      captions.run()
+      captions.run()
+    }
+    let times = (0..<options.repeats).map { _ in seconds { captions.run() } }
+    return captions.record(options, times: times)
   }
 
   /// The words but for how often something is timed.

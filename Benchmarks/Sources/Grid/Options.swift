@@ -23,8 +23,10 @@ struct Options {
   var repeats = 5
   /// Calls of a stream that one time is the mean of.
   var calls = 1
-  /// `operation`: which one, and forward or training.
+  /// `operation`: which one, and forward or training. `captions`: which form, and training or beam.
   var name = "", pass = "forward"
+  /// `captions`: hypotheses of a beam, and pictures.
+  var width = 5, pictures = 1000
   var markdown = false
   /// `losses`: a run's folder, and the file to write.
   var run = "", out = "losses.safetensors"
@@ -70,6 +72,8 @@ struct Options {
       case "--recompute-every": recomputeEvery = try whole(name, value(name), from: 1)
       case "--threads": threads = try whole(name, value(name), from: 1)
       case "--repeats": repeats = try whole(name, value(name), from: 1)
+      case "--width": width = try whole(name, value(name), from: 1)
+      case "--pictures": pictures = try whole(name, value(name), from: 1)
       case "--calls": calls = try whole(name, value(name), from: 1)
       case "--precision":
         let word = try value(name)

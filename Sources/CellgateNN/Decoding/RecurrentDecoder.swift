@@ -198,6 +198,9 @@ enum DecoderCell {
     if options.isBidirectional || options.goBackwards || options.stateful {
       return "recurrent: expected layers of one direction that keep no states, found others"
     }
+    if options.layers > ModelDescription.mostLayers {
+      return "recurrent.layers: expected at most \(ModelDescription.mostLayers), found \(options.layers)"
+    }
     if options.inputDropout > 0 {
       return
         "recurrent.input_dropout: expected 0, as symbols have an embedding_dropout, found \(options.inputDropout)"

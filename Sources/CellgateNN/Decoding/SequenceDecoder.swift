@@ -13,7 +13,8 @@ public protocol SequenceDecoder {
   /// What the decoder knows of each row.
   associatedtype States
 
-  /// The logits `[N, V]` of what comes after the last symbols of N rows, and what is known after them.
+  /// The logits `[N, V]` of what comes after the last symbols of N rows, and what is known after them. A decoder may use up the
+  /// states: what is returned is stepped on.
   func step(_ states: States, tokens: [Int32]) -> (logits: Tensor, states: States)
 
   /// The states of these rows, in this order and as often as they are named.

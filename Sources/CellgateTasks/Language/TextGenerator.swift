@@ -132,39 +132,63 @@ public final class TextGenerator: Sendable {
     GeneratedText(self, prompt: symbols, sampling: sampling, seed: seed)
   }
 
-  /// The states of one text.
-  fileprivate final class Session {
-    private let generator: TextGenerator
-    private let sessions: [CellStream.Session]
+  // MARK: Steps
 
-    init(_ generator: TextGenerator) {
-      self.generator = generator
-      sessions = generator.layers.map { $0.session() }
-    }
+  /// The states of some texts, which go on together, a row each. A step changes them: they are used up by it.
+  public final class States {
+    fileprivate let sessions: [CellStream.Session]
+    fileprivate let count: Int
 
-    /// Takes symbols, at least one, and gives the logits [V] of what comes after the last.
-    func take(_ symbols: [Int32]) -> [Float] {
-      let size = generator.table.count / generator.vocabulary.count
-      var x = symbols.flatMap { generator.table[Int($0) * size..<(Int($0) + 1) * size] }
-      for session in sessions { x = session.run(x) }
-      let width = generator.head.inputSize
-      return generator.head(Tensor(Array(x.suffix(width)), shape: [1, width])).scalars
+    fileprivate init(_ generator: TextGenerator, count: Int) {
+      sessions = generator.layers.map { $0.session(batch: count) }
+      self.count = count
     }
+  }
+
+  /// Texts that have not begun.
+  public func start(_ count: Int = 1) -> States { States(self, count: count) }
+
+  /// Takes symbols `[T, N]` of the N texts, at least one of each, and gives the logits `[N, V]` of what comes after the last.
+  fileprivate func take(_ symbols: [Int32], _ states: States) -> Tensor {
+    let size = table.count / vocabulary.count
+    var x = symbols.flatMap { table[Int($0) * size..<(Int($0) + 1) * size] }
+    for session in states.sessions { x = session.run(x) }
+    let width = head.inputSize
+    return head(Tensor(Array(x.suffix(states.count * width)), shape: [states.count, width]))
+  }
+}
+
+extension TextGenerator: SequenceDecoder {
+  /// The logits `[N, V]` of what comes after the last symbols of N texts.
+  public func step(_ states: States, tokens: [Int32]) -> (logits: Tensor, states: States) {
+    require(
+      tokens.count == states.count,
+      "TextGenerator: expected \(states.count) symbols, found \(tokens.count)")
+    return (tokens.isEmpty ? .zeros([0, vocabulary.count]) : take(tokens, states), states)
+  }
+
+  /// The states of these texts.
+  public func select(_ states: States, rows: [Int32]) -> States {
+    let selected = States(self, count: rows.count)
+    for (to, from) in zip(selected.sessions, states.sessions) {
+      to.states = from.states.map { $0.gathered(rows) }
+    }
+    return selected
   }
 }
 
 /// A text that goes on for as long as it is asked for more.
 public final class GeneratedText: Sequence, IteratorProtocol {
-  private let vocabulary: Vocabulary
-  private let session: TextGenerator.Session
+  private let generator: TextGenerator
+  private let states: TextGenerator.States
   private let sampling: Sampling
   private var stream: RandomStream
-  /// What the session has not taken yet.
+  /// What the generator has not taken yet.
   private var pending: [Int32]
 
   fileprivate init(_ generator: TextGenerator, prompt: [Int32], sampling: Sampling, seed: UInt64) {
-    vocabulary = generator.vocabulary
-    session = TextGenerator.Session(generator)
+    self.generator = generator
+    states = generator.start()
     self.sampling = sampling
     stream = RandomStream(seed: seed, name: "generation")
     pending = prompt
@@ -172,12 +196,12 @@ public final class GeneratedText: Sequence, IteratorProtocol {
 
   /// The next character; never nil.
   public func next() -> Unicode.Scalar? {
-    var logits = session.take(pending)
+    var logits = generator.take(pending, states).scalars
     // No character can be written for the unknown.
-    if let unknown = vocabulary.unknown { logits[Int(unknown)] = -.infinity }
+    if let unknown = generator.vocabulary.unknown { logits[Int(unknown)] = -.infinity }
     let index = sampling.pick(logits, at: Double(stream.nextLong() >> 11) * 0x1p-53)
     pending = [Int32(index)]
-    return vocabulary.symbols[index]
+    return generator.vocabulary.symbols[index]
   }
 }
 
