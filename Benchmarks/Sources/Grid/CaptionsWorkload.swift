@@ -26,7 +26,8 @@ final class CaptionsWorkload {
   init(_ options: Options) throws {
     guard let form = CaptionModelOptions.Form(rawValue: options.name) else {
       throw GridError(
-        "--name: expected one of \(CaptionModelOptions.Form.allCases.map(\.rawValue)), found '\(options.name)'")
+        "--name: expected one of \(CaptionModelOptions.Form.allCases.map(\.rawValue)), found '\(options.name)'"
+      )
     }
     guard options.pass == "training" || options.pass == "beam" else {
       throw GridError("--pass: expected training or beam, found '\(options.pass)'")

@@ -90,8 +90,12 @@ enum MatrixProduct {
     withExtendedLifetime((packed, bias)) {}
   }
 
-  /// Rows of a large result of `addOuter` in a task, of m: for each task the kernel copies b.
-  static func outerGrain(_ m: Int) -> Int { max(32, (m + 511) / 512 * 32) }
+  /// Rows of a large result of `addOuter` in a task, of m: some tasks for each thread, and no more, as the kernel copies b for
+  /// each. A row's sums don't depend on the cut.
+  static func outerGrain(_ m: Int) -> Int {
+    let tasks = ThreadPool.current.threads == 1 ? 1 : 4 * ThreadPool.current.threads
+    return max(32, (m + 32 * tasks - 1) / (32 * tasks) * 32)
+  }
 
   /// result [m, n] += aᵀ b, a [rows, m] with rows `lda` apart, m unless given, b [rows, n].
   static func addOuter(
