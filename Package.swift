@@ -24,8 +24,8 @@ let documentation: [Package.Dependency] =
 
 // What the umbrella re-exports. Executables name all of it: an incremental build would miss changes below the umbrella.
 let umbrella: [Target.Dependency] = [
-  "CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateData",
-  "CellgateTraining", "CellgateTasks", "CellgateExperiments", "CellgateReport",
+  "CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateExchange",
+  "CellgateData", "CellgateTraining", "CellgateTasks", "CellgateExperiments", "CellgateReport",
 ]
 
 let package = Package(
@@ -50,6 +50,7 @@ let package = Package(
     library("CellgateTensor", ["CellgateKernels"]),
     library("CellgateCells", ["CellgateKernels", "CellgateFiles", "CellgateTensor"]),
     library("CellgateNN", ["CellgateFiles", "CellgateKernels", "CellgateTensor", "CellgateCells"]),
+    library("CellgateExchange", ["CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN"]),
     library("CellgateData", ["CellgateFiles", "CellgateTensor"]),
     library(
       "CellgateTraining",
@@ -91,6 +92,9 @@ let package = Package(
     tests(
       "CellgateNN", ["CellgateNN", "CellgateCells", "CellgateTensor", "CellgateFiles", "CellgateData"],
       resources: [.copy("Golden")]),
+    tests(
+      "CellgateExchange",
+      ["CellgateExchange", "CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN"]),
     tests("CellgateData", ["CellgateData", "CellgateFiles", "CellgateTensor"]),
     tests("CellgateTraining", umbrella),
     tests("CellgateTasks", umbrella),

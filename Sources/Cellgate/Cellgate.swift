@@ -2,6 +2,7 @@
 @_exported import CellgateCharts
 @_exported import CellgateData
 @_exported import CellgateExperiments
+@_exported import CellgateExchange
 @_exported import CellgateFiles
 @_exported import CellgateNN
 @_exported import CellgateReport

@@ -205,6 +205,23 @@ package struct JSONReader {
     return text
   }
 
+  /// Reads true or false.
+  package mutating func bool() throws(JSONError) -> Bool {
+    try require(.bool)
+    return try literal() == "true"
+  }
+
+  /// Reads true, false or null.
+  private mutating func literal() throws(JSONError) -> String {
+    let start = base + position
+    let text = try word()
+    guard ["true", "false", "null"].contains(text) else {
+      throw .unexpected(
+        file: file, offset: start, place: place, expected: "a value", found: "'\(quotedName(text))'")
+    }
+    return text
+  }
+
   /// Reads a value and forgets it.
   package mutating func skip() throws(JSONError) {
     let depth = frames.count
@@ -214,13 +231,7 @@ package struct JSONReader {
       case .array?: try beginArray()
       case .string?: _ = try string()
       case .number?: _ = try numberText()
-      case .bool?, .null?:
-        let start = base + position
-        let text = try word()
-        guard ["true", "false", "null"].contains(text) else {
-          throw .unexpected(
-            file: file, offset: start, place: place, expected: "a value", found: "'\(quotedName(text))'")
-        }
+      case .bool?, .null?: _ = try literal()
       case nil: break
       }
     } while frames.count > depth
