@@ -25,7 +25,7 @@ public enum ModelImporter {
 }
 
 /// A kind of file of another tool.
-protocol ForeignFormat {
+protocol ForeignFormat: SendableMetatype {
   /// What people call it: "ONNX".
   static var name: String { get }
   /// Whether the file is of this kind, by its first bytes or, for an archive, by the names in it. Reads little; throws only
