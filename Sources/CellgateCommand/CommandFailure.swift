@@ -91,7 +91,7 @@ struct CommandFailure: Error {
   /// The exit code for a library's error, that of the innermost cause.
   private static func anyCode(of error: any Error) -> Code? {
     switch error {
-    case is OptimizerError, is CellError, is SettingsErrors: .usage
+    case is OptimizerError, is CellError, is SettingsErrors, is ModelRetrofitError: .usage
     case is ModelDataError: .data
     case let error as PictureError:
       switch error {

@@ -34,7 +34,7 @@ struct ModelSourceTests {
     let first = try train(settings(), "first")
     var next = settings(hidden: 99)
     next.cell = "gru"
-    try next.start(from: ModelSource(scratch.file("first")))
+    try next.start(from: ModelSource(scratch.file("first")), task: AddingTask.self)
     #expect(next.hidden == 5 && next.cell == "lstm-wm" && next.cellText == nil)
     next.freeze = ["recurrent"]
     next.optimizer = "adamw"
@@ -60,7 +60,7 @@ struct ModelSourceTests {
   func resumes() throws {
     _ = try train(settings(), "first")
     var next = settings()
-    try next.start(from: ModelSource(scratch.file("first")))
+    try next.start(from: ModelSource(scratch.file("first")), task: AddingTask.self)
     let whole = try train(next, "whole")
     try interrupted(next, "part")
     try FileManager.default.removeItem(atPath: scratch.file("first"))
@@ -74,7 +74,7 @@ struct ModelSourceTests {
   func refused() throws {
     _ = try train(settings(), "first")
     var next = settings()
-    try next.start(from: ModelSource(scratch.file("first")))
+    try next.start(from: ModelSource(scratch.file("first")), task: AddingTask.self)
     func message(_ settings: TrainingSettings) -> String {
       do {
         _ = try Trainer(task: try Tasks.make(settings), settings: settings)

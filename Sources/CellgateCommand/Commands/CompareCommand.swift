@@ -47,6 +47,8 @@ struct CompareCommand: ParsableCommand {
       valueName: "what"))
   var equal: String?
 
+  @OptionGroup var sizes: SizeOptions
+
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
@@ -71,7 +73,7 @@ struct CompareCommand: ParsableCommand {
     let recording = options.recording.recording(&problems)
     let type = problems.task(task)
     let seeds = problems.whole("--seeds", seeds, in: 1...100_000)
-    let budget = options.budget(&problems)
+    let budget = sizes.budget(&problems)
     let equality = equal.map { ComparisonSettings.Equality(rawValue: $0) } ?? Defaults.equal
     if equality == .units, equal != nil, budget != nil {
       problems.add("--equal units and --parameters: expected only one of them")
@@ -86,6 +88,7 @@ struct CompareCommand: ParsableCommand {
     guard let type else { throw CommandFailure(problems: problems.lines) }
     var base = try options.base(type, &problems)
     (base.cell, base.cellText) = (type.defaults.cell, nil)
+    sizes.apply(to: &base, &problems)
     var training = try options.applied(to: base, task: type, &problems)
     let earlier = options.resume ? options.out.flatMap { try? Comparison.settings(of: $0) } : nil
     let (names, texts) = try CellArgument.list(cells, recorded: earlier?.cellTexts ?? [])

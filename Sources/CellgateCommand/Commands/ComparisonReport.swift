@@ -9,17 +9,21 @@ struct ComparisonReport {
   let folder: String
   /// The validation metric of each cell's first run, at each evaluation.
   let curves: [String: [Double]]
+  /// What the model reached that all runs started from; nil for runs that started from first values.
+  var before: Double?
 
   /// The promised summary.
   var record: JSONValue {
     let rows = result.rows.map { JSONValue.object(RunRecord.row($0)) }
-    return [
+    let start: [(key: String, value: JSONValue)] = before.map { [("before", .number($0))] } ?? []
+    let record: JSONValue = [
       "record": "summary", "task": .string(result.task), "rows": .array(rows),
       "equal": .string(result.equal.rawValue), "better": .string(result.better),
       "baseline": .number(result.baseline), "solved": .string(result.solved),
       "seeds": .integer(settings.seeds), "directory": .string(folder),
       "differences": .array((result.differences ?? []).map { .object(RunRecord.difference($0)) }),
     ]
+    return start.reduce(record) { $0.adding($1.key, $1.value) }
   }
 
   /// Prints the report for people.
@@ -30,6 +34,7 @@ struct ComparisonReport {
     Console.print(
       "\n  Test \(metricName) of the best model, \(direction); without learning "
         + "\(Text.number(result.baseline)) (\(result.baselineLabel)).")
+    if let before { Console.print("  Before: \(Text.number(before)), with \(settings.cells[0]).") }
     if settings.seeds > 1 {
       Console.print("  ± is the standard deviation over \(settings.seeds) seeds; solved at is their median.")
       DifferenceTable.print(
@@ -85,6 +90,7 @@ struct ComparisonReport {
 
   private var suggestions: [(String, String)] {
     // A comparison that was continued may name cells that it alone has.
+    if before != nil { return [] }
     if settings.cellTexts != nil, CommandLine.arguments.contains("--resume") { return [] }
     var lines: [(String, String)] = []
     if settings.seeds < 3 { lines.append((TypedCommand.changing("--seeds", "3"), "is it chance?")) }

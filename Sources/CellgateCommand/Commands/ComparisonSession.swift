@@ -7,6 +7,8 @@ struct ComparisonSession {
   let task: any SequenceTask.Type
   let folder: String
   let json: Bool
+  /// What the model reached that all runs start from; nil for runs that start from first values.
+  var before: Double?
 
   private var settings: ComparisonSettings { comparison.settings }
 
@@ -24,7 +26,8 @@ struct ComparisonSession {
         at: nil, folder: folder, command: TypedCommand.resuming(folder, replaced: replaced), json: json)
     }
     let report = ComparisonReport(
-      result: result, task: task, settings: settings, folder: folder, curves: progress.curves)
+      result: result, task: task, settings: settings, folder: folder, curves: progress.curves,
+      before: before)
     if json { report.record.print() } else { report.print() }
     if !progress.divergences.isEmpty {
       throw CommandFailure(.failed, lines: progress.divergences)

@@ -71,7 +71,7 @@ struct SummaryCommand: ParsableCommand {
 
   /// Where the model comes from.
   private static func origin(_ model: Model) -> [(name: String, text: String)] {
-    ["task", "cell", "step", "metric", "validation_value"].compactMap { name in
+    ["origin", "task", "cell", "step", "metric", "validation_value"].compactMap { name in
       model.metadata[name].map { (name, $0) }
     }
   }

@@ -52,6 +52,8 @@ struct TrainCommand: ParsableCommand {
       valueName: "a,b"))
   var freeze: String?
 
+  @OptionGroup var sizes: SizeOptions
+
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
@@ -78,7 +80,7 @@ struct TrainCommand: ParsableCommand {
     options.checkThreads(&problems)
     let recording = options.recording.recording(&problems)
     let type = problems.task(task)
-    let budget = options.budget(&problems)
+    let budget = sizes.budget(&problems)
     if options.resume, options.out == nil {
       problems.add("--resume: expected --out DIR as well, the folder of the run to continue")
     }
@@ -95,11 +97,12 @@ struct TrainCommand: ParsableCommand {
       if options.resume, let own = settings.from, own.sha256 == source.sha256 {
         settings.from = own
       } else {
-        try settings.start(from: source)
+        try settings.start(from: source, task: type)
       }
     }
     if let freeze { settings.freeze = freeze.split(separator: ",").map(String.init) }
     try chooseCell(&settings)
+    sizes.apply(to: &settings, &problems)
     settings = try options.applied(to: settings, task: type, &problems)
     problems.add(settings.problems(tasks: Tasks.all))
     problems.add(idleRules: settings.initialization, cells: settings.definition().map { [$0] } ?? [])

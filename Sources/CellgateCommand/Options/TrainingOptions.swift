@@ -3,17 +3,8 @@ import Cellgate
 import CellgateFiles
 import Foundation
 
-/// The options that `train` and `compare` share; what is left out stays as the task says.
+/// The options of whatever trains; what is left out stays as the task says.
 struct TrainingOptions: ParsableArguments {
-  @Option(parsing: .unconditional, help: ArgumentHelp("Hidden units of each layer.", valueName: "n"))
-  var hidden: WholeNumber?
-
-  @Option(parsing: .unconditional, help: ArgumentHelp("Layers on top of one another.", valueName: "n"))
-  var layers: WholeNumber?
-
-  @Flag(help: "Run each layer over the sequence in both directions.")
-  var bidirectional = false
-
   @OptionGroup var regularization: RegularizationOptions
 
   @Option(help: ArgumentHelp(OptionProblems.precisionHelp, valueName: "name"))
@@ -127,13 +118,6 @@ struct TrainingOptions: ParsableArguments {
     parsing: .unconditional, help: ArgumentHelp(ScheduleSetting.floor.help, valueName: "x"))
   var scheduleFloor: RealNumber?
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "As many hidden units as fit into so many parameters of the whole model, instead of --hidden.",
-      valueName: "n"))
-  var parameters: WholeNumber?
-
   @OptionGroup var recording: RecordingOptions
 
   @OptionGroup var taskOptions: TaskOptions
@@ -163,15 +147,8 @@ struct TrainingOptions: ParsableArguments {
     to defaults: TrainingSettings, task: any SequenceTask.Type, _ problems: inout OptionProblems
   ) throws -> TrainingSettings {
     var settings = defaults
-    // The library knows the ranges; what is no number at all is noted here.
     func whole(_ option: String, _ number: WholeNumber?, _ set: (Int) -> Void) {
-      guard let number else { return }
-      if let value = Int(number.text) {
-        set(value)
-      } else {
-        let bound = number.isWhole ? " up to \(Int.max)" : ""
-        problems.add("\(option): expected a whole number\(bound), found '\(quotedName(number.text))'")
-      }
+      problems.whole(option, number, set)
     }
     func real(_ option: String, _ number: RealNumber?, _ set: (Double) -> Void) {
       guard let number else { return }
@@ -181,12 +158,6 @@ struct TrainingOptions: ParsableArguments {
         problems.add("\(option): expected a number, found '\(quotedName(number.text))'")
       }
     }
-    whole("--hidden", hidden) { settings.hidden = $0 }
-    if hidden != nil, parameters != nil {
-      problems.add("--hidden and --parameters: expected only one of them")
-    }
-    whole("--layers", layers) { settings.layers = $0 }
-    if bidirectional { settings.bidirectional = true }
     regularization.apply(to: &settings, &problems)
     if let precision, let value = problems.precision(precision) { settings.precision = value }
     whole("--batch", batch) { settings.batch = $0 }
@@ -245,11 +216,6 @@ struct TrainingOptions: ParsableArguments {
     require(.floor, scheduleFloor != nil)
   }
 
-  /// The number of `--parameters`, nil if none was given; a wrong one is noted.
-  func budget(_ problems: inout OptionProblems) -> Int? {
-    problems.whole("--parameters", parameters, in: 1...Int.max)
-  }
-
   /// Sets the number of threads, after noting a wrong one.
   func checkThreads(_ problems: inout OptionProblems) {
     problems.threads(threads)
@@ -268,6 +234,17 @@ extension ScheduleSetting {
 }
 
 extension OptionProblems {
+  /// Passes a whole number on. The library knows the ranges; what is no number at all is noted here.
+  mutating func whole(_ option: String, _ number: WholeNumber?, _ set: (Int) -> Void) {
+    guard let number else { return }
+    if let value = Int(number.text) {
+      set(value)
+    } else {
+      let bound = number.isWhole ? " up to \(Int.max)" : ""
+      add("\(option): expected a whole number\(bound), found '\(quotedName(number.text))'")
+    }
+  }
+
   /// Sets the number of threads, after noting a wrong one.
   mutating func threads(_ number: WholeNumber?) {
     if let threads: Int = whole("--threads", number, in: 1...ModelOptions.mostThreads) {

@@ -114,6 +114,11 @@ public final class Comparison {
         throw .otherSettings(
           folder: path, setting: "equal", expected: own.equal.rawValue, found: settings.equal.rawValue)
       }
+      for (cell, (own, now)) in zip(own.cells, zip(own.starts ?? [], settings.starts ?? []))
+      where own.model.sha256 != now.model.sha256 || own.freeze != now.freeze {
+        throw .otherSettings(
+          folder: path, setting: "start of \(cell)", expected: Self.text(own), found: Self.text(now))
+      }
       if own.parameters != settings.parameters {
         throw .otherSettings(
           folder: path, setting: "parameters", expected: own.parameters.map(String.init) ?? "none",
@@ -122,6 +127,10 @@ public final class Comparison {
     }
     do throws(FileError) { try AtomicFile.write(settings.encoded(), to: config) } catch { throw .file(error) }
     return lock
+  }
+
+  private static func text(_ start: ComparisonSettings.Start) -> String {
+    "SHA-256 \(start.model.sha256)" + (start.freeze.map { ", \($0.count) names frozen" } ?? "")
   }
 
   /// The folder of a run.

@@ -30,6 +30,23 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
   /// `equal` say; nil for no such budget.
   public var parameters: Int?
 
+  /// What the runs of each cell start from, in the cells' order; nil for first values.
+  public var starts: [Start]?
+
+  /// A model that a cell's runs start from.
+  public struct Start: Codable, Equatable, Sendable {
+    /// The model, whose cell it is.
+    public var model: ModelSource
+    /// What is not trained, as in `TrainingSettings.freeze`; nil for nothing.
+    public var freeze: [String]?
+
+    /// A model, all or part of which is trained.
+    public init(_ model: ModelSource, freeze: [String]? = nil) {
+      self.model = model
+      self.freeze = freeze
+    }
+  }
+
   /// A comparison, by default at equal units.
   public init(
     _ training: TrainingSettings, cells: [String] = Self.defaultCells, seeds: Int = 3,
@@ -68,6 +85,12 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
           option: "seed", expected: "at most \(most), the first of \(seeds) seeds",
           found: "\(training.seed)"))
     }
+    if let starts, starts.count != cells.count || equal != .units || parameters != nil {
+      problems.append(
+        .outOfRange(
+          option: "starts", expected: "a model for each of \(cells.count) cells, at equal units",
+          found: "\(starts.count), at equal \(equal.rawValue)"))
+    }
     var own = training
     (own.cell, own.cellText) = (known.first?.name ?? "", known.first.flatMap(text))
     problems += own.problems(tasks: tasks, cells: known)
@@ -98,10 +121,14 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
       inputSize: task.shape(training).inputSize, layers: training.layers,
       bidirectional: training.bidirectional)
     return (0..<seeds).flatMap { seed in
-      cells.map { name in
+      cells.enumerated().map { index, name in
         var settings = training
         settings.cell = name
         settings.seed = training.seed &+ UInt64(seed)
+        if let start = starts?.indices.contains(index) == true ? starts?[index] : nil {
+          settings.from = start.model
+          settings.freeze = start.freeze
+        }
         guard let cell = known.first(where: { $0.name == name }) else { return settings }
         settings.cellText = text(of: cell)
         if let parameters {

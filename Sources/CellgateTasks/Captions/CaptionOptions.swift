@@ -61,6 +61,10 @@ enum CaptionOptions {
     objective,
   ]
 
+  static let ofModel = [
+    model, picture, embedding, attention, mappedFeatures, tiedWeights, standardize, mostWords,
+  ]
+
   enum Picture: String, CaseIterable {
     case firstInput = "first-input"
     case firstStates = "first-states"

@@ -29,7 +29,8 @@ extension TaskDescription {
   ) -> TaskDescription {
     let bits = Metric("bits_per_character", better: .lower)
     return TaskDescription(
-      name: name, summary: summary, options: LanguageModelOptions.all + options, data: data, hasEpochs: true,
+      name: name, summary: summary, options: LanguageModelOptions.all + options,
+      modelOptions: [LanguageModelOptions.embedding], data: data, hasEpochs: true,
       metric: bits, extraMetrics: [Metric("cross_entropy", better: .lower)] + extraMetrics,
       solved: SolvedCriterion(bits, threshold), defaults: defaults,
       problems: { settings in direction(settings) + problems(settings) },

@@ -15,6 +15,11 @@ extension Model {
   /// Writes the model as one safetensors file: parameters and buffers, and in the metadata the description, what `metadata`
   /// has, and a checksum. The file is replaced whole or not at all. The model must be built. Throws `file`.
   public func save(_ path: String) throws(RunError) {
+    do throws(FileError) { try writer.write(to: path) } catch { throw .file(error) }
+  }
+
+  /// What `save` writes.
+  var writer: Safetensors.Writer {
     var metadata = metadata
     metadata["format"] = ModelFile.format
     metadata["format_version"] = "\(ModelFile.version)"
@@ -23,7 +28,7 @@ extension Model {
     for entry in state.entries {
       writer.add(entry.name, shape: entry.tensor.shape, floats: entry.tensor.scalars)
     }
-    do throws(FileError) { try writer.write(to: path) } catch { throw .file(error) }
+    return writer
   }
 
   /// The model in a file, or the best model of the run in a folder: no task, no registry and no other file is needed.

@@ -9,6 +9,12 @@ public enum ModelFile {
   static let format = "cellgate-model"
   /// 1 had no checksum, 2 no description.
   static let version = 3
+  /// Where a model comes from that no run has made, in words.
+  package static let originKey = "origin"
+  /// What the file of a run's model says besides the run's identity.
+  static let runKeys = [
+    "task", "cell", "hidden", "layers", "bidirectional", "step", "metric", "validation_value",
+  ]
 
   /// Writes the values of the parameters, what the model is, the step and the validation result.
   static func write(

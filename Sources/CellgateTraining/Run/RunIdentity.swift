@@ -25,6 +25,9 @@ package struct RunIdentity {
   private static let settingsKey = "settings", equationsKey = "cell_sha256", textKey = "cell_text",
     dataKey = "training_data"
 
+  /// What a file records of it besides the task's own.
+  static let keys = [settingsKey, equationsKey, textKey, dataKey]
+
   /// The identity of a model of `settings`; without a task, of what is known without data.
   package init(settings: TrainingSettings, cell: Cell, task: (any SequenceTask)? = nil) {
     self.settings = settings

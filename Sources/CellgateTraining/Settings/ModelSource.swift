@@ -18,6 +18,12 @@ public struct ModelSource: Codable, Equatable, Sendable {
     sha256 = try Self.digest(file)
   }
 
+  /// A model that will be saved as the file at `path`, as it is now.
+  package init(saving model: Model, as path: String) {
+    self.path = Paths.absolute(path)
+    sha256 = SHA256.hex(Array(model.writer.encode()))
+  }
+
   private static func digest(_ path: String) throws(RunError) -> String {
     do throws(FileError) { return SHA256.hex(try InputFile(path).readAll()) } catch { throw .file(error) }
   }
@@ -42,17 +48,16 @@ public struct ModelSource: Codable, Equatable, Sendable {
 }
 
 extension TrainingSettings {
-  /// Makes the parameters start from the model in a file, and takes its cell and its sizes. Throws what is wrong with the
-  /// file, and `badModel` for a model without recurrent layers named "recurrent".
-  public mutating func start(from source: ModelSource) throws(RunError) {
+  /// Makes the parameters start from the model in a file, and takes its cell and its sizes, and of a model of the same task
+  /// the options that decide its form. Throws what is wrong with the file, and `badModel` for a model without recurrent
+  /// layers.
+  public mutating func start(from source: ModelSource, task: any SequenceTask.Type) throws(RunError) {
     from = source
     let file = try ModelFile.open(source.path, trustingWeights: true)
-    let layers = try file.modelDescription().layers
-    guard let options = layers.first(where: { $0.name == "recurrent" })?.options as? RecurrentOptions else {
-      let found = layers.prefix(8).map { quotedName($0.name) }.joined(separator: ", ")
-      throw .badModel(
-        file: source.path,
-        reason: "expected recurrent layers named 'recurrent' as tasks have them, found \(found)")
+    let description = try file.modelDescription()
+    guard let options = description.recurrentParts.first?.options else {
+      let found = description.layers.prefix(8).map { quotedName($0.name) }.joined(separator: ", ")
+      throw .badModel(file: source.path, reason: "expected recurrent layers, found \(found)")
     }
     let own = options.cell.cell
     if Cell.all.contains(where: { $0.name == own.name && $0.isSame(as: own) }) {
@@ -60,9 +65,14 @@ extension TrainingSettings {
     } else {
       use(own)
     }
-    (hidden, self.layers, bidirectional) = (options.units, options.layers, options.isBidirectional)
-    if let table = layers.first(where: { $0.name == "embedding" })?.options as? Embedding.Options,
-      taskOptions["embedding"] != nil
+    (hidden, layers, bidirectional) = (options.units, options.layers, options.isBidirectional)
+    let recorded = try RunIdentity.settings(in: file.metadata, file: source.path)
+    if let recorded, recorded.task == task.name {
+      for name in task.description.modelOptions where recorded.taskOptions[name] != nil {
+        taskOptions[name] = recorded.taskOptions[name]
+      }
+    } else if let table = description.layers.first(where: { $0.name == "embedding" })?.options
+      as? Embedding.Options, taskOptions["embedding"] != nil
     {
       taskOptions["embedding"] = .whole(table.outputDim)
     }

@@ -11,6 +11,8 @@ public struct TaskDescription: Sendable {
   public let summary: String
   /// The task's own options.
   public let options: [TaskOption]
+  /// The names of those options that decide the model's form: a model that training goes on from brings them.
+  public let modelOptions: [String]
   /// What data it needs.
   public let data: DataRequirement
   /// Whether the training data end, so that there are epochs.
@@ -34,7 +36,8 @@ public struct TaskDescription: Sendable {
   /// besides the ranges of its options, which all lie within them. `parameters` describes a model of other layers than an
   /// embedding, recurrent layers and a head, whose parameters are counted for it; nil for sizes that no model has.
   public init(
-    name: String, summary: String, options: [TaskOption] = [], data: DataRequirement = .none,
+    name: String, summary: String, options: [TaskOption] = [], modelOptions: [TaskOption] = [],
+    data: DataRequirement = .none,
     hasEpochs: Bool = false, metric: Metric, extraMetrics: [Metric] = [], solved: SolvedCriterion,
     defaults: TrainingSettings,
     problems: @escaping @Sendable (TrainingSettings) -> [SettingsError] = { _ in [] },
@@ -44,6 +47,7 @@ public struct TaskDescription: Sendable {
     self.name = name
     self.summary = summary
     self.options = options
+    self.modelOptions = modelOptions.map(\.name)
     self.data = data
     self.hasEpochs = hasEpochs
     self.metric = metric
