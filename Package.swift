@@ -94,7 +94,8 @@ let package = Package(
       resources: [.copy("Golden")]),
     tests(
       "CellgateExchange",
-      ["CellgateExchange", "CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN"]),
+      ["CellgateExchange", "CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN"],
+      resources: [.copy("Interchange")]),
     tests("CellgateData", ["CellgateData", "CellgateFiles", "CellgateTensor"]),
     tests("CellgateTraining", umbrella),
     tests("CellgateTasks", umbrella),

@@ -1,3 +1,4 @@
+import CellgateFiles
 import CellgateNN
 
 /// A model of another tool as Cellgate's description and state dictionary.
@@ -55,6 +56,16 @@ public struct SampleInputs: Sendable {
   public var arrays: [String: SampleArray]
   /// The outputs that are asked for.
   public var outputs: [String]
+  /// What else the sample says about the run, a JSON object: the layout of its arrays, such as "ids [T,B]".
+  public var options: JSONTree?
+
+  /// Inputs of a run.
+  public init(run: String, arrays: [String: SampleArray], outputs: [String], options: JSONTree? = nil) {
+    self.run = run
+    self.arrays = arrays
+    self.outputs = outputs
+    self.options = options
+  }
 }
 
 /// Runs a model on the inputs of a framework's sample.
