@@ -54,7 +54,10 @@ let package = Package(
     library("CellgateData", ["CellgateFiles", "CellgateTensor"]),
     library(
       "CellgateTraining",
-      ["CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateData"]),
+      [
+        "CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateExchange",
+        "CellgateData",
+      ]),
     library(
       "CellgateTasks",
       ["CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateData", "CellgateTraining"]),

@@ -114,6 +114,11 @@ struct CommandFailure: Error {
     case let error as DataError: code(of: error)
     case let error as TaskDataError: code(of: error)
     case let error as CaptionDataError: code(of: error)
+    case let error as ImportError:
+      switch error {
+      case .file(let error): code(of: error)
+      default: .data
+      }
     case let error as MeteorError:
       switch error {
       case .file(let error), .jar(.file(let error)): code(of: error)

@@ -22,7 +22,8 @@ struct CellgateCommand: ParsableCommand {
     subcommands: [
       CompareCommand.self, ReproduceCommand.self, TrainCommand.self, EvaluateCommand.self,
       PredictCommand.self,
-      GenerateCommand.self, CaptionCommand.self, ScoreCommand.self, SummaryCommand.self, RetrofitCommand.self, ReportCommand.self,
+      GenerateCommand.self, CaptionCommand.self, ScoreCommand.self, SummaryCommand.self, ImportCommand.self,
+      RetrofitCommand.self, ReportCommand.self,
       CellsCommand.self, DiagnoseCommand.self, BenchCommand.self, FeaturesCommand.self, DataCommand.self,
     ])
 }

@@ -9,6 +9,8 @@ public enum ModelFile {
   static let format = "cellgate-model"
   /// 1 had no checksum, 2 no description.
   static let version = 3
+  /// The format of weights whose architecture isn't known: no model that runs.
+  static let weightsFormat = "cellgate-weights"
   /// Where a model comes from that no run has made, in words.
   package static let originKey = "origin"
   /// What the file of a run's model says besides the run's identity.
@@ -44,6 +46,11 @@ public enum ModelFile {
       return try CheckpointReader(path, format: format, newest: version, trusting: trustingWeights)
     } catch {
       switch error {
+      case .badState(_, "format", _, weightsFormat):
+        throw .badModel(
+          file: path,
+          reason: "expected a model, found weights without an architecture; import the file that they are from again with "
+            + "--architecture FILE")
       case .tensors(.wrongChecksum(_, let expected, let found)):
         throw .unverifiedModel(file: path, expected: expected, found: found)
       case .tensors(.missingChecksum), .badState(_, "format", _, "nothing"):
