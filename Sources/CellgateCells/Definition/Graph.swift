@@ -103,6 +103,14 @@ struct Graph: Sendable {
   /// The size of a value of units.
   func size(of id: NodeID) -> CellDimension { sizes[id] ?? .hidden }
 
+  /// Whether a node is computed from nothing: the input, a state, a vector of parameters, a number.
+  func isLeaf(_ id: NodeID) -> Bool {
+    switch nodes[id].operation {
+    case .input, .state, .noise, .vector, .constant: true
+    default: false
+    }
+  }
+
   /// How often each node is an operand of another.
   func uses(upTo count: Int) -> [Int] {
     var uses = [Int](repeating: 0, count: nodes.count)

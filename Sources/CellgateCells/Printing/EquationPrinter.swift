@@ -46,7 +46,7 @@ struct EquationPrinter {
     self.style = style
     for equation in cell.equationOrder {
       let node = root(of: equation)
-      if isLeaf(node) || owners[node] != nil { continue }
+      if cell.graph.isLeaf(node) || owners[node] != nil { continue }
       owners[node] = equation
       labels[node] = label(of: equation)
     }
@@ -58,7 +58,7 @@ struct EquationPrinter {
     var written: Set<NodeID> = []
     for equation in cell.equationOrder {
       let node = root(of: equation)
-      let isOwner = owners[node] == equation || isLeaf(node)
+      let isOwner = owners[node] == equation || cell.graph.isLeaf(node)
       if isOwner {
         for part in abbreviations(inside: node, except: written) {
           written.insert(part)
@@ -119,44 +119,52 @@ struct EquationPrinter {
     name.map { "_#$%&{}".contains($0) ? "\\\($0)" : String($0) }.joined()
   }
 
-  private func isLeaf(_ node: NodeID) -> Bool {
-    switch cell.graph[node].operation {
-    case .input, .state, .noise, .vector, .constant: true
-    default: false
-    }
-  }
-
   // MARK: Abbreviations
 
   private mutating func abbreviate() {
-    let graph = cell.graph
-    let readers = graph.uses(upTo: graph.nodes.count)
-    // Operations of each formula as it is written, and how deep they nest; operands come before their nodes.
-    var sizes: [Int] = [], depths: [Int] = []
     var taken = Set(cell.states + cell.names.map(\.name) + [cell.symbols.input])
     for (index, definition) in cell.parameters.enumerated() {
       taken.formUnion(CellSymbols.symbols(cell.symbols.parameters[index], definition.gates))
     }
     var count = 0
-    for (id, node) in graph.nodes.enumerated() {
-      var size = 1, depth = 0
-      let isInfix = Notation.sign(of: node.operation) != nil
-      for (index, operand) in node.operands.enumerated() {
-        size += labels[operand] == nil ? sizes[operand] : 0
-        let inside = labels[operand] == nil ? depths[operand] : 0
-        depth = max(depth, inside + (isInfix && index == 0 ? 0 : 1))
-      }
-      if isLeaf(id) { (size, depth) = (0, 0) }
-      sizes.append(size)
-      depths.append(depth)
-      let isRepeated = readers[id] > 1 && size > Self.mostRepeated
-      guard labels[id] == nil, isRepeated || size > Self.mostOperations || depth >= Self.deepest else {
-        continue
-      }
+    for id in Self.abbreviations(cell, labelled: Set(labels.keys)) {
       repeat { count += 1 } while taken.contains("m\(count)")
       labels[id] = style == .latex ? "m_{\(count)}" : "m\(count)"
       abbreviated.insert(id)
     }
+  }
+
+  /// Values without a name that make formulas long, deep or repetitive where they are written out, in the order of the graph;
+  /// where `repeatsProducts` is false those of products that are read twice, too.
+  static func abbreviations(
+    _ cell: Cell, labelled: Set<NodeID>, repeatsProducts: Bool = true
+  ) -> [NodeID] {
+    let graph = cell.graph
+    let readers = graph.uses(upTo: graph.nodes.count)
+    var labelled = labelled
+    var found: [NodeID] = []
+    // Operations of each formula as it is written, and how deep they nest; operands come before their nodes.
+    var sizes: [Int] = [], depths: [Int] = []
+    for (id, node) in graph.nodes.enumerated() {
+      var size = 1, depth = 0
+      let isInfix = Notation.sign(of: node.operation) != nil
+      for (index, operand) in node.operands.enumerated() {
+        let isWritten = !labelled.contains(operand)
+        size += isWritten ? sizes[operand] : 0
+        depth = max(depth, (isWritten ? depths[operand] : 0) + (isInfix && index == 0 ? 0 : 1))
+      }
+      if graph.isLeaf(id) { (size, depth) = (0, 0) }
+      sizes.append(size)
+      depths.append(depth)
+      let isProduct = if case .product = node.operation { !repeatsProducts } else { false }
+      let isRepeated = readers[id] > 1 && (size > Self.mostRepeated || isProduct)
+      guard !labelled.contains(id), isRepeated || size > Self.mostOperations || depth >= Self.deepest else {
+        continue
+      }
+      labelled.insert(id)
+      found.append(id)
+    }
+    return found
   }
 
   /// The abbreviations in a formula that have no line yet, each after those in its own formula.
