@@ -59,12 +59,19 @@ public struct SampleInputs: Sendable {
   /// What else the sample says about the run, a JSON object: the layout of its arrays, such as "ids [T,B]".
   public var options: JSONTree?
 
+  /// The shapes that the sample has of outputs: they say how many symbols a continuation has.
+  public var shapes: [String: [Int]] = [:]
+
   /// Inputs of a run.
-  public init(run: String, arrays: [String: SampleArray], outputs: [String], options: JSONTree? = nil) {
+  public init(
+    run: String, arrays: [String: SampleArray], outputs: [String], options: JSONTree? = nil,
+    shapes: [String: [Int]] = [:]
+  ) {
     self.run = run
     self.arrays = arrays
     self.outputs = outputs
     self.options = options
+    self.shapes = shapes
   }
 }
 

@@ -12,7 +12,12 @@ import CellgateNN
 /// The kind of a file is recognised by its content, not by the end of its name. A new format is a file of its own and a
 /// line here.
 public enum ModelImporter {
-  static let formats: [any ForeignFormat.Type] = []
+  static let formats: [any ForeignFormat.Type] = [
+    TorchZip.self,
+    TorchLegacy.self,
+    SafetensorsWeights.self,
+    NumpyWeights.self,
+  ]
 
   /// The model in a file. Throws what is wrong with the file or which part of it Cellgate can't express.
   public static func read(_ path: String, options: ImportOptions = ImportOptions()) throws(ImportError)

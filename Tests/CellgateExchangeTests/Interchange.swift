@@ -1,5 +1,7 @@
 import CellgateExchange
 import CellgateFiles
+import CellgateNN
+import CellgateTensor
 import Foundation
 import Testing
 
@@ -106,7 +108,8 @@ struct InterchangeFile: Sendable, CustomTestStringConvertible {
         } else {
           let sampler = try #require(imported.sampler, "\(testDescription): no sampler")
           let inputs = SampleInputs(
-            run: run.name, arrays: run.inputs, outputs: run.outputs.keys.sorted(), options: run.options)
+            run: run.name, arrays: run.inputs, outputs: run.outputs.keys.sorted(), options: run.options,
+            shapes: run.outputs.mapValues(\.shape))
           found = try sampler.outputs(of: inputs, by: try #require(model))
         }
         for (name, expected) in run.outputs.sorted(by: { $0.key < $1.key }) {

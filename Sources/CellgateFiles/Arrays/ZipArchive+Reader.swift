@@ -5,9 +5,14 @@ extension ZipArchive {
   ///
   /// The compressed entries may declare at most `limit` bytes together.
   public init(path: String, limit: Int = defaultLimit) throws(ZipError) {
+    try self.init(path: path, limit: limit, entryLimit: Self.entryLimit)
+  }
+
+  /// The same of at most `entryLimit` entries.
+  package init(path: String, limit: Int, entryLimit: Int) throws(ZipError) {
     let opened: InputFile
     do throws(FileError) { opened = try InputFile(path) } catch { throw .file(error) }
-    try self.init(file: path, source: .disk(opened), limit: limit)
+    try self.init(file: path, source: .disk(opened), limit: limit, entryLimit: entryLimit)
   }
 
   /// Reads a file that lies in memory; `file` is its name in errors.
@@ -15,8 +20,13 @@ extension ZipArchive {
     try self.init(file: file, source: .memory(data), limit: limit)
   }
 
-  private init(file: String, source: ByteSource, limit: Int) throws(ZipError) {
+  private init(
+    file: String, source: ByteSource, limit: Int, entryLimit: Int = entryLimit
+  ) throws(ZipError) {
     let end = try Self.end(of: source, file: file)
+    guard end.entries <= entryLimit else {
+      throw .tooManyEntries(file: file, entries: UInt64(end.entries), limit: entryLimit)
+    }
     let listed = try Self.list(source, end, file: file)
     var index: [[UInt8]: Int] = [:]
     for (position, entry) in listed.enumerated() {
