@@ -243,7 +243,7 @@ package struct CPrinter {
     return lines
   }
 
-  private static func comment(_ text: String) -> String { text.replacing("*/", with: "* /") }
+  private static func comment(_ text: String) -> String { text.replacing("*/", with: "* /").replacing("/*", with: "/ *") }
 }
 
 extension Cell {

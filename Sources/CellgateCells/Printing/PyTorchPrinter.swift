@@ -209,5 +209,5 @@ public struct PyTorchPrinter {
 
 extension Cell {
   /// The cell as a PyTorch module, a Python file that stands by itself.
-  public var pyTorch: String { PyTorchPrinter.preamble + "\n" + PyTorchPrinter(self).text }
+  public var pyTorch: String { PyTorchPrinter.preamble + "\n\n" + PyTorchPrinter(self).text }
 }

@@ -127,13 +127,8 @@ public class Recurrent: Layer {
         instructions: instructions, precision: options.precision)
     }
     let sizes = [inputSize] + (1..<layers).map { _ in directions * outputSize }
-    var (atInference, training) = (cell, cell)
-    if let zoneout = options.zoneout, !zoneout.isOff {
-      let rates = cell.states.map { zoneout.rate(of: $0) }
-      (atInference, training) = (
-        cell.zoningOut(rates, draws: false), cell.zoningOut(rates, draws: true)
-      )
-    }
+    let atInference = cellAtInference
+    var training = zoningOut(draws: true)
     if options.recurrentDropout > 0 { training = training.droppingRecurrence() }
     let executions = sizes.map { execution(atInference, inputSize: $0) }
     let isPlain = training.name == atInference.name
@@ -158,6 +153,14 @@ public class Recurrent: Layer {
       parameters: parameters,
       firstStates: options.learnsFirstStates
         ? stateSizes.map { Parameter(.zeros([layers * directions, $0])) } : [])
+  }
+
+  /// The cell as it runs at inference: with zoneout, if there is any, the expected values of states.
+  package var cellAtInference: Cell { zoningOut(draws: false) }
+
+  private func zoningOut(draws: Bool) -> Cell {
+    guard let zoneout = options.zoneout, !zoneout.isOff else { return cell }
+    return cell.zoningOut(cell.states.map { zoneout.rate(of: $0) }, draws: draws)
   }
 
   static func suffix(layer: Int, direction: Int) -> String {
