@@ -119,6 +119,11 @@ struct CommandFailure: Error {
       case .file(let error): code(of: error)
       default: .data
       }
+    case let error as ExportError:
+      switch error {
+      case .file(let error): code(of: error)
+      case .unsupported: .data
+      }
     case let error as MeteorError:
       switch error {
       case .file(let error), .jar(.file(let error)): code(of: error)

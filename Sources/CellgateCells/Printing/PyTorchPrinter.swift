@@ -95,7 +95,10 @@ public struct PyTorchPrinter {
     """
 
   /// The class alone.
-  public var text: String {
+  public var text: String { text(named: className) }
+
+  /// The class alone, under another name.
+  public func text(named className: String) -> String {
     var lines = [
       "class \(className)(nn.Module):",
       "    \"\"\"\(Self.quoted(cell.summary.isEmpty ? cell.name : cell.summary))",

@@ -1,5 +1,5 @@
 /// The bytes of an integer, the lowest first.
-func littleEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
+package func littleEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
   (0..<MemoryLayout<Value>.size).map { UInt8(truncatingIfNeeded: value >> (8 * Value($0))) }
 }
 

@@ -1,0 +1,85 @@
+import ArgumentParser
+import Cellgate
+import CellgateFiles
+import Foundation
+
+/// `cellgate export`: a model as a file of another tool.
+struct ExportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "export",
+    abstract: "Write a model as a file of another tool.",
+    discussion: """
+      FORMATS:
+      \(ModelExporter.formats.map { "  \($0.name.padding(toLength: 12, withPad: " ", startingAt: 0))\($0.summary)" }
+        .joined(separator: "\n"))
+
+      A cell that the other tool lacks is written as its equations. What a format can't hold is named.
+
+      EXAMPLES:
+        cellgate export model.safetensors --format onnx
+        cellgate export runs/text-lstm-wm --format pytorch --out lstmwm.pt
+        cellgate export model.safetensors --format onnx --streaming
+        cellgate export model.safetensors --format c --out keyword.c
+      """)
+
+  @Argument(help: ArgumentHelp("A model's file, or the folder of a run.", valueName: "model"))
+  var path: String
+
+  @Option(
+    help: ArgumentHelp(
+      "The format: \(ModelExporter.formats.map(\.name).joined(separator: ", ")).", valueName: "name"))
+  var format: String
+
+  @Option(
+    help: ArgumentHelp(
+      "The file; the model's name with the format's ending if you leave it out.", valueName: "file"))
+  var out: String?
+
+  @Flag(help: "Of ONNX: take one step at a time, with states that go in and come out.")
+  var streaming = false
+
+  @OptionGroup var trusted: TrustOptions
+
+  @Flag(help: "Print one JSON object and nothing else.")
+  var json = false
+
+  func run() throws {
+    let known = ModelExporter.formats
+    guard let format = known.first(where: { $0.name == self.format }) else {
+      throw CommandFailure(
+        .usage, "--format: " + Names.unknown("format", self.format, known: known.map(\.name)))
+    }
+    if streaming, format.name != "onnx" {
+      throw CommandFailure(.usage, "--streaming: expected the format onnx, found \(format.name)")
+    }
+    let model = try Model.load(path, trustingWeights: trusted.weights)
+    var options = ExportOptions()
+    options.streaming = streaming
+    let file = ModelFile.path(path)
+    let out = out ?? Self.defaultFile(file, format.ending)
+    if Paths.absolute(out) == Paths.absolute(file) {
+      throw CommandFailure(.usage, "--out: expected another file than the model's, found \(out)")
+    }
+    let result = try ModelExporter.write(model, as: format, to: out, options: options)
+    if json {
+      JSONValue.object([
+        ("model", .string(path)), ("format", .string(format.name)), ("files", .strings(result.paths)),
+        ("remarks", .strings(result.remarks)), ("parameters", .integer(model.state.count)),
+      ]).print()
+      return
+    }
+    Console.print()
+    for path in result.paths {
+      let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+      Console.print("  \(path)  \(Text.bytes(Double(size)))")
+    }
+    for remark in result.remarks { Console.print("  \(remark)") }
+    Console.print()
+  }
+
+  /// "model.onnx" beside "model.safetensors"; of weights "model-pytorch-names.safetensors", as the name is taken.
+  private static func defaultFile(_ file: String, _ ending: String) -> String {
+    let stem = (file as NSString).deletingPathExtension
+    return stem + (file.hasSuffix(ending) ? "-weights" : "") + ending
+  }
+}
