@@ -14,9 +14,9 @@ import CellgateNN
 public enum ModelImporter {
   static let formats: [any ForeignFormat.Type] = [
     TorchZip.self,
-    TorchLegacy.self,
-    SafetensorsWeights.self,
     NumpyWeights.self,
+    SafetensorsWeights.self,
+    TorchLegacy.self,
   ]
 
   /// The model in a file. Throws what is wrong with the file or which part of it Cellgate can't express.

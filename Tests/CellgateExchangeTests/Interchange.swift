@@ -64,8 +64,11 @@ struct InterchangeFile: Sendable, CustomTestStringConvertible {
   /// What the case says about itself.
   func description() throws -> JSONTree { try JSONTree(path: folder + "/case.json") }
 
-  /// What the case says that the weights belong to.
-  func architecture() throws -> Architecture? { try description()["model"].flatMap(Architecture.init) }
+  /// What the case says that the weights belong to, where it is a kind of architecture.
+  func architecture() throws -> Architecture? {
+    let architecture = try description()["model"].flatMap(Architecture.init)
+    return architecture.flatMap { Architecture.kinds.contains($0.kind) ? $0 : nil }
+  }
 
   /// The case's samples.
   func runs() throws -> [Run] {

@@ -22,4 +22,79 @@ import Testing
     try file.check()
     #expect(!FileManager.default.fileExists(atPath: "/home/ann/training/PWNED"))
   }
+
+  /// The biases' sum is rounded to Float once.
+  @Test(
+    "Recurrent layers agree in Double to 1e-7", .enabled(if: Interchange.shared != nil, Interchange.absent),
+    arguments: Interchange.files("torch/lstm_", "torch/gru_", "torch/rnn_", "lstmwm/layer", "npz/"))
+  func double(_ file: InterchangeFile) throws {
+    // Weights of 64 bits lose half of them.
+    guard file.expect == "read", file.id != "torch/lstm_float64" else { return }
+    var options = ImportOptions()
+    options.architecture = try file.architecture()
+    let isBatchFirst = options.architecture?.members["batch_first"]?.bool == true
+    let stack = try #require(ReferenceStack(try ModelImporter.read(file.fullPath, options: options)))
+    var worst = 0.0
+    for run in try file.runs() where run.name != "gradients" {
+      let x = try #require(run.inputs["x"])
+      let isBatch = x.shape.count == 3
+      let (a, b) = (x.shape[0], isBatch ? x.shape[1] : 1)
+      let (steps, batch) = isBatchFirst && isBatch ? (b, a) : (a, b)
+      func swapped(_ values: [Double], _ size: Int, _ first: Int, _ second: Int) -> [Double] {
+        guard isBatchFirst, isBatch else { return values }
+        return (0..<first * second * size).map { index in
+          let (row, column) = (index / size, index % size)
+          return values[(row % second * first + row / second) * size + column]
+        }
+      }
+      let states = run.inputs["h0"].map { [$0.values] + (run.inputs["c0"].map { [$0.values] } ?? []) }
+      let (output, finals) = stack.run(
+        swapped(x.values, stack.inputSize, steps, batch), steps: steps, batch: batch, states: states,
+        lengths: run.inputs["lengths"]?.values.map { Int($0) })
+      let y = try #require(run.outputs64["y"])
+      let expected = swapped(y.values, y.shape.last ?? 1, steps, batch)
+      #expect(expected.count == output.count)
+      worst = max(worst, zip(output, expected).map(InterchangeFile.difference).max() ?? 0)
+      for (name, found) in zip(["h_n", "c_n"], finals) {
+        let expected = try #require(run.outputs64[name])
+        #expect(expected.values.count == found.count)
+        worst = max(worst, zip(found, expected.values).map(InterchangeFile.difference).max() ?? 0)
+      }
+    }
+    #expect(worst <= 1e-7)
+  }
+
+  @Test("What is found is reported", arguments: Interchange.files("torch/", "lstmwm/", "npz/", root: Interchange.bundled))
+  func findings(_ file: InterchangeFile) throws {
+    guard let imported = try? ModelImporter.read(file.fullPath) else {
+      #expect(file.expect != "read")
+      return
+    }
+    #expect(imported.findings.count > 2)
+    #expect(imported.findings.allSatisfy { !$0.contains("\n") })
+    if ProcessInfo.processInfo.environment["CELLGATE_SHOW"] != nil {
+      print(file.testDescription, imported.framework, imported.format)
+      imported.findings.forEach { print("   ", $0) }
+      print("   ", imported.metadata, imported.proposal?.members ?? .null)
+    }
+  }
+
+  @Test(
+    "What is certain becomes a model, what isn't a proposal that makes one",
+    arguments: [
+      ("torch/lstm_1layer/state_dict.pt", "lstm", true), ("torch/gru_2layer_bidirectional/state_dict.safetensors", "gru", true),
+      ("torch/lstm_cell/state_dict.safetensors", "lstm_cell", true), ("torch/char_lm/checkpoint.pt", "char_lm", true),
+      ("torch/char_lm_tied/model.safetensors", "char_lm", true), ("torch/rnn_relu/state_dict.safetensors", "rnn", false),
+      ("torch/checkpoints/nested.pt", "text_classifier", false), ("lstmwm/tagger/state_dict.safetensors", "text_classifier", false),
+    ])
+  func inference(path: String, kind: String, isCertain: Bool) throws {
+    let file = Interchange.bundled + "/" + path
+    let imported = try ModelImporter.read(file)
+    #expect((imported.description != nil) == isCertain)
+    #expect((imported.proposal?.kind ?? kind) == kind)
+    #expect((imported.proposal == nil) == isCertain)
+    var options = ImportOptions()
+    options.architecture = imported.proposal
+    _ = try ModelImporter.read(file, options: options).makeModel()
+  }
 }

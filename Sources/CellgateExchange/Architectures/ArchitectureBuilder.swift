@@ -22,17 +22,11 @@ struct ArchitectureBuilder {
     var metadata: [String: String] = [:]
   }
 
-  /// What architectures of each kind are.
-  static let kinds = [
-    "lstm", "gru", "rnn", "lstm_cell", "gru_cell", "rnn_cell", "lstm_wm", "char_lm", "text_classifier", "tagger",
-    "tensors",
-  ]
-
   /// The model of these weights; throws where they don't fit the architecture.
   func build(_ groups: [WeightGroup]) throws(ImportError) -> Built {
-    guard Self.kinds.contains(architecture.kind) else {
+    guard Architecture.kinds.contains(architecture.kind) else {
       throw bad(
-        "an architecture of the kind \(Self.kinds.joined(separator: ", "))", quotedName(architecture.kind))
+        "an architecture of the kind \(Architecture.kinds.joined(separator: ", "))", quotedName(architecture.kind))
     }
     let found = groups.filter { $0.role == .recurrent }
     guard found.count == 1, let group = found.first else {

@@ -184,7 +184,7 @@ extension Float {
     switch exponent {
     case 0: self = sign * Float(fraction) * 0x1p-24
     case 31: self = sign * Float(bitPattern: 0x7F80_0000 | fraction << 13)
-    default: self = sign * Float(bitPattern: UInt32(exponent) + 112 << 23 | fraction << 13)
+    default: self = sign * Float(bitPattern: (UInt32(exponent) + 112) << 23 | fraction << 13)
     }
   }
 }
