@@ -24,6 +24,14 @@ struct VocabularyTests {
     #expect(try lenient.encode("a!b€".unicodeScalars) == [0, 3, 1, 3])
   }
 
+  @Test("Symbols in an order of their own keep it, in a model's file too")
+  func ownOrder() throws {
+    let vocabulary = Vocabulary(ordered: "zaé a".unicodeScalars, hasUnknown: true)
+    #expect(vocabulary.symbols == scalars("zaé "))
+    #expect(try vocabulary.encode(" za!".unicodeScalars) == [3, 0, 1, 4])
+    #expect(Vocabulary(metadata: vocabulary.metadata) == vocabulary)
+  }
+
   @Test("A model's file gives the same vocabulary", arguments: [false, true])
   func metadata(hasUnknown: Bool) {
     // A control character, quotes, and a mark that a text normalised would have joined with the e.

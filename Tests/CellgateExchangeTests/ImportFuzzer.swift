@@ -30,7 +30,9 @@ struct ImportFuzzer {
         bytes = originals[place]
         damage(&bytes, &random)
       }
+      // A new file each time: to overwrite one, some file systems wait for the disk.
       let path = try scratch.write(bytes, as: "file")
+      defer { try? FileManager.default.removeItem(atPath: path) }
       let start = ContinuousClock.now
       do throws(ImportError) {
         let imported = try ModelImporter.read(path, options: options)

@@ -1,4 +1,5 @@
-/// The symbols of a language model: Unicode scalars in order of their code points, each with an index.
+/// The symbols of a language model: Unicode scalars, each with an index. Of a text they are in the order of their code
+/// points; a model of another tool may have an order of its own.
 ///
 /// With `hasUnknown` one more index, the last, stands for every scalar that is none of the symbols.
 public struct Vocabulary: Sendable, Equatable {
@@ -19,11 +20,22 @@ public struct Vocabulary: Sendable, Equatable {
       }
       isPresent[code] = true
     }
-    symbols = isPresent.indices.filter { isPresent[$0] }.compactMap { Unicode.Scalar(UInt32($0)) }
-    self.hasUnknown = hasUnknown
-    var table = [Int32](repeating: -1, count: isPresent.count)
-    for (index, symbol) in symbols.enumerated() { table[Int(symbol.value)] = Int32(index) }
-    self.table = table
+    self.init(
+      ordered: isPresent.indices.filter { isPresent[$0] }.compactMap { Unicode.Scalar(UInt32($0)) },
+      hasUnknown: hasUnknown)
+  }
+
+  /// The vocabulary of these symbols in this order; of those that stand twice the first counts.
+  package init(ordered all: some Sequence<Unicode.Scalar>, hasUnknown: Bool = false) {
+    var (symbols, table): ([Unicode.Scalar], [Int32]) = ([], [])
+    for scalar in all {
+      let code = Int(scalar.value)
+      if code >= table.count { table += [Int32](repeating: -1, count: code + 1 - table.count) }
+      guard table[code] < 0 else { continue }
+      table[code] = Int32(symbols.count)
+      symbols.append(scalar)
+    }
+    (self.symbols, self.hasUnknown, self.table) = (symbols, hasUnknown, table)
   }
 
   /// How many indices there are, V.
@@ -71,7 +83,7 @@ public struct Vocabulary: Sendable, Equatable {
   package init?(metadata: [String: String]) {
     guard let text = metadata[Self.symbolsKey], let hasUnknown = metadata[Self.unknownKey].flatMap(Bool.init)
     else { return nil }
-    self.init(of: text.unicodeScalars, hasUnknown: hasUnknown)
+    self.init(ordered: text.unicodeScalars, hasUnknown: hasUnknown)
   }
 }
 

@@ -191,25 +191,25 @@ struct ArchitectureBuilder {
     return isGood ? own : groups.map(\.1)
   }
 
-  /// The symbols of a character model, kept as the vocabulary that text is generated with.
+  /// The symbols of a character model, kept as the vocabulary that text is generated with; a last one such as "<unk>" stands
+  /// for all others.
   private func addSymbols(_ built: inout Built, count: Int) {
     let given = architecture.members["chars"]?.string.map { $0.unicodeScalars.map { String($0) } }
-    guard architecture.kind == "char_lm", let symbols = weights.symbols ?? given else { return }
+    guard architecture.kind == "char_lm", var symbols = weights.symbols ?? given else { return }
+    let hasUnknown = symbols.last.map { $0.unicodeScalars.count > 1 && $0.lowercased().contains("unk") } ?? false
+    if hasUnknown { symbols.removeLast() }
     let scalars = symbols.compactMap { $0.unicodeScalars.count == 1 ? $0.unicodeScalars.first : nil }
-    guard scalars.count == symbols.count, symbols.count == count, Set(scalars).count == count else {
+    guard scalars.count == symbols.count, symbols.count + (hasUnknown ? 1 : 0) == count,
+      Set(scalars).count == scalars.count
+    else {
       built.findings.append("symbols: expected \(count) different characters, found others; they are left out")
       return
     }
     var text = String.UnicodeScalarView()
     text.append(contentsOf: scalars)
-    built.metadata["symbols"] = String(text)
-    guard zip(scalars, scalars.dropFirst()).allSatisfy({ $0 < $1 }) else {
-      built.findings.append("symbols: \(count) characters, in an order of their own")
-      return
-    }
     // The keys of CellgateData's Vocabulary.
     built.metadata["vocabulary"] = String(text)
-    built.metadata["vocabulary_unknown"] = "false"
-    built.findings.append("symbols: \(count) characters, kept as the model's vocabulary")
+    built.metadata["vocabulary_unknown"] = "\(hasUnknown)"
+    built.findings.append("symbols: \(count), kept as the model's vocabulary")
   }
 }

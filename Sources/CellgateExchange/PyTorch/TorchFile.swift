@@ -2,18 +2,8 @@ import CellgateFiles
 
 /// What the two forms of PyTorch's files have in common.
 enum TorchFile {
-  /// Memory that a pickle's objects may take besides twice the file.
-  static let pickleRoom = 32 << 20
-
-  /// Reads a pickle; a class or function that is not allowed is named.
-  static func pickle(
-    _ bytes: [UInt8], from start: Int = 0, file: String
-  ) throws(ImportError) -> Pickle {
-    do throws(PickleError) {
-      return try Pickle(
-        bytes, from: start, file: file, limit: pickleRoom + bytes.count, globals: TorchGlobals.global)
-    } catch { throw importError(error, file) }
-  }
+  /// Memory that a pickle's objects may take: as much as the file, and some more.
+  static func limit(_ file: ForeignFile) -> Int { (32 << 20) + file.size }
 
   static func importError(_ error: PickleError, _ file: String) -> ImportError {
     switch error {
@@ -41,7 +31,11 @@ enum TorchFile {
     _ file: ForeignFile, _ bytes: [UInt8], _ storages: some TorchStorages, format: String, container: String,
     _ options: ImportOptions
   ) throws(ImportError) -> ImportedModel {
-    try model(file, try pickle(bytes, file: file.path), storages, format: format, container: container, options)
+    let pickle: Pickle
+    do throws(PickleError) {
+      pickle = try Pickle(bytes, file: file.path, limit: limit(file), globals: TorchGlobals.global)
+    } catch { throw importError(error, file.path) }
+    return try model(file, pickle, storages, format: format, container: container, options)
   }
 
   /// The model of a pickle that is read and its storages.

@@ -45,8 +45,7 @@ enum TorchLegacy: ForeignFormat {
     func next() throws(PickleOrImport) -> Pickle {
       do throws(PickleError) {
         let pickle = try Pickle(
-          bytes, from: position, file: file.path, limit: TorchFile.pickleRoom + bytes.count,
-          globals: TorchGlobals.global)
+          bytes, from: position, file: file.path, limit: TorchFile.limit(file), globals: TorchGlobals.global)
         position = pickle.end
         return pickle
       } catch { throw .pickle(error) }

@@ -145,6 +145,24 @@ struct TorchTensors {
     let layout: NumberLayout
   }
 
+  /// Several names may have the same numbers, but not so that all of them are many more than the file has.
+  private func checkTotal(_ views: [String: [View]]) throws(ImportError) {
+    var (all, held) = (0, 0)
+    for own in views.values {
+      let (numbers, isMore) = held.addingReportingOverflow(own.map { $0.storageSize / $0.type.size }.max() ?? 0)
+      held = isMore ? .max : numbers
+      for view in own {
+        let (sum, overflows) = all.addingReportingOverflow(view.count)
+        all = overflows ? .max : sum
+      }
+    }
+    let (most, overflows) = held.multipliedReportingOverflow(by: 4)
+    guard overflows || all <= most || all <= Self.mostRepeated / 4 else {
+      throw .unsupported(
+        file: file, reason: "expected at most \(most) numbers in all tensors, found \(all) of \(held) in the file")
+    }
+  }
+
   /// Reads storage by storage, each once, so that not all bytes are in memory at a time.
   private mutating func readAll(
     _ descriptions: [(String, Description)], _ storages: some TorchStorages
@@ -165,6 +183,7 @@ struct TorchTensors {
       }
       views[view.key, default: []].append(view)
     }
+    try checkTotal(views)
     var read: [ViewKey: Tensor] = [:]
     var repeated = 0
     for key in order {

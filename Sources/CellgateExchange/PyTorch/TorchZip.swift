@@ -51,7 +51,8 @@ enum TorchZip: ForeignFormat {
       }
     }
     // A pickle of names and numbers compresses some ten times.
-    let bytes = try archive.bytes(of: entry, most: options.maxSize ?? 1 << 20 + 100 * min(entry.compressedSize, 1 << 40))
+    let most = min((1 << 20) + 100 * min(entry.compressedSize, 1 << 40), (24 << 20) + file.size)
+    let bytes = try archive.bytes(of: entry, most: options.maxSize ?? most)
     let storages = ZipStorages(archive: archive, root: root, isBigEndian: isBigEndian)
     return try TorchFile.model(
       file, bytes, storages, format: "torch_zip", container: "torch.save's zip file", options)

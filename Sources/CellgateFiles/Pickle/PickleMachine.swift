@@ -314,7 +314,7 @@ struct PickleMachine {
   private mutating func change(
     _ expected: String, _ count: Int, _ body: (inout Object) throws(PickleError) -> Bool
   ) throws(PickleError) {
-    try charge(count * 2 * MemoryLayout<Value>.stride)
+    try charge(count * MemoryLayout<Value>.stride)
     guard case .object(let number) = try top() else { throw malformed(expected, "another value") }
     var object = Object.changing
     swap(&object, &objects[number])
@@ -345,7 +345,7 @@ struct PickleMachine {
 
   private mutating func set(_ values: [Value]) throws(PickleError) {
     let items = try items(values)
-    try change("a dictionary to add to", items.count) { object in
+    try change("a dictionary to add to", values.count) { object in
       guard case .dictionary(var dictionary) = object else { return false }
       object = .changing
       dictionary += items

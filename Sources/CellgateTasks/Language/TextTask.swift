@@ -132,7 +132,7 @@ public struct TextTask: LanguageModelTask {
     let parts = try Self.parts(of: keepsMark ? file.scalars : file.text, path, settings)
     let vocabulary =
       known?["vocabulary"]?.text.map {
-        Vocabulary(of: $0.unicodeScalars, hasUnknown: known?["vocabularyUnknown"]?.flag ?? true)
+        Vocabulary(ordered: $0.unicodeScalars, hasUnknown: known?["vocabularyUnknown"]?.flag ?? true)
       } ?? Vocabulary(of: parts[0], hasUnknown: true)
     if let symbols = known?["symbols"]?.whole, symbols != vocabulary.count {
       throw .otherSymbols(file: path, expected: symbols, found: vocabulary.count)
