@@ -17,6 +17,7 @@ public enum ModelImporter {
     NumpyWeights.self,
     SafetensorsWeights.self,
     TorchLegacy.self,
+    KerasFormat.self,
   ]
 
   /// The model in a file. Throws what is wrong with the file or which part of it Cellgate can't express.

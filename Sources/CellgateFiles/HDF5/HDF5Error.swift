@@ -19,6 +19,18 @@ public enum HDF5Error: Error, Equatable, Sendable, CustomStringConvertible {
   /// An object, an attribute or a type is another one than was asked for.
   case wrongKind(file: String, object: String, expected: String, found: String)
 
+  /// The name of the file.
+  public var file: String {
+    switch self {
+    case .file(.missing(let file)), .file(.cannotOpen(let file, _)), .file(.cannotRead(let file, _)),
+      .file(.cannotCreate(let file, _)), .file(.cannotWrite(let file, _)), .notHDF5(let file, _),
+      .malformed(let file, _, _, _), .outOfBounds(let file, _, _, _, _), .loop(let file, _),
+      .tooLarge(let file, _), .unsupported(let file, _, _), .missing(let file, _),
+      .wrongKind(let file, _, _, _):
+      file
+    }
+  }
+
   /// One line naming the file and the object, what was expected and what was found.
   public var description: String { oneLine(text) }
 

@@ -18,6 +18,18 @@ public enum Activation: String, Codable, Sendable, CaseIterable {
   case softplus
   /// e^x over the sum of the last dimension.
   case softmax
+  /// x above 0, e^x − 1 below.
+  case elu
+  /// 1.0507 x above 0, 1.0507 · 1.6733 (e^x − 1) below (Klambauer et al. 2017).
+  case selu
+  /// x / (1 + |x|).
+  case softsign
+  /// x / 6 + 1/2, at least 0 and at most 1.
+  case hardSigmoid = "hard_sigmoid"
+  /// e^x.
+  case exponential
+  /// x above 0, x / 5 below.
+  case leakyReLU = "leaky_relu"
 
   /// The activation of x.
   public func callAsFunction(_ x: Tensor) -> Tensor {
@@ -30,6 +42,12 @@ public enum Activation: String, Codable, Sendable, CaseIterable {
     case .silu: x.silu()
     case .softplus: x.softplus()
     case .softmax: x.softmax()
+    case .elu: x.relu() + (x.minimum(Tensor(0)).exp() - 1)
+    case .selu: (x.relu() + (x.minimum(Tensor(0)).exp() - 1) * 1.673_263_2) * 1.050_701
+    case .softsign: x / (x.abs() + 1)
+    case .hardSigmoid: (x / 6 + 0.5).clamp(min: 0, max: 1)
+    case .exponential: x.exp()
+    case .leakyReLU: x.relu() + x.minimum(Tensor(0)) * 0.2
     }
   }
 

@@ -96,3 +96,25 @@ public final class Multiply: Layer {
     return [LayerValue(product, mask: mask(of: inputs))]
   }
 }
+
+/// The mean of inputs of one shape, number by number.
+public final class Average: Layer {
+  /// The kind that descriptions of models name it by.
+  public static let kind = "average"
+  /// The layer has no options.
+  public let options: NoOptions
+
+  /// The layer.
+  public init(_ options: NoOptions = NoOptions()) { self.options = options }
+
+  /// The same shape.
+  public func outputShapes(_ inputs: [LayerShape]) throws(LayerError) -> [LayerShape] {
+    [try merged(Self.kind, inputs)]
+  }
+
+  /// The mean.
+  public func callAsFunction(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
+    let sum = inputs.dropFirst().reduce(inputs[0].tensor) { $0 + $1.tensor }
+    return [LayerValue(sum / Float(inputs.count), mask: mask(of: inputs))]
+  }
+}

@@ -73,25 +73,46 @@ public final class Masking: Layer {
   }
 }
 
-/// All numbers of a value in one vector: `[B, 3, 4]` gives `[B, 12]`, at each step of a sequence.
+/// All numbers of a value in one vector: `[B, 3, 4]` gives `[B, 12]`, at each step of a sequence. With `steps` T the numbers of
+/// all steps of a sequence, `[T, B, 4]` gives `[B, T · 4]`, as in Keras.
 public final class Flatten: Layer {
   /// The kind that descriptions of models name it by.
   public static let kind = "flatten"
-  /// The layer has no options.
-  public let options: NoOptions
+
+  /// What is flattened.
+  public struct Options: LayerOptions {
+    /// T: sequences of so many steps become one vector each; nil leaves the steps.
+    public var steps: Int?
+    /// Options with their default.
+    public init(steps: Int? = nil) { self.steps = steps }
+    /// 1 or more.
+    public var problem: String? { SizeCheck.problem(("steps", steps ?? 1)) }
+  }
+  /// What it was made with.
+  public let options: Options
   /// Dimensions that stay: T and B, or B.
   private var leading = 1
 
-  /// The layer.
-  public init(_ options: NoOptions = NoOptions()) { self.options = options }
+  /// A layer of these options.
+  public init(_ options: Options = Options()) {
+    require(options.problem == nil, "Flatten: \(options.problem ?? "")")
+    self.options = options
+  }
+
+  /// A layer that makes one vector of sequences of `steps` steps.
+  public convenience init(steps: Int) { self.init(Options(steps: steps)) }
 
   /// One vector.
   public func outputShapes(_ inputs: [LayerShape]) throws(LayerError) -> [LayerShape] {
     let input = try single(inputs)
-    guard input.count <= SizeCheck.most else {
+    let (count, overflows) = input.count.multipliedReportingOverflow(by: options.steps ?? 1)
+    guard !overflows, count <= SizeCheck.most else {
       throw .badInput(layer: Self.kind, expected: "at most \(SizeCheck.most) numbers", found: "\(input)")
     }
-    return [input.with([input.count])]
+    guard options.steps == nil || input.isSequence else {
+      throw .badInput(layer: Self.kind, expected: "a sequence [T, B, …]", found: "\(input)")
+    }
+    return [options.steps == nil ? input.with([count]) : .vector(count)]
   }
 
   /// Notes whether the input is a sequence.
@@ -101,9 +122,13 @@ public final class Flatten: Layer {
 
   /// The same numbers.
   public func callAsFunction(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
-    let shape = inputs[0].tensor.shape
-    let flat = Array(shape[..<leading]) + [shape[leading...].reduce(1, *)]
-    return [inputs[0].with(inputs[0].tensor.reshaped(flat))]
+    let x = inputs[0].tensor, shape = x.shape
+    guard let steps = options.steps else {
+      let flat = Array(shape[..<leading]) + [shape[leading...].reduce(1, *)]
+      return [inputs[0].with(x.reshaped(flat))]
+    }
+    require(shape[0] == steps, "Flatten: expected sequences of \(steps) steps, found \(shape[0])")
+    return [LayerValue(x.transposed(0, 1).reshaped([shape[1], steps * shape[2...].reduce(1, *)]))]
   }
 }
 
@@ -143,5 +168,71 @@ public final class RepeatVector: Layer {
   public func callAsFunction(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
     let x = inputs[0].tensor
     return [LayerValue(x.unsqueezed(axis: 0).broadcast(to: [options.n] + x.shape))]
+  }
+}
+
+/// The steps of sequences in reverse order, masked ones too: `[T, B, …]` gives `[T, B, …]`.
+public final class Reverse: Layer {
+  /// "reverse".
+  public static let kind = "reverse"
+  /// The layer has no options.
+  public let options: NoOptions
+
+  /// The layer.
+  public init(_ options: NoOptions = NoOptions()) { self.options = options }
+
+  /// The same shape.
+  public func outputShapes(_ inputs: [LayerShape]) throws(LayerError) -> [LayerShape] {
+    let input = try single(inputs)
+    guard input.isSequence else {
+      throw .badInput(layer: Self.kind, expected: "a sequence [T, B, …]", found: "\(input)")
+    }
+    return [input]
+  }
+
+  /// The last step first; the mask goes with the steps.
+  public func callAsFunction(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
+    let x = inputs[0].tensor
+    let (steps, batch) = (x.shape[0], x.shape[1])
+    let reversed = x.gathered((0..<Int32(steps)).reversed())
+    return [LayerValue(reversed, mask: inputs[0].mask?.reversed(steps: steps, batch: batch))]
+  }
+}
+
+/// The first input with the mask of the others: a step is valid that is valid in any of them; without others every step is.
+public final class MaskFrom: Layer {
+  /// "mask_from".
+  public static let kind = "mask_from"
+  /// The layer has no options.
+  public let options: NoOptions
+
+  /// The layer.
+  public init(_ options: NoOptions = NoOptions()) { self.options = options }
+
+  /// The first input's shape.
+  public func outputShapes(_ inputs: [LayerShape]) throws(LayerError) -> [LayerShape] {
+    guard let first = inputs.first, inputs.allSatisfy(\.isSequence) else {
+      throw .badInput(
+        layer: Self.kind, expected: "sequences [T, B, …]", found: "\(inputs.map(\.description))")
+    }
+    return [first]
+  }
+
+  /// The first input's numbers; all inputs have as many steps.
+  public func callAsFunction(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
+    let x = inputs[0].tensor
+    let (steps, batch) = (x.shape[0], x.shape[1])
+    for other in inputs.dropFirst() {
+      require(
+        other.tensor.shape[0] == steps && other.tensor.shape[1] == batch,
+        "MaskFrom: expected masks of [\(steps), \(batch)], found \(other.tensor.shape.prefix(2))")
+    }
+    let masks = inputs.dropFirst().map { $0.mask?.flags(steps: steps, batch: batch) }
+    guard let first = masks.first, var flags = first else { return [LayerValue(x)] }
+    for mask in masks.dropFirst() {
+      guard let mask else { return [LayerValue(x)] }
+      for place in flags.indices where mask[place] { flags[place] = true }
+    }
+    return [LayerValue(x, mask: SequenceMask(flags: flags, batch: batch))]
   }
 }
