@@ -88,7 +88,7 @@ let package = Package(
       path: "Tests/CellgateTestSupport", swiftSettings: swiftSettings),
     tests("CellgateKernels", ["CellgateKernels", "CellgateTensor"]),
     tests("CellgateBasics", ["CellgateBasics", "CellgateTensor"]),
-    tests("CellgateFiles", ["CellgateFiles"], resources: [.copy("Pictures")]),
+    tests("CellgateFiles", ["CellgateFiles"], resources: [.copy("Pictures"), .copy("HDF5")]),
     tests("CellgateCharts", ["CellgateCharts", "CellgateFiles"]),
     tests("CellgateTensor", ["CellgateTensor", "CellgateKernels"]),
     tests("CellgateCells", ["CellgateCells", "CellgateFiles", "CellgateTensor", "CellgateKernels"]),
@@ -98,7 +98,7 @@ let package = Package(
     tests(
       "CellgateExchange",
       ["CellgateExchange", "CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN"],
-      resources: [.copy("Interchange")]),
+      resources: [.copy("Interchange"), .copy("KerasFiles")]),
     tests("CellgateData", ["CellgateData", "CellgateFiles", "CellgateTensor"]),
     tests("CellgateTraining", umbrella),
     tests("CellgateTasks", umbrella),

@@ -6,11 +6,9 @@ import Testing
 
 @Suite("Keras import")
 struct KerasImportTests {
-  @Test(
-    "Files of Keras 2 and 3 compute what Keras computes, or are refused as they must be",
-    .enabled(if: Interchange.shared != nil, Interchange.absent),
-    arguments: Interchange.files("keras/", "keras2/", "broken/keras"))
-  func collection(file: InterchangeFile) throws {
+  static let folder = Bundle.module.bundleURL.appendingPathComponent("KerasFiles").path
+
+  private func check(_ file: InterchangeFile) throws {
     let isMixed = file.id.contains("mixed")
     var options = ImportOptions()
     if isMixed {
@@ -18,5 +16,145 @@ struct KerasImportTests {
       options.asFloat32 = true
     }
     try file.check(options: options, tolerance: isMixed ? 3e-2 : 1e-5, mayLackModel: true)
+  }
+
+  @Test(
+    "Files of Keras 2 and 3 compute what Keras computes, or are refused as they must be",
+    arguments: Interchange.files("keras", "broken", root: folder))
+  func bundled(file: InterchangeFile) throws { try check(file) }
+
+  @Test(
+    "So do all files of the collection", .enabled(if: Interchange.shared != nil, Interchange.absent),
+    arguments: Interchange.files("keras/", "keras2/", "broken/keras"))
+  func collection(file: InterchangeFile) throws { try check(file) }
+
+  /// What these files are refused for; the other files of Keras' layers are read.
+  static let refused: Set<String> = [
+    "keras/hdf5_variants/gzip.weights.h5", "keras/hdf5_variants/chunked.weights.h5",
+    "keras/hdf5_variants/lzf.weights.h5", "keras/hdf5_variants/fletcher.weights.h5",
+    "keras/dtype_mixed_bfloat16/model.keras",
+  ]
+
+  @Test(
+    "What may be refused is read, but for what is named here",
+    .enabled(if: Interchange.shared != nil, Interchange.absent),
+    arguments: Interchange.files("keras/", "keras2/").filter { $0.expect == "read_or_refuse" })
+  func optional(file: InterchangeFile) throws {
+    if Self.refused.contains(file.testDescription) {
+      #expect(throws: ImportError.self) { try ModelImporter.read(file.fullPath) }
+    } else {
+      _ = try ModelImporter.read(file.fullPath)
+    }
+  }
+
+  @Test("An error names the file, the layer and what it is")
+  func errors() throws {
+    let path = Self.folder + "/broken/keras/lambda.h5"
+    let error = try #require(throws: ImportError.self) { try ModelImporter.read(path) }
+    guard case .unsupported(path, let reason) = error else {
+      Issue.record("\(error)")
+      return
+    }
+    #expect(reason.contains("(Lambda)") && reason.contains("never run"))
+  }
+
+  @Test("Weights alone come with a proposal, which makes a model of them when it is given back")
+  func proposal() throws {
+    let path = Self.folder + "/keras/sharded/model.weights.json"
+    let alone = try ModelImporter.read(path)
+    #expect(alone.description == nil && alone.sampler == nil)
+    #expect(alone.state.names.contains("layers/lstm/cell/vars/0"))
+    var options = ImportOptions()
+    options.architecture = alone.proposal
+    let whole = try ModelImporter.read(path, options: options)
+    #expect(whole.state.count == alone.state.count)
+    _ = try whole.makeModel()
+  }
+
+  @Test("Mutated files are read or refused, each in time")
+  func mutations() throws {
+    let rounds = ProcessInfo.processInfo.environment["CELLGATE_FUZZ_ROUNDS"].flatMap { Int($0) } ?? 10_000
+    let names = [
+      "keras/gru_reset_before/model.h5", "keras/bidirectional_own_backward/model.keras",
+      "keras2/functional_text/model.keras", "keras/sharded/model_00001.weights.h5",
+      "keras/functional_seq2seq/model.h5",
+    ]
+    var files: [[(name: String, bytes: [UInt8])]] = []
+    for name in names {
+      let path = Self.folder + "/" + name
+      if name.hasSuffix(".keras") {
+        let archive = try ZipArchive(path: path)
+        files.append(try archive.entries.map { ($0.name ?? "", try archive.bytes(of: $0)) })
+      } else {
+        files.append([("", Array(try Data(contentsOf: URL(fileURLWithPath: path))))])
+      }
+    }
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).mutated").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    var random = Mutations(seed: 5)
+    var readable = 0
+    for round in 0..<rounds {
+      var parts = files[round % files.count]
+      let part = random.below(parts.count)
+      parts[part].bytes = random.mutated(parts[part].bytes)
+      var bytes = parts[0].bytes
+      if parts.count > 1 {
+        // An archive whose checksums fit, or one that is torn itself.
+        var writer = ZipArchive.Writer()
+        for part in parts { writer.add(part.name, bytes: part.bytes) }
+        bytes = Array(writer.encode())
+        if round % 7 == 0 { bytes = random.mutated(bytes) }
+      }
+      try Data(bytes).write(to: URL(fileURLWithPath: path))
+      do throws(ImportError) {
+        let imported = try ModelImporter.read(path)
+        readable += 1
+        if round % 16 == 0, imported.description != nil { _ = try imported.makeModel() }
+      } catch {
+        #expect(!"\(error)".contains("\n"))
+      }
+    }
+    #expect(readable > rounds / 20 && readable < rounds)
+  }
+}
+
+/// Seeded changes of bytes: single bits, numbers of 8 bytes that are small, huge or places in the file, cut and copied parts.
+struct Mutations {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  /// SplitMix64.
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+
+  mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(max(1, bound))) }
+
+  mutating func mutated(_ bytes: [UInt8]) -> [UInt8] {
+    var bytes = bytes
+    for _ in 0...below(3) {
+      guard bytes.count > 16 else { return bytes }
+      let place = below(bytes.count)
+      switch below(12) {
+      case 0...4: bytes[place] ^= 1 << UInt8(below(8))
+      case 5, 6: bytes[place] = [0, 1, 0x7F, 0x80, 0xFF][below(5)]
+      case 7, 8:
+        let begin = min(place / 8 * 8, bytes.count - 8)
+        let values: [UInt64] = [0, 1, 8, UInt64(below(bytes.count)), 1 << 32, 1 << 62, .max, .max - 8]
+        let value = values[below(values.count)]
+        for index in 0..<8 { bytes[begin + index] = UInt8(truncatingIfNeeded: value >> (8 * UInt64(index))) }
+      case 9: bytes.removeLast(below(bytes.count - 8))
+      case 10:
+        let count = below(min(64, bytes.count - place)), from = below(bytes.count - count)
+        bytes.replaceSubrange(place..<place + count, with: Array(bytes[from..<from + count]))
+      default: bytes.removeSubrange(place..<min(bytes.count, place + 1 + below(16)))
+      }
+    }
+    return bytes
   }
 }

@@ -101,6 +101,8 @@ extension KerasGraph {
       return Dropout(try config.share("rate"))
     case "LayerNormalization": return try layerNormalization(config, call, input)
     case "BatchNormalization": return try batchNormalization(config, call, input)
+    // Of a single step; that of sequences is above.
+    case "Flatten": return Flatten()
     case "RepeatVector": return RepeatVector(try config.size("n"))
     case "Conv1D", "Convolution1D": return try convolution(config, call)
     case "MaxPooling1D", "MaxPool1D": return MaxPooling1D(try pooling(config))
