@@ -18,6 +18,7 @@ public enum ModelImporter {
     SafetensorsWeights.self,
     TorchLegacy.self,
     KerasFormat.self,
+    ONNXFormat.self,
   ]
 
   /// The model in a file. Throws what is wrong with the file or which part of it Cellgate can't express.

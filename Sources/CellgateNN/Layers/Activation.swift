@@ -30,6 +30,8 @@ public enum Activation: String, Codable, Sendable, CaseIterable {
   case exponential
   /// x above 0, x / 5 below.
   case leakyReLU = "leaky_relu"
+  /// The logarithm of softmax.
+  case logSoftmax = "log_softmax"
 
   /// The activation of x.
   public func callAsFunction(_ x: Tensor) -> Tensor {
@@ -48,6 +50,7 @@ public enum Activation: String, Codable, Sendable, CaseIterable {
     case .hardSigmoid: (x / 6 + 0.5).clamp(min: 0, max: 1)
     case .exponential: x.exp()
     case .leakyReLU: x.relu() + x.minimum(Tensor(0)) * 0.2
+    case .logSoftmax: x.logSoftmax()
     }
   }
 
