@@ -29,15 +29,15 @@ public struct Cell: Sendable {
   /// The parameters in order of declaration.
   public let parameters: [ParameterDefinition]
 
-  let graph: Graph
+  package let graph: Graph
   /// The node of each state's value at t.
-  let next: [NodeID]
+  package let next: [NodeID]
   /// What the equations give for it, which is the same but with zoneout.
   let proposed: [NodeID]
   /// The noises that it reads; none unless it was derived so.
   package let noises: [NoiseDefinition]
   /// Names of values, in order of definition.
-  let names: [(name: String, node: NodeID)]
+  package let names: [(name: String, node: NodeID)]
   /// What got a value, in the order in which the equations were written.
   let equationOrder: [CellBuilder.Equation]
   /// What the input and the parameters are called in equations.

@@ -1,7 +1,7 @@
 import CellgateTensor
 
 /// What a node of a cell's graph computes from its operands.
-enum NodeOperation: Hashable, Sendable {
+package enum NodeOperation: Hashable, Sendable {
   /// The input x_t, `[I]`.
   case input
   /// A state at t−1.
@@ -44,15 +44,18 @@ enum NodeOperation: Hashable, Sendable {
   case accumulator(Int)
 }
 
-typealias NodeID = Int
+package typealias NodeID = Int
 
 /// What is computed from a value's units. The variance is the mean square of the deviations from the mean.
-enum Reduction: String, Hashable, Sendable { case mean, variance }
+package enum Reduction: String, Hashable, Sendable { case mean, variance }
 
 /// One gate's rows of a parameter.
-struct Block: Hashable, Sendable {
-  var parameter: Int
-  var gate: Int
+package struct Block: Hashable, Sendable {
+  package var parameter: Int
+  package var gate: Int
+
+  /// A gate of a parameter, both by their numbers.
+  package init(parameter: Int, gate: Int) { (self.parameter, self.gate) = (parameter, gate) }
 }
 
 /// How many numbers a value has.
@@ -75,18 +78,18 @@ public enum CellDimension: String, Hashable, Sendable {
 }
 
 /// Nodes in topological order: every operand comes before its node, and no two nodes are the same.
-struct Graph: Sendable {
-  struct Node: Hashable, Sendable {
-    var operation: NodeOperation
-    var operands: [NodeID]
+package struct Graph: Sendable {
+  package struct Node: Hashable, Sendable {
+    package var operation: NodeOperation
+    package var operands: [NodeID]
   }
 
-  private(set) var nodes: [Node] = []
+  package private(set) var nodes: [Node] = []
   /// The size of each node's value; nil for constants, which go with every size.
-  private(set) var sizes: [CellDimension?] = []
+  package private(set) var sizes: [CellDimension?] = []
   private var known: [Node: NodeID] = [:]
 
-  subscript(id: NodeID) -> Node { nodes[id] }
+  package subscript(id: NodeID) -> Node { nodes[id] }
 
   /// The node that computes this, added unless the graph has it. Its size is that of its operands unless it is given.
   mutating func add(
@@ -101,7 +104,7 @@ struct Graph: Sendable {
   }
 
   /// The size of a value of units.
-  func size(of id: NodeID) -> CellDimension { sizes[id] ?? .hidden }
+  package func size(of id: NodeID) -> CellDimension { sizes[id] ?? .hidden }
 
   /// Whether a node is computed from nothing: the input, a state, a vector of parameters, a number.
   func isLeaf(_ id: NodeID) -> Bool {
