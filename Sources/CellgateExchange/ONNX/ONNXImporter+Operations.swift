@@ -70,7 +70,7 @@ extension ONNXImporter {
       guard type == .float || type == .double || type == .int64 || type == .int32 || type == .float16 else {
         throw unsupported(node, "to: expected numbers, found \(type.map { "\($0)" } ?? "another type")")
       }
-    case .sizes, .lengths, .order, .counting:
+    case .sizes, .lengths, .wholeLengths, .order, .counting:
       guard type == .int64 || type == .int32 else {
         throw unsupported(node, "to: expected whole numbers, found \(type.map { "\($0)" } ?? "another type")")
       }
@@ -405,6 +405,8 @@ extension ONNXImporter {
   private func slice(_ node: ONNXNode) throws(ImportError) -> [ONNXValue?] {
     let value = try required(node, 0)
     if case .filled = value { return [value] }
+    // The lengths of so many sequences as there are.
+    if case .lengths = value, let first = try integers(node, 1, or: "starts"), first == [0] { return [value] }
     guard let starts = try integers(node, 1, or: "starts"), let ends = try integers(node, 2, or: "ends"),
       starts.count == ends.count, !starts.isEmpty, starts.count <= 8
     else { throw damaged(node, "expected as many starts as ends, found others") }
@@ -412,6 +414,9 @@ extension ONNXImporter {
     let steps = try integers(node, 4, or: "steps") ?? starts.map { _ in 1 }
     guard places.count == starts.count, steps.count == starts.count else {
       throw damaged(node, "expected \(starts.count) axes and steps, found \(places.count) and \(steps.count)")
+    }
+    if steps == [-1], starts == [-1], ends[0] <= -1 << 31 + 1, case .data(let data) = value {
+      return [.data(try backwards(node, data, places[0]))]
     }
     guard steps.allSatisfy({ $0 == 1 }) else { throw unsupported(node, "steps: expected 1, found \(steps)") }
     func range(_ index: Int, _ count: Int) -> Range<Int> {
@@ -459,6 +464,20 @@ extension ONNXImporter {
     }
   }
 
+  /// The steps from the last to the first.
+  private func backwards(
+    _ node: ONNXNode, _ data: ONNXValue.Data, _ number: Int
+  ) throws(ImportError) -> ONNXValue.Data {
+    let place = try axis(node, number, of: data.axes.count)
+    guard data.axes[place].role?.kind == .time else {
+      throw unsupported(node, "steps: expected 1, or -1 of the steps of sequences, found another")
+    }
+    var data = data
+    data.value = .call(try call(Reverse(), named: "reverse", [data.value]), output: 0)
+    data.isReversed.toggle()
+    return data
+  }
+
   private func split(_ node: ONNXNode) throws(ImportError) -> [ONNXValue?] {
     guard case .stack(let stack) = try required(node, 0) else {
       throw unsupported(node, "expected states to split, found another value")
@@ -483,6 +502,8 @@ extension ONNXImporter {
     let number = try integer(node, "axis", default: 0)
     var parts: [ONNXValue] = []
     for place in node.inputs.indices { parts.append(try required(node, place)) }
+    // Lengths that may be left out, and what stands for them then.
+    if parts.count == 2, case .lengths = parts[0], case .wholeLengths = parts[1] { return [parts[0]] }
     // Shapes.
     var all: [ONNXSize] = []
     var areSizes = true
@@ -661,7 +682,7 @@ extension ONNXImporter {
         case .one: .number(1)
         }
       }
-    case .lengths, .order, .counting: sizes = [.role(ONNXRole(.batch))]
+    case .lengths, .wholeLengths, .order, .counting: sizes = [.role(ONNXRole(.batch))]
     case .sizes(let own, let isScalar): sizes = isScalar ? [] : [.number(own.count)]
     case .filled: throw unsupported(node, "expected a value of the model's graph, found another")
     }
@@ -692,6 +713,7 @@ extension ONNXImporter {
 
   private func expand(_ node: ONNXNode) throws(ImportError) -> [ONNXValue?] {
     switch try required(node, 0) {
+    case .sizes(let sizes, _) where sizes.count == 1 && sizes[0].role != nil: return [.wholeLengths]
     case .filled(let number): return [.filled(number)]
     case .constant(let tensor):
       guard try tensors.count(tensor) == 1 else {

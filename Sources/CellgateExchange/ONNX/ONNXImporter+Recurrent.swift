@@ -331,6 +331,9 @@ extension ONNXImporter {
           node, "sequence_lens: expected the lengths as other nodes have them, found none")
       }
     case .lengths(let isSorted)?:
+      guard !sequence.isReversed else {
+        throw unsupported(node, "sequence_lens: expected the order of the steps, found it reversed")
+      }
       guard isSorted == sequence.isSorted else {
         throw unsupported(node, "sequence_lens: expected the order of the sequences, found another")
       }
@@ -425,7 +428,7 @@ extension ONNXImporter {
         } else {
           // Zeros for as many sequences as the other state has.
           let place = try call(
-            Dense(hidden, useBias: false), named: "zeros", [sample],
+            Dense(hidden, useBias: false), named: "dense", [sample],
             [("weight", [Float](repeating: 0, count: hidden * hidden), [hidden, hidden])])
           result.given.append((0..<directions).map { _ in .call(place, output: 0) })
         }

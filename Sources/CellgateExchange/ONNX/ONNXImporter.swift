@@ -21,6 +21,8 @@ final class ONNXImporter {
   private(set) var uses: [String: Int] = [:]
   /// The input that holds lengths; nil for none.
   private(set) var lengthsInput: String?
+  /// Inputs that have numbers in the file and may be left out.
+  private var optional: Set<String> = []
 
   private(set) var inputs: [ModelDescription.Input] = []
   private(set) var layers: [LayerDescription] = []
@@ -65,7 +67,12 @@ final class ONNXImporter {
     try checkNames(graph)
     let needed = try neededNodes(graph)
     for tensor in graph.initializers { values[tensor.name] = .constant(tensor) }
-    let given = graph.inputs.filter { values[$0.name] == nil }
+    // Lengths that may be left out have an empty list to begin with.
+    optional = Set(
+      graph.inputs.map(\.name).filter { name in
+        if case .constant(let tensor)? = values[name] { tensor.dims == [0] } else { false }
+      })
+    let given = graph.inputs.filter { values[$0.name] == nil || optional.contains($0.name) }
     guard given.count <= 1024 else {
       throw damaged("graph: expected at most 1024 inputs, found \(given.count)")
     }
@@ -126,11 +133,12 @@ final class ONNXImporter {
     for node in nodes { for output in node.outputs where !output.isEmpty { producers[output] = node } }
     let names = Set(given.map(\.name))
     /// The input that a value is a look at.
-    func origin(_ name: String) -> String? {
+    func origin(_ name: String, joined: Bool = false) -> String? {
       var name = name
       for _ in 0..<64 {
         if names.contains(name) { return name }
-        guard let node = producers[name], Self.views.contains(node.operation), let first = node.inputs.first
+        guard let node = producers[name], let first = node.inputs.first,
+          Self.views.contains(node.operation) || (joined && node.operation == "Concat")
         else { return nil }
         name = first
       }
@@ -139,7 +147,7 @@ final class ONNXImporter {
     var states: [String: (size: Int, rows: Int, axis: Int)] = [:]
     var lengths: Set<String> = []
     for node in nodes where ONNXCellOptions.Kind(rawValue: node.operation) != nil {
-      if node.inputs.count > 4, let input = origin(node.inputs[4]) { lengths.insert(input) }
+      if node.inputs.count > 4, let input = origin(node.inputs[4], joined: true) { lengths.insert(input) }
       let isBatchFirst = if case .integer(1)? = node.attribute("layout") { true } else { false }
       for place in [5, 6] where node.inputs.count > place {
         guard let input = origin(node.inputs[place]), case .constant(let R)? = values[node.inputs[2]],
@@ -158,7 +166,9 @@ final class ONNXImporter {
     for info in given {
       if info.name == lengthsInput {
         values[info.name] = .lengths(isSorted: false)
-        samples.append(.init(name: info.name, kind: .lengths))
+        samples.append(.init(name: info.name, kind: .lengths(isOptional: optional.contains(info.name))))
+      } else if optional.contains(info.name) {
+        continue
       } else if let state = states[info.name], info.shape.map({ $0.count == 3 }) ?? true {
         try read(states: info, state)
       } else if (uses[info.name] ?? 0) > 0 {

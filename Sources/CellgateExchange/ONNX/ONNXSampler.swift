@@ -11,7 +11,7 @@ struct ONNXSampler: Sampler {
     enum Kind {
       case data(ONNXValue.Data, isSymbols: Bool)
       case states(ONNXValue.Stack)
-      case lengths
+      case lengths(isOptional: Bool)
     }
     let name: String
     let kind: Kind
@@ -46,6 +46,7 @@ struct ONNXSampler: Sampler {
     var tensors: [Tensor?] = model.inputs.map { _ in nil }
     for input in inputs {
       guard let array = sample.arrays[input.name] else {
+        if case .lengths(isOptional: true) = input.kind { continue }
         throw wrong("input '\(quotedName(input.name))': expected an array, found none")
       }
       var count: Int? = 1

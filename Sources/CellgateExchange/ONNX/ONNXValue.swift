@@ -73,6 +73,8 @@ enum ONNXSize {
   case number(Int)
   case role(ONNXRole)
   case unknown
+
+  var role: ONNXRole? { if case .role(let role) = self { role } else { nil } }
 }
 
 /// A value of an ONNX graph, as far as it must be known to say what the graph computes.
@@ -89,6 +91,8 @@ enum ONNXValue {
   case stack(Stack)
   /// The input that holds the lengths.
   case lengths(isSorted: Bool)
+  /// The number of steps, for each sequence.
+  case wholeLengths
   /// An order of the sequences: by falling length, or back from it.
   case order(isBack: Bool)
   /// 0, 1, 2, …, as many as there are sequences.
@@ -101,6 +105,8 @@ enum ONNXValue {
     var factors: [Int]
     /// Whether the sequences are in the order of their lengths.
     var isSorted = false
+    /// Whether the steps go from the last to the first.
+    var isReversed = false
 
     var roles: [ONNXRole] { axes.compactMap(\.role) }
     var time: Int? { axes.firstIndex { $0.role?.kind == .time } }
