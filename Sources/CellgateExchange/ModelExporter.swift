@@ -46,6 +46,19 @@ public enum ModelExporter {
       try writer.writeSource(to: source)
       return ExportedFiles([path, source])
     },
+    Format(name: "keras", summary: "a .keras file, for layers that Keras has", ending: ".keras") {
+      model, path, _ throws(ExportError) in
+      try KerasWriter.write(model, to: path)
+      return ExportedFiles([path])
+    },
+    Format(
+      name: "onnx", summary: "an ONNX file, with a Scan over the equations of cells that ONNX lacks",
+      ending: ".onnx"
+    ) {
+      model, path, options throws(ExportError) in
+      try ONNXWriter.write(model, to: path, streaming: options.streaming)
+      return ExportedFiles([path])
+    },
     Format(name: "c", summary: "one C99 file that takes a step at a time", ending: ".c") {
       model, path, _ throws(ExportError) in
       let stem = ((path as NSString).lastPathComponent as NSString).deletingPathExtension

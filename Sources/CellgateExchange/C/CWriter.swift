@@ -175,9 +175,17 @@ private struct CModelBuilder {
     case .gelu: formula = "0.5f * \(x)[j] * (1.0f + erff(\(x)[j] * 0.70710678f))"
     case .silu: formula = "\(x)[j] * cg_sigmoid(\(x)[j])"
     case .softplus: formula = "cg_softplus(\(x)[j])"
-    case .softmax:
+    case .elu: formula = "\(x)[j] > 0.0f ? \(x)[j] : expf(\(x)[j]) - 1.0f"
+    case .selu:
+      formula = "1.0507010f * (\(x)[j] > 0.0f ? \(x)[j] : 1.6732632f * (expf(\(x)[j]) - 1.0f))"
+    case .softsign: formula = "\(x)[j] / (1.0f + fabsf(\(x)[j]))"
+    case .hardSigmoid: formula = "cg_greater(0.0f, cg_smaller(1.0f, \(x)[j] / 6.0f + 0.5f))"
+    case .exponential: formula = "expf(\(x)[j])"
+    case .leakyReLU: formula = "\(x)[j] > 0.0f ? \(x)[j] : 0.2f * \(x)[j]"
+    case .softmax, .logSoftmax:
       body.append("cg_softmax(\(x), \(y), \(size));")
-      return
+      guard activation == .logSoftmax else { return }
+      formula = "logf(\(y)[j])"
     }
     body.append("for (int j = 0; j < \(size); j++) \(y)[j] = \(formula);")
   }

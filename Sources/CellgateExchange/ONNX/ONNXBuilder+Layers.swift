@@ -44,8 +44,12 @@ extension ONNXBuilder {
         value.name, numbers(name + ".weight", weight.scalars, weight.shape),
         numbers(name + ".bias", bias.scalars, bias.shape),
       ]
-      let attributes = [ONNXAttribute("axis", .integer(-1)), ONNXAttribute("epsilon", .float(options.epsilon))]
-      return [Value(name: node("LayerNormalization", inputs, name, attributes), shape: shapes[0], mask: value.mask)]
+      let attributes = [
+        ONNXAttribute("axis", .integer(-1)), ONNXAttribute("epsilon", .float(options.epsilon)),
+      ]
+      return [
+        Value(name: node("LayerNormalization", inputs, name, attributes), shape: shapes[0], mask: value.mask)
+      ]
     case let options as TimeDistributed.Options:
       var inner = options.layer
       inner.name = name
@@ -57,7 +61,8 @@ extension ONNXBuilder {
     case let options as Masking.Options:
       let number = number(options.maskValue)
       let equal = node("Equal", [value.name, number], name + ".equal")
-      let differs = node("Cast", [node("Not", [equal], name + ".not")], name + ".differs", [ONNXAttribute("to", .integer(1))])
+      let differs = node(
+        "Cast", [node("Not", [equal], name + ".not")], name + ".differs", [ONNXAttribute("to", .integer(1))])
       let any = node(
         "ReduceMax", [differs], name + ".any",
         [ONNXAttribute("axes", .integers([-1])), ONNXAttribute("keepdims", .integer(0))])
@@ -111,10 +116,14 @@ extension ONNXBuilder {
       let leading = value.shape.isSequence ? [0, 0] : [0]
       let count = shapes[0].features.first ?? 1
       return [
-        Value(name: node("Reshape", [value.name, integers(leading + [count])], name), shape: shapes[0], mask: value.mask)
+        Value(
+          name: node("Reshape", [value.name, integers(leading + [count])], name), shape: shapes[0],
+          mask: value.mask)
       ]
     case GlobalAveragePooling1D.kind, GlobalMaxPooling1D.kind:
-      return [Value(name: pooled(value, name, isMax: layer.kind == GlobalMaxPooling1D.kind), shape: shapes[0])]
+      return [
+        Value(name: pooled(value, name, isMax: layer.kind == GlobalMaxPooling1D.kind), shape: shapes[0])
+      ]
     default:
       throw unsupported(name, "expected a layer that ONNX files can hold, found \(quotedName(layer.kind))")
     }
@@ -131,6 +140,15 @@ extension ONNXBuilder {
     case .softplus: return node("Softplus", [input], name)
     case .softmax: return node("Softmax", [input], name, last)
     case .logSoftmax: return node("LogSoftmax", [input], name, last)
+    case .elu: return node("Elu", [input], name)
+    case .selu: return node("Selu", [input], name)
+    case .softsign: return node("Softsign", [input], name)
+    case .hardSigmoid:
+      return node(
+        "HardSigmoid", [input], name,
+        [ONNXAttribute("alpha", .float(1.0 / 6)), ONNXAttribute("beta", .float(0.5))])
+    case .exponential: return node("Exp", [input], name)
+    case .leakyReLU: return node("LeakyRelu", [input], name, [ONNXAttribute("alpha", .float(0.2))])
     case .silu: return node("Mul", [input, node("Sigmoid", [input], name + ".sigmoid")], name)
     case .gelu:
       // x Φ(x) = x · ½ (1 + erf(x / √2)).
@@ -177,7 +195,8 @@ extension ONNXBuilder {
     let flags = flags(mask)
     let valid = column(flags, value.shape)
     let ones = node("Cast", [valid], name + ".ones", [ONNXAttribute("to", .integer(1))])
-    let count = node("ReduceSum", [ones, integers([0])], name + ".count", [ONNXAttribute("keepdims", .integer(0))])
+    let count = node(
+      "ReduceSum", [ones, integers([0])], name + ".count", [ONNXAttribute("keepdims", .integer(0))])
     let zero = number(0)
     if isMax {
       let low = number(-.infinity)
@@ -187,7 +206,8 @@ extension ONNXBuilder {
       return node("Where", [none, zero, largest], name)
     }
     let kept = node("Where", [valid, value.name, zero], name + ".kept")
-    let sum = node("ReduceSum", [kept, integers([0])], name + ".sum", [ONNXAttribute("keepdims", .integer(0))])
+    let sum = node(
+      "ReduceSum", [kept, integers([0])], name + ".sum", [ONNXAttribute("keepdims", .integer(0))])
     return node("Div", [sum, node("Max", [count, number(1)], name + ".divisor")], name)
   }
 }

@@ -235,6 +235,13 @@ public struct PyTorchWriter {
     case .silu: return "nn.functional.silu(\(x))"
     case .softplus: return "nn.functional.softplus(\(x))"
     case .softmax: return "torch.softmax(\(x), -1)"
+    case .logSoftmax: return "torch.log_softmax(\(x), -1)"
+    case .elu: return "nn.functional.elu(\(x))"
+    case .selu: return "nn.functional.selu(\(x))"
+    case .softsign: return "nn.functional.softsign(\(x))"
+    case .hardSigmoid: return "nn.functional.hardsigmoid(\(x))"
+    case .exponential: return "torch.exp(\(x))"
+    case .leakyReLU: return "nn.functional.leaky_relu(\(x), 0.2)"
     }
   }
 
