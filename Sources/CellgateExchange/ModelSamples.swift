@@ -5,7 +5,7 @@ import Foundation
 
 /// Samples of a model: inputs, and the outputs that its framework computes of them.
 ///
-/// They lie in a safetensors file as `RUN/in/NAME` and `RUN/out/NAME`; outputs of a run named "tensors" are weights. A
+/// They lie in a safetensors file as `RUN/in/NAME` and `RUN/out/NAME`, or `RUN/out64/NAME` where there is none; outputs of a run named "tensors" are weights. A
 /// `case.json` beside it may say more: `model`, the architecture, and for each of `runs` its `options`.
 public struct ModelSamples: Sendable {
   /// Inputs and outputs that belong together.
@@ -34,12 +34,15 @@ public struct ModelSamples: Sendable {
     }
     let beside = (path as NSString).deletingLastPathComponent
     let description = try Self.description((beside.isEmpty ? "." : beside) + "/case.json")
-    architecture = description?["model"].flatMap(Architecture.init)
+    let model = description?["model"].flatMap(Architecture.init)
+    architecture = model.flatMap { Architecture.kinds.contains($0.kind) ? $0 : nil }
     var runs: [String: Run] = [:]
     for tensor in file.tensors {
       let parts = tensor.name.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false).map(
         String.init)
-      guard parts.count == 3, ["in", "out"].contains(parts[1]) else { continue }
+      guard parts.count == 3, ["in", "out", "out64"].contains(parts[1]) else { continue }
+      // What was computed in float64 stands for what wasn't computed in float32.
+      if parts[1] == "out64", file["\(parts[0])/out/\(parts[2])"] != nil { continue }
       let array = try Self.array(tensor.name, of: file)
       var run = runs[parts[0]] ?? Run(name: parts[0], inputs: [:], outputs: [:])
       if parts[1] == "in" { run.inputs[parts[2]] = array } else { run.outputs[parts[2]] = array }
@@ -70,18 +73,26 @@ public struct ModelSamples: Sendable {
   }
 
   private static func array(_ name: String, of file: Safetensors) throws(ImportError) -> SampleArray {
-    do throws(SafetensorsError) {
+    do {
       let info = try file.info(name)
-      let values: [Double] =
-        switch info.dtype {
-        case .i64, .i32: try file.int64s(name).map(Double.init)
-        case .u8, .bool: try file.bytes(name).map(Double.init)
-        case .i8: try file.bytes(name).map { Double(Int8(bitPattern: $0)) }
-        default: try file.doubles(name)
+      let values: [Double]
+      switch info.dtype {
+      case .i64, .i32: values = try file.int64s(name).map(Double.init)
+      case .f64, .f32: values = try file.doubles(name)
+      default:
+        guard let type = SafetensorsWeights.types[info.dtype] else {
+          throw ImportError.damaged(
+            file: file.file,
+            reason: "tensor \(quotedName(name)): expected numbers, found \(info.dtype.rawValue)")
         }
+        let tensor = Tensor(try file.bytes(name), type, layout: NumberLayout(contiguous: info.shape))
+        values = tensor.scalars.map(Double.init)
+      }
       return SampleArray(shape: info.shape, values: values)
-    } catch {
+    } catch let error as SafetensorsError {
       throw .damaged(file: file.file, reason: error.reason(without: file.file))
+    } catch {
+      throw error as? ImportError ?? .damaged(file: file.file, reason: "\(error)")
     }
   }
 }

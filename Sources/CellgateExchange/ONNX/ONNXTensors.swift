@@ -171,7 +171,9 @@ final class ONNXTensors {
           reason: "tensor '\(quotedName(tensor.name))': external data: expected a file in the model's folder, "
             + "found a link out of it, '\(quotedName(location))'")
       }
-      do throws(FileError) { file = try InputFile(own) } catch { throw .file(error) }
+      do throws(FileError) { file = try InputFile(own) } catch {
+        throw damaged(tensor, "external data: \(error)")
+      }
       beside[location] = file
     }
     let offset = numbers["offset"] ?? 0
