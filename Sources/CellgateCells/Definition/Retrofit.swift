@@ -41,15 +41,15 @@ public struct Retrofit: Sendable {
         reason: "expected \(old.states.count) states (\(old.states.joined(separator: ", "))), "
           + "found \(new.states.count) (\(new.states.joined(separator: ", ")))")
     }
-    var search = Unification(old: old, new: new)
     let found: Unification.Bindings
-    switch search.run() {
+    switch Unification(old: old, new: new).run() {
     case .found(let bindings): found = bindings
-    case .none(let state):
+    case .none:
+      let state = Unification.mismatch(old: old, new: new)
       throw RetrofitError(
         old: old, new: new,
-        reason: "at no values of its own parameters is "
-          + "\(Self.equation(of: state, in: new)) the same as \(Self.equation(of: search.matched(state), in: old))"
+        reason:
+          "at no values of its own parameters does \(new.equation(of: state)) become \(old.equation(of: state))"
       )
     case .tooMany:
       throw RetrofitError(
@@ -62,11 +62,13 @@ public struct Retrofit: Sendable {
       parameter.gates.indices.map { found.blocks[Block(parameter: index, gate: $0)] ?? .initial }
     }
   }
+}
 
+extension Cell {
   /// The line of the printed equations that gives a state its new value.
-  private static func equation(of state: Int, in cell: Cell) -> String {
-    let start = Notation.written(cell.states[state]) + Notation.now + " = "
-    return cell.equations().first { $0.hasPrefix(start) } ?? cell.states[state]
+  fileprivate func equation(of state: Int) -> String {
+    let start = Notation.written(states[state]) + Notation.now + " = "
+    return equations().first { $0.hasPrefix(start) } ?? states[state]
   }
 }
 
@@ -111,8 +113,7 @@ private struct Unification {
 
   enum Outcome {
     case found(Bindings)
-    /// The new state whose equation has no match, the furthest that was come to.
-    case none(state: Int)
+    case none
     case tooMany
   }
 
@@ -134,18 +135,19 @@ private struct Unification {
     init(_ goal: Goal, _ rest: Goals?) { (self.goal, self.rest) = (goal, rest) }
   }
 
+  /// States whose new values are taken to be equal to the old cell's of the same place.
+  private var assumed: Set<Int> = []
+
   init(old: Cell, new: Cell) { (self.old, self.new) = (old, new) }
 
-  /// The old state that one of the new ones stands for where the search ended.
-  func matched(_ state: Int) -> Int { last.states[state] ?? state }
-  private var last = Bindings()
-
-  mutating func run() -> Outcome {
+  func run() -> Outcome {
     // The output is the first state of both.
     var start = Bindings()
     start.states[0] = 0
-    var stack: [(goals: Goals?, bindings: Bindings)] = [(Goals(.state(0), nil), start)]
-    var furthest = -1, failed = 0, current: [Int] = [0]
+    for state in assumed { start.states[state] = state }
+    let first = new.states.indices.first { !assumed.contains($0) } ?? 0
+    if !assumed.isEmpty { start.states[first] = first }
+    var stack: [(goals: Goals?, bindings: Bindings)] = [(Goals(.state(first), nil), start)]
     var tries = 0
     while let (goals, bindings) = stack.popLast() {
       guard let goals else {
@@ -163,27 +165,23 @@ private struct Unification {
       }
       tries += 1
       if tries > Self.mostTries { return .tooMany }
-      if case .state(let state) = goals.goal { current.append(state) }
-      let depth = bindings.nodes.count + bindings.blocks.count
-      if depth > furthest { (furthest, failed, last) = (depth, asked(goals, bindings), bindings) }
       for (added, bindings) in alternatives(goals.goal, bindings).reversed() {
         var list = goals.rest
         for goal in added.reversed() { list = Goals(goal, list) }
         stack.append((list, bindings))
       }
     }
-    return .none(state: failed)
+    return .none
   }
 
-  /// The new state whose equation is being compared: the first of those that are not asked for any more.
-  private func asked(_ goals: Goals, _ bindings: Bindings) -> Int {
-    var waiting: Set<Int> = []
-    var list: Goals? = goals
-    while let goal = list {
-      if case .state(let state) = goal.goal { waiting.insert(state) }
-      list = goal.rest
-    }
-    return new.states.indices.last { bindings.states[$0] != nil && !waiting.contains($0) } ?? 0
+  /// A state whose equation has no match, where those of the others may have one.
+  static func mismatch(old: Cell, new: Cell) -> Int {
+    new.states.indices.first { state in
+      var search = Unification(old: old, new: new)
+      search.assumed = Set(new.states.indices).subtracting([state])
+      if case .found = search.run() { return false }
+      return true
+    } ?? 0
   }
 
   /// Ways to reach a goal: what is decided and what must be reached besides. None where it can't be.
@@ -201,6 +199,9 @@ private struct Unification {
 
   private func equal(_ node: NodeID, _ target: NodeID, _ bindings: Bindings) -> [([Goal], Bindings)] {
     if let known = bindings.nodes[node] { return known == target ? [([], bindings)] : [] }
+    if let state = new.next.firstIndex(of: node), assumed.contains(state), old.next[state] == target {
+      return [([], bindings)]
+    }
     // The same sizes, but for constants, which have none.
     if let size = new.graph.sizes[node], let other = old.graph.sizes[target], size != other { return [] }
     var decided = bindings

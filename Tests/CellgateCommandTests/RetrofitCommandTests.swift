@@ -1,0 +1,128 @@
+import CellgateNN
+import CellgateTensor
+import CellgateTraining
+import Foundation
+import Testing
+
+struct RetrofitCommandTests {
+  let workplace: Workplace
+
+  init() throws { workplace = try Workplace() }
+
+  private func cellgate(_ arguments: [String]) throws -> CommandRun { try workplace.start(arguments).wait() }
+
+  private func file(_ name: String) -> String { workplace.path + "/" + name }
+
+  private func train(_ name: String, _ options: String...) throws -> String {
+    let folder = file(name)
+    let result = try cellgate(
+      ["train", "adding", "--length", "10", "--steps", "4", "--batch", "4", "--out", folder] + options)
+    try #require(result.status == 0, "\(result.error)")
+    return folder
+  }
+
+  @Test("The new model has the old one's outputs, says where it comes from, and is trained further")
+  func converts() throws {
+    let run = try train("run", "--hidden", "5", "--layers", "2")
+    let out = file("new.safetensors")
+    let result = try cellgate(["retrofit", run, "--cell", "lstm-wm", "--out", out, "--json"])
+    #expect(result.status == 0, "\(result.error)")
+    let record = try #require(try result.records().first)
+    #expect(record["largest_difference"] as? Double == 0)
+    #expect(record["parameters"] as? Int == (record["parameters_before"] as? Int ?? 0) + 2 * 3 * 5 * 5)
+    let (old, new) = (try Model.load(run), try Model.load(out))
+    var stream = RandomStream(seed: 1, name: "x")
+    let x = stream.uniform([7, 3, 2])
+    #expect(old(x).scalars.map(\.bitPattern) == new(x).scalars.map(\.bitPattern))
+    #expect(new.metadata["cell"] == "lstm-wm")
+    #expect(new.metadata["origin"]?.contains("retrofitted from lstm to lstm-wm") == true)
+    let further = try cellgate([
+      "train", "adding", "--from", out, "--length", "10", "--steps", "2", "--batch", "4", "--out",
+      file("further"),
+    ])
+    #expect(further.status == 0, "\(further.error)")
+    #expect(try Model.load(file("further")).metadata["cell"] == "lstm-wm")
+  }
+
+  @Test("Some layers alone, beside the model's file")
+  func someLayers() throws {
+    let run = try train("run", "--hidden", "4", "--layers", "3")
+    let result = try cellgate(["retrofit", run, "--cell", "lstm-wm", "--layers", "1"])
+    #expect(result.status == 0, "\(result.error)")
+    #expect(result.output.contains("the same to the bit"))
+    let new = try Model.load(run + "/model-lstm-wm.safetensors")
+    #expect(new.description.recurrentParts.map(\.options.cell.cell.name) == ["lstm", "lstm-wm", "lstm"])
+    // Its cells differ, so it is no run's model any more.
+    #expect(new.metadata["settings"] == nil)
+  }
+
+  @Test("Both models are trained further with the same budget, and the report has what the old one reached before")
+  func compares() throws {
+    let run = try train("run", "--hidden", "4")
+    let out = file("further")
+    func command(_ seeds: String, _ more: String...) throws -> CommandRun {
+      try cellgate(
+        [
+          "retrofit", run, "--cell", "lstm-wm", "--task", "adding", "--length", "10", "--steps", "3", "--batch",
+          "4", "--seeds", seeds, "--out", out, "--json",
+        ] + more)
+    }
+    let result = try command("2")
+    #expect(result.status == 0, "\(result.error)")
+    let summary = try #require(try result.records().last)
+    #expect(summary["before"] is Double)
+    let rows = try #require(summary["rows"] as? [[String: Any]])
+    #expect(rows.map { $0["cell"] as? String } == ["lstm", "lstm-wm"])
+    #expect(rows.map { $0["runs"] as? Int } == [2, 2])
+    // The first update of both begins with the same weights and data.
+    let losses = try result.records().filter { $0["record"] as? String == "evaluation" }
+    #expect(!losses.isEmpty)
+    let more = try command("3", "--resume")
+    #expect(more.status == 0, "\(more.error)")
+    let last = try #require(try more.records().last)
+    #expect(last["seeds"] as? Int == 3)
+    let again = try command("2")
+    #expect(again.status == 73 && again.error.contains("exists already"))
+  }
+
+  @Test("With --train memory nothing but the new parameters changes")
+  func memoryAlone() throws {
+    let run = try train("run", "--hidden", "4")
+    let out = file("memory")
+    let result = try cellgate([
+      "retrofit", run, "--cell", "lstm-wm", "--task", "adding", "--length", "10", "--steps", "3", "--batch", "4",
+      "--seeds", "1", "--train", "memory", "--out", out,
+    ])
+    #expect(result.status == 0, "\(result.error)")
+    let old = try Model.load(run).state, new = try Model.load(out + "/lstm-wm-seed1").state
+    for entry in new.entries {
+      if entry.name.contains("weight_mh") {
+        #expect(entry.tensor.scalars.contains { $0 != 0 })
+      } else {
+        #expect(entry.tensor.scalars == old[entry.name]?.scalars, "\(entry.name)")
+      }
+    }
+  }
+
+  @Test("What is wrong is one line with the exit code of its kind")
+  func refused() throws {
+    let run = try train("run", "--hidden", "4")
+    func check(_ options: String..., status: Int32, _ text: String) throws {
+      let result = try cellgate(["retrofit"] + options)
+      #expect(result.status == status)
+      #expect(result.error.contains(text), "\(result.error)")
+      #expect(result.error.split(separator: "\n").count == 1)
+    }
+    try check(run, "--cell", "gru", status: 64, "lstm can't become gru: expected 2 states (h, c), found 1 (h)")
+    try check(
+      run, "--cell", "lstm-coupled", status: 64,
+      "at no values of its own parameters does cₜ = (1 − iₜ) ⊙ cₜ₋₁ + iₜ ⊙ gₜ become cₜ = fₜ ⊙ cₜ₋₁ + iₜ ⊙ gₜ")
+    try check(run, "--cell", "lstm-w", status: 64, "did you mean lstm-wm")
+    try check(run, "--cell", "lstm-wm", "--layers", "1", status: 64, "expected numbers from 0 to 0, found 1")
+    try check(run, "--cell", "lstm-wm", "--layers", "a", status: 64, "--layers: expected numbers")
+    try check(run, "--cell", "lstm-wm", "--seeds", "3", status: 64, "expected --task as well")
+    try check(run, "--cell", "lstm-wm", "--task", "adding", "--train", "some", status: 64, "unknown part 'some'")
+    try check(run, "--cell", "lstm", "--task", "adding", status: 64, "expected another cell")
+    try check(file("none"), "--cell", "lstm-wm", status: 66, "no such file")
+  }
+}
