@@ -10,7 +10,8 @@ public struct Architecture: Equatable, Sendable {
 
   /// The kinds that weights are imported as: a recurrent module, its cell, a model of symbols, or tensors that are no model.
   public static let kinds = [
-    "lstm", "gru", "rnn", "lstm_cell", "gru_cell", "rnn_cell", "lstm_wm", "char_lm", "text_classifier", "tagger",
+    "lstm", "gru", "rnn", "lstm_cell", "gru_cell", "rnn_cell", "lstm_wm", "char_lm", "text_classifier",
+    "tagger",
     "tensors",
   ]
 

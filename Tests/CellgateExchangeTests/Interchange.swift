@@ -87,7 +87,8 @@ struct InterchangeFile: Sendable, CustomTestStringConvertible {
     }
     return try runs.map { run in
       Run(
-        name: run["name"]?.string ?? "", inputs: try arrays(run["inputs"]), outputs: try arrays(run["outputs"]),
+        name: run["name"]?.string ?? "", inputs: try arrays(run["inputs"]),
+        outputs: try arrays(run["outputs"]),
         outputs64: try arrays(run["outputs64"]), options: run["options"])
     }
   }

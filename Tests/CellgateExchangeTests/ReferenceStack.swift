@@ -38,7 +38,9 @@ struct ReferenceStack {
   ) -> (output: [Double], finals: [[Double]]) {
     let cell = options.cell.cell
     let directions = options.isBidirectional ? 2 : 1
-    let sizes = cell.stateSizes.map { $0 == .projection ? options.projection ?? options.units : options.units }
+    let sizes = cell.stateSizes.map {
+      $0 == .projection ? options.projection ?? options.units : options.units
+    }
     var (values, finals) = (input, sizes.map { _ in [Double]() })
     for layer in 0..<options.layers {
       let size = layer == 0 ? inputSize : directions * sizes[0]

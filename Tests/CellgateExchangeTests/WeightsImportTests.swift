@@ -8,11 +8,14 @@ import Testing
 /// Model files of PyTorch and NumPy against the outputs that PyTorch computes, and broken ones against what must become of
 /// them.
 @Suite struct WeightsImportTests {
-  @Test("The files that come with the tests are as their index says", arguments: Interchange.files("", root: Interchange.bundled))
+  @Test(
+    "The files that come with the tests are as their index says",
+    arguments: Interchange.files("", root: Interchange.bundled))
   func bundled(_ file: InterchangeFile) throws { try file.check() }
 
   @Test(
-    "All files of PyTorch and NumPy are as their index says", .enabled(if: Interchange.shared != nil, Interchange.absent),
+    "All files of PyTorch and NumPy are as their index says",
+    .enabled(if: Interchange.shared != nil, Interchange.absent),
     arguments: Interchange.files("torch/", "lstmwm/", "npz/"))
   func shared(_ file: InterchangeFile) throws { try file.check() }
 
@@ -25,7 +28,9 @@ import Testing
     case "empty_tensor.safetensors":
       // Not the tensor of the others.
       let state = try ModelImporter.read(file.fullPath).state
-      #expect(state.entries.map(\.tensor.shape) == [[], [0, 3]] || state.entries.map(\.tensor.shape) == [[0, 3], []])
+      #expect(
+        state.entries.map(\.tensor.shape) == [[], [0, 3]]
+          || state.entries.map(\.tensor.shape) == [[0, 3], []])
     case "nan_inf.pt":
       let imported = try ModelImporter.read(file.fullPath)
       #expect(imported.findings.contains { $0.hasPrefix("warning: NaN or infinite numbers in 'weight'") })
@@ -75,7 +80,9 @@ import Testing
     #expect(worst <= 1e-7)
   }
 
-  @Test("What is found is reported", arguments: Interchange.files("torch/", "lstmwm/", "npz/", root: Interchange.bundled))
+  @Test(
+    "What is found is reported",
+    arguments: Interchange.files("torch/", "lstmwm/", "npz/", root: Interchange.bundled))
   func findings(_ file: InterchangeFile) throws {
     guard let imported = try? ModelImporter.read(file.fullPath) else {
       #expect(file.expect != "read")
@@ -93,10 +100,14 @@ import Testing
   @Test(
     "What is certain becomes a model, what isn't a proposal that makes one",
     arguments: [
-      ("torch/lstm_1layer/state_dict.pt", "lstm", true), ("torch/gru_2layer_bidirectional/state_dict.safetensors", "gru", true),
-      ("torch/lstm_cell/state_dict.safetensors", "lstm_cell", true), ("torch/char_lm/checkpoint.pt", "char_lm", true),
-      ("torch/char_lm_tied/model.safetensors", "char_lm", true), ("torch/rnn_relu/state_dict.safetensors", "rnn", false),
-      ("torch/checkpoints/nested.pt", "text_classifier", false), ("lstmwm/tagger/state_dict.safetensors", "text_classifier", false),
+      ("torch/lstm_1layer/state_dict.pt", "lstm", true),
+      ("torch/gru_2layer_bidirectional/state_dict.safetensors", "gru", true),
+      ("torch/lstm_cell/state_dict.safetensors", "lstm_cell", true),
+      ("torch/char_lm/checkpoint.pt", "char_lm", true),
+      ("torch/char_lm_tied/model.safetensors", "char_lm", true),
+      ("torch/rnn_relu/state_dict.safetensors", "rnn", false),
+      ("torch/checkpoints/nested.pt", "text_classifier", false),
+      ("lstmwm/tagger/state_dict.safetensors", "text_classifier", false),
     ])
   func inference(path: String, kind: String, isCertain: Bool) throws {
     let file = Interchange.bundled + "/" + path

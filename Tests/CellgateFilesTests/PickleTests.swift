@@ -18,11 +18,13 @@ struct PickleTests {
     // pickletools: PROTO 2, each value, STOP.
     let cases: [([UInt8], Pickle.Value)] = [
       ([0x4E], .none), ([0x88], .bool(true)), ([0x89], .bool(false)), ([0x4B, 200], .integer(200)),
-      ([0x4D, 0, 1], .integer(256)), ([0x4A, 0xFE, 0xFF, 0xFF, 0xFF], .integer(-2)), ([0x8A, 0], .integer(0)),
+      ([0x4D, 0, 1], .integer(256)), ([0x4A, 0xFE, 0xFF, 0xFF, 0xFF], .integer(-2)),
+      ([0x8A, 0], .integer(0)),
       ([0x8A, 1, 0xFF], .integer(-1)), ([0x8A, 2, 0xFF, 0x7F], .integer(32767)),
       ([0x8A, 9, 0, 0, 0, 0, 0, 0, 0, 0, 1], .bigInteger([0, 0, 0, 0, 0, 0, 0, 0, 1])),
       ([0x47, 0x3F, 0xF8, 0, 0, 0, 0, 0, 0], .real(1.5)), ([0x58, 2, 0, 0, 0] + text("é"), .text("é")),
-      ([0x8C, 1] + text("a"), .text("a")), ([0x43, 2, 1, 2], .bytes([1, 2])), ([0x55, 1, 0xFF], .bytes([0xFF])),
+      ([0x8C, 1] + text("a"), .text("a")), ([0x43, 2, 1, 2], .bytes([1, 2])),
+      ([0x55, 1, 0xFF], .bytes([0xFF])),
     ]
     for (bytes, value) in cases {
       let pickle = try read([0x80, 2] + bytes + [0x2E, 9])
@@ -47,7 +49,8 @@ struct PickleTests {
   func cyclesAndDepth() throws {
     let cycle = try read(text("}q\u{1}U\u{1}ah\u{1}s."))
     #expect(cycle.items(cycle.root) == [.init(key: .text("a"), value: cycle.root)])
-    let deep = try read([UInt8](repeating: 0x5D, count: 5000) + [UInt8](repeating: 0x61, count: 4999) + [0x2E])
+    let deep = try read(
+      [UInt8](repeating: 0x5D, count: 5000) + [UInt8](repeating: 0x61, count: 4999) + [0x2E])
     #expect(deep.objects.count == 5000)
   }
 
@@ -88,7 +91,8 @@ struct PickleTests {
   @Test(
     "Damage ends in an error",
     arguments: [
-      [], [0x80], [0x80, 99, 0x2E], [0x2E], [0x4E], [0x4E, 0x4E, 0x2E], [0x28, 0x4E, 0x2E], [0x74, 0x2E], [0x61, 0x2E],
+      [], [0x80], [0x80, 99, 0x2E], [0x2E], [0x4E], [0x4E, 0x4E, 0x2E], [0x28, 0x4E, 0x2E], [0x74, 0x2E],
+      [0x61, 0x2E],
       [0x68, 5, 0x2E], [0x4E, 0x72, 0xFF, 0xFF, 0xFF, 0xFF, 0x2E], [0x58, 0xFF, 0xFF, 0xFF, 0xFF, 0x2E],
       [0x8D, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x2E], [0x95, 0, 0, 0, 0, 0, 0, 0, 0x40, 0x4E, 0x2E],
       [0x58, 1, 0, 0, 0, 0xFF, 0x2E], [0x8B, 0xFF, 0xFF, 0xFF, 0xFF, 0x2E], [0x5D, 0x4E, 0x73, 0x2E],

@@ -26,7 +26,8 @@ struct ArchitectureBuilder {
   func build(_ groups: [WeightGroup]) throws(ImportError) -> Built {
     guard Architecture.kinds.contains(architecture.kind) else {
       throw bad(
-        "an architecture of the kind \(Architecture.kinds.joined(separator: ", "))", quotedName(architecture.kind))
+        "an architecture of the kind \(Architecture.kinds.joined(separator: ", "))",
+        quotedName(architecture.kind))
     }
     let found = groups.filter { $0.role == .recurrent }
     guard found.count == 1, let group = found.first else {
@@ -49,7 +50,8 @@ struct ArchitectureBuilder {
   private func check(_ member: String, _ found: Int) throws(ImportError) {
     guard let value = architecture.members[member], !value.isNull else { return }
     guard value.integer == found else {
-      throw bad("\(member) \(value.integer.map(String.init) ?? "as a whole number")", "\(found) in the weights")
+      throw bad(
+        "\(member) \(value.integer.map(String.init) ?? "as a whole number")", "\(found) in the weights")
     }
   }
 
@@ -82,9 +84,13 @@ struct ArchitectureBuilder {
   /// A recurrent module by itself.
   private func layer(_ groups: [WeightGroup], _ recurrent: RecurrentWeights) throws(ImportError) -> Built {
     let own = architecture.kind.replacing("_cell", with: "")
-    guard own == recurrent.kind.rawValue else { throw bad("weights of the kind \(own)", recurrent.kind.rawValue) }
+    guard own == recurrent.kind.rawValue else {
+      throw bad("weights of the kind \(own)", recurrent.kind.rawValue)
+    }
     let rest = groups.filter { $0.role != .recurrent }
-    guard rest.isEmpty else { throw bad("the weights of \(recurrent.name)", "also " + joined(rest.map(\.shown))) }
+    guard rest.isEmpty else {
+      throw bad("the weights of \(recurrent.name)", "also " + joined(rest.map(\.shown)))
+    }
     try check(recurrent)
     try check("input_size", recurrent.inputSize)
     try check("hidden_size", recurrent.hiddenSize)
@@ -143,7 +149,8 @@ struct ArchitectureBuilder {
     let options = try recurrent.options(
       relu: try isReLU(recurrent), returnSequences: !isClassifier, framework: weights.framework)
 
-    let before = parts.norms.filter { !$0.isAfter }.map(\.group), after = parts.norms.filter(\.isAfter).map(\.group)
+    let before = parts.norms.filter { !$0.isAfter }.map(\.group),
+      after = parts.norms.filter(\.isAfter).map(\.group)
     let order =
       [(parts.embedding, "embedding")] + before.map { ($0, "normalization") }
       + [(recurrent.group, recurrent.kind.rawValue)] + after.map { ($0, "output_normalization") }
@@ -164,7 +171,9 @@ struct ArchitectureBuilder {
     if let bias = parts.head["bias"] { entries.append(.init(names[layers.count] + ".bias", bias)) }
     layers.append(LayerDescription(Dense(dense), name: names[layers.count]))
 
-    var findings = ["\(parts.embedding.shown): Embedding of \(table.shape[0]) symbols, \(table.shape[1]) numbers each"]
+    var findings = [
+      "\(parts.embedding.shown): Embedding of \(table.shape[0]) symbols, \(table.shape[1]) numbers each"
+    ]
     findings += recurrent.findings
     for (group, _) in parts.norms {
       findings.append("\(group.shown): LayerNorm of \(group["weight"]?.count ?? 0) numbers, epsilon 1e-5")
@@ -196,13 +205,15 @@ struct ArchitectureBuilder {
   private func addSymbols(_ built: inout Built, count: Int) {
     let given = architecture.members["chars"]?.string.map { $0.unicodeScalars.map { String($0) } }
     guard architecture.kind == "char_lm", var symbols = weights.symbols ?? given else { return }
-    let hasUnknown = symbols.last.map { $0.unicodeScalars.count > 1 && $0.lowercased().contains("unk") } ?? false
+    let hasUnknown =
+      symbols.last.map { $0.unicodeScalars.count > 1 && $0.lowercased().contains("unk") } ?? false
     if hasUnknown { symbols.removeLast() }
     let scalars = symbols.compactMap { $0.unicodeScalars.count == 1 ? $0.unicodeScalars.first : nil }
     guard scalars.count == symbols.count, symbols.count + (hasUnknown ? 1 : 0) == count,
       Set(scalars).count == scalars.count
     else {
-      built.findings.append("symbols: expected \(count) different characters, found others; they are left out")
+      built.findings.append(
+        "symbols: expected \(count) different characters, found others; they are left out")
       return
     }
     var text = String.UnicodeScalarView()

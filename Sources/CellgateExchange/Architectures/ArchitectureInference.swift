@@ -20,7 +20,9 @@ struct ArchitectureInference {
       return
     }
     guard let parts = try? ModelParts(groups, own, modules: [:], framework: weights.framework) else { return }
-    let (vocabulary, size) = (parts.embedding["weight"]?.shape[0] ?? 0, parts.embedding["weight"]?.shape[1] ?? 0)
+    let (vocabulary, size) = (
+      parts.embedding["weight"]?.shape[0] ?? 0, parts.embedding["weight"]?.shape[1] ?? 0
+    )
     let outputs = parts.head["weight"]?.shape[0] ?? 0
     var members: [JSONTree.Member] = [
       .init("vocab", .number("\(vocabulary)")), .init("embedding", .number("\(size)")),
@@ -113,7 +115,8 @@ struct ModelParts {
       }
     }
     guard norms.filter(\.1).count <= 1, norms.filter({ !$0.1 }).count <= 1 else {
-      throw bad("at most one normalisation before the recurrent module and one after it", shown(norms.map(\.0)))
+      throw bad(
+        "at most one normalisation before the recurrent module and one after it", shown(norms.map(\.0)))
     }
     self.norms = norms.map { (group: $0, isAfter: $1) }
     let left = others.filter { $0.path != last.path && $0.role != .norm }
@@ -127,7 +130,9 @@ extension WeightGroup {
   /// Whether it stands before another in the file.
   fileprivate func comes(before other: WeightGroup, in groups: [WeightGroup]) -> Bool {
     let paths = groups.map(\.path)
-    guard let own = paths.firstIndex(of: path), let its = paths.firstIndex(of: other.path) else { return false }
+    guard let own = paths.firstIndex(of: path), let its = paths.firstIndex(of: other.path) else {
+      return false
+    }
     return own < its
   }
 }

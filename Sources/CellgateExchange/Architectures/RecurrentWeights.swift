@@ -57,9 +57,12 @@ struct RecurrentWeights {
     case (4, .some): kind = .lstmWM
     default:
       throw bad(
-        "weight_ih\(first) of 1, 3 or 4 times \(hiddenSize) rows, as weight_hh\(first) has columns", "\(rows)")
+        "weight_ih\(first) of 1, 3 or 4 times \(hiddenSize) rows, as weight_hh\(first) has columns", "\(rows)"
+      )
     }
-    guard projection == nil || kind == .lstm else { throw bad("a projection of an LSTM", "one of another cell") }
+    guard projection == nil || kind == .lstm else {
+      throw bad("a projection of an LSTM", "one of another cell")
+    }
     hasBias = group["bias_ih" + first] != nil || group["bias" + first] != nil
     try check(bad)
   }
@@ -189,7 +192,9 @@ struct RecurrentWeights {
     parts.append("input \(inputSize), hidden \(hiddenSize)")
     if let projectionSize { parts.append("projection \(projectionSize)") }
     parts.append("gates \(gateOrder)")
-    var findings = ["\(group.path.isEmpty ? "" : quotedName(group.path) + ": ")\(name): " + parts.joined(separator: ", ")]
+    var findings = [
+      "\(group.path.isEmpty ? "" : quotedName(group.path) + ": ")\(name): " + parts.joined(separator: ", ")
+    ]
     if !hasBias {
       findings.append("\(name): no bias in the file, zeros in the model")
     } else if kind != .gru, group["bias_ih" + suffixes[0].suffix] != nil {

@@ -68,7 +68,8 @@ struct SymbolSampler: Sampler {
 
     init?(_ model: Model) {
       let layers = model.layers.map(\.layer).filter { !($0 is Dropout) }
-      guard let place = layers.firstIndex(where: { $0 is Recurrent }), let recurrent = layers[place] as? Recurrent,
+      guard let place = layers.firstIndex(where: { $0 is Recurrent }),
+        let recurrent = layers[place] as? Recurrent,
         let embedding = layers.first as? Embedding, let head = layers.last as? Dense
       else { return nil }
       self.embedding = embedding
@@ -99,10 +100,12 @@ struct SymbolSampler: Sampler {
     let layout = inputs.options?["layout"]?.string ?? ""
     if layout.contains("[T,B]") || layout.contains("[T, B]") { batchFirst = false }
     if layout.contains("[B,T]") || layout.contains("[B, T]") { batchFirst = true }
-    let (ids, shape) = try sample.symbols("ids", below: parts.embedding.options.inputDim, batchFirst: batchFirst)
+    let (ids, shape) = try sample.symbols(
+      "ids", below: parts.embedding.options.inputDim, batchFirst: batchFirst)
     let lengths = try sample.lengths(steps: shape[0], batch: shape[1])
     let result = parts.recurrent(
-      parts.vectors(ids, shape), states: try sample.states(parts.recurrent, batch: shape[1]), lengths: lengths,
+      parts.vectors(ids, shape), states: try sample.states(parts.recurrent, batch: shape[1]),
+      lengths: lengths,
       wantsOutput: !isClassifier)
     let logits = parts.logits(isClassifier ? result.last : result.output ?? result.last)
     func ordered(_ tensor: Tensor) -> SampleArray {
@@ -110,7 +113,8 @@ struct SymbolSampler: Sampler {
       return SampleArray(own, shape: own.shape)
     }
     var found = [
-      "logits": ordered(logits), "softmax": ordered(logits.softmax()), "log_softmax": ordered(logits.logSoftmax()),
+      "logits": ordered(logits), "softmax": ordered(logits.softmax()),
+      "log_softmax": ordered(logits.logSoftmax()),
     ]
     for (name, state) in zip(["h_n", "c_n"], result.finalStates) {
       found[name] = SampleArray(state, shape: state.shape)
@@ -185,7 +189,8 @@ struct SampleReader {
     guard inputs.arrays["lengths"] != nil else { return nil }
     let array = try array("lengths")
     let lengths = array.values.compactMap { Int(exactly: $0) }
-    guard lengths.count == batch, array.values.count == batch, lengths.allSatisfy({ (0...steps).contains($0) })
+    guard lengths.count == batch, array.values.count == batch,
+      lengths.allSatisfy({ (0...steps).contains($0) })
     else { throw bad("\(batch) lengths in 0...\(steps)", "others") }
     return lengths
   }

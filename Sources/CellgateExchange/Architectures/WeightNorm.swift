@@ -15,7 +15,8 @@ enum WeightNorm {
       {
         names.append(name)
         result.append(ForeignTensor(name: name, dtype: item.dtype, shape: weight.shape, tensor: weight))
-      } else if let (name, gain) = gains(of: item.name), byName[name] == nil, let found = byName[gain]?.tensor,
+      } else if let (name, gain) = gains(of: item.name), byName[name] == nil,
+        let found = byName[gain]?.tensor,
         let direction = item.tensor, weight(found, direction) != nil
       {
         continue

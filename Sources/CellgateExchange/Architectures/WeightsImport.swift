@@ -14,7 +14,8 @@ enum WeightsImport {
       guard let tensor = weights.tensors.first(where: { $0.name == kept }) else { continue }
       weights.tensors.append(
         ForeignTensor(
-          name: name, dtype: tensor.dtype, shape: tensor.shape, tensor: tensor.tensor, problem: tensor.problem))
+          name: name, dtype: tensor.dtype, shape: tensor.shape, tensor: tensor.tensor, problem: tensor.problem
+        ))
       weights.findings.append("'\(quotedName(name))' is '\(quotedName(kept))'")
     }
     let folded = WeightNorm.folded(weights.tensors)
@@ -52,6 +53,9 @@ enum WeightsImport {
     return imported
   }
 
+  /// What training scripts put before the names of all tensors.
+  private static let wrappers = ["module.", "model.", "_orig_mod.", "net.", "network."]
+
   /// What the tensors are: their number, their types, what was left out, and numbers that are none.
   private static func describe(_ weights: inout ForeignWeights, file: String) throws(ImportError) {
     let read = weights.tensors.filter { $0.tensor != nil }
@@ -61,6 +65,9 @@ enum WeightsImport {
       }
       throw .unsupported(
         file: file, reason: "expected tensors of real or whole numbers, found \(problem ?? "none")")
+    }
+    if let prefix = wrappers.first(where: { prefix in read.allSatisfy { $0.name.hasPrefix(prefix) } }) {
+      weights.findings.append("all names begin with '\(prefix)'")
     }
     let numbers = read.reduce(0) { $0 + ($1.tensor?.count ?? 0) }
     weights.findings.append("\(read.count) tensor\(read.count == 1 ? "" : "s"), \(numbers) numbers")

@@ -39,8 +39,10 @@ struct StateDictSearch {
     var seen: Set<Int> = []
     // Into the dictionary that a checkpoint keeps the model in.
     while case .object(let number) = place, let items = pickle.items(place), seen.insert(number).inserted {
-      let found = Self.keys.lazy.compactMap { key in items.last { $0.key == .text(key) }.map { (key, $0.value) } }
-        .first { isHolder($0.1) }
+      let found = Self.keys.lazy.compactMap { key in
+        items.last { $0.key == .text(key) }.map { (key, $0.value) }
+      }
+      .first { isHolder($0.1) }
       guard let (name, value) = found else { break }
       key += (key.isEmpty ? "" : ".") + name
       place = value
@@ -53,7 +55,8 @@ struct StateDictSearch {
     var path: Set<Int> = []
     try collect(number, prefix: "", &path, depth: 0)
     guard !tensors.isEmpty else {
-      throw .unsupported(file: file, reason: "expected a dictionary of tensors by their names, found no tensor")
+      throw .unsupported(
+        file: file, reason: "expected a dictionary of tensors by their names, found no tensor")
     }
     var names: Set<String> = []
     for tensor in tensors where !names.insert(tensor.name).inserted {

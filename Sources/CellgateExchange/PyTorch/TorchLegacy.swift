@@ -63,7 +63,9 @@ enum TorchLegacy: ForeignFormat {
     else { throw damaged("expected a little-endian system, found another") }
     let object = try next()
     let keys = try next()
-    guard let elements = keys.elements(keys.root) else { throw damaged("expected keys of storages, found none") }
+    guard let elements = keys.elements(keys.root) else {
+      throw damaged("expected keys of storages, found none")
+    }
     do throws(ImportError) {
       let storages = try LegacyStorages(
         opened, from: position, keys: elements, sizes: try sizes(object, file: file.path), file: file.path)
@@ -124,7 +126,9 @@ enum TorchLegacy: ForeignFormat {
             file: file, reason: "storage '\(quotedName(key))': expected a count, found the file's end")
         }
         let count: UInt64
-        do throws(FileError) { count = try opened.read(at: position, count: 1)[0] } catch { throw .file(error) }
+        do throws(FileError) { count = try opened.read(at: position, count: 1)[0] } catch {
+          throw .file(error)
+        }
         position += 8
         let (bytes, overflows) = count.multipliedReportingOverflow(by: UInt64(size))
         guard !overflows, bytes <= UInt64(opened.size - position) else {
@@ -141,7 +145,8 @@ enum TorchLegacy: ForeignFormat {
 
     func bytes(_ key: String, count: Int, used: Int) throws(ImportError) -> [UInt8] {
       guard let place = places[key] else {
-        throw .damaged(file: file, reason: "storage '\(quotedName(key))': expected it in the file, found none")
+        throw .damaged(
+          file: file, reason: "storage '\(quotedName(key))': expected it in the file, found none")
       }
       guard place.count == count else {
         throw .damaged(

@@ -36,7 +36,8 @@ struct TorchTensors {
   private static let mostRepeated = 16 << 20
 
   init(
-    _ named: [(name: String, value: Pickle.Value)], _ pickle: Pickle, _ storages: some TorchStorages, file: String
+    _ named: [(name: String, value: Pickle.Value)], _ pickle: Pickle, _ storages: some TorchStorages,
+    file: String
   ) throws(ImportError) {
     self.pickle = pickle
     self.file = file
@@ -75,12 +76,15 @@ struct TorchTensors {
       return try describe(tensor, depth: depth + 1)
     case TorchGlobals.fromType:
       // A tensor with attributes: the call that makes it, its type, its arguments, and the attributes.
-      guard arguments.count >= 3, case .global(let function) = arguments[0], case .global(let type) = arguments[1],
+      guard arguments.count >= 3, case .global(let function) = arguments[0],
+        case .global(let type) = arguments[1],
         let inner = pickle.elements(arguments[2])
       else { throw Reason(text: "expected a function, a type and arguments, found others") }
       guard ["torch Tensor", "torch._tensor Tensor", "torch.nn.parameter Parameter"].contains(type),
         function == TorchGlobals.tensor2, inner.count >= 4
-      else { return .leftOut(dtype: TorchGlobals.shown(type), shape: [], problem: TorchGlobals.shown(function)) }
+      else {
+        return .leftOut(dtype: TorchGlobals.shown(type), shape: [], problem: TorchGlobals.shown(function))
+      }
       return try view(inner, dtype: nil)
     default:
       return .leftOut(dtype: "unknown", shape: [], problem: "a tensor made by \(TorchGlobals.shown(name))")
@@ -100,14 +104,18 @@ struct TorchTensors {
       let strides = integers(arguments[3])
     else { throw Reason(text: "expected an offset, sizes and strides, found other values") }
     guard sizes.count == strides.count, sizes.count <= 64 else {
-      throw Reason(text: "expected as many strides as sizes, at most 64, found \(sizes.count) and \(strides.count)")
+      throw Reason(
+        text: "expected as many strides as sizes, at most 64, found \(sizes.count) and \(strides.count)")
     }
     guard let type = dtype.map({ TorchGlobals.dtypes[$0] }) ?? TorchGlobals.storages[storage] else {
-      throw Reason(text: "expected a type of numbers, found \(quotedName(TorchGlobals.shown(dtype ?? storage)))")
+      throw Reason(
+        text: "expected a type of numbers, found \(quotedName(TorchGlobals.shown(dtype ?? storage)))")
     }
     let layout = NumberLayout(offset: offset, sizes: sizes, strides: strides)
     guard let extent = layout.extent else {
-      throw Reason(text: "expected sizes, strides and an offset that can be counted, found \(sizes), \(strides), \(offset)")
+      throw Reason(
+        text:
+          "expected sizes, strides and an offset that can be counted, found \(sizes), \(strides), \(offset)")
     }
     guard let type else {
       let shown = TorchGlobals.shown(dtype ?? storage)
@@ -117,10 +125,12 @@ struct TorchTensors {
     let (size, overflows) = numbers.multipliedReportingOverflow(by: isUntyped ? 1 : type.size)
     let own = isUntyped ? type : TorchGlobals.storages[storage] ?? nil
     guard !overflows, own?.size == type.size else {
-      throw Reason(text: "expected a storage of numbers of \(type.size) bytes, found \(TorchGlobals.shown(storage))")
+      throw Reason(
+        text: "expected a storage of numbers of \(type.size) bytes, found \(TorchGlobals.shown(storage))")
     }
     guard extent.count == 0 || extent.end <= size / type.size else {
-      throw Reason(text: "expected numbers within the \(size / type.size) of its storage, found the end \(extent.end)")
+      throw Reason(
+        text: "expected numbers within the \(size / type.size) of its storage, found the end \(extent.end)")
     }
     return .view(View(key: key, storageSize: size, type: type, layout: layout, count: extent.count))
   }
@@ -149,7 +159,8 @@ struct TorchTensors {
   private func checkTotal(_ views: [String: [View]]) throws(ImportError) {
     var (all, held) = (0, 0)
     for own in views.values {
-      let (numbers, isMore) = held.addingReportingOverflow(own.map { $0.storageSize / $0.type.size }.max() ?? 0)
+      let (numbers, isMore) = held.addingReportingOverflow(
+        own.map { $0.storageSize / $0.type.size }.max() ?? 0)
       held = isMore ? .max : numbers
       for view in own {
         let (sum, overflows) = all.addingReportingOverflow(view.count)
@@ -159,7 +170,8 @@ struct TorchTensors {
     let (most, overflows) = held.multipliedReportingOverflow(by: 4)
     guard overflows || all <= most || all <= Self.mostRepeated / 4 else {
       throw .unsupported(
-        file: file, reason: "expected at most \(most) numbers in all tensors, found \(all) of \(held) in the file")
+        file: file,
+        reason: "expected at most \(most) numbers in all tensors, found \(all) of \(held) in the file")
     }
   }
 

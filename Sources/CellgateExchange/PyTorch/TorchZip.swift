@@ -8,11 +8,10 @@ enum TorchZip: ForeignFormat {
     guard file.head.starts(with: Array("PK\u{3}\u{4}".utf8)) else { return false }
     // By the first entry's own header, which stands in a torn file too; by the list otherwise.
     let first = file.firstEntry
-    if first.hasSuffix("/data.pkl") || first == "data.pkl" || first.hasSuffix("/archive_format") { return true }
-    guard let archive = try? ZipArchive(path: file.path) else { return false }
-    return archive.entries.contains {
-      $0.name?.hasSuffix("/data.pkl") == true || $0.name?.hasSuffix("/archive_format") == true
+    if first.hasSuffix("/data.pkl") || first == "data.pkl" || first.hasSuffix("/archive_format") {
+      return true
     }
+    return file.hasEntry { $0.hasSuffix("/data.pkl") || $0 == "data.pkl" || $0.hasSuffix("/archive_format") }
   }
 
   static func read(_ file: ForeignFile, _ options: ImportOptions) throws(ImportError) -> ImportedModel {
@@ -32,7 +31,8 @@ enum TorchZip: ForeignFormat {
       throw .damaged(
         file: file.path,
         reason:
-          "expected all entries in the folder '\(quotedName(root))', found '\(quotedName(other.name ?? "?"))'")
+          "expected all entries in the folder '\(quotedName(root))', found '\(quotedName(other.name ?? "?"))'"
+      )
     }
     if archive.zip[root + "constants.pkl"] != nil {
       throw .unsupported(
@@ -66,7 +66,8 @@ enum TorchZip: ForeignFormat {
     func bytes(_ key: String, count: Int, used: Int) throws(ImportError) -> [UInt8] {
       guard let entry = archive.zip[root + "data/" + key] else {
         throw .damaged(
-          file: archive.zip.file, reason: "storage '\(quotedName(key))': expected an entry data/KEY, found none")
+          file: archive.zip.file,
+          reason: "storage '\(quotedName(key))': expected an entry data/KEY, found none")
       }
       guard entry.size == count else {
         throw .damaged(
@@ -79,7 +80,8 @@ enum TorchZip: ForeignFormat {
         throw .unsupported(
           file: archive.zip.file,
           reason:
-            "storage '\(quotedName(key))': expected about as many bytes as tensors read, \(used), found \(count)")
+            "storage '\(quotedName(key))': expected about as many bytes as tensors read, \(used), found \(count)"
+        )
       }
       return try archive.bytes(of: entry, most: nil)
     }
@@ -92,7 +94,7 @@ struct ForeignArchive {
   private let maxSize: Int?
 
   /// The most entries: their list takes memory.
-  private static let mostEntries = 100_000
+  fileprivate static let mostEntries = 100_000
   /// How much an entry may expand unless the user allows more.
   private static let mostExpansion = 1_000
 
@@ -121,7 +123,8 @@ struct ForeignArchive {
     if let most, entry.size > most, entry.method != 0 || most <= 64 {
       throw .unsupported(
         file: zip.file,
-        reason: "entry '\(quotedName(entry.name ?? "?"))': expected at most \(most) bytes, found \(entry.size)")
+        reason:
+          "entry '\(quotedName(entry.name ?? "?"))': expected at most \(most) bytes, found \(entry.size)")
     }
     do throws(ZipError) { return try zip.bytes(of: entry, acceptsNoChecksum: true) } catch {
       throw Self.importError(error, zip.file)
@@ -137,6 +140,13 @@ struct ForeignArchive {
 }
 
 extension ForeignFile {
+  /// Whether a zip file lists an entry of such a name.
+  func hasEntry(_ isSuch: (String) -> Bool) -> Bool {
+    let archive = try? ZipArchive(
+      path: path, limit: ZipArchive.defaultLimit, entryLimit: ForeignArchive.mostEntries)
+    return archive?.entries.contains { $0.name.map(isSuch) ?? false } ?? false
+  }
+
   /// The name of the first entry of a zip file by the entry's own header; "" where there is none.
   var firstEntry: String {
     guard head.count >= 30, head.starts(with: Array("PK\u{3}\u{4}".utf8)) else { return "" }

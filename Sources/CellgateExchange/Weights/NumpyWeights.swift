@@ -8,8 +8,7 @@ enum NumpyWeights: ForeignFormat {
   static func recognizes(_ file: ForeignFile) throws(ImportError) -> Bool {
     guard file.head.starts(with: Array("PK\u{3}\u{4}".utf8)) else { return false }
     if file.firstEntry.hasSuffix(".npy") { return true }
-    guard let archive = try? ZipArchive(path: file.path) else { return false }
-    return archive.entries.contains { $0.name?.hasSuffix(".npy") == true }
+    return file.hasEntry { $0.hasSuffix(".npy") }
   }
 
   static func read(_ file: ForeignFile, _ options: ImportOptions) throws(ImportError) -> ImportedModel {
@@ -22,10 +21,12 @@ enum NumpyWeights: ForeignFormat {
       let name = String(path.dropLast(4))
       guard !name.isEmpty, !name.hasPrefix("/"), !name.split(separator: "/").contains("..") else {
         throw .damaged(
-          file: file.path, reason: "array '\(quotedName(name))': expected a name, found a path out of the file")
+          file: file.path,
+          reason: "array '\(quotedName(name))': expected a name, found a path out of the file")
       }
       guard names.insert(name).inserted else {
-        throw .damaged(file: file.path, reason: "array '\(quotedName(name))': expected it once, found it twice")
+        throw .damaged(
+          file: file.path, reason: "array '\(quotedName(name))': expected it once, found it twice")
       }
       let bytes = try archive.bytes(of: entry, most: nil)
       do throws(NumpyError) {

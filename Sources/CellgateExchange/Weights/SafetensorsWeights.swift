@@ -50,7 +50,8 @@ enum SafetensorsWeights: ForeignFormat {
   }
 
   static let types: [Safetensors.Dtype: NumberType] = [
-    .f64: .float64, .f32: .float32, .f16: .float16, .bf16: .bfloat16, .i64: .int64, .i32: .int32, .i16: .int16,
+    .f64: .float64, .f32: .float32, .f16: .float16, .bf16: .bfloat16, .i64: .int64, .i32: .int32,
+    .i16: .int16,
     .i8: .int8, .u8: .uint8, .u16: .uint16, .u32: .uint32, .u64: .uint64, .bool: .bool,
   ]
 
@@ -62,5 +63,7 @@ enum SafetensorsWeights: ForeignFormat {
 
 extension String {
   /// The text without what it begins with.
-  func removingPrefix(_ prefix: String) -> String { hasPrefix(prefix) ? String(dropFirst(prefix.count)) : self }
+  func removingPrefix(_ prefix: String) -> String {
+    hasPrefix(prefix) ? String(dropFirst(prefix.count)) : self
+  }
 }
