@@ -10,8 +10,9 @@ struct ReferenceStack {
   /// Of each layer and direction, in the cell's order.
   let parameters: [[[Double]]]
 
-  /// Nil of a model that is more than one recurrent layer.
-  init?(_ imported: ImportedModel) {
+  /// Nil of a model that is more than one recurrent layer. A bias that is the sum of two in the file, `tensors`, is taken in
+  /// Double: the model has it rounded, which alone can change outputs by more than 1e-7.
+  init?(_ imported: ImportedModel, tensors: StateDictionary) {
     guard let description = imported.description, description.layers.count == 1,
       let options = description.layers[0].options as? RecurrentOptions,
       let size = description.inputs[0].shape.features.first
@@ -23,8 +24,14 @@ struct ReferenceStack {
     for layer in 0..<options.layers {
       for end in options.isBidirectional ? ["", "_reverse"] : [""] {
         parameters.append(
-          options.cell.cell.parameters.compactMap {
-            imported.state["\(name).\($0.name)_l\(layer)\(end)"]?.scalars.map(Double.init)
+          options.cell.cell.parameters.compactMap { parameter -> [Double]? in
+            let suffix = "_l\(layer)\(end)"
+            guard let own = imported.state["\(name).\(parameter.name)\(suffix)"]?.scalars else { return nil }
+            guard parameter.name == "bias", let first = tensors["bias_ih" + suffix] ?? tensors["bias_ih"],
+              let second = tensors["bias_hh" + suffix] ?? tensors["bias_hh"]
+            else { return own.map(Double.init) }
+            let sums = zip(first.scalars, second.scalars).map { Double($0) + Double($1) }
+            return sums.map { Float($0) } == own ? sums : nil
           })
       }
     }
