@@ -9,13 +9,12 @@ enum KerasFormat: ForeignFormat {
   static func recognizes(_ file: ForeignFile) throws(ImportError) -> Bool {
     if HDF5File.begins(file.head) { return true }
     if file.head.starts(with: [0x50, 0x4B, 3, 4]) {
-      // Of a torn archive the first name alone is there.
+      // Keras writes these in front; of a torn archive the first name alone is there.
       let names = ["metadata.json", "config.json", "model.weights.h5"]
-      if let archive = try? ZipArchive(path: file.path) {
-        return archive["model.weights.h5"] != nil
-          || (archive["config.json"] != nil && archive["metadata.json"] != nil)
-      }
-      return names.contains { file.head.dropFirst(30).starts(with: $0.utf8) }
+      if names.contains(where: { file.head.dropFirst(30).starts(with: $0.utf8) }) { return true }
+      guard let archive = try? ZipArchive(path: file.path) else { return false }
+      return archive["model.weights.h5"] != nil
+        || (archive["config.json"] != nil && archive["metadata.json"] != nil)
     }
     guard isJSON(file.head), file.size <= 1 << 24 else { return false }
     return (try? JSONTree(path: file.path))?["weight_map"]?.object != nil

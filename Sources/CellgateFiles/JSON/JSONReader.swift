@@ -198,11 +198,34 @@ package struct JSONReader {
     try require(.number)
     let start = base + position
     let text = try word()
-    guard text.wholeMatch(of: /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?/) != nil else {
+    guard Self.isNumber(text.utf8) else {
       throw .unexpected(
         file: file, offset: start, place: place, expected: "a number", found: "'\(quotedName(text))'")
     }
     return text
+  }
+
+  /// Whether a word is a number: digits without a zero in front, perhaps a sign, a fraction and an exponent.
+  private static func isNumber(_ word: String.UTF8View) -> Bool {
+    var rest = word[...]
+    func digits() -> Int {
+      let count = rest.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }.count
+      rest = rest.dropFirst(count)
+      return count
+    }
+    func takes(_ marks: String) -> Bool {
+      guard let first = rest.first, marks.utf8.contains(first) else { return false }
+      rest = rest.dropFirst()
+      return true
+    }
+    _ = takes("-")
+    if !takes("0"), digits() == 0 { return false }
+    if takes("."), digits() == 0 { return false }
+    if takes("eE") {
+      _ = takes("-+")
+      if digits() == 0 { return false }
+    }
+    return rest.isEmpty
   }
 
   /// Reads true or false.
