@@ -42,7 +42,8 @@ struct HDF5FileTests {
     let root = try HDF5File(path: Self.path("gzip.h5")).root
     #expect(
       throws: HDF5Error.unsupported(
-        file: Self.path("gzip.h5"), object: "/layers/lstm/cell/vars/0", feature: "compressed or filtered data")
+        file: Self.path("gzip.h5"), object: "/layers/lstm/cell/vars/0", feature: "compressed or filtered data"
+      )
     ) { try root.dataset("layers/lstm/cell/vars/0") }
     #expect(throws: HDF5Error.file(.missing(file: "/no/file"))) {
       try HDF5File(path: "/no/file")
@@ -71,7 +72,8 @@ struct HDF5FileTests {
     #expect(throws: HDF5Error.self) { try root.dataset("layers/dense/vars/0").int64s() }
   }
 
-  @Test("Groups of any number of links, in B-trees of several levels", arguments: [0, 1, 8, 9, 256, 257, 9000])
+  @Test(
+    "Groups of any number of links, in B-trees of several levels", arguments: [0, 1, 8, 9, 256, 257, 9000])
   func manyLinks(count: Int) throws {
     var root = HDF5Writer.Group()
     for index in 0..<count { root.objects["x\(index)"] = .floats([Float(index)], shape: [1]) }

@@ -51,8 +51,11 @@ struct KerasCell: Equatable {
   /// The cell; nil of an activation that has no equation here.
   var cell: Cell? {
     if let own = Cell.named(name) { return own }
-    guard Self.activations.contains(activation), Self.activations.contains(recurrentActivation) else { return nil }
-    let text = "\(kind.rawValue) of Keras, \(activation)" + (kind == .rnn ? "" : " and \(recurrentActivation)")
+    guard Self.activations.contains(activation), Self.activations.contains(recurrentActivation) else {
+      return nil
+    }
+    let text =
+      "\(kind.rawValue) of Keras, \(activation)" + (kind == .rnn ? "" : " and \(recurrentActivation)")
     return try? Cell(name, summary: text, source: "https://keras.io/api/layers/recurrent_layers/") { cell in
       switch kind {
       case .lstm: lstm(cell)
@@ -87,7 +90,9 @@ struct KerasCell: Equatable {
     self = found
   }
 
-  init(kind: Kind, activation: String = "tanh", recurrentActivation: String = "sigmoid", resetAfter: Bool = true) {
+  init(
+    kind: Kind, activation: String = "tanh", recurrentActivation: String = "sigmoid", resetAfter: Bool = true
+  ) {
     self.kind = kind
     self.activation = activation
     self.recurrentActivation = recurrentActivation

@@ -17,7 +17,8 @@ struct KerasConfig {
   init(_ object: JSONTree, file: String) throws(ImportError) {
     guard let className = object["class_name"]?.string, let members = object["config"], members.object != nil
     else {
-      throw .damaged(file: file, reason: "configuration: expected an object with class_name and config, found none")
+      throw .damaged(
+        file: file, reason: "configuration: expected an object with class_name and config, found none")
     }
     self.file = file
     self.className = className
@@ -65,7 +66,8 @@ struct KerasConfig {
   /// A size that may be a list of one; nil where there is none.
   func window(_ key: String) throws(ImportError) -> Int? {
     guard let value = self[key] else { return nil }
-    guard let size = value.integer ?? (value.array?.count == 1 ? value.array?.first?.integer : nil), size >= 1,
+    guard let size = value.integer ?? (value.array?.count == 1 ? value.array?.first?.integer : nil),
+      size >= 1,
       size <= Int(Int32.max)
     else { throw damaged("\(key) of 1 or more", shown(value)) }
     return size

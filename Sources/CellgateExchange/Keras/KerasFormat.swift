@@ -7,8 +7,8 @@ enum KerasFormat: ForeignFormat {
   static let name = "Keras"
 
   static func recognizes(_ file: ForeignFile) throws(ImportError) -> Bool {
-    if HDF5File.begins(file.head) { return true }
-    if file.head.starts(with: [0x50, 0x4B, 3, 4]) {
+    // An archive may have an HDF5 file where a user block of one would end.
+    if isArchive(file.head) {
       // Keras writes these in front; of a torn archive the first name alone is there.
       let names = ["metadata.json", "config.json", "model.weights.h5"]
       if names.contains(where: { file.head.dropFirst(30).starts(with: $0.utf8) }) { return true }
@@ -16,30 +16,35 @@ enum KerasFormat: ForeignFormat {
       return archive["model.weights.h5"] != nil
         || (archive["config.json"] != nil && archive["metadata.json"] != nil)
     }
+    if HDF5File.begins(file.head) { return true }
     guard isJSON(file.head), file.size <= 1 << 24 else { return false }
     return (try? JSONTree(path: file.path))?["weight_map"]?.object != nil
   }
+
+  private static func isArchive(_ head: [UInt8]) -> Bool { head.starts(with: [0x50, 0x4B, 3, 4]) }
 
   private static func isJSON(_ head: [UInt8]) -> Bool {
     head.first { !" \n\r\t".utf8.contains($0) } == UInt8(ascii: "{")
   }
 
   static func read(_ file: ForeignFile, _ options: ImportOptions) throws(ImportError) -> ImportedModel {
-    if HDF5File.begins(file.head) { return try hierarchical(file, options) }
-    if isJSON(file.head) { return try shards(file, options) }
-    return try archive(file, options)
+    if isArchive(file.head) { return try archive(file, options) }
+    return HDF5File.begins(file.head) ? try hierarchical(file, options) : try shards(file, options)
   }
 
   // MARK: Containers
 
-  private static func archive(_ file: ForeignFile, _ options: ImportOptions) throws(ImportError) -> ImportedModel {
+  private static func archive(_ file: ForeignFile, _ options: ImportOptions) throws(ImportError)
+    -> ImportedModel
+  {
     let archive: ZipArchive
     do throws(ZipError) {
       archive = try ZipArchive(path: file.path, limit: options.maxSize ?? ZipArchive.defaultLimit)
       for entry in archive.entries where entry.size > 1 << 20 && entry.size / 1000 > entry.compressedSize {
         guard options.maxSize == nil else { continue }
         throw .tooLarge(
-          file: file.path, entry: entry.name ?? "", bytes: UInt64(entry.size), limit: 1000 * entry.compressedSize)
+          file: file.path, entry: entry.name ?? "", bytes: UInt64(entry.size),
+          limit: 1000 * entry.compressedSize)
       }
     } catch { throw Self.error(error, file.path) }
     func bytes(_ name: String) throws(ImportError) -> [UInt8] {
@@ -92,7 +97,9 @@ enum KerasFormat: ForeignFormat {
     return parts.isEmpty ? nil : parts.joined()
   }
 
-  private static func shards(_ file: ForeignFile, _ options: ImportOptions) throws(ImportError) -> ImportedModel {
+  private static func shards(_ file: ForeignFile, _ options: ImportOptions) throws(ImportError)
+    -> ImportedModel
+  {
     let tree: JSONTree
     do throws(JSONError) { tree = try JSONTree(path: file.path) } catch {
       throw .damaged(file: file.path, reason: "\(error)")
@@ -122,7 +129,8 @@ enum KerasFormat: ForeignFormat {
       roots.append(try opened { () throws(HDF5Error) in try HDF5File(path: part.path).root })
     }
     return try alone(
-      KerasWeights(paths: roots, bytes: bytes, file: file.path), nil, file, options, format: "keras_sharded_index")
+      KerasWeights(paths: roots, bytes: bytes, file: file.path), nil, file, options,
+      format: "keras_sharded_index")
   }
 
   // MARK: Models
@@ -212,7 +220,8 @@ enum KerasFormat: ForeignFormat {
     findings += warnings(weights)
     return ImportedModel(
       framework: version.map { "Keras \(quotedName($0))" } ?? "Keras", format: format, findings: findings,
-      description: nil, state: state, proposal: KerasProposal.architecture(arrays), metadata: [:], sampler: nil)
+      description: nil, state: state, proposal: KerasProposal.architecture(arrays), metadata: [:],
+      sampler: nil)
   }
 
   // MARK: Errors
@@ -221,7 +230,9 @@ enum KerasFormat: ForeignFormat {
     do throws(HDF5Error) { return try body() } catch { throw KerasWeights.error(error, nil) }
   }
 
-  private static func json(_ bytes: [UInt8], _ name: String, _ file: ForeignFile) throws(ImportError) -> JSONTree {
+  private static func json(_ bytes: [UInt8], _ name: String, _ file: ForeignFile) throws(ImportError)
+    -> JSONTree
+  {
     do throws(JSONError) { return try JSONTree(data: bytes, file: name) } catch {
       throw .damaged(file: file.path, reason: "\(error)")
     }
@@ -230,6 +241,7 @@ enum KerasFormat: ForeignFormat {
   private static func error(_ error: ZipError, _ file: String) -> ImportError {
     if case .file(let error) = error { return .file(error) }
     let text = "\(error)"
-    return .damaged(file: file, reason: text.hasPrefix(file + ": ") ? String(text.dropFirst(file.count + 2)) : text)
+    return .damaged(
+      file: file, reason: text.hasPrefix(file + ": ") ? String(text.dropFirst(file.count + 2)) : text)
   }
 }

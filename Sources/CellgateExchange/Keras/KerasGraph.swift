@@ -38,6 +38,8 @@ struct KerasCall {
   var path: String
   var inputs: [KerasValue]
   var initialState: [KerasValue] = []
+  /// Whether the mask of the input is said explicitly.
+  var hasMask = false
   /// The name of its values in Keras' graph, without the number of the output.
   var origin: String
   /// Whether its variables are trained, which orders those of legacy files.
@@ -111,7 +113,9 @@ struct KerasGraph {
     let shape =
       layers[0]["batch_shape"] ?? layers[0]["batch_input_shape"] ?? model["build_input_shape"]
       ?? model.object["build_config"]?["input_shape"]
-    guard let shape else { throw model.unsupported("the shape of its input", "none: a model that was never built") }
+    guard let shape else {
+      throw model.unsupported("the shape of its input", "none: a model that was never built")
+    }
     return try sizes(shape, model)
   }
 
@@ -148,7 +152,9 @@ struct KerasGraph {
   }
 
   /// An input of the outermost model.
-  private mutating func input(_ name: String, _ sizes: [Int?], isSymbols: Bool) throws(ImportError) -> KerasValue {
+  private mutating func input(_ name: String, _ sizes: [Int?], isSymbols: Bool) throws(ImportError)
+    -> KerasValue
+  {
     let shape: LayerShape
     var steps: Int?
     if isSymbols, sizes.count == 1 {
@@ -167,7 +173,8 @@ struct KerasGraph {
     inputs.append(.init(name, shape))
     inputSteps.append(steps)
     return KerasValue(
-      node: .init(node: inputs.count - 1), shape: shape, origin: "\(name)/0/0", steps: steps, mask: nil, own: nil)
+      node: .init(node: inputs.count - 1), shape: shape, origin: "\(name)/0/0", steps: steps, mask: nil,
+      own: nil)
   }
 
   /// A chain of layers on values that there are.
@@ -276,7 +283,9 @@ struct KerasGraph {
       guard let carrier = self.carriers[root], value.mask?.isReversed == false else {
         throw .unsupported(
           file: file,
-          reason: "'\(quotedName(value.origin))': expected a mask that an Embedding or Masking makes, found another one")
+          reason:
+            "'\(quotedName(value.origin))': expected a mask that an Embedding or Masking makes, found another one"
+        )
       }
       carriers.append(carrier)
     }
@@ -343,7 +352,8 @@ struct KerasGraph {
       if !findings.contains(finding) { findings.append(finding) }
     case "mixed_bfloat16", "mixed_float16", "bfloat16", "float16":
       guard asFloat32 else {
-        throw config.unsupported("numbers of float32 (--as-float32 takes them for it)", "the policy \(policy)")
+        throw config.unsupported(
+          "numbers of float32 (--as-float32 takes them for it)", "the policy \(policy)")
       }
       let finding = "the policy \(policy) becomes float32"
       if !findings.contains(finding) { findings.append(finding) }
@@ -415,7 +425,8 @@ struct KerasGraph {
       let symbolic = Set(
         nodes.filter { ["Embedding", "NotEqual"].contains(layers[$0.layer].className) }.flatMap(\.needed))
       for key in ends.0 {
-        let name = String(key.split(separator: "/", omittingEmptySubsequences: false).dropLast(2).joined(separator: "/"))
+        let name = String(
+          key.split(separator: "/", omittingEmptySubsequences: false).dropLast(2).joined(separator: "/"))
         guard let index = names[name], layers[index].className == "InputLayer" else {
           throw config.damaged("input_layers that are of the kind InputLayer", "'\(quotedName(name))'")
         }
@@ -443,7 +454,8 @@ struct KerasGraph {
   /// Whether an input goes into a nested model that begins with an embedding.
   private func usesNested(_ key: String, _ nodes: [Node], _ layers: [KerasConfig]) -> Bool {
     nodes.contains { node in
-      node.needed.contains(key) && ["Sequential", "Functional", "Model"].contains(layers[node.layer].className)
+      node.needed.contains(key)
+        && ["Sequential", "Functional", "Model"].contains(layers[node.layer].className)
         && readsSymbols([layers[node.layer]])
     }
   }
@@ -536,7 +548,8 @@ struct KerasGraph {
       if KerasOperations.isOperation(layer) || isOfMasks {
         known[node.origin + "/0"] = .mask(try operation(layer, node, known))
       } else {
-        let outputs = try self.call(layer, node, folders[node.layer], known, prefix: prefix, path: path, top: top)
+        let outputs = try self.call(
+          layer, node, folders[node.layer], known, prefix: prefix, path: path, top: top)
         for (number, output) in outputs.enumerated() { known["\(node.origin)/\(number)"] = .value(output) }
       }
       made += 1
@@ -551,7 +564,8 @@ struct KerasGraph {
       }
     }
     guard made == nodes.count else {
-      throw config.damaged("calls that depend on earlier ones", "\(nodes.count - made) that depend on none or on themselves")
+      throw config.damaged(
+        "calls that depend on earlier ones", "\(nodes.count - made) that depend on none or on themselves")
     }
   }
 
@@ -561,7 +575,8 @@ struct KerasGraph {
   }
 
   private mutating func call(
-    _ layer: KerasConfig, _ node: Node, _ folder: String, _ known: [String: Known], prefix: String, path: String,
+    _ layer: KerasConfig, _ node: Node, _ folder: String, _ known: [String: Known], prefix: String,
+    path: String,
     top: String?
   ) throws(ImportError) -> [KerasValue] {
     func value(_ key: String) throws(ImportError) -> KerasValue {
@@ -600,6 +615,7 @@ struct KerasGraph {
         for key in argument.tensors { call.initialState.append(try value(key)) }
       case ("mask", _) where !argument.tensors.isEmpty:
         try setMask(&inputs, argument, layer, known)
+        call.hasMask = true
       case ("training", .other(let tree)) where tree.bool != true && tree.integer != 1: continue
       case (_, .other(let tree)) where tree.isNull: continue
       case (_, .list(let parts))
@@ -648,13 +664,15 @@ struct KerasGraph {
       case .value(let value):
         switch layer.className {
         case "NotEqual":
-          guard node.positional.count == 2, case .other(let tree) = node.positional[1], let number = tree.number
+          guard node.positional.count == 2, case .other(let tree) = node.positional[1],
+            let number = tree.number
           else { throw layer.unsupported("a comparison with a number", "another") }
           return KerasMask(roots: [Self.root(value, number)])
         // The mask of a value that has none, and one that adds nothing.
         case "OnesLike": return nil
         case "ZerosLike": return KerasMask(roots: [])
-        default: throw layer.unsupported("a layer, or an operation on masks", "the operation \(layer.className)")
+        default:
+          throw layer.unsupported("a layer, or an operation on masks", "the operation \(layer.className)")
         }
       case nil: throw layer.damaged("an input that there is", "'\(quotedName(key))'")
       }
@@ -708,7 +726,9 @@ struct KerasNames {
     let all = Array(letters)
     var index = 0
     while index < all.count {
-      if index > 0, isUpper(all[index]), index + 1 < all.count, all[index + 1].isLowercase { first.append("_") }
+      if index > 0, isUpper(all[index]), index + 1 < all.count, all[index + 1].isLowercase {
+        first.append("_")
+      }
       first.append(all[index])
       index += 1
     }

@@ -6,14 +6,25 @@ import CellgateTensor
 extension KerasGraph {
   /// The classes that are read, for suggestions.
   static let classes = [
-    "InputLayer", "Embedding", "LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "Dense", "Activation", "ReLU",
-    "LeakyReLU", "ELU", "Softmax", "Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "AlphaDropout",
-    "ActivityRegularization", "Identity", "LayerNormalization", "BatchNormalization", "TimeDistributed", "Masking",
+    "InputLayer", "Embedding", "LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "Dense", "Activation",
+    "ReLU",
+    "LeakyReLU", "ELU", "Softmax", "Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise",
+    "AlphaDropout",
+    "ActivityRegularization", "Identity", "LayerNormalization", "BatchNormalization", "TimeDistributed",
+    "Masking",
     "Flatten", "RepeatVector", "Concatenate", "Add", "Multiply", "Average", "Conv1D", "MaxPooling1D",
     "AveragePooling1D", "GlobalMaxPooling1D", "GlobalAveragePooling1D", "Sequential", "Functional",
   ]
 
+  /// Other names of these classes.
+  private static let aliases: Set<String> = [
+    "Convolution1D", "MaxPool1D", "AvgPool1D", "GlobalMaxPool1D", "GlobalAvgPool1D",
+  ]
+
   mutating func layer(_ config: KerasConfig, _ call: KerasCall) throws(ImportError) -> [KerasValue] {
+    guard Self.classes.contains(config.className) || Self.aliases.contains(config.className) else {
+      throw unknown(config)
+    }
     switch config.className {
     case "LSTM", "GRU", "SimpleRNN", "RNN": return try recurrent(config, call)
     case "Bidirectional": return try bidirectional(config, call)
@@ -23,7 +34,8 @@ extension KerasGraph {
     case "Flatten": return [try flatten(config, call)]
     case "GlobalMaxPooling1D", "GlobalMaxPool1D": return [try globalMaximum(config, call)]
     case "GaussianDropout", "GaussianNoise", "AlphaDropout", "ActivityRegularization", "Identity":
-      let line = "layer '\(quotedName(config.name))': \(config.className) acts in training alone and is left out"
+      let line =
+        "layer '\(quotedName(config.name))': \(config.className) acts in training alone and is left out"
       if config.className != "Identity", !findings.contains(line) { findings.append(line) }
       return [try one(config, call)]
     case "TimeDistributed":
@@ -119,10 +131,11 @@ extension KerasGraph {
   private func activation(_ config: KerasConfig, _ key: String) throws(ImportError) -> Activation {
     let name = try config.activation(key)
     let aliases = ["swish": "silu", "exp": "exponential"]
-    guard let found = Activation(rawValue: aliases[name] ?? name), !(name == "hard_sigmoid" && version == 2) else {
+    guard let found = Activation(rawValue: aliases[name] ?? name), !(name == "hard_sigmoid" && version == 2)
+    else {
       let near = nearestNames(to: name, among: Activation.allCases.map(\.rawValue))
       throw config.unsupported(
-        "an \(key) such as \(near.joined(separator: ", "))",
+        near.isEmpty ? "an \(key) that layers have" : "an \(key) such as \(near.joined(separator: ", "))",
         "'\(quotedName(name))'" + (name == "hard_sigmoid" ? " of Keras 2" : ""))
     }
     return found
@@ -164,7 +177,8 @@ extension KerasGraph {
     return Dense(options)
   }
 
-  private mutating func embedding(_ config: KerasConfig, _ call: KerasCall) throws(ImportError) -> KerasValue {
+  private mutating func embedding(_ config: KerasConfig, _ call: KerasCall) throws(ImportError) -> KerasValue
+  {
     try noQuantization(config)
     let input = try one(config, call)
     var options = Embedding.Options(
@@ -212,7 +226,9 @@ extension KerasGraph {
   }
 
   private mutating func merging(_ config: KerasConfig, _ call: KerasCall) throws(ImportError) -> KerasValue {
-    guard call.inputs.count > 1 else { throw config.unsupported("two inputs or more", "\(call.inputs.count)") }
+    guard call.inputs.count > 1 else {
+      throw config.unsupported("two inputs or more", "\(call.inputs.count)")
+    }
     if config.className == "Concatenate" { try lastAxis(config, "axis", call.inputs[0].shape) }
     var output: KerasValue
     switch config.className {
@@ -251,7 +267,9 @@ extension KerasGraph {
     return try kept(Flatten(steps: steps), input, call)
   }
 
-  private mutating func globalMaximum(_ config: KerasConfig, _ call: KerasCall) throws(ImportError) -> KerasValue {
+  private mutating func globalMaximum(_ config: KerasConfig, _ call: KerasCall) throws(ImportError)
+    -> KerasValue
+  {
     try config.demand("keepdims", .bool(false))
     try config.demand("data_format", .string("channels_last"))
     var input = try one(config, call)
@@ -263,7 +281,8 @@ extension KerasGraph {
   private func pooling(_ config: KerasConfig) throws(ImportError) -> PoolingOptions {
     try config.demand("padding", .string("valid"))
     try config.demand("data_format", .string("channels_last"))
-    return PoolingOptions(poolSize: try config.window("pool_size") ?? 2, strides: try config.window("strides"))
+    return PoolingOptions(
+      poolSize: try config.window("pool_size") ?? 2, strides: try config.window("strides"))
   }
 
   private mutating func convolution(_ config: KerasConfig, _ call: KerasCall) throws(ImportError) -> Conv1D {
@@ -323,13 +342,15 @@ extension KerasGraph {
 
   /// The vectors of a normalisation: weight and bias, ones and zeros where Keras has none, then the buffers.
   private mutating func vectors(
-    _ config: KerasConfig, _ call: KerasCall, _ input: LayerShape, _ flags: [String: String], buffers: [String]
+    _ config: KerasConfig, _ call: KerasCall, _ input: LayerShape, _ flags: [String: String],
+    buffers: [String]
   ) throws(ImportError) {
     guard let size = input.features.last else { throw config.unsupported("vectors", "\(input)") }
     let scales = try config.flag("scale", true), centers = try config.flag("center", true)
     let (file, title, name) = (file, config.title, reserved(call))
     let trained = (scales ? [true] : []) + (centers ? [true] : [])
-    add(call, key: call.key, isTrainable: trained + buffers.map { _ in false }) { arrays throws(ImportError) in
+    add(call, key: call.key, isTrainable: trained + buffers.map { _ in false }) {
+      arrays throws(ImportError) in
       var left = arrays[...]
       var entries: [StateDictionary.Entry] = []
       func take(_ part: String) throws(ImportError) {

@@ -9,7 +9,8 @@ enum KerasProposal {
     var order: [String] = []
     for array in arrays {
       let parts = array.path.split(separator: "/").map(String.init)
-      guard parts.count >= 4, parts[0] == "layers", parts[parts.count - 2] == "vars", let index = Int(parts[parts.count - 1])
+      guard parts.count >= 4, parts[0] == "layers", parts[parts.count - 2] == "vars",
+        let index = Int(parts[parts.count - 1])
       else { return nil }
       let folder = parts[1]
       if parts.count > 4, parts[2] == "backward_layer" { continue }
@@ -20,7 +21,10 @@ enum KerasProposal {
       arrays.filter { $0.path.contains("/backward_layer/") }.compactMap {
         $0.path.split(separator: "/").dropFirst().first.map(String.init)
       })
-    let ranks = ["embedding": 0, "lstm": 1, "gru": 1, "simple_rnn": 1, "bidirectional": 1, "layer_normalization": 2, "dense": 3]
+    let ranks = [
+      "embedding": 0, "lstm": 1, "gru": 1, "simple_rnn": 1, "bidirectional": 1, "layer_normalization": 2,
+      "dense": 3,
+    ]
     func kind(_ folder: String) -> String {
       ranks.keys.filter { folder == $0 || folder.hasPrefix($0 + "_") }.max { $0.count < $1.count } ?? folder
     }
@@ -33,7 +37,8 @@ enum KerasProposal {
       switch kind(folder) {
       case "embedding":
         guard first.count == 2 else { return nil }
-        layers.append(object("Embedding", folder, ["input_dim": number(first[0]), "output_dim": number(last)]))
+        layers.append(
+          object("Embedding", folder, ["input_dim": number(first[0]), "output_dim": number(last)]))
       case "dense":
         layers.append(object("Dense", folder, ["units": number(last), "use_bias": .bool(own[1] != nil)]))
       case "layer_normalization": layers.append(object("LayerNormalization", folder, [:]))
@@ -53,7 +58,9 @@ enum KerasProposal {
     }
     guard let first = sorted.first, let shape = shapes[first]?[0] else { return nil }
     let input: [JSONTree] =
-      kind(first) == "embedding" ? [.null, .null] : ranks[kind(first)] == 1 ? [.null, .null, number(shape[0])] : [.null, number(shape[0])]
+      kind(first) == "embedding"
+      ? [.null, .null]
+      : ranks[kind(first)] == 1 ? [.null, .null, number(shape[0])] : [.null, number(shape[0])]
     layers.insert(object("InputLayer", "input", ["batch_shape": .array(input)]), at: 0)
     let model = object("Sequential", "sequential", ["layers": .array(layers)])
     return Architecture(.object([.init("kind", .string("keras")), .init("config", model)]))
@@ -62,7 +69,9 @@ enum KerasProposal {
   private static func number(_ value: Int) -> JSONTree { .number("\(value)") }
 
   private static func object(_ kind: String, _ name: String, _ members: [String: JSONTree]) -> JSONTree {
-    let config = [JSONTree.Member("name", .string(name))] + members.sorted { $0.key < $1.key }.map { .init($0.key, $0.value) }
+    let config =
+      [JSONTree.Member("name", .string(name))]
+      + members.sorted { $0.key < $1.key }.map { .init($0.key, $0.value) }
     return .object([.init("class_name", .string(kind)), .init("config", .object(config))])
   }
 }

@@ -81,7 +81,7 @@ enum KerasRecurrent {
       default:
         guard KerasCell.activations.contains(name), name != "hard_sigmoid_2" else {
           throw config.unsupported(
-            "an \(key) such as \(nearestNames(to: name, among: KerasCell.activations).joined(separator: ", "))",
+            "an \(key) that cells have",
             "'\(quotedName(name))'")
         }
         return name
@@ -95,7 +95,8 @@ enum KerasRecurrent {
       resetAfter: kind == .gru ? resetAfter : true)
     return Unit(
       cell: cell, units: try config.size("units"), useBias: try config.flag("use_bias", true),
-      dropout: try config.share("dropout"), recurrentDropout: try config.share("recurrent_dropout"), path: path,
+      dropout: try config.share("dropout"), recurrentDropout: try config.share("recurrent_dropout"),
+      path: path,
       isTrainable: try config.flag("trainable", true))
   }
 }
@@ -104,12 +105,26 @@ extension KerasGraph {
   /// A recurrent layer of one direction.
   mutating func recurrent(_ config: KerasConfig, _ call: KerasCall) throws(ImportError) -> [KerasValue] {
     let layer = try KerasRecurrent.layer(config, version: version)
-    let input = try sequence(config, call)
-    return try run(layer, input, call, key: call.key, path: call.path)
+    let (input, mask) = try heard(try sequence(config, call), call)
+    var outputs = try run(layer, input, call, key: call.key, path: call.path)
+    if layer.returnSequences { outputs[0].mask = mask }
+    return outputs
+  }
+
+  /// The input as a layer sees it, and the mask that goes on after it. Keras 3 gives a layer that is called with first states
+  /// no mask but one that is said explicitly.
+  private mutating func heard(
+    _ input: KerasValue, _ call: KerasCall
+  ) throws(ImportError) -> (KerasValue, KerasMask?) {
+    guard version == 3, !call.initialState.isEmpty, !call.hasMask else { return (input, input.mask) }
+    var plain = input
+    plain.mask = nil
+    return (try settled(plain), input.mask)
   }
 
   private mutating func sequence(_ config: KerasConfig, _ call: KerasCall) throws(ImportError) -> KerasValue {
-    guard call.inputs.count == 1, call.inputs[0].shape.isSequence, call.inputs[0].shape.features.count == 1 else {
+    guard call.inputs.count == 1, call.inputs[0].shape.isSequence, call.inputs[0].shape.features.count == 1
+    else {
       throw config.unsupported(
         "a sequence of vectors", "\(call.inputs.map(\.shape.description).joined(separator: ", "))")
     }
@@ -256,14 +271,19 @@ extension KerasGraph {
     // Keras gives 0 at masked steps whatever the layers say.
     forward.zeroOutput = forward.returnSequences
     backward.zeroOutput = backward.returnSequences
-    let input = try sequence(config, call)
-    let isPlain = forward.mirrors(backward) && !forward.goBackwards && forward.units.count == 1 && !forward.stateful
-    return try isPlain
+    let (input, mask) = try heard(try sequence(config, call), call)
+    let isPlain =
+      forward.mirrors(backward) && !forward.goBackwards && forward.units.count == 1 && !forward.stateful
+    var outputs =
+      try isPlain
       ? both(forward, mode, input, config, call) : apart(forward, backward, mode, input, config, call)
+    for index in outputs.indices where outputs[index].shape.isSequence { outputs[index].mask = mask }
+    return outputs
   }
 
   private mutating func both(
-    _ layer: KerasRecurrent.Layer, _ mode: Bidirectional.MergeMode, _ input: KerasValue, _ config: KerasConfig,
+    _ layer: KerasRecurrent.Layer, _ mode: Bidirectional.MergeMode, _ input: KerasValue,
+    _ config: KerasConfig,
     _ call: KerasCall
   ) throws(ImportError) -> [KerasValue] {
     let unit = layer.units[0]

@@ -137,7 +137,8 @@ final class KerasWeights {
     left -= dataset.byteCount
     guard left >= 0 else {
       throw .tooLarge(
-        file: file, what: "expected variables that each have numbers of their own, found some that share them")
+        file: file, what: "expected variables that each have numbers of their own, found some that share them"
+      )
     }
     let kind = try dataset.strings("dtype")?.first
     if let kind, kind != "float32", kind != "\(dataset.type)" {
@@ -159,7 +160,9 @@ final class KerasWeights {
         for root in roots {
           for (path, dataset) in try root.datasets() {
             let first = path.split(separator: "/").first.map(String.init) ?? path
-            if ["optimizer", "metrics", "optimizer_weights"].contains(first) || path.contains("seed_generator") {
+            if ["optimizer", "metrics", "optimizer_weights"].contains(first)
+              || path.contains("seed_generator")
+            {
               if !left.contains(first) { left.append(first) }
             } else {
               arrays.append(try array(dataset, path))
@@ -177,7 +180,8 @@ final class KerasWeights {
     } catch { throw Self.error(error, file) }
     var names: Set<String> = []
     for array in arrays where !names.insert(array.path).inserted {
-      throw .damaged(file: file, reason: "expected each variable once, found '\(quotedName(array.path))' twice")
+      throw .damaged(
+        file: file, reason: "expected each variable once, found '\(quotedName(array.path))' twice")
     }
     return (arrays, left)
   }
@@ -187,7 +191,8 @@ final class KerasWeights {
     let name = error.file
     let text = "\(error)"
     let reason = text.hasPrefix(name + ": ") ? String(text.dropFirst(name.count + 2)) : text
-    let inner = file.map { name.hasPrefix($0 + ": ") ? String(name.dropFirst($0.count + 2)) + ": " : "" } ?? ""
+    let inner =
+      file.map { name.hasPrefix($0 + ": ") ? String(name.dropFirst($0.count + 2)) + ": " : "" } ?? ""
     switch error {
     case .file(let error): return .file(error)
     case .unsupported: return .unsupported(file: file ?? name, reason: inner + reason)

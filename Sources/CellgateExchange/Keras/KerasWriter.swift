@@ -84,7 +84,8 @@ private struct KerasWritten {
       ("module", .string("keras.layers")), ("class_name", .string(className)),
       (
         "config",
-        .object([("name", .string(name)), ("trainable", .bool(true)), ("dtype", .string("float32"))] + config)
+        .object(
+          [("name", .string(name)), ("trainable", .bool(true)), ("dtype", .string("float32"))] + config)
       ), ("registered_name", .null),
     ])
   }
@@ -95,6 +96,8 @@ private struct KerasExport {
   let description: ModelDescription
   let state: StateDictionary
   private var taken: Set<String> = []
+  /// Layers whose input has a mask.
+  private var masked: Set<String> = []
 
   init(description: ModelDescription, state: StateDictionary) {
     self.description = description
@@ -140,6 +143,7 @@ private struct KerasExport {
     }
     var made: [String: [KerasWritten]] = [:]
     let shapes = try shapes()
+    try checkMasks(shapes)
     for layer in description.layers {
       let given = description.calls.first { $0.layer == layer.name }.map { call in
         call.inputs.map { shapes[$0.node][$0.output] }
@@ -167,6 +171,45 @@ private struct KerasExport {
     return (functional(inputs, inputNames, order, made, shapes, steps), weights)
   }
 
+  /// Notes which layers see masks; refuses those that treat them otherwise than Keras does.
+  private mutating func checkMasks(_ shapes: [[LayerShape]]) throws(ExportError) {
+    var layers: [String: LayerDescription] = [:]
+    for layer in description.layers { layers[layer.name] = layer }
+    // What each node's mask was made of; nil for none.
+    var masks: [Int?] = description.inputs.map { _ in nil }
+    for call in description.calls {
+      guard let layer = layers[call.layer] else { continue }
+      let given = call.inputs.map { value in
+        shapes[value.node][value.output].isSequence ? masks[value.node] : nil
+      }
+      let first = given.first ?? nil
+      if first != nil { masked.insert(layer.name) }
+      let output = shapes[masks.count].first
+      switch layer.options {
+      case let options as Embedding.Options where options.maskZero: masks.append(2 * call.inputs[0].node)
+      case is Masking.Options: masks.append(2 * call.inputs[0].node + 1)
+      case is Conv1D.Options, is PoolingOptions, is RepeatVector.Options: masks.append(nil)
+      default: masks.append(output?.isSequence == true ? first : nil)
+      }
+      let recurrent = layer.options as? RecurrentOptions ?? (layer.options as? Bidirectional.Options)?.layer
+      if let recurrent, first != nil {
+        if call.inputs.count > 1 {
+          throw unsupported(layer, "first states or a mask, of which Keras takes one", "both")
+        }
+        if recurrent.goBackwards, recurrent.returnSequences {
+          throw unsupported(layer, "steps from the first to the last where there is a mask", "the other way")
+        }
+      }
+      if layer.kind == GlobalMaxPooling1D.kind, first != nil {
+        throw unsupported(layer, "no mask, which Keras' maximum doesn't look at", "one")
+      }
+      let merging = [Concatenate.kind, Add.kind, Multiply.kind, Average.kind]
+      if merging.contains(layer.kind), Set(given).count > 1 {
+        throw unsupported(layer, "inputs of one mask", "inputs of several")
+      }
+    }
+  }
+
   private static func sizes(_ shape: LayerShape, steps: Int?) -> [KerasJSON] {
     let open: [KerasJSON] = shape.isSequence ? [.null, steps.map { .int($0) } ?? .null] : [.null]
     return open + shape.features.map { .int($0) }
@@ -178,7 +221,8 @@ private struct KerasExport {
       var byName: [String: any Layer] = [:]
       for layer in description.layers { byName[layer.name] = try layer.make() }
       for call in description.calls {
-        shapes.append(try byName[call.layer]?.outputShapes(call.inputs.map { shapes[$0.node][$0.output] }) ?? [])
+        shapes.append(
+          try byName[call.layer]?.outputShapes(call.inputs.map { shapes[$0.node][$0.output] }) ?? [])
       }
     } catch { throw .unsupported(format: "keras", reason: "\(error)") }
     return shapes
@@ -312,7 +356,8 @@ private struct KerasExport {
           className: "TimeDistributed", name: named(layer.name), config: [("layer", own.object)],
           variables: own.variables)
       ]
-    case is Flatten.Options where (inputs.first?.isSequence ?? false) && (layer.options as? Flatten.Options)?.steps == nil:
+    case is Flatten.Options
+    where (inputs.first?.isSequence ?? false) && (layer.options as? Flatten.Options)?.steps == nil:
       let inner = KerasWritten(className: "Flatten", name: "flatten", config: [])
       return [
         KerasWritten(className: "TimeDistributed", name: named(layer.name), config: [("layer", inner.object)])
@@ -360,7 +405,9 @@ private struct KerasExport {
       written.config = [
         ("axis", .int(-1)), ("momentum", .number(options.momentum)), ("epsilon", .number(options.epsilon)),
       ]
-      for (index, part) in ["weight", "bias", "running_mean", "running_var"].enumerated() { try vector(index, part) }
+      for (index, part) in ["weight", "bias", "running_mean", "running_var"].enumerated() {
+        try vector(index, part)
+      }
     case let options as Conv1D.Options:
       written.className = "Conv1D"
       written.config = [
@@ -378,7 +425,9 @@ private struct KerasExport {
         ("strides", .list([.int(options.strides ?? options.poolSize)])), ("padding", .string("valid")),
       ]
     case let options as Masking.Options:
-      guard options.maskValue == 0 else { throw unsupported(layer, "a mask value of 0", "\(options.maskValue)") }
+      guard options.maskValue == 0 else {
+        throw unsupported(layer, "a mask value of 0", "\(options.maskValue)")
+      }
       written.className = "Masking"
       written.config = [("mask_value", .number(options.maskValue))]
     case is Flatten.Options: written.className = "Flatten"
@@ -393,18 +442,9 @@ private struct KerasExport {
       guard let name = classes[layer.kind] else {
         throw unsupported(layer, "a layer that Keras has", "another")
       }
-      if layer.kind == GlobalMaxPooling1D.kind, hasMasks {
-        throw unsupported(layer, "no masks, which Keras' maximum doesn't look at", "an embedding or Masking with one")
-      }
       written.className = name
     }
     return written
-  }
-
-  private var hasMasks: Bool {
-    description.layers.contains {
-      ($0.options as? Embedding.Options)?.maskZero == true || $0.options is Masking.Options
-    }
   }
 
   // MARK: Recurrent layers
@@ -434,7 +474,8 @@ private struct KerasExport {
       if !isLast, options.dropout > 0 {
         written.append(
           KerasWritten(
-            className: "Dropout", name: named(name + "_dropout"), config: [("rate", .number(options.dropout))]))
+            className: "Dropout", name: named(name + "_dropout"), config: [("rate", .number(options.dropout))]
+          ))
       }
     }
     return written
@@ -444,7 +485,7 @@ private struct KerasExport {
     _ layer: LayerDescription, _ options: RecurrentOptions, _ index: Int, merge: Bidirectional.MergeMode,
     name: String, returnSequences: Bool
   ) throws(ExportError) -> KerasWritten {
-    guard !options.goBackwards, options.maskedOutput == .zero || !hasMasks else {
+    guard !options.goBackwards, options.maskedOutput == .zero || !masked.contains(layer.name) else {
       throw unsupported(layer, "a forward layer that gives 0 at masked steps", "another")
     }
     var backward = options
@@ -472,7 +513,8 @@ private struct KerasExport {
   ) throws(ExportError) -> KerasWritten {
     let cell = options.cell.cell
     guard let known = KerasCell(cell) else {
-      throw unsupported(layer, "a cell that Keras has: LSTM, GRU or the plain recurrent one", "'\(quotedName(cell.name))'")
+      throw unsupported(
+        layer, "a cell that Keras has: LSTM, GRU or the plain recurrent one", "'\(quotedName(cell.name))'")
     }
     if options.zoneout != nil { throw unsupported(layer, "no zoneout", "zoneout") }
     if options.learnsFirstStates { throw unsupported(layer, "first states of zeros", "learned ones") }
@@ -484,7 +526,10 @@ private struct KerasExport {
     var config: [(String, KerasJSON)] = [
       ("return_sequences", .bool(returnSequences)), ("return_state", .bool(options.returnState)),
       ("go_backwards", .bool(options.goBackwards)), ("stateful", .bool(false)), ("unroll", .bool(false)),
-      ("zero_output_for_mask", .bool(returnSequences && options.maskedOutput == .zero && hasMasks)),
+      (
+        "zero_output_for_mask",
+        .bool(returnSequences && options.maskedOutput == .zero && masked.contains(layer.name))
+      ),
       ("units", .int(options.units)), ("activation", .string(known.activation)), ("use_bias", .bool(true)),
       ("dropout", .number(options.inputDropout)), ("recurrent_dropout", .number(options.recurrentDropout)),
     ]

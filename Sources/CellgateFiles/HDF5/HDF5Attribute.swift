@@ -72,7 +72,8 @@ extension HDF5File {
       let content = Array(text.prefix { $0 != 0 })
       guard let string = String(validating: content, as: UTF8.self) else {
         throw .wrongKind(
-          file: file, object: path, expected: "UTF-8 in the attribute \(attribute.name)", found: "other bytes")
+          file: file, object: path, expected: "UTF-8 in the attribute \(attribute.name)", found: "other bytes"
+        )
       }
       strings.append(string)
     }

@@ -91,7 +91,8 @@ extension HDF5File {
       switch exponent {
       case 0: return sign * fraction * 0x1p-24
       case 31: return fraction == 0 ? sign * .infinity : .nan
-      default: return sign * (1 + fraction * 0x1p-10) * Float(sign: .plus, exponent: exponent - 15, significand: 1)
+      default:
+        return sign * (1 + fraction * 0x1p-10) * Float(sign: .plus, exponent: exponent - 15, significand: 1)
       }
     }
   }
@@ -125,7 +126,9 @@ extension HDF5File {
       let size = try cursor.uint16()
       let part = try cursor.part(size)
       place = part.position..<part.end
-      guard total <= size else { throw cursor.malformed("\(total) bytes of '\(quotedName(path))'", "\(size)") }
+      guard total <= size else {
+        throw cursor.malformed("\(total) bytes of '\(quotedName(path))'", "\(size)")
+      }
     case 1:
       let (_, total) = try byteCount(shape, type, path)
       let (address, size) = (try cursor.uint64(), try cursor.uint64())

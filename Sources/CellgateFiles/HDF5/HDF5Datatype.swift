@@ -110,7 +110,8 @@ extension HDF5File {
     guard !overflows, total <= bytes.count else {
       throw .tooLarge(
         file: file,
-        what: "'\(quotedName(what))': expected at most the file's \(bytes.count) bytes, found a shape \(shape) of \(type)"
+        what:
+          "'\(quotedName(what))': expected at most the file's \(bytes.count) bytes, found a shape \(shape) of \(type)"
       )
     }
     return (count, total)

@@ -241,7 +241,8 @@ extension HDF5File {
       let name = try heap.name(self, try entry.uint64(), path: path)
       let header = try entry.uint64()
       guard try entry.uint32() != 2 else {
-        throw .unsupported(file: file, object: path == "/" ? "/" + name : path + "/" + name, feature: "a soft link")
+        throw .unsupported(
+          file: file, object: path == "/" ? "/" + name : path + "/" + name, feature: "a soft link")
       }
       links.append((name, try addressOfObject(header, name)))
     }
@@ -267,7 +268,8 @@ extension HDF5File {
     let place = body.position
     let name = try name(try body.array(Int(length)), at: place)
     guard kind == 0 else {
-      let feature = kind == 1 ? "a soft link" : kind == 64 ? "a link to another file" : "a link of kind \(kind)"
+      let feature =
+        kind == 1 ? "a soft link" : kind == 64 ? "a link to another file" : "a link of kind \(kind)"
       throw .unsupported(file: file, object: path == "/" ? "/" + name : path + "/" + name, feature: feature)
     }
     return (name, try addressOfObject(try body.uint64(), name))

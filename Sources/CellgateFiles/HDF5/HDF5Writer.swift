@@ -231,7 +231,8 @@ public struct HDF5Writer: Sendable {
       for string in strings {
         body += Array(string.utf8) + [UInt8](repeating: 0, count: size - string.utf8.count)
       }
-      require(body.count < 65_528, "HDF5Writer: expected an attribute below 64 KiB, found \(body.count) bytes")
+      require(
+        body.count < 65_528, "HDF5Writer: expected an attribute below 64 KiB, found \(body.count) bytes")
       return message(12, body)
     }
 
