@@ -1,3 +1,4 @@
+import CellgateCells
 import CellgateNN
 import CellgateTensor
 import CellgateTraining
@@ -11,10 +12,10 @@ struct RetrofitCommandTests {
 
   private func cellgate(_ arguments: [String]) throws -> CommandRun { try workplace.start(arguments).wait() }
 
-  private func file(_ name: String) -> String { workplace.path + "/" + name }
+  private func place(_ name: String) -> String { workplace.path + "/" + name }
 
   private func train(_ name: String, _ options: String...) throws -> String {
-    let folder = file(name)
+    let folder = place(name)
     let result = try cellgate(
       ["train", "adding", "--length", "10", "--steps", "4", "--batch", "4", "--out", folder] + options)
     try #require(result.status == 0, "\(result.error)")
@@ -24,7 +25,7 @@ struct RetrofitCommandTests {
   @Test("The new model has the old one's outputs, says where it comes from, and is trained further")
   func converts() throws {
     let run = try train("run", "--hidden", "5", "--layers", "2")
-    let out = file("new.safetensors")
+    let out = place("new.safetensors")
     let result = try cellgate(["retrofit", run, "--cell", "lstm-wm", "--out", out, "--json"])
     #expect(result.status == 0, "\(result.error)")
     let record = try #require(try result.records().first)
@@ -38,10 +39,10 @@ struct RetrofitCommandTests {
     #expect(new.metadata["origin"]?.contains("retrofitted from lstm to lstm-wm") == true)
     let further = try cellgate([
       "train", "adding", "--from", out, "--length", "10", "--steps", "2", "--batch", "4", "--out",
-      file("further"),
+      place("further"),
     ])
     #expect(further.status == 0, "\(further.error)")
-    #expect(try Model.load(file("further")).metadata["cell"] == "lstm-wm")
+    #expect(try Model.load(place("further")).metadata["cell"] == "lstm-wm")
   }
 
   @Test("Some layers alone, beside the model's file")
@@ -56,14 +57,17 @@ struct RetrofitCommandTests {
     #expect(new.metadata["settings"] == nil)
   }
 
-  @Test("Both models are trained further with the same budget, and the report has what the old one reached before")
+  @Test(
+    "Both models are trained further with the same budget, and the report has what the old one reached before"
+  )
   func compares() throws {
     let run = try train("run", "--hidden", "4")
-    let out = file("further")
+    let out = place("further")
     func command(_ seeds: String, _ more: String...) throws -> CommandRun {
       try cellgate(
         [
-          "retrofit", run, "--cell", "lstm-wm", "--task", "adding", "--length", "10", "--steps", "3", "--batch",
+          "retrofit", run, "--cell", "lstm-wm", "--task", "adding", "--length", "10", "--steps", "3",
+          "--batch",
           "4", "--seeds", seeds, "--out", out, "--json",
         ] + more)
     }
@@ -88,9 +92,10 @@ struct RetrofitCommandTests {
   @Test("With --train memory nothing but the new parameters changes")
   func memoryAlone() throws {
     let run = try train("run", "--hidden", "4")
-    let out = file("memory")
+    let out = place("memory")
     let result = try cellgate([
-      "retrofit", run, "--cell", "lstm-wm", "--task", "adding", "--length", "10", "--steps", "3", "--batch", "4",
+      "retrofit", run, "--cell", "lstm-wm", "--task", "adding", "--length", "10", "--steps", "3", "--batch",
+      "4",
       "--seeds", "1", "--train", "memory", "--out", out,
     ])
     #expect(result.status == 0, "\(result.error)")
@@ -113,16 +118,19 @@ struct RetrofitCommandTests {
       #expect(result.error.contains(text), "\(result.error)")
       #expect(result.error.split(separator: "\n").count == 1)
     }
-    try check(run, "--cell", "gru", status: 64, "lstm can't become gru: expected 2 states (h, c), found 1 (h)")
+    try check(
+      run, "--cell", "gru", status: 64, "lstm can't become gru: expected 2 states (h, c), found 1 (h)")
     try check(
       run, "--cell", "lstm-coupled", status: 64,
-      "at no values of its own parameters does cₜ = (1 − iₜ) ⊙ cₜ₋₁ + iₜ ⊙ gₜ become cₜ = fₜ ⊙ cₜ₋₁ + iₜ ⊙ gₜ")
+      "at no values of its own parameters does cₜ = (1 − iₜ) ⊙ cₜ₋₁ + iₜ ⊙ gₜ become cₜ = fₜ ⊙ cₜ₋₁ + iₜ ⊙ gₜ"
+    )
     try check(run, "--cell", "lstm-w", status: 64, "did you mean lstm-wm")
     try check(run, "--cell", "lstm-wm", "--layers", "1", status: 64, "expected numbers from 0 to 0, found 1")
     try check(run, "--cell", "lstm-wm", "--layers", "a", status: 64, "--layers: expected numbers")
     try check(run, "--cell", "lstm-wm", "--seeds", "3", status: 64, "expected --task as well")
-    try check(run, "--cell", "lstm-wm", "--task", "adding", "--train", "some", status: 64, "unknown part 'some'")
+    try check(
+      run, "--cell", "lstm-wm", "--task", "adding", "--train", "some", status: 64, "unknown part 'some'")
     try check(run, "--cell", "lstm", "--task", "adding", status: 64, "expected another cell")
-    try check(file("none"), "--cell", "lstm-wm", status: 66, "no such file")
+    try check(place("none"), "--cell", "lstm-wm", status: 66, "no such file")
   }
 }
