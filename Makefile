@@ -1,5 +1,5 @@
 # Each target is a line that can be typed by hand.
-.PHONY: build test lint docs bench
+.PHONY: build test lint docs bench fuzz
 
 build:
 	swift build -c release
@@ -15,3 +15,6 @@ docs:
 
 bench:
 	swift run -c release cellgate bench
+
+fuzz:
+	CELLGATE_FUZZ_ROUNDS=10000000 swift test -c release -Xswiftc -enable-testing --filter FuzzTests

@@ -10,7 +10,9 @@ import Testing
 @Suite struct WeightsImportTests {
   @Test(
     "The files that come with the tests are as their index says",
-    arguments: Interchange.files("", root: Interchange.bundled))
+    arguments: Interchange.files(
+      "torch/", "lstmwm/", "npz/", "broken/hostile_pickle", "broken/torch", "broken/npz",
+      root: Interchange.bundled))
   func bundled(_ file: InterchangeFile) throws { try file.check() }
 
   @Test(
@@ -121,5 +123,80 @@ import Testing
     var options = ImportOptions()
     options.architecture = imported.proposal
     _ = try ModelImporter.read(file, options: options).makeModel()
+  }
+
+  @Test(
+    "The description computes what the sampler does, with any pooling",
+    arguments: [
+      ("torch/text_classifier_bidirectional/state_dict.safetensors", nil),
+      ("torch/text_classifier_bidirectional/state_dict.safetensors", "mean"),
+      ("torch/text_classifier_bidirectional/state_dict.safetensors", "max"),
+      ("torch/checkpoints/nested.pt", nil), ("torch/checkpoints/nested.pt", "max"),
+    ] as [(String, String?)])
+  func description(path: String, pooling: String?) throws {
+    let folder = path.split(separator: "/").dropLast().joined(separator: "/")
+    let about = try JSONTree(path: Interchange.bundled + "/" + folder + "/case.json")
+    let members = try #require(about["model"]?.object)
+    var options = ImportOptions()
+    options.architecture = Architecture(
+      .object(members + (pooling.map { [.init("pooling", .string($0))] } ?? [])))
+    let imported = try ModelImporter.read(Interchange.bundled + "/" + path, options: options)
+    let model = try imported.makeModel()
+    let ids: [Double] = [3, 1, 4, 1, 5, 9, 2, 6]
+    let lengths = [4, 2]
+    let found = try #require(imported.sampler).outputs(
+      of: SampleInputs(
+        run: "own",
+        arrays: [
+          "ids": SampleArray(shape: [2, 4], values: ids),
+          "lengths": SampleArray(shape: [2], values: lengths.map(Double.init)),
+        ], outputs: ["logits"]), by: model)
+    let symbols = Tensor(ids.map { Float($0) }, shape: [2, 4]).transposed(0, 1)
+    let logits = model([LayerValue(symbols, mask: .lengths(lengths))])[0].tensor
+    #expect(logits.scalars.map(Double.init) == found["logits"]?.values)
+    #expect(found["logits"]?.shape == [2, 3])
+  }
+
+  @Test(
+    "An architecture that the weights don't fit is an error that says what differs",
+    arguments: [
+      (#"{"kind": "gru"}"#, "weights of the kind gru, found lstm"),
+      (#"{"kind": "lstm", "hidden_size": 6}"#, "hidden_size 6, found 5"),
+      (#"{"kind": "lstm", "bidirectional": true}"#, "bidirectional true, found false"),
+      (#"{"kind": "char_lm"}"#, "one embedding of vectors of 3, found none"),
+      (#"{"kind": "transformer"}"#, "found transformer"),
+    ])
+  func wrongArchitecture(text: String, message: String) throws {
+    var options = ImportOptions()
+    options.architecture = Architecture(try JSONTree(data: Array(text.utf8), file: "architecture"))
+    let error = #expect(throws: ImportError.self) {
+      try ModelImporter.read(Interchange.bundled + "/torch/lstm_1layer/state_dict.pt", options: options)
+    }
+    #expect("\(try #require(error))".contains(message))
+  }
+
+  @Test("Samples that don't fit the model are errors")
+  func badSamples() throws {
+    let imported = try ModelImporter.read(Interchange.bundled + "/torch/lstm_1layer/state_dict.pt")
+    let (model, sampler) = (try imported.makeModel(), try #require(imported.sampler))
+    let x = SampleArray(shape: [2, 1, 3], values: [1, 2, 3, 4, 5, 6])
+    for arrays in [
+      [:], ["x": SampleArray(shape: [2, 1, 4], values: [Double](repeating: 0, count: 8))],
+      ["x": SampleArray(shape: [2, 1, 3], values: [1])],
+      ["x": x, "lengths": SampleArray(shape: [1], values: [3])],
+      ["x": x, "lengths": SampleArray(shape: [1], values: [0.5])],
+      ["x": x, "h0": SampleArray(shape: [1, 1, 5], values: [1, 2, 3, 4, 5])],
+      ["x": SampleArray(shape: [1 << 62, 4, 3], values: [])],
+    ] as [[String: SampleArray]] {
+      #expect(throws: ImportError.self) {
+        try sampler.outputs(of: SampleInputs(run: "bad", arrays: arrays, outputs: ["y"]), by: model)
+      }
+    }
+    let empty = try sampler.outputs(
+      of: SampleInputs(
+        run: "none", arrays: ["x": SampleArray(shape: [0, 2, 3], values: [])], outputs: ["y"]),
+      by: model)
+    #expect(empty["y"]?.shape == [0, 2, 5])
+    #expect(empty["h_n"]?.values == [Double](repeating: 0, count: 10))
   }
 }

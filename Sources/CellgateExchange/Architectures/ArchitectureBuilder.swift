@@ -79,6 +79,26 @@ struct ArchitectureBuilder {
     }
   }
 
+  /// What a classifier of texts makes of the outputs of all steps.
+  private enum Pooling: String, CaseIterable {
+    /// The last valid one, of each direction.
+    case last
+    /// The mean of the valid ones.
+    case mean
+    /// The largest numbers of the valid ones.
+    case max
+  }
+
+  private func pooling() throws(ImportError) -> Pooling {
+    guard let value = architecture.members["pooling"], !value.isNull else { return .last }
+    guard let pooling = value.string.flatMap(Pooling.init) else {
+      throw bad(
+        "pooling \(Pooling.allCases.map(\.rawValue).joined(separator: ", "))",
+        quotedName(value.string ?? "another value"))
+    }
+    return pooling
+  }
+
   // MARK: Kinds
 
   /// A recurrent module by itself.
@@ -120,6 +140,7 @@ struct ArchitectureBuilder {
     }
     let parts = try ModelParts(groups, recurrent, modules: modules, framework: weights.framework)
     let isClassifier = architecture.kind == "text_classifier"
+    let pooling = isClassifier ? try self.pooling() : .last
     guard let table = parts.embedding["weight"], let head = parts.head["weight"] else {
       throw bad("an embedding and a linear map", "others")
     }
@@ -147,13 +168,16 @@ struct ArchitectureBuilder {
       if let problem { throw bad("an \(name) of such sizes", problem) }
     }
     let options = try recurrent.options(
-      relu: try isReLU(recurrent), returnSequences: !isClassifier, framework: weights.framework)
+      relu: try isReLU(recurrent), returnSequences: !isClassifier || pooling != .last,
+      framework: weights.framework)
 
     let before = parts.norms.filter { !$0.isAfter }.map(\.group),
       after = parts.norms.filter(\.isAfter).map(\.group)
     let order =
       [(parts.embedding, "embedding")] + before.map { ($0, "normalization") }
-      + [(recurrent.group, recurrent.kind.rawValue)] + after.map { ($0, "output_normalization") }
+      + [(recurrent.group, recurrent.kind.rawValue)]
+      + (pooling == .last ? [] : [(WeightGroup(path: "pooling"), "pooling")])
+      + after.map { ($0, "output_normalization") }
       + [(parts.head, "dense")]
     let names = layerNames(order)
     var layers = [LayerDescription(Embedding(embedding), name: names[0])]
@@ -166,6 +190,11 @@ struct ArchitectureBuilder {
     before.forEach(addNorm)
     entries += recurrent.entries(layer: names[layers.count])
     layers.append(LayerDescription(Recurrent(options), name: names[layers.count]))
+    switch pooling {
+    case .last: break
+    case .mean: layers.append(LayerDescription(GlobalAveragePooling1D(), name: names[layers.count]))
+    case .max: layers.append(LayerDescription(GlobalMaxPooling1D(), name: names[layers.count]))
+    }
     after.forEach(addNorm)
     entries.append(.init(names[layers.count] + ".weight", head))
     if let bias = parts.head["bias"] { entries.append(.init(names[layers.count] + ".bias", bias)) }
@@ -178,6 +207,7 @@ struct ArchitectureBuilder {
     for (group, _) in parts.norms {
       findings.append("\(group.shown): LayerNorm of \(group["weight"]?.count ?? 0) numbers, epsilon 1e-5")
     }
+    if isClassifier { findings.append("pooling over the steps: \(pooling.rawValue)") }
     findings.append("\(parts.head.shown): Linear, \(head.shape[1]) to \(head.shape[0])")
     if modules.values.contains("Dropout") {
       findings.append("Dropout: its rate is not in the file; it is left out")

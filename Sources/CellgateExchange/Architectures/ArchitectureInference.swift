@@ -33,6 +33,7 @@ struct ArchitectureInference {
     // One output for each symbol, of every step's past: the next symbol.
     let isLanguageModel = outputs == vocabulary && own.directions == 1
     if !isLanguageModel { members.append(.init("classes", .number("\(outputs)"))) }
+    if !isLanguageModel { members.append(.init("pooling", .string("last"))) }
     let kind = isLanguageModel ? "char_lm" : "text_classifier"
     let architecture = Architecture(.object([.init("kind", .string(kind))] + members))
     if isLanguageModel, own.kind != .rnn, parts.norms.isEmpty {

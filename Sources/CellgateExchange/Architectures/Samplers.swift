@@ -63,6 +63,7 @@ struct SymbolSampler: Sampler {
     let embedding: Embedding
     let before: LayerNormalization?
     let recurrent: Recurrent
+    let pooling: (any Layer)?
     let after: LayerNormalization?
     let head: Dense
 
@@ -76,6 +77,7 @@ struct SymbolSampler: Sampler {
       self.recurrent = recurrent
       self.head = head
       before = layers[..<place].lazy.compactMap { $0 as? LayerNormalization }.first
+      pooling = layers[place...].first { $0 is GlobalAveragePooling1D || $0 is GlobalMaxPooling1D }
       after = layers[place...].lazy.compactMap { $0 as? LayerNormalization }.first
     }
 
@@ -106,8 +108,12 @@ struct SymbolSampler: Sampler {
     let result = parts.recurrent(
       parts.vectors(ids, shape), states: try sample.states(parts.recurrent, batch: shape[1]),
       lengths: lengths,
-      wantsOutput: !isClassifier)
-    let logits = parts.logits(isClassifier ? result.last : result.output ?? result.last)
+      wantsOutput: !isClassifier || parts.pooling != nil)
+    var output = result.output ?? result.last
+    if let pooling = parts.pooling {
+      output = pooling(LayerValue(output, mask: lengths.map { .lengths($0) })).tensor
+    }
+    let logits = parts.logits(output)
     func ordered(_ tensor: Tensor) -> SampleArray {
       let own = batchFirst && !isClassifier ? tensor.transposed(0, 1) : tensor
       return SampleArray(own, shape: own.shape)
