@@ -17,7 +17,7 @@ enum TorchFile {
       return .unsupported(
         file: file,
         reason:
-          "expected a state dict of tensors and plain values, found \(quotedName(name)), which is not allowed; nothing was executed"
+          "expected a state dict of tensors and plain values, found \(quotedName(name)), which is not allowed and was not executed; of a whole model save model.state_dict()"
       )
     default:
       var text = "\(error)"

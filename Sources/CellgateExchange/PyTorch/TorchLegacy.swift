@@ -3,7 +3,7 @@ import CellgateFiles
 /// A file that `torch.save` wrote before version 1.6: pickles one after the other, a magic number, the protocol, the
 /// system, the object and the keys of the storages, then the storages, each a count and its numbers.
 enum TorchLegacy: ForeignFormat {
-  static let name = "PyTorch's older form"
+  static let name = "PyTorch before 1.6"
 
   /// The pickle of the magic number begins like this, whatever the number.
   private static let starts: [[UInt8]] = [[0x80, 2], [0x80, 3], [0x80, 4], [0x80, 5]]
