@@ -199,4 +199,24 @@ import Testing
     #expect(empty["y"]?.shape == [0, 2, 5])
     #expect(empty["h_n"]?.values == [Double](repeating: 0, count: 10))
   }
+
+  @Test(
+    "What is imported stands in a model's file as it is",
+    arguments: Interchange.files("torch/", "lstmwm/", "npz/", root: Interchange.bundled))
+  func written(_ file: InterchangeFile) throws {
+    var options = ImportOptions()
+    options.architecture = try file.architecture()
+    guard file.expect == "read" else { return }
+    let imported = try ModelImporter.read(file.fullPath, options: options)
+    guard let description = imported.description else {
+      #expect(options.architecture?.kind == "tensors")
+      return
+    }
+    #expect(try ModelDescription(decoding: description.encoded()) == description)
+    let model = try imported.makeModel()
+    #expect(model.state.names.sorted() == imported.state.names.sorted())
+    for entry in imported.state.entries {
+      #expect(model.state[entry.name]?.scalars == entry.tensor.scalars)
+    }
+  }
 }
