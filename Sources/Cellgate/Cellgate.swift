@@ -1,8 +1,8 @@
 @_exported import CellgateCells
 @_exported import CellgateCharts
 @_exported import CellgateData
-@_exported import CellgateExperiments
 @_exported import CellgateExchange
+@_exported import CellgateExperiments
 @_exported import CellgateFiles
 @_exported import CellgateNN
 @_exported import CellgateReport
