@@ -54,8 +54,11 @@ struct KerasWriterTests {
         try roundTrip(try imported.makeModel(), "\(file)")
         written += 1
       } catch let error as ExportError {
-        // What Keras 3 can't say: hard_sigmoid of Keras 2, some masks.
-        #expect("\(error)".contains("layer '"), "\(file): \(error)")
+        // What Keras 3 doesn't have, and masks and stacks of cells that it has in other ways.
+        let reasons = [
+          "hard_sigmoid of Keras 2", "stateful", "the other way", "both", "reverse", "by itself",
+        ]
+        #expect(reasons.contains { "\(error)".contains($0) }, "\(file): \(error)")
       } catch {
         Issue.record("\(file): \(error)")
       }

@@ -117,6 +117,39 @@ struct HDF5FileTests {
     #expect(throws: HDF5Error.self) { try HDF5File(data: own, file: "x.h5").root.datasets() }
   }
 
+  @Test("Structures that are used over and over again are refused before they cost much")
+  func overuse() throws {
+    // Every group of a chain of 60 has two links to the next one: 2⁶⁰ paths.
+    var inner = HDF5Writer.Group()
+    for _ in 0..<60 {
+      var outer = HDF5Writer.Group()
+      outer.objects["a"] = .group(inner)
+      outer.objects["b"] = .floats([1], shape: [1])
+      inner = outer
+    }
+    var bytes = HDF5Writer(inner).encode()
+    // The entries of b lead to a's group.
+    for place in Self.places(of: Array("SNOD".utf8), in: bytes) where bytes[place + 6] == 2 {
+      bytes.replaceSubrange(place + 8 + 40 + 8..<place + 8 + 80, with: bytes[place + 8 + 8..<place + 8 + 40])
+    }
+    let root = try HDF5File(data: bytes, file: "x.h5").root
+    #expect(try root.datasets().isEmpty)
+    // 4,000 links whose names are the same 1,001 bytes of the file.
+    var many = HDF5Writer.Group()
+    let long = String(repeating: "n", count: 1000)
+    for index in 0..<4000 { many.objects["\(index)" + (index == 0 ? long : "")] = .group(HDF5Writer.Group()) }
+    var crowded = HDF5Writer(many).encode()
+    let tables = Self.places(of: Array("SNOD".utf8), in: crowded)
+    let first = try #require(tables.first { littleEndian(crowded, at: $0 + 8, as: UInt64.self) == 8 })
+    let name = Array(crowded[first + 8..<first + 16])
+    for table in tables {
+      for entry in 0..<8 {
+        crowded.replaceSubrange(table + 8 + 40 * entry..<table + 16 + 40 * entry, with: name)
+      }
+    }
+    #expect(throws: HDF5Error.self) { try HDF5File(data: crowded, file: "x.h5").root }
+  }
+
   private static func places(of value: UInt64, in bytes: [UInt8]) -> [Int] {
     places(of: littleEndian(value), in: bytes)
   }

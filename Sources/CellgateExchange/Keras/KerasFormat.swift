@@ -17,7 +17,7 @@ enum KerasFormat: ForeignFormat {
         || (archive["config.json"] != nil && archive["metadata.json"] != nil)
     }
     if HDF5File.begins(file.head) { return true }
-    guard isJSON(file.head), file.size <= 1 << 24 else { return false }
+    guard isJSON(file.head), file.size <= configurationLimit else { return false }
     return (try? JSONTree(path: file.path))?["weight_map"]?.object != nil
   }
 
@@ -47,6 +47,19 @@ enum KerasFormat: ForeignFormat {
           limit: 1000 * entry.compressedSize)
       }
     } catch { throw Self.error(error, file.path) }
+    for name in ["config.json", "metadata.json"] {
+      try checkLength(archive[name]?.size ?? 0, name, file)
+    }
+    // Keras stores the numbers as they are; compressed ones may be many times as large as the file.
+    if let entry = archive["model.weights.h5"], options.maxSize == nil, entry.method != 0,
+      entry.size > 48 << 20, entry.size / 2 > entry.compressedSize
+    {
+      throw .unsupported(
+        file: file.path,
+        reason:
+          "model.weights.h5: expected numbers that are stored as they are, found \(entry.size) bytes in \(entry.compressedSize); --max-size allows them"
+      )
+    }
     func bytes(_ name: String) throws(ImportError) -> [UInt8] {
       do throws(ZipError) { return try archive.bytes(name) } catch { throw Self.error(error, file.path) }
     }
@@ -230,9 +243,20 @@ enum KerasFormat: ForeignFormat {
     do throws(HDF5Error) { return try body() } catch { throw KerasWeights.error(error, nil) }
   }
 
+  /// The largest configuration that is read: what it becomes in memory is many times as large.
+  static let configurationLimit = 2 << 20
+
+  private static func checkLength(_ count: Int, _ name: String, _ file: ForeignFile) throws(ImportError) {
+    guard count <= configurationLimit else {
+      throw .unsupported(
+        file: file.path, reason: "\(name): expected at most \(configurationLimit) bytes, found \(count)")
+    }
+  }
+
   private static func json(_ bytes: [UInt8], _ name: String, _ file: ForeignFile) throws(ImportError)
     -> JSONTree
   {
+    try checkLength(bytes.count, name, file)
     do throws(JSONError) { return try JSONTree(data: bytes, file: name) } catch {
       throw .damaged(file: file.path, reason: "\(error)")
     }

@@ -63,7 +63,8 @@ extension KerasGraph {
       return config.unsupported("a layer", "a function of the user's own, which is never run")
     }
     let near = nearestNames(to: config.className, among: Self.classes)
-    return config.unsupported("a layer that Cellgate has, such as \(near.joined(separator: ", "))", "another")
+    let suggestion = near.isEmpty ? "" : ", such as " + near.joined(separator: ", ")
+    return config.unsupported("a layer that Cellgate has" + suggestion, "another")
   }
 
   private func one(_ config: KerasConfig, _ call: KerasCall) throws(ImportError) -> KerasValue {

@@ -18,7 +18,7 @@ extension HDF5File {
       }
     }
     for message in header.messages where message.type == MessageType.attribute {
-      try spend(8)
+      try scan(64)
       if let found = try attribute(message, named: name, path: path) { return found }
     }
     return nil
@@ -68,7 +68,7 @@ extension HDF5File {
           file: file, object: path, expected: "strings in the attribute \(attribute.name)",
           found: "\(attribute.type)")
       }
-      try spend(text.count)
+      try scan(16 * text.count)
       let content = Array(text.prefix { $0 != 0 })
       guard let string = String(validating: content, as: UTF8.self) else {
         throw .wrongKind(
@@ -96,7 +96,7 @@ extension HDF5File {
       let own = try cursor.uint16()
       try cursor.skip(6)
       let count = try cursor.uint64()
-      try spend(8)
+      try scan(16)
       if own == 0 { break }
       guard count <= UInt64(start + Int(size) - cursor.position) else {
         throw .outOfBounds(

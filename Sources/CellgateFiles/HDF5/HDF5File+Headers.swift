@@ -1,9 +1,20 @@
 extension HDF5File {
   /// A message of an object's header.
   struct Message {
-    let type: Int
-    let flags: Int
-    let body: Range<Int>
+    private let begin: Int
+    private let size: UInt16
+    private let kind: UInt8
+    let flags: UInt8
+
+    init(type: Int, flags: Int, body: Range<Int>) {
+      begin = body.lowerBound
+      size = UInt16(body.count)
+      kind = UInt8(min(type, 255))
+      self.flags = UInt8(flags)
+    }
+
+    var type: Int { Int(kind) }
+    var body: Range<Int> { begin..<begin + Int(size) }
   }
 
   /// An object: its messages.
@@ -62,7 +73,7 @@ extension HDF5File {
         let body = try block.part(size)
         let message = Message(type: type, flags: flags, body: body.position..<body.end)
         messages.append(message)
-        try spend(8)
+        try spend(8 + size)
         guard type == MessageType.continuation else { continue }
         // The rest of this block comes after what it continues with, as the order of attributes is none.
         blocks.append(block)
@@ -109,7 +120,7 @@ extension HDF5File {
         let body = try block.part(size)
         let message = Message(type: type, flags: own, body: body.position..<body.end)
         messages.append(message)
-        try spend(8)
+        try spend(8 + size)
         guard type == MessageType.continuation else { continue }
         blocks.append(block)
         var next = try continuation(message, &seen)

@@ -23,8 +23,7 @@ public final class HDF5File {
   /// Where addresses count from: 0, or the end of a user block.
   let base: Int
   private let rootAddress: Int
-  /// Messages, links and bytes of names and strings that were looked at.
-  private var work = 0
+  private var (spent, scanned) = (0, 0)
   /// Objects by their addresses, each parsed once.
   var known: [Int: ObjectHeader] = [:]
   /// The links of groups by their addresses.
@@ -137,14 +136,23 @@ public final class HDF5File {
     return begin..<begin + Int(count)
   }
 
-  /// Notes work; throws when it is more than a file of this size needs.
+  /// Notes bytes of structures that are read, or of what is kept of them: each is read once, so that all together are no more
+  /// than the file, but for names that are asked for again. Throws when they are.
   func spend(_ amount: Int) throws(HDF5Error) {
-    work += amount
-    guard work <= 8 * bytes.count + (1 << 20) else {
-      throw .tooLarge(
-        file: file,
-        what: "expected structures that are each used once, found some that are used over and over again")
-    }
+    spent += amount
+    guard spent <= 2 * bytes.count + (1 << 20) else { throw overused }
+  }
+
+  /// Notes structures that are looked at again; throws when it takes long.
+  func scan(_ amount: Int) throws(HDF5Error) {
+    scanned += amount
+    guard scanned <= 64 * bytes.count + (1 << 24) else { throw overused }
+  }
+
+  private var overused: HDF5Error {
+    .tooLarge(
+      file: file,
+      what: "expected structures that are each used once, found some that are used over and over again")
   }
 
   static func checksum(

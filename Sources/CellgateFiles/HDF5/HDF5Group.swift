@@ -215,7 +215,7 @@ extension HDF5File {
     for _ in 0..<count {
       try node.skip(8)
       let child = try node.uint64()
-      try spend(8)
+      try spend(16)
       if own > 0 {
         try symbols(child, level: own - 1, &heap, path: path, &seen, &links)
       } else {
@@ -237,7 +237,7 @@ extension HDF5File {
     try node.skip(2)
     for _ in 0..<(try node.uint16()) {
       var entry = try node.part(40)
-      try spend(8)
+      try spend(40)
       let name = try heap.name(self, try entry.uint64(), path: path)
       let header = try entry.uint64()
       guard try entry.uint32() != 2 else {
