@@ -6,12 +6,23 @@ struct ONNXActivation: Equatable {
   let alpha: Double
   let beta: Double
 
-  /// The functions, with how many of alpha and beta each takes and what they are where the node doesn't say.
-  private static let known: [String: (alpha: Double?, beta: Double?)] = [
-    "relu": (nil, nil), "tanh": (nil, nil), "sigmoid": (nil, nil), "affine": (1, 0), "leakyrelu": (0.01, nil),
-    "thresholdedrelu": (1, nil), "scaledtanh": (1, 1), "hardsigmoid": (0.2, 0.5), "elu": (1, nil),
-    "softsign": (nil, nil), "softplus": (nil, nil),
+  /// The numbers that a function takes, each with what it is where the node doesn't say.
+  private enum Number {
+    case none
+    case usual(Double)
+    /// ONNX doesn't say, or ONNX Runtime takes another number than it says.
+    case needed
+  }
+
+  private static let known: [String: (alpha: Number, beta: Number)] = [
+    "relu": (.none, .none), "tanh": (.none, .none), "sigmoid": (.none, .none), "affine": (.needed, .needed),
+    "leakyrelu": (.usual(0.01), .none), "thresholdedrelu": (.needed, .none), "scaledtanh": (.needed, .needed),
+    "hardsigmoid": (.usual(0.2), .usual(0.5)), "elu": (.usual(1), .none), "softsign": (.none, .none),
+    "softplus": (.none, .none),
   ]
+
+  /// Why a function can't be taken.
+  enum Problem: Error { case unknown, lacksNumbers }
 
   /// Their names, for errors.
   static let names = known.keys.sorted().joined(separator: ", ")
@@ -20,14 +31,21 @@ struct ONNXActivation: Equatable {
 
   private init(_ name: String) { (self.name, alpha, beta) = (name.lowercased(), 0, 0) }
 
-  /// The function of a name, which takes its alpha and beta from those that are left; nil of an unknown name.
-  init?(_ name: String, alphas: inout ArraySlice<Float>, betas: inout ArraySlice<Float>) {
-    guard let known = Self.known[name.lowercased()] else { return nil }
+  /// The function of a name, which takes its alpha and beta from those that are left.
+  init(
+    _ name: String, alphas: inout ArraySlice<Float>, betas: inout ArraySlice<Float>
+  ) throws(Problem) {
+    guard let known = Self.known[name.lowercased()] else { throw .unknown }
+    func number(_ kind: Number, _ given: inout ArraySlice<Float>) throws(Problem) -> Double {
+      if case .none = kind { return 0 }
+      // A number in the file is the decimal that it prints as: 0.2, not 0.20000000298.
+      if let value = given.popFirst() { return Double("\(value)") ?? Double(value) }
+      guard case .usual(let value) = kind else { throw .lacksNumbers }
+      return value
+    }
     self.name = name.lowercased()
-    // A number in the file is the decimal that it prints as: 0.2, not 0.20000000298.
-    func number(_ value: Float) -> Double { Double("\(value)") ?? Double(value) }
-    alpha = known.alpha.map { usual in alphas.popFirst().map(number) ?? usual } ?? 0
-    beta = known.beta.map { usual in betas.popFirst().map(number) ?? usual } ?? 0
+    alpha = try number(known.alpha, &alphas)
+    beta = try number(known.beta, &betas)
   }
 
   /// The function of x, from those that equations have.
@@ -56,8 +74,10 @@ struct ONNXActivation: Equatable {
   /// "hardsigmoid(0.2, 0.5)".
   var text: String {
     guard let known = Self.known[name] else { return name }
-    let numbers = [known.alpha.map { _ in alpha }, known.beta.map { _ in beta }].compactMap { $0 }
-    return numbers.isEmpty ? name : name + "(" + numbers.map { "\($0)" }.joined(separator: ", ") + ")"
+    var numbers: [String] = []
+    if case .none = known.alpha {} else { numbers.append("\(alpha)") }
+    if case .none = known.beta {} else { numbers.append("\(beta)") }
+    return numbers.isEmpty ? name : name + "(" + numbers.joined(separator: ", ") + ")"
   }
 }
 

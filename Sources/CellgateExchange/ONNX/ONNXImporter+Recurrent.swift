@@ -82,12 +82,17 @@ extension ONNXImporter {
       if let names {
         options.activations = []
         for name in names[direction * usual.count..<(direction + 1) * usual.count] {
-          guard let activation = ONNXActivation(name, alphas: &alphas, betas: &betas) else {
+          do throws(ONNXActivation.Problem) {
+            options.activations.append(try ONNXActivation(name, alphas: &alphas, betas: &betas))
+          } catch {
+            let own = quotedName(name)
             throw unsupported(
               node,
-              "activations: expected one of \(ONNXActivation.names), found '\(quotedName(name))'")
+              error == .unknown
+                ? "activations: expected one of \(ONNXActivation.names), found '\(own)'"
+                : "activations: expected the numbers of '\(own)', which ONNX and ONNX Runtime take for others where "
+                  + "there are none, found none")
           }
-          options.activations.append(activation)
         }
       }
       settings.cells.append(options)
