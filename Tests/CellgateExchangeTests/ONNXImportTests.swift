@@ -20,7 +20,9 @@ import Testing
     guard file.path.hasSuffix(".onnx") else { return }
     try file.check()
     // Where ONNX Runtime computes nothing there are numbers of Float64 alone.
-    guard let imported = try? ModelImporter.read(file.fullPath), let sampler = imported.sampler else { return }
+    guard let imported = try? ModelImporter.read(file.fullPath), let sampler = imported.sampler else {
+      return
+    }
     for run in try file.runs() where run.outputs.isEmpty && !run.outputs64.isEmpty {
       let inputs = SampleInputs(run: run.name, arrays: run.inputs, outputs: Array(run.outputs64.keys))
       let found = try sampler.outputs(of: inputs, by: try imported.makeModel())
@@ -49,7 +51,8 @@ import Testing
     let model = try imported.makeModel()
     let sampler = try #require(imported.sampler)
     for (shape, values) in [
-      ([2, 3], [0, 1, 2, 3, 4, 99]), ([2, 3], [0, 1, 2, 3, 4, -1]), ([2, 3], [0, 1, 2, 3, 4, 0.5]), ([6], [0, 1, 2, 3, 4, 5]),
+      ([2, 3], [0, 1, 2, 3, 4, 99]), ([2, 3], [0, 1, 2, 3, 4, -1]), ([2, 3], [0, 1, 2, 3, 4, 0.5]),
+      ([6], [0, 1, 2, 3, 4, 5]),
       ([2, 4], [0, 1, 2, 3, 4, 5]),
     ] as [([Int], [Double])] {
       let inputs = SampleInputs(
@@ -87,7 +90,8 @@ import Testing
           let model = try imported.makeModel()
           if let run = runs[place], let sampler = imported.sampler {
             _ = try sampler.outputs(
-              of: SampleInputs(run: run.name, arrays: run.inputs, outputs: Array(run.outputs.keys)), by: model)
+              of: SampleInputs(run: run.name, arrays: run.inputs, outputs: Array(run.outputs.keys)), by: model
+            )
           }
         }
       } catch {

@@ -49,7 +49,9 @@ import Testing
     var shape: [Int]
     var values: [Float]
     init(_ tensor: Tensor) { (shape, values) = (tensor.shape, tensor.scalars) }
-    init(type: String, shape: [Int], values: [Float]) { (self.type, self.shape, self.values) = (type, shape, values) }
+    init(type: String, shape: [Int], values: [Float]) {
+      (self.type, self.shape, self.values) = (type, shape, values)
+    }
   }
   struct Run: Encodable {
     var inputs: [String: Array] = [:]
@@ -78,8 +80,12 @@ import Testing
             let outputs = model([LayerValue(x, mask: lengths.map { .lengths($0) })])
             var run = Run()
             run.inputs["x"] = Array(x)
-            if let lengths { run.inputs["lengths"] = Array(type: "int64", shape: [3], values: lengths.map(Float.init)) }
-            for (name, value) in zip(names(outputs.count, "recurrent"), outputs) { run.outputs[name] = Array(value.tensor) }
+            if let lengths {
+              run.inputs["lengths"] = Array(type: "int64", shape: [3], values: lengths.map(Float.init))
+            }
+            for (name, value) in zip(names(outputs.count, "recurrent"), outputs) {
+              run.outputs[name] = Array(value.tensor)
+            }
             runs.append(run)
           }
           let name = "\(cell.name)_\(layers)_\(both ? 2 : 1)"
@@ -113,7 +119,9 @@ import Testing
     }
     let (ids, padded) = (symbols(9), symbols(4))
     let mask = SequenceMask.lengths([7, 3, 5])
-    func add(_ name: String, _ model: Model, _ inputs: [Tensor], _ masks: [SequenceMask?] = [nil, mask]) throws {
+    func add(_ name: String, _ model: Model, _ inputs: [Tensor], _ masks: [SequenceMask?] = [nil, mask])
+      throws
+    {
       var runs: [Run] = []
       for mask in masks {
         let shapes = model.inputs.map(\.shape)
@@ -147,25 +155,33 @@ import Testing
       "tagger",
       chain(
         [
-          Embedding(9, 6), Bidirectional(LSTM(5, returnSequences: true), mergeMode: .ave), LayerNormalization(),
+          Embedding(9, 6), Bidirectional(LSTM(5, returnSequences: true), mergeMode: .ave),
+          LayerNormalization(),
           TimeDistributed(Dense(4, activation: .gelu)), ActivationLayer(.logSoftmax),
         ], .sequence()), [ids])
     try add(
       "padded",
       chain(
         [
-          Embedding(4, 6, maskZero: true), Recurrent(.lstm, 5, returnSequences: true, maskedOutput: .previous),
+          Embedding(4, 6, maskZero: true),
+          Recurrent(.lstm, 5, returnSequences: true, maskedOutput: .previous),
           GRU(5, returnSequences: true), LastStep(), Dense(3, activation: .silu),
         ], .sequence()), [padded])
     try add(
       "backwards",
       chain(
-        [LSTM(5, returnSequences: true, goBackwards: true), Reverse(), GRU(4, returnSequences: true), LastStep()],
+        [
+          LSTM(5, returnSequences: true, goBackwards: true), Reverse(), GRU(4, returnSequences: true),
+          LastStep(),
+        ],
         .sequence(4)), [noise([7, 3, 4], "backwards")])
     try add(
       "backwards_wm",
       chain(
-        [Recurrent(.lstmWM, 5, returnSequences: true, goBackwards: true), Reverse(), GlobalAveragePooling1D()],
+        [
+          Recurrent(.lstmWM, 5, returnSequences: true, goBackwards: true), Reverse(),
+          GlobalAveragePooling1D(),
+        ],
         .sequence(4)), [noise([7, 3, 4], "backwards")])
     try add(
       "pooled",
@@ -177,7 +193,9 @@ import Testing
     let context = RepeatVector(2)(LastStep()(both))
     try add(
       "graph",
-      Model(inputs: [first, second], outputs: [Flatten()(both), context, Multiply()(Add()(sequence, sequence), sequence)]),
+      Model(
+        inputs: [first, second],
+        outputs: [Flatten()(both), context, Multiply()(Add()(sequence, sequence), sequence)]),
       [noise([7, 3, 4], "x"), noise([3, 5], "h")])
     var options = RecurrentOptions(cell: .lstm, units: 5)
     options.learnsFirstStates = true

@@ -109,7 +109,7 @@ public final class CellBuilder {
   }
 
   /// Declares a parameter; a single gate "" is none.
-  func declare(
+  package func declare(
     _ name: String, gates: [String], isMatrix: Bool, rows: CellDimension, start: ParameterDefinition.Start,
     symbol: String? = nil
   ) -> Block {

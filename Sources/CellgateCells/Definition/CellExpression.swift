@@ -25,7 +25,7 @@ public struct CellExpression: Sendable, ExpressibleByFloatLiteral, ExpressibleBy
   let node: Node
 
   init(_ content: Content) { node = Node(content) }
-  init(_ operation: NodeOperation, _ operands: CellExpression...) {
+  package init(_ operation: NodeOperation, _ operands: CellExpression...) {
     self.init(.operation(operation, operands.map(\.node)))
   }
 

@@ -53,7 +53,8 @@ extension ONNXBuilder {
     var output: Value
     let mask = options.goBackwards ? inputs[0].mask.map { reversed($0, name) } : inputs[0].mask
     let finals = result.finals.suffix(stack.directions).map { $0[0] }
-    let last = finals.count == 1
+    let last =
+      finals.count == 1
       ? finals[0] : node("Concat", finals, name + ".last", [ONNXAttribute("axis", .integer(-1))])
     if options.returnSequences {
       output = Value(name: result.sequence, shape: shapes[0], mask: mask)
@@ -78,13 +79,15 @@ extension ONNXBuilder {
     let size = shapes[0].features[0]
     let whole = shapes[0].features.dropLast() + [options.mergeMode == .concat ? size : 2 * size]
     let values = try recurrent(
-      name, both, inputs, [LayerShape(isSequence: shapes[0].isSequence, features: Array(whole))]
+      name, both, inputs,
+      [LayerShape(isSequence: shapes[0].isSequence, features: Array(whole))]
         + shapes.dropFirst(options.mergeMode == .none ? 2 : 1))
     if options.mergeMode == .concat { return values }
     var halves: [Value] = []
     for half in 0..<2 {
       let starts = integers([half * size]), ends = integers([(half + 1) * size]), axis = integers([-1])
-      let part = node("Slice", [values[0].name, starts, ends, axis], name + (half == 0 ? ".forward" : ".reverse"))
+      let part = node(
+        "Slice", [values[0].name, starts, ends, axis], name + (half == 0 ? ".forward" : ".reverse"))
       halves.append(Value(name: part, shape: shapes[0], mask: values[0].mask))
     }
     var merged: [Value]
@@ -94,7 +97,9 @@ extension ONNXBuilder {
       merged = [halves[0]]
       merged[0].name = node(
         options.mergeMode == .mul ? "Mul" : "Add", [halves[0].name, halves[1].name], name + ".merged")
-      if options.mergeMode == .ave { merged[0].name = node("Div", [merged[0].name, number(2)], name + ".mean") }
+      if options.mergeMode == .ave {
+        merged[0].name = node("Div", [merged[0].name, number(2)], name + ".mean")
+      }
     }
     return merged + values.dropFirst()
   }
@@ -138,7 +143,8 @@ extension ONNXBuilder {
     try readFirstStates(&stack, inputs.dropFirst().map(\.name))
     var result = StackResult(sequence: inputs[0].name, finals: [])
     for layer in 0..<options.layers {
-      let made = try plain == nil ? scans(stack, layer, result.sequence) : recurrentNode(stack, layer, result.sequence)
+      let made =
+        try plain == nil ? scans(stack, layer, result.sequence) : recurrentNode(stack, layer, result.sequence)
       result.sequence = made.sequence
       result.unreversed = made.unreversed
       result.finals += made.finals
@@ -171,7 +177,8 @@ extension ONNXBuilder {
           let numbers = Array(own.scalars[place * size..<(place + 1) * size])
           let value = self.numbers("\(stack.name).\(state)0_\(place)", numbers, [size])
           let shape = node(
-            "Concat", [batchCount, integers([size])], stack.name + ".state_shape", [ONNXAttribute("axis", .integer(0))])
+            "Concat", [batchCount, integers([size])], stack.name + ".state_shape",
+            [ONNXAttribute("axis", .integer(0))])
           row.append(node("Expand", [value, shape], "\(stack.name).\(state)_first"))
         }
         stack.first.append(row)
@@ -200,7 +207,9 @@ extension ONNXBuilder {
   private mutating func recurrentNode(
     _ stack: Stack, _ layer: Int, _ input: String
   ) throws(ExportError) -> StackResult {
-    guard let plain = stack.plain else { throw unsupported(stack.name, "expected a cell of ONNX, found none") }
+    guard let plain = stack.plain else {
+      throw unsupported(stack.name, "expected a cell of ONNX, found none")
+    }
     let (directions, hidden, name) = (stack.directions, stack.options.units, stack.name)
     let gates = plain.kind == .lstm ? 4 : plain.kind == .gru ? 3 : 1
     /// A parameter of all directions with its gates in ONNX's order.
@@ -214,7 +223,8 @@ extension ONNXBuilder {
         let size = numbers.count / places.count
         var result = [Float](repeating: 0, count: count * size)
         for (gate, place) in places.enumerated() {
-          result.replaceSubrange(place * size..<(place + 1) * size, with: numbers[gate * size..<(gate + 1) * size])
+          result.replaceSubrange(
+            place * size..<(place + 1) * size, with: numbers[gate * size..<(gate + 1) * size])
         }
         found.append(result)
       }
@@ -269,7 +279,8 @@ extension ONNXBuilder {
     if directions == 1 {
       result.sequence = node("Squeeze", [outputs[0], integers([1])], stem)
     } else {
-      let order = node("Transpose", [outputs[0]], stem + ".joined", [ONNXAttribute("perm", .integers([0, 2, 1, 3]))])
+      let order = node(
+        "Transpose", [outputs[0]], stem + ".joined", [ONNXAttribute("perm", .integers([0, 2, 1, 3]))])
       result.sequence = node("Reshape", [order, integers([0, 0, -1])], stem)
     }
     if goesBackwards {
@@ -282,7 +293,8 @@ extension ONNXBuilder {
           let own = "\(stem).\(stack.cell.states[state])" + (direction == 1 ? "_reverse" : "")
           return directions == 1
             ? node("Squeeze", [output, integers([0])], own)
-            : node("Gather", [output, integers([direction], dims: [])], own, [ONNXAttribute("axis", .integer(0))])
+            : node(
+              "Gather", [output, integers([direction], dims: [])], own, [ONNXAttribute("axis", .integer(0))])
         })
     }
     return result
@@ -300,7 +312,8 @@ extension ONNXBuilder {
       sequences.append(made.sequence)
       finals.append(made.finals)
     }
-    let sequence = sequences.count == 1
+    let sequence =
+      sequences.count == 1
       ? sequences[0]
       : node("Concat", sequences, "\(stack.name).l\(layer)", [ONNXAttribute("axis", .integer(-1))])
     return StackResult(sequence: sequence, finals: finals)
@@ -364,7 +377,9 @@ extension ONNXBuilder {
     body.inputs.append(
       ONNXValueInfo(
         name: x, type: .float,
-        shape: [.name("batch"), layer == 0 ? .number(stack.inputSize) : .number(stack.directions * stack.sizes[0])]))
+        shape: [
+          .name("batch"), layer == 0 ? .number(stack.inputSize) : .number(stack.directions * stack.sizes[0]),
+        ]))
     let valid = free(stem + ".valid_step")
     if stack.mask != nil { body.inputs.append(info(valid, 1, .bool)) }
     /// A new value where the step is valid, another one elsewhere.
@@ -387,7 +402,8 @@ extension ONNXBuilder {
       kept(step.next[0], else: number(0), stem + ".y", stack.sizes[0])
     }
     let isReverse = direction == 1 || stack.options.goBackwards
-    let outputs = cell.states.map { free("\(stem).\($0)") } + (repeats ? [free(stem + ".previous_last")] : [])
+    let outputs =
+      cell.states.map { free("\(stem).\($0)") } + (repeats ? [free(stem + ".previous_last")] : [])
       + [free(stem)]
     graph.nodes.append(
       ONNXNode(

@@ -133,7 +133,9 @@ struct ONNXCellOptions: Equatable {
     var parts: [String] = []
     if hasPeepholes { parts.append("with peepholes") }
     if couplesGates { parts.append("f = 1 − i") }
-    if kind == .gru { parts.append(resetsAfterProduct ? "reset after the product" : "reset before the product") }
+    if kind == .gru {
+      parts.append(resetsAfterProduct ? "reset after the product" : "reset before the product")
+    }
     if activations != Self.usual(kind) { parts.append(activations.map(\.text).joined(separator: ", ")) }
     if let clip { parts.append("sums in ±\(clip)") }
     let name = kind.rawValue.lowercased() + "-onnx"

@@ -15,6 +15,7 @@ extension ONNXImporter {
     "Shape": { $0.shape }, "ConstantOfShape": { $0.constantOfShape }, "Expand": { $0.expand },
     "ReduceProd": { $0.reduceProduct }, "Range": { $0.range }, "TopK": { $0.topK },
     "ScatterElements": { $0.scatter },
+    "Less": { $0.less }, "Scan": { $0.scan },
     "Add": { $0.add }, "Mul": { $0.multiply }, "MatMul": { $0.matMul }, "Gemm": { $0.gemm },
     "LayerNormalization": { $0.layerNormalization },
     "Relu": { $0.activation(.relu) }, "Tanh": { $0.activation(.tanh) },
@@ -70,7 +71,7 @@ extension ONNXImporter {
       guard type == .float || type == .double || type == .int64 || type == .int32 || type == .float16 else {
         throw unsupported(node, "to: expected numbers, found \(type.map { "\($0)" } ?? "another type")")
       }
-    case .sizes, .lengths, .wholeLengths, .order, .counting:
+    case .sizes, .lengths, .wholeLengths, .order, .counting, .steps, .valid:
       guard type == .int64 || type == .int32 else {
         throw unsupported(node, "to: expected whole numbers, found \(type.map { "\($0)" } ?? "another type")")
       }
@@ -89,11 +90,15 @@ extension ONNXImporter {
   }
 
   private func axes(_ node: ONNXNode, _ numbers: [Int], of count: Int) throws(ImportError) -> [Int] {
-    guard numbers.count <= 16 else { throw damaged(node, "axes: expected at most 16, found \(numbers.count)") }
+    guard numbers.count <= 16 else {
+      throw damaged(node, "axes: expected at most 16, found \(numbers.count)")
+    }
     var found: [Int] = []
     for number in numbers {
       let axis = try axis(node, number, of: count)
-      guard !found.contains(axis) else { throw damaged(node, "axes: expected different ones, found \(numbers)") }
+      guard !found.contains(axis) else {
+        throw damaged(node, "axes: expected different ones, found \(numbers)")
+      }
       found.append(axis)
     }
     return found
@@ -128,12 +133,16 @@ extension ONNXImporter {
       throw unsupported(node, "expected a matrix of the file, found \(tensor.dims) and perm \(order)")
     }
     let numbers = try tensors.floats(tensor)
-    return ONNXTensor(tensor.name, Self.transposed(numbers, tensor.dims[0], tensor.dims[1]), dims: [tensor.dims[1], tensor.dims[0]])
+    return ONNXTensor(
+      tensor.name, Self.transposed(numbers, tensor.dims[0], tensor.dims[1]),
+      dims: [tensor.dims[1], tensor.dims[0]])
   }
 
   static func transposed(_ numbers: [Float], _ rows: Int, _ columns: Int) -> [Float] {
     var result = [Float](repeating: 0, count: numbers.count)
-    for row in 0..<rows { for column in 0..<columns { result[column * rows + row] = numbers[row * columns + column] } }
+    for row in 0..<rows {
+      for column in 0..<columns { result[column * rows + row] = numbers[row * columns + column] }
+    }
     return result
   }
 
@@ -146,7 +155,8 @@ extension ONNXImporter {
       return [.sizes(sizes, isScalar: true)]
     case .constant, .filled, .lengths: return [value]
     case .data(var data):
-      let places = try given.map { (given) throws(ImportError) in try axes(node, given, of: data.axes.count) }
+      let places =
+        try given.map { (given) throws(ImportError) in try axes(node, given, of: data.axes.count) }
         ?? data.axes.indices.filter { data.axes[$0].isOne }
       for place in places.sorted(by: >) {
         switch data.axes[place] {
@@ -160,8 +170,11 @@ extension ONNXImporter {
       }
       return [.data(data)]
     case .stack(var stack):
-      let places = try given.map { (given) throws(ImportError) in try axes(node, given, of: stack.axes.count) }
-        ?? stack.axes.indices.filter { stack.axes[$0].isOne || (stack.axes[$0].isRows && stack.rows.count == 1) }
+      let places =
+        try given.map { (given) throws(ImportError) in try axes(node, given, of: stack.axes.count) }
+        ?? stack.axes.indices.filter {
+          stack.axes[$0].isOne || (stack.axes[$0].isRows && stack.rows.count == 1)
+        }
       for place in places.sorted(by: >) {
         guard stack.axes[place].isOne || (stack.axes[place].isRows && stack.rows.count == 1) else {
           throw unsupported(node, "expected axes of size 1, found axis \(place)")
@@ -194,7 +207,9 @@ extension ONNXImporter {
 
   private func unsqueeze(_ node: ONNXNode) throws(ImportError) -> [ONNXValue?] {
     let value = try required(node, 0)
-    guard let given = try integers(node, 1, or: "axes") else { throw damaged(node, "expected axes, found none") }
+    guard let given = try integers(node, 1, or: "axes") else {
+      throw damaged(node, "expected axes, found none")
+    }
     func inserted(_ own: [ONNXAxis]) throws(ImportError) -> [ONNXAxis] {
       let places = try axes(node, given, of: own.count + given.count)
       var result = own
@@ -207,7 +222,8 @@ extension ONNXImporter {
       let places = try axes(node, given, of: tensor.dims.count + given.count)
       for place in places.sorted() { tensor.dims.insert(1, at: min(place, tensor.dims.count)) }
       return [.constant(tensor)]
-    case .filled: return [value]
+    case .filled, .steps, .valid: return [value]
+    case .lengths where given == [0]: return [value]
     case .data(var data):
       data.axes = try inserted(data.axes)
       return [.data(data)]
@@ -290,7 +306,9 @@ extension ONNXImporter {
     for (index, size) in target.enumerated() {
       switch size {
       case .number(1)?:
-        if place < source.count, case .role(let role) = source[place], role.size == 1, source.count - place > later(index) {
+        if place < source.count, case .role(let role) = source[place], role.size == 1,
+          source.count - place > later(index)
+        {
           axes.append(source[place])
           place += 1
         } else if place < source.count, case .factor(let own) = source[place], data.factors[own] == 1,
@@ -304,7 +322,8 @@ extension ONNXImporter {
           axes.append(.one)
         }
       case .role(let role)?:
-        guard place < source.count, let own = source[place].role, own.isSame(as: role) || own.join(role), rest == nil
+        guard place < source.count, let own = source[place].role, own.isSame(as: role) || own.join(role),
+          rest == nil
         else { throw refused() }
         axes.append(source[place])
         place += 1
@@ -318,7 +337,9 @@ extension ONNXImporter {
         }
         var product = 1
         while product < number {
-          guard place < source.count, case .factor(let own) = source[place], own == nextFactor else { throw refused() }
+          guard place < source.count, case .factor(let own) = source[place], own == nextFactor else {
+            throw refused()
+          }
           let available = rest ?? data.factors[own]
           if product * available <= number {
             product *= available
@@ -343,7 +364,9 @@ extension ONNXImporter {
         }
         var product = 1
         for _ in 0..<max(1, count) {
-          guard place < source.count, case .factor(let own) = source[place], own == nextFactor else { throw refused() }
+          guard place < source.count, case .factor(let own) = source[place], own == nextFactor else {
+            throw refused()
+          }
           product *= rest ?? data.factors[own]
           (rest, place, nextFactor) = (nil, place + 1, nextFactor + 1)
         }
@@ -371,7 +394,8 @@ extension ONNXImporter {
     if case .number(let number) = target[1], number != -1, number != stack.rows.count * stack.size {
       throw damaged(node, "expected \(stack.rows.count * stack.size) numbers, found \(number)")
     }
-    let value = stack.rows.count == 1
+    let value =
+      stack.rows.count == 1
       ? stack.rows[0]
       : .call(try call(Concatenate(), named: "concatenate", stack.rows), output: 0)
     return ONNXValue.Data(
@@ -425,7 +449,9 @@ extension ONNXImporter {
       return start..<max(start, end)
     }
     if let (sizes, isScalar) = try sizes(value), !isScalar {
-      guard starts.count == 1, places == [0] || places == [-1] else { throw damaged(node, "expected one axis") }
+      guard starts.count == 1, places == [0] || places == [-1] else {
+        throw damaged(node, "expected one axis")
+      }
       return [.sizes(Array(sizes[range(0, sizes.count)]), isScalar: false)]
     }
     switch value {
@@ -485,10 +511,14 @@ extension ONNXImporter {
     let place = try axis(node, try integer(node, "axis", default: 0), of: stack.axes.count)
     guard stack.axes[place].isRows else { throw unsupported(node, "expected layers and directions to split") }
     let count = node.outputs.count
-    let sizes = try integers(node, 1, or: "split")
+    let sizes =
+      try integers(node, 1, or: "split")
       ?? [Int](repeating: count > 0 ? stack.rows.count / count : 0, count: count)
-    guard sizes.count == count, sizes.allSatisfy({ $0 > 0 && $0 <= stack.rows.count }), sizes.reduce(0, +) == stack.rows.count
-    else { throw damaged(node, "split: expected parts of \(stack.rows.count) states, found \(sizes.prefix(8))") }
+    guard sizes.count == count, sizes.allSatisfy({ $0 > 0 && $0 <= stack.rows.count }),
+      sizes.reduce(0, +) == stack.rows.count
+    else {
+      throw damaged(node, "split: expected parts of \(stack.rows.count) states, found \(sizes.prefix(8))")
+    }
     var (results, first): ([ONNXValue?], Int) = ([], 0)
     for size in sizes {
       results.append(rows(stack, Array(first..<first + size), at: place, isScalar: false))
@@ -524,16 +554,21 @@ extension ONNXImporter {
         stacks.append(stack)
       } else if case .data(let data) = part, data.time == nil, data.factors.count == 1, data.axes.count == 3 {
         stacks.append(
-          ONNXValue.Stack(rows: [data.value], size: data.factors[0], axes: data.axes, isSorted: data.isSorted))
+          ONNXValue.Stack(rows: [data.value], size: data.factors[0], axes: data.axes, isSorted: data.isSorted)
+        )
       }
     }
     if stacks.count == parts.count, let first = stacks.first, first.axes.count == 3 {
       let place = try axis(node, number, of: 3)
       let fit = stacks.allSatisfy { stack in
-        stack.axes.count == 3 && (stack.axes[place].isRows || stack.axes[place].isOne) && stack.size == first.size
+        stack.axes.count == 3 && (stack.axes[place].isRows || stack.axes[place].isOne)
+          && stack.size == first.size
           && stack.isSorted == first.isSorted
-          && (0..<3).allSatisfy { ($0 == place) || ((stack.axes[$0].role != nil) == (first.axes[$0].role != nil)
-            && (stack.axes[$0].factor != nil) == (first.axes[$0].factor != nil)) }
+          && (0..<3).allSatisfy {
+            ($0 == place)
+              || ((stack.axes[$0].role != nil) == (first.axes[$0].role != nil)
+                && (stack.axes[$0].factor != nil) == (first.axes[$0].factor != nil))
+          }
       }
       if fit {
         var result = first
@@ -582,7 +617,9 @@ extension ONNXImporter {
     let (value, indices) = (try required(node, 0), try required(node, 1))
     let number = try integer(node, "axis", default: 0)
     // A table of vectors.
-    if case .constant(let table) = value, case .data(let data) = indices { return [try embedding(node, table, data, number)] }
+    if case .constant(let table) = value, case .data(let data) = indices {
+      return [try embedding(node, table, data, number)]
+    }
     // Another order of the sequences.
     if case .order(let isBack) = indices {
       switch value {
@@ -609,7 +646,9 @@ extension ONNXImporter {
     }
     var numbers: [Int] = []
     for place in places {
-      guard case .number(let number) = place else { throw unsupported(node, "expected indices that are known") }
+      guard case .number(let number) = place else {
+        throw unsupported(node, "expected indices that are known")
+      }
       numbers.append(number)
     }
     if let (sizes, _) = try sizes(value) {
@@ -620,7 +659,9 @@ extension ONNXImporter {
     switch value {
     case .stack(let stack):
       let place = try axis(node, number, of: stack.axes.count)
-      guard stack.axes[place].isRows else { throw unsupported(node, "expected layers and directions, found another axis") }
+      guard stack.axes[place].isRows else {
+        throw unsupported(node, "expected layers and directions, found another axis")
+      }
       var found: [Int] = []
       for row in numbers { found.append(try axis(node, row, of: stack.rows.count)) }
       return [rows(stack, found, at: place, isScalar: isScalar)]
@@ -628,7 +669,8 @@ extension ONNXImporter {
       let place = try axis(node, number, of: data.axes.count)
       guard numbers.count == 1 else { throw unsupported(node, "expected one index, found \(numbers.count)") }
       switch data.axes[place] {
-      case .role(let role) where role.kind == .time && (numbers[0] == -1 || role.size.map { $0 - 1 } == numbers[0]):
+      case .role(let role)
+      where role.kind == .time && (numbers[0] == -1 || role.size.map { $0 - 1 } == numbers[0]):
         data = try lastStep(node, data, removing: place)
       case .one where numbers[0] == 0 || numbers[0] == -1: data.axes.remove(at: place)
       default:
@@ -682,7 +724,7 @@ extension ONNXImporter {
         case .one: .number(1)
         }
       }
-    case .lengths, .wholeLengths, .order, .counting: sizes = [.role(ONNXRole(.batch))]
+    case .lengths, .wholeLengths, .order, .counting, .steps, .valid: sizes = [.role(ONNXRole(.batch))]
     case .sizes(let own, let isScalar): sizes = isScalar ? [] : [.number(own.count)]
     case .filled: throw unsupported(node, "expected a value of the model's graph, found another")
     }
@@ -734,10 +776,17 @@ extension ONNXImporter {
 
   private func range(_ node: ONNXNode) throws(ImportError) -> [ONNXValue?] {
     guard case .number(0)? = try sizes(try required(node, 0))?.sizes.first,
-      case .role(let role)? = try sizes(try required(node, 1))?.sizes.first, role.kind == .batch,
+      case .role(let role)? = try sizes(try required(node, 1))?.sizes.first,
       case .number(1)? = try sizes(try required(node, 2))?.sizes.first
-    else { throw unsupported(node, "expected a count of the sequences, found another") }
-    return [.counting]
+    else { throw unsupported(node, "expected a count of the sequences or steps, found another") }
+    return [role.kind == .batch ? .counting : .steps]
+  }
+
+  private func less(_ node: ONNXNode) throws(ImportError) -> [ONNXValue?] {
+    guard case .steps = try required(node, 0), case .lengths(false) = try required(node, 1) else {
+      throw unsupported(node, "expected steps and lengths, found other values")
+    }
+    return [.valid]
   }
 
   private func topK(_ node: ONNXNode) throws(ImportError) -> [ONNXValue?] {
@@ -750,7 +799,9 @@ extension ONNXImporter {
   private func scatter(_ node: ONNXNode) throws(ImportError) -> [ONNXValue?] {
     guard case .filled = try required(node, 0), case .order(false) = try required(node, 1),
       case .counting = try required(node, 2), try integer(node, "axis", default: 0) == 0
-    else { throw unsupported(node, "expected the way back from an order of the sequences, found another value") }
+    else {
+      throw unsupported(node, "expected the way back from an order of the sequences, found another value")
+    }
     return [.order(isBack: true)]
   }
 
@@ -775,17 +826,23 @@ extension ONNXImporter {
   private func arithmetic(
     _ first: ONNXValue, _ second: ONNXValue, _ combine: (Int, Int) -> Int
   ) throws(ImportError) -> ONNXValue? {
-    guard let (one, isScalar) = try sizes(first), let (other, _) = try sizes(second), one.count == 1, other.count == 1
+    guard let (one, isScalar) = try sizes(first), let (other, _) = try sizes(second), one.count == 1,
+      other.count == 1
     else { return nil }
-    if case .number(let left) = one[0], case .number(let right) = other[0], abs(left) < 1 << 31, abs(right) < 1 << 31 {
+    if case .number(let left) = one[0], case .number(let right) = other[0], abs(left) < 1 << 31,
+      abs(right) < 1 << 31
+    {
       return .sizes([.number(combine(left, right))], isScalar: isScalar)
     }
     return .sizes([.unknown], isScalar: isScalar)
   }
 
-  private func merged(_ node: ONNXNode, _ layer: some Layer, _ name: String) throws(ImportError) -> ONNXValue.Data {
+  private func merged(_ node: ONNXNode, _ layer: some Layer, _ name: String) throws(ImportError)
+    -> ONNXValue.Data
+  {
     var (first, second) = (try data(node, 0), try data(node, 1))
-    guard joined(first.axes, second.axes), first.factors == second.factors, first.isSorted == second.isSorted else {
+    guard joined(first.axes, second.axes), first.factors == second.factors, first.isSorted == second.isSorted
+    else {
       throw unsupported(node, "expected two values of the same axes, found others")
     }
     second.axes = first.axes
@@ -914,7 +971,9 @@ extension ONNXImporter {
       bias = try tensors.floats(own)
     }
     let epsilon = try float(node, "epsilon", default: 1e-5)
-    guard epsilon > 0, epsilon.isFinite else { throw damaged(node, "epsilon: expected above 0, found \(epsilon)") }
+    guard epsilon > 0, epsilon.isFinite else {
+      throw damaged(node, "epsilon: expected above 0, found \(epsilon)")
+    }
     let made = try call(
       LayerNormalization(epsilon: epsilon), named: "layer_normalization", [data.value],
       [("weight", try tensors.floats(weight), [size]), ("bias", bias, [size])])

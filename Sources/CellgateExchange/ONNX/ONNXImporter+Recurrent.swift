@@ -126,7 +126,8 @@ extension ONNXImporter {
     _ node: ONNXNode, _ kind: ONNXCellOptions.Kind
   ) throws(ImportError) -> [ONNXValue?] {
     let most = kind == .lstm ? 8 : 6
-    guard node.inputs.count >= 3, node.inputs.count <= most, node.outputs.count <= (kind == .lstm ? 3 : 2) else {
+    guard node.inputs.count >= 3, node.inputs.count <= most, node.outputs.count <= (kind == .lstm ? 3 : 2)
+    else {
       throw damaged(
         node,
         "expected 3 to \(most) inputs and the operator's outputs, found \(node.inputs.count) and "
@@ -142,7 +143,8 @@ extension ONNXImporter {
     guard let R = try constant(node, 2), let W = try constant(node, 1) else {
       throw damaged(node, "expected inputs W and R, found none")
     }
-    guard R.dims.count == 3, W.dims.count == 3, (1...1 << 20).contains(R.dims[2]), (1...1 << 24).contains(W.dims[2])
+    guard R.dims.count == 3, W.dims.count == 3, (1...1 << 20).contains(R.dims[2]),
+      (1...1 << 24).contains(W.dims[2])
     else {
       throw damaged(
         node, "expected W [D, \(gates)·H, I] and R [D, \(gates)·H, H], found \(W.dims) and \(R.dims)")
@@ -218,7 +220,9 @@ extension ONNXImporter {
       return options
     }
     /// The layer of some directions: its call, and the sequences that it gives in the order of the input's steps.
-    func layer(_ options: RecurrentOptions, _ used: [Int]) throws(ImportError) -> (call: Int, sequence: ONNXReference) {
+    func layer(_ options: RecurrentOptions, _ used: [Int]) throws(ImportError) -> (
+      call: Int, sequence: ONNXReference
+    ) {
       var tensors = used.enumerated().flatMap { parameters($1, $0 == 0 ? "_l0" : "_l0_reverse") }
       if let learned = first.learned {
         for (state, name) in options.cell.cell.states.enumerated() {
@@ -263,7 +267,8 @@ extension ONNXImporter {
       "\(node.title): cell \(cellNames.joined()), I = \(inputSize), H = \(hidden), \(description); gates "
         + "\(Self.order(kind)) put into Cellgate's order")
     return results(
-      node, sequence, settings, output: output, states: states, hidden: hidden, followsLengths: input(node, 4) != nil)
+      node, sequence, settings, output: output, states: states, hidden: hidden,
+      followsLengths: input(node, 4) != nil)
   }
 
   private static func order(_ kind: ONNXCellOptions.Kind) -> String {
@@ -370,7 +375,8 @@ extension ONNXImporter {
             ? .zeros
             : .same([[Float]](repeating: [Float](repeating: value, count: hidden), count: directions)))
       case .constant(let tensor)?:
-        guard tensor.dims.count == 3, tensor.dims[isBatchFirst ? 1 : 0] == directions, tensor.dims[2] == hidden,
+        guard tensor.dims.count == 3, tensor.dims[isBatchFirst ? 1 : 0] == directions,
+          tensor.dims[2] == hidden,
           tensor.dims[isBatchFirst ? 0 : 1] >= 1
         else {
           throw damaged(node, "\(name): expected [\(directions), B, \(hidden)], found \(tensor.dims)")
@@ -382,9 +388,10 @@ extension ONNXImporter {
           return Array(numbers[place * hidden..<(place + 1) * hidden])
         }
         let rows = (0..<directions).map { row($0, 0) }
-        guard (0..<directions).allSatisfy({ direction in
-          (1..<batch).allSatisfy { row(direction, $0) == rows[direction] }
-        }) || batch == 1
+        guard
+          (0..<directions).allSatisfy({ direction in
+            (1..<batch).allSatisfy { row(direction, $0) == rows[direction] }
+          }) || batch == 1
         else {
           throw unsupported(
             node, "\(name): expected the same state for every sequence, found numbers for \(batch) sequences")
@@ -397,7 +404,8 @@ extension ONNXImporter {
           stack.isSorted == sequence.isSorted
         else {
           throw unsupported(
-            node, "\(name): expected \(directions) states of \(hidden) numbers, found \(stack.rows.count) of "
+            node,
+            "\(name): expected \(directions) states of \(hidden) numbers, found \(stack.rows.count) of "
               + "\(stack.size)")
         }
         found.append(.given(stack.rows))

@@ -11,7 +11,7 @@ import CellgateTensor
 final class ONNXImporter {
   let path: String
   private let fileSize: Int
-  private let model: ONNXModel
+  let model: ONNXModel
   let tensors: ONNXTensors
   let operatorSet: Int
 
@@ -29,6 +29,7 @@ final class ONNXImporter {
   private(set) var calls: [(layer: String, inputs: [ONNXReference])] = []
   private(set) var entries: [StateDictionary.Entry] = []
   private var parameterCount = 0
+  private var spent = 0
   private var layerNames: Set<String> = []
   var findings: [String] = []
   /// Dense layers without a bias that an addition may give one, by their calls.
@@ -41,7 +42,7 @@ final class ONNXImporter {
     self.path = path
     fileSize = bytes
     self.model = model
-    tensors = ONNXTensors(path)
+    tensors = ONNXTensors(path, bytes: bytes)
     operatorSet = model.operatorSet ?? 0
   }
 
@@ -59,7 +60,9 @@ final class ONNXImporter {
     guard let graph = model.graph, !graph.nodes.isEmpty else {
       throw damaged("graph: expected one with nodes, found none")
     }
-    guard let version = model.operatorSet else { throw damaged("opset_import: expected ONNX's own, found none") }
+    guard let version = model.operatorSet else {
+      throw damaged("opset_import: expected ONNX's own, found none")
+    }
     guard version >= 7 else {
       throw .unsupported(file: path, reason: "opset_import: expected opset 7 or newer, found \(version)")
     }
@@ -73,8 +76,8 @@ final class ONNXImporter {
         if case .constant(let tensor)? = values[name] { tensor.dims == [0] } else { false }
       })
     let given = graph.inputs.filter { values[$0.name] == nil || optional.contains($0.name) }
-    guard given.count <= 1024 else {
-      throw damaged("graph: expected at most 1024 inputs, found \(given.count)")
+    guard given.count <= 128 else {
+      throw damaged("graph: expected at most 128 inputs, found \(given.count)")
     }
     try read(inputs: given, nodes: needed, graph)
     for node in needed { try read(node) }
@@ -146,7 +149,11 @@ final class ONNXImporter {
     }
     var states: [String: (size: Int, rows: Int, axis: Int)] = [:]
     var lengths: Set<String> = []
-    for node in nodes where ONNXCellOptions.Kind(rawValue: node.operation) != nil {
+    for node in nodes {
+      if node.operation == "Less", node.inputs.count == 2, let input = origin(node.inputs[1], joined: true) {
+        lengths.insert(input)
+      }
+      guard ONNXCellOptions.Kind(rawValue: node.operation) != nil else { continue }
       if node.inputs.count > 4, let input = origin(node.inputs[4], joined: true) { lengths.insert(input) }
       let isBatchFirst = if case .integer(1)? = node.attribute("layout") { true } else { false }
       for place in [5, 6] where node.inputs.count > place {
@@ -186,6 +193,9 @@ final class ONNXImporter {
       throw damaged(
         "input '\(quotedName(info.name))': expected 1 to 1024 states, found \(rows) of size \(state.size)")
     }
+    guard inputs.count + rows <= 4096 else {
+      throw damaged("graph: expected at most 4096 states and other inputs, found more")
+    }
     var references: [ONNXReference] = []
     for row in 0..<rows {
       references.append(.input(inputs.count))
@@ -201,7 +211,8 @@ final class ONNXImporter {
 
   private func read(data info: ONNXValueInfo, _ nodes: [ONNXNode]) throws(ImportError) {
     guard let type = info.type, let shape = info.shape, (1...4).contains(shape.count) else {
-      throw damaged("input '\(quotedName(info.name))': expected a tensor of 1 to 4 dimensions, found another value")
+      throw damaged(
+        "input '\(quotedName(info.name))': expected a tensor of 1 to 4 dimensions, found another value")
     }
     let isSymbols: Bool
     switch type {
@@ -262,15 +273,18 @@ final class ONNXImporter {
   private func free(_ name: String) -> String {
     let own = name.isEmpty ? "input" : name
     if !inputs.contains(where: { $0.name == own }) { return own }
-    return (1...).lazy.map { "\(own)_\($0)" }.first { name in !self.inputs.contains { $0.name == name } } ?? own
+    return (1...).lazy.map { "\(own)_\($0)" }.first { name in !self.inputs.contains { $0.name == name } }
+      ?? own
   }
 
   // MARK: Nodes
 
   private func read(_ node: ONNXNode) throws(ImportError) {
     guard node.domain.isEmpty || node.domain == "ai.onnx" else {
-      throw unsupported(node, "expected an operator of ONNX's own, found one of the domain "
-        + "'\(quotedName(node.domain))'")
+      throw unsupported(
+        node,
+        "expected an operator of ONNX's own, found one of the domain "
+          + "'\(quotedName(node.domain))'")
     }
     for input in node.inputs where !input.isEmpty && values[input] == nil {
       throw damaged(node, "expected inputs that come before it, found '\(quotedName(input))'")
@@ -283,7 +297,23 @@ final class ONNXImporter {
     } else {
       throw unsupported(node, "expected an operator that Cellgate can express, found another")
     }
-    for (name, value) in zip(node.outputs, results) where !name.isEmpty { values[name] = value }
+    for (name, value) in zip(node.outputs, results) where !name.isEmpty {
+      switch value {
+      case .sizes(let sizes, _)?: try spend(sizes.count)
+      case .stack(let stack)?: try spend(stack.rows.count)
+      default: break
+      }
+      values[name] = value
+    }
+  }
+
+  /// Counts sizes and states that values hold; throws when a graph makes too many.
+  func spend(_ count: Int) throws(ImportError) {
+    spent += count
+    guard spent <= 1 << 20 else {
+      throw .unsupported(
+        file: path, reason: "graph: expected at most 1,048,576 sizes and states in all values, found more")
+    }
   }
 
   /// The value of an input of a node; nil where it is left out.
@@ -305,7 +335,8 @@ final class ONNXImporter {
     guard let value = input(node, place) else { return nil }
     guard case .constant(let tensor) = value else {
       throw unsupported(
-        node, "input '\(quotedName(node.inputs[place]))': expected numbers in the file, found a computed value")
+        node,
+        "input '\(quotedName(node.inputs[place]))': expected numbers in the file, found a computed value")
     }
     return tensor
   }
@@ -337,6 +368,7 @@ final class ONNXImporter {
     switch value {
     case .sizes(let sizes, let isScalar): return (sizes, isScalar)
     case .constant(let tensor) where tensor.dims.count <= 1:
+      try spend(tensor.dims.first.map { max(0, min($0, ONNXTensors.mostIntegers)) } ?? 1)
       return try tensors.integers(tensor).map { ($0.map { .number($0) }, tensor.dims.isEmpty) }
     default: return nil
     }
@@ -368,7 +400,8 @@ final class ONNXImporter {
       return ONNXValue.Data(value: stack.rows[0], axes: stack.axes, factors: [stack.size])
     default:
       throw unsupported(
-        node, "input '\(quotedName(node.inputs[place]))': expected a value of the model's graph, found another")
+        node,
+        "input '\(quotedName(node.inputs[place]))': expected a value of the model's graph, found another")
     }
   }
 
@@ -379,6 +412,9 @@ final class ONNXImporter {
     _ layer: some Layer, named stem: String, _ inputs: [ONNXReference],
     _ tensors: [(name: String, numbers: [Float], shape: [Int])] = []
   ) throws(ImportError) -> Int {
+    guard layers.count < 1000 else {
+      throw .unsupported(file: path, reason: "graph: expected at most 1,000 layers, found more")
+    }
     let name = layerName(stem)
     layers.append(LayerDescription(layer, name: name))
     for tensor in tensors {
@@ -386,7 +422,8 @@ final class ONNXImporter {
       guard parameterCount <= fileSize + self.tensors.bytesBeside + 1 << 18 else {
         throw .unsupported(
           file: path,
-          reason: "layer '\(quotedName(name))': expected weights that the file holds for it alone, found some "
+          reason:
+            "layer '\(quotedName(name))': expected weights that the file holds for it alone, found some "
             + "that many layers share")
       }
       entries.append(.init("\(name).\(tensor.name)", Tensor(tensor.numbers, shape: tensor.shape)))
@@ -431,7 +468,8 @@ final class ONNXImporter {
       default:
         throw .unsupported(
           file: path,
-          reason: "output '\(quotedName(info.name))': expected a value of a layer, found one of the shapes or "
+          reason:
+            "output '\(quotedName(info.name))': expected a value of a layer, found one of the shapes or "
             + "sorted sequences")
       }
       outputs.append(.init(name: info.name, kind: kind))
@@ -452,7 +490,8 @@ final class ONNXImporter {
       let found = Dictionary(entries.map { ($0.name, $0.tensor.shape) }) { first, _ in first }
       for parameter in shapes where found[parameter.name] != parameter.shape {
         throw damaged(
-          "\(parameter.name): expected \(parameter.shape), found \(found[parameter.name].map { "\($0)" } ?? "none")")
+          "\(parameter.name): expected \(parameter.shape), found \(found[parameter.name].map { "\($0)" } ?? "none")"
+        )
       }
     } catch let error as ImportError {
       throw error
@@ -462,9 +501,12 @@ final class ONNXImporter {
     let state = StateDictionary(entries)
     warnOfNaN()
     let framework =
-      model.producer.isEmpty ? "ONNX" : [model.producer, model.producerVersion].filter { !$0.isEmpty }
-      .joined(separator: " ")
-    findings.insert("ONNX, opset \(version), IR \(model.irVersion), written by \(quotedName(framework))", at: 0)
+      model.producer.isEmpty
+      ? "ONNX"
+      : [model.producer, model.producerVersion].filter { !$0.isEmpty }
+        .joined(separator: " ")
+    findings.insert(
+      "ONNX, opset \(version), IR \(model.irVersion), written by \(quotedName(framework))", at: 0)
     var imported = ImportedModel(
       framework: framework, format: "onnx", findings: findings, description: description, state: state)
     for (key, value) in model.metadata where !key.isEmpty && !key.hasPrefix("cellgate") {
@@ -491,7 +533,9 @@ final class ONNXImporter {
   private func warnOfNaN() {
     for entry in entries {
       let count = entry.tensor.scalars.reduce(0) { $0 + ($1.isNaN ? 1 : 0) }
-      if count > 0 { findings.append("warning: \(entry.name): \(count) of \(entry.tensor.count) numbers are NaN") }
+      if count > 0 {
+        findings.append("warning: \(entry.name): \(count) of \(entry.tensor.count) numbers are NaN")
+      }
     }
   }
 }

@@ -193,7 +193,8 @@ extension ONNXAttribute {
       case 9:
         try budget.take(at: field.offset)
         texts.append(try field.text())
-      case 6, 10, 11, 14, 15, 22: found = .other
+      case 6: found = .graph(try ONNXGraph(try reader.inside(try field.bytes()), &budget))
+      case 10, 11, 14, 15, 22: found = .other
       case 20: type = try field.integer()
       default: break
       }
@@ -208,7 +209,8 @@ extension ONNXAttribute {
     case 8: value = .texts(texts)
     default:
       value =
-        !floats.isEmpty ? .floats(floats)
+        !floats.isEmpty
+        ? .floats(floats)
         : !integers.isEmpty ? .integers(integers) : !texts.isEmpty ? .texts(texts) : found ?? .other
     }
   }

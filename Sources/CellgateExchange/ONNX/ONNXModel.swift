@@ -72,9 +72,9 @@ struct ONNXAttribute {
     case floats([Float])
     case texts([String])
     case tensor(ONNXTensor)
-    /// A graph, to be written.
+    /// A graph, such as the body of a Scan.
     case graph(ONNXGraph)
-    /// A graph in a file, or whatever else: no operator that is read has one.
+    /// Whatever else: no operator that is read has one.
     case other
   }
   var name: String

@@ -50,9 +50,15 @@ struct ONNXSampler: Sampler {
         throw wrong("input '\(quotedName(input.name))': expected an array, found none")
       }
       var count: Int? = 1
-      for size in array.shape { count = count.flatMap { size < 0 ? nil : $0.multipliedReportingOverflow(by: size) }.flatMap { $0.overflow ? nil : $0.partialValue } }
+      for size in array.shape {
+        count = count.flatMap { size < 0 ? nil : $0.multipliedReportingOverflow(by: size) }.flatMap {
+          $0.overflow ? nil : $0.partialValue
+        }
+      }
       guard count == array.values.count else {
-        throw wrong("input '\(quotedName(input.name))': expected numbers for \(array.shape), found \(array.values.count)")
+        throw wrong(
+          "input '\(quotedName(input.name))': expected numbers for \(array.shape), found \(array.values.count)"
+        )
       }
       switch input.kind {
       case .lengths: continue
@@ -65,7 +71,8 @@ struct ONNXSampler: Sampler {
         guard case .input(let place) = data.value else { continue }
         let tensor = try canonical(array, data, input.name, &sizes, wrong)
         if let count = symbols[place] {
-          for number in tensor.scalars where !(number >= 0 && number < Float(count) && number == number.rounded()) {
+          for number in tensor.scalars
+          where !(number >= 0 && number < Float(count) && number == number.rounded()) {
             throw wrong(
               "input '\(quotedName(input.name))': expected symbols in 0..<\(count), found \(number)")
           }
@@ -104,7 +111,8 @@ struct ONNXSampler: Sampler {
       case .data(let data, let place): found[output.name] = laidOut(results[place], data)
       case .states(let stack, let first):
         found[output.name] = stacked(
-          Array(results[first..<first + stack.rows.count]), stack, isEmpty: stack.followsLengths ? isEmpty : [])
+          Array(results[first..<first + stack.rows.count]), stack,
+          isEmpty: stack.followsLengths ? isEmpty : [])
       }
     }
     return found
@@ -186,14 +194,16 @@ struct ONNXSampler: Sampler {
       array.shape[last] == stack.size
     else {
       throw wrong(
-        "input '\(quotedName(name))': expected \(stack.rows.count) states of \(stack.size) numbers, found \(array.shape)")
+        "input '\(quotedName(name))': expected \(stack.rows.count) states of \(stack.size) numbers, found \(array.shape)"
+      )
     }
     let batch = 3 - rows - last
     try check(array.shape[batch], name, &sizes, wrong)
     let values = Self.permuted(array.values, array.shape, [rows, batch, last])
     let count = array.shape[batch] * stack.size
     return (0..<stack.rows.count).map { row in
-      Tensor(values[row * count..<(row + 1) * count].map { Float($0) }, shape: [array.shape[batch], stack.size])
+      Tensor(
+        values[row * count..<(row + 1) * count].map { Float($0) }, shape: [array.shape[batch], stack.size])
     }
   }
 

@@ -122,7 +122,8 @@ extension Cell {
     func identifier(_ name: String) -> String {
       var text = ""
       for scalar in name.unicodeScalars {
-        let isPlain = scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
+        let isPlain =
+          scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
         text.unicodeScalars.append(isPlain ? scalar : "_")
       }
       if text.unicodeScalars.first.map({ $0.properties.numericType != nil }) ?? true { text = "_" + text }
@@ -163,7 +164,8 @@ extension Cell {
       return name
     }
     let step = ONNXStep(
-      self, ONNXStep.Names(
+      self,
+      ONNXStep.Names(
         input: input, states: states, parameter: { parameters[$0] ?? "" }, constant: constant, zeros: zeros))
     var renamed: [String: String] = [:]
     func written(_ name: String) -> String {

@@ -8,7 +8,12 @@ final class ONNXTensors {
   private var beside: [String: InputFile] = [:]
   private var taken = 0
 
-  init(_ path: String) { self.path = path }
+  private let size: Int
+  /// Numbers that were made of bytes.
+  private var made = 0
+
+  /// Tensors of the file at a path, of so many bytes.
+  init(_ path: String, bytes: Int) { (self.path, size) = (path, bytes) }
 
   /// Bytes in the files beside the model that tensors lie in.
   var bytesBeside: Int { beside.values.reduce(0) { $0 + $1.size } }
@@ -22,7 +27,8 @@ final class ONNXTensors {
     guard let element = ONNXTensor.Element(rawValue: tensor.type) else {
       throw .unsupported(
         file: path,
-        reason: "tensor '\(quotedName(tensor.name))': data type: expected one of 1 to 16, found \(tensor.type)")
+        reason:
+          "tensor '\(quotedName(tensor.name))': data type: expected one of 1 to 16, found \(tensor.type)")
     }
     return element
   }
@@ -46,7 +52,15 @@ final class ONNXTensors {
   /// The numbers as Float32. Throws for a tensor that lies about its sizes, and for kinds that are no real numbers.
   func floats(_ tensor: ONNXTensor) throws(ImportError) -> [Float] {
     let (count, element) = (try count(tensor), try element(tensor))
-    if let bytes = try bytes(tensor, element, count) {
+    let bytes = try bytes(tensor, element, count)
+    made += count
+    guard made <= size + bytesBeside + 1 << 20 else {
+      throw .unsupported(
+        file: path,
+        reason:
+          "tensor '\(quotedName(tensor.name))': expected weights that few nodes read, found some of many")
+    }
+    if let bytes {
       func numbers<Bits: FixedWidthInteger & UnsignedInteger>(
         _ type: Bits.Type, _ number: (Bits) -> Float
       ) -> [Float] {
@@ -168,7 +182,8 @@ final class ONNXTensors {
       guard target.hasPrefix(home.hasSuffix("/") ? home : home + "/") else {
         throw .unsupported(
           file: path,
-          reason: "tensor '\(quotedName(tensor.name))': external data: expected a file in the model's folder, "
+          reason:
+            "tensor '\(quotedName(tensor.name))': external data: expected a file in the model's folder, "
             + "found a link out of it, '\(quotedName(location))'")
       }
       do throws(FileError) { file = try InputFile(own) } catch {

@@ -97,6 +97,10 @@ enum ONNXValue {
   case order(isBack: Bool)
   /// 0, 1, 2, …, as many as there are sequences.
   case counting
+  /// 0, 1, 2, …, as many as there are steps.
+  case steps
+  /// Whether a step is below its sequence's length, for each step and sequence.
+  case valid
 
   struct Data {
     var value: ONNXReference

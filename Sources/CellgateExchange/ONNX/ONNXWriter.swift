@@ -161,7 +161,8 @@ struct ONNXBuilder {
 
   mutating func model() throws(ExportError) -> ONNXModel {
     guard source.isBuilt else {
-      throw .unsupported(format: "ONNX", reason: "model: expected one that is built, found one without inputs")
+      throw .unsupported(
+        format: "ONNX", reason: "model: expected one that is built, found one without inputs")
     }
     state = source.state
     guard state.count < 500_000_000 else {

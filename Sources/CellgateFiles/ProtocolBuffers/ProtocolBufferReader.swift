@@ -43,7 +43,8 @@ package struct ProtocolBufferReader {
   package func inside(_ bytes: ArraySlice<UInt8>) throws(ProtocolBufferError) -> ProtocolBufferReader {
     guard depth < Self.deepest else {
       throw ProtocolBufferError(
-        offset: bytes.startIndex, expected: "at most \(Self.deepest) messages one inside another", found: "more")
+        offset: bytes.startIndex, expected: "at most \(Self.deepest) messages one inside another",
+        found: "more")
     }
     return ProtocolBufferReader(bytes, depth: depth + 1)
   }

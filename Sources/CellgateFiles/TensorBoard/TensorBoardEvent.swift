@@ -27,7 +27,9 @@ enum TensorBoardEvent {
     return event(step: step, time: time, field: 5, summary)
   }
 
-  private static func event(step: Int, time: Double, field: UInt64, _ content: ProtocolBufferWriter) -> [UInt8] {
+  private static func event(step: Int, time: Double, field: UInt64, _ content: ProtocolBufferWriter)
+    -> [UInt8]
+  {
     var event = ProtocolBufferWriter()
     event.add(double: time, field: 1)
     event.add(integer: UInt64(step), field: 2)
