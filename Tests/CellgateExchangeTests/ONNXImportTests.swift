@@ -1,3 +1,4 @@
+import CellgateCells
 import CellgateExchange
 import CellgateFiles
 import Foundation
@@ -67,8 +68,20 @@ import Testing
   @Test("Changed files end in a model or an error of one line, and soon")
   func fuzz() throws {
     let rounds = Int(ProcessInfo.processInfo.environment["CELLGATE_FUZZ_ROUNDS"] ?? "") ?? 10_000
-    let files = try Self.bundled.map { try [UInt8](Data(contentsOf: URL(fileURLWithPath: $0.fullPath))) }
-    let runs = try Self.bundled.map { try $0.runs().first }
+    var files: [[UInt8]] = []
+    var runs: [InterchangeFile.Run?] = []
+    for file in Self.bundled {
+      files.append([UInt8](try Data(contentsOf: URL(fileURLWithPath: file.fullPath))))
+      runs.append(try file.runs().first)
+    }
+    // What Cellgate writes, Scans too.
+    for cell in [Cell.lstmWM, .lstm, ONNXWriterTests.own] {
+      for streaming in [false, true] {
+        let model = try ONNXWriterTests.stack(cell, layers: 1, both: false)
+        files.append(try ONNXWriter.encoded(model, streaming: streaming))
+        runs.append(nil)
+      }
+    }
     let folder = NSTemporaryDirectory() + "/cellgate-fuzz-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
