@@ -9,7 +9,9 @@ extension ONNXImporter {
     let (first, second) = (try required(node, 0), try required(node, 1))
     if let sum = try arithmetic(first, second, +) { return [sum] }
     switch (first, second) {
+    case (.formula, _), (_, .formula): return try formula(node, 2)
     case (.constant(let bias), .data(let data)), (.data(let data), .constant(let bias)):
+      if let shifted = try scaled(data, bias, isScale: false) { return [.data(shifted)] }
       return [.data(try biased(node, data, bias))]
     default: return [.data(try merged(node, Add(), "add"))]
     }
@@ -17,7 +19,31 @@ extension ONNXImporter {
 
   func multiply(_ node: ONNXNode) throws(ImportError) -> [ONNXValue?] {
     if let product = try arithmetic(try required(node, 0), try required(node, 1), *) { return [product] }
-    return [.data(try merged(node, Multiply(), "multiply"))]
+    switch (try required(node, 0), try required(node, 1)) {
+    case (.formula, _), (_, .formula): return try formula(node, 2)
+    case (.constant(let scale), .data(let data)), (.data(let data), .constant(let scale)):
+      guard let scaled = try scaled(data, scale, isScale: true) else { return try formula(node, 2) }
+      if case .call(let place, _) = scaled.value, let output = node.outputs.first, uses[output] == 1 {
+        openShift.insert(place)
+      }
+      return [.data(scaled)]
+    default: return [.data(try merged(node, Multiply(), "multiply"))]
+    }
+  }
+
+  func unary(_ node: ONNXNode) throws(ImportError) -> [ONNXValue?] { try formula(node, 1) }
+  func binary(_ node: ONNXNode) throws(ImportError) -> [ONNXValue?] {
+    if let difference = try arithmetic(node) { return [difference] }
+    return try formula(node, 2)
+  }
+  func choice(_ node: ONNXNode) throws(ImportError) -> [ONNXValue?] { try formula(node, 3) }
+
+  /// Differences and the like of sizes, which nothing that is read needs to know.
+  private func arithmetic(_ node: ONNXNode) throws(ImportError) -> ONNXValue? {
+    guard ["Sub", "Div"].contains(node.operation) else { return nil }
+    return try arithmetic(try required(node, 0), try required(node, 1)) { left, right in
+      node.operation == "Sub" ? left - right : right == 0 ? 0 : left / right
+    }
   }
 
   /// Arithmetic of one size with another.
@@ -182,6 +208,7 @@ extension ONNXImporter {
   /// A pooling over the steps.
   func reduce(_ layer: some Layer, _ name: String) -> Operation {
     { (node) throws(ImportError) in
+      if let formula = try self.reducedFormula(node) { return formula }
       var data = try self.data(node, 0)
       guard let given = try self.integers(node, 1, or: "axes"), given.count == 1 else {
         throw self.unsupported(node, "axes: expected that of the steps, found others")

@@ -146,7 +146,7 @@ extension ONNXImporter {
       let places = try axes(node, given, of: tensor.dims.count + given.count)
       for place in places.sorted() { tensor.dims.insert(1, at: min(place, tensor.dims.count)) }
       return [.constant(tensor)]
-    case .filled, .steps, .valid: return [value]
+    case .filled, .steps, .valid, .formula(_, nil): return [value]
     case .lengths where given == [0]: return [value]
     case .data(var data):
       data.axes = try inserted(data.axes)

@@ -14,6 +14,9 @@ extension ONNXImporter {
     "Shape": { $0.shape }, "ConstantOfShape": { $0.constantOfShape }, "Expand": { $0.expand },
     "ReduceProd": { $0.reduceProduct }, "Range": { $0.range }, "TopK": { $0.topK },
     "ScatterElements": { $0.scatter },
+    "Erf": { $0.unary }, "Sqrt": { $0.unary }, "Sub": { $0.binary }, "Div": { $0.binary },
+    "Pow": { $0.binary },
+    "Max": { $0.binary }, "Equal": { $0.binary }, "Where": { $0.choice }, "ReduceSum": { $0.unary },
     "Less": { $0.less }, "Scan": { $0.scan },
     "Add": { $0.add }, "Mul": { $0.multiply }, "MatMul": { $0.matMul }, "Gemm": { $0.gemm },
     "LayerNormalization": { $0.layerNormalization },
@@ -59,6 +62,9 @@ extension ONNXImporter {
     let value = try required(node, 0)
     let type = ONNXTensor.Element(rawValue: try integer(node, "to", default: 0))
     switch value {
+    case .valid where type == .float, .formula(_, nil) where type == .float: return try formula(node, 1)
+    case .formula:
+      throw unsupported(node, "expected arithmetic that comes to a layer of Cellgate, found another")
     case .data where type == .float || type == .double:
       findings.append("\(node.title): computed in Float32")
     case .data(let data):

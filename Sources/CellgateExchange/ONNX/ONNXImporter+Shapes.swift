@@ -26,7 +26,8 @@ extension ONNXImporter {
       }
     case .lengths, .wholeLengths, .order, .counting, .steps, .valid: sizes = [.role(ONNXRole(.batch))]
     case .sizes(let own, let isScalar): sizes = isScalar ? [] : [.number(own.count)]
-    case .filled: throw unsupported(node, "expected a value of the model's graph, found another")
+    case .filled, .formula:
+      throw unsupported(node, "expected a value of the model's graph, found another")
     }
     func bound(_ number: Int) -> Int {
       max(0, min(sizes.count, number < 0 ? number + sizes.count : number))
@@ -57,6 +58,7 @@ extension ONNXImporter {
     switch try required(node, 0) {
     case .sizes(let sizes, _) where sizes.count == 1 && sizes[0].role != nil: return [.wholeLengths]
     case .filled(let number): return [.filled(number)]
+    case .data(let data): return [.data(try repeated(node, data))]
     case .constant(let tensor):
       guard try tensors.count(tensor) >= 1 else {
         throw damaged(node, "expected numbers to expand, found \(tensor.dims)")
@@ -71,6 +73,20 @@ extension ONNXImporter {
       return [.filled(numbers[0])]
     default: throw unsupported(node, "expected one number to expand, found another value")
     }
+  }
+
+  /// A vector at each of n steps.
+  private func repeated(_ node: ONNXNode, _ data: ONNXValue.Data) throws(ImportError) -> ONNXValue.Data {
+    guard let target = try integers(node, 1, or: ""), target.count == data.axes.count,
+      target.dropFirst().allSatisfy({ $0 == 1 }), (1...1 << 20).contains(target[0]), data.axes[0].isOne,
+      data.axes.count == 3, data.time == nil, data.factors.count == 1, data.axes[2].factor == 0
+    else { throw unsupported(node, "expected one vector at each of some steps, found another value") }
+    // A recurrent node makes one step of a vector by itself.
+    if target[0] == 1 { return data }
+    var data = data
+    data.value = .call(try call(RepeatVector(target[0]), named: "repeat_vector", [data.value]), output: 0)
+    data.axes[0] = .role(ONNXRole(.time, size: target[0]))
+    return data
   }
 
   func reduceProduct(_ node: ONNXNode) throws(ImportError) -> [ONNXValue?] {

@@ -34,6 +34,8 @@ final class ONNXImporter {
   var findings: [String] = []
   /// Dense layers without a bias that an addition may give one, by their calls.
   var openDense: [Int: Int] = [:]
+  /// Normalisations that a product may give a scale, and those that a sum may give a shift, by their calls.
+  var openScale: Set<Int> = [], openShift: Set<Int> = []
   private var samples: [ONNXSampler.Input] = []
   /// The most that whole numbers in an input may be, by the input's number.
   var symbols: [Int: Int] = [:]
@@ -438,6 +440,13 @@ final class ONNXImporter {
     guard let place = layers.firstIndex(where: { $0.name == own }) else { return }
     layers[place] = LayerDescription(layer, name: own)
     entries.append(.init("\(own).\(name)", Tensor(numbers)))
+  }
+
+  /// Replaces a tensor of the layer of a call.
+  func replace(_ call: Int, _ name: String, _ numbers: [Float]) {
+    let own = "\(calls[call].layer).\(name)"
+    guard let place = entries.firstIndex(where: { $0.name == own }) else { return }
+    entries[place] = .init(own, Tensor(numbers))
   }
 
   /// A layer's name of its own: "lstm", then "lstm_1".

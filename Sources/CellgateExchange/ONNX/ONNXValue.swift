@@ -99,6 +99,8 @@ enum ONNXValue {
   case counting
   /// 0, 1, 2, …, as many as there are steps.
   case steps
+  /// Arithmetic that may come to a layer, of one value of the model or of none.
+  case formula(ONNXFormula, Data?)
   /// Whether a step is below its sequence's length, for each step and sequence.
   case valid
 
