@@ -22,7 +22,7 @@ struct CellsCommand: ParsableCommand {
       """)
 
   /// What is printed of a cell besides its page.
-  private enum Form: String, CaseIterable { case cell, latex, pytorch, c }
+  private enum Form: String, CaseIterable { case cell, latex, pytorch, c, onnx }
 
   @Argument(help: "The cell to print, a name or a .cell file; all are listed if you leave it out.")
   var name: String?
@@ -30,7 +30,7 @@ struct CellsCommand: ParsableCommand {
   @Option(
     name: .customLong("as"),
     help: ArgumentHelp(
-      "Print only the cell: as the text of a .cell file (cell), its equations as LaTeX (latex), a PyTorch module (pytorch), or a C function (c).",
+      "Print only the cell: as the text of a .cell file (cell), its equations as LaTeX (latex), a PyTorch module (pytorch), a C function (c), or an ONNX graph of a step as text (onnx).",
       valueName: "form"))
   var form: String?
 
@@ -70,6 +70,7 @@ struct CellsCommand: ParsableCommand {
       case .latex: Console.print(cell.latex)
       case .pytorch: Console.write(cell.pyTorch)
       case .c: Console.write(cell.c)
+      case .onnx: Console.write(cell.onnxText)
       case nil: if json { JSONValue.array([page.record]).print() } else { page.print() }
       }
     } else if json {
