@@ -8,12 +8,12 @@ import Testing
 /// Folders of model files that other tools wrote, with inputs and the outputs that these tools compute; `index.json` says
 /// what must become of each file.
 enum Interchange {
-  /// The whole collection: the folder in `$CELLGATE_INTERCHANGE`, else `../shared/interchange` beside the package; nil
+  /// The whole collection: the folder in `$CELLGATE_MODELS`, else `../shared/interchange` beside the package; nil
   /// where there is neither.
   static let shared: String? = {
     let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent()
-    let own = ProcessInfo.processInfo.environment["CELLGATE_INTERCHANGE"]
+    let own = ProcessInfo.processInfo.environment["CELLGATE_MODELS"]
     let path = own ?? package.appendingPathComponent("shared/interchange").path
     return FileManager.default.fileExists(atPath: path + "/index.json") ? path : nil
   }()
@@ -22,7 +22,7 @@ enum Interchange {
   static let bundled = Bundle.module.bundleURL.appendingPathComponent("Interchange").path
 
   /// Why tests of the whole collection are left out.
-  static let absent: Comment = "set CELLGATE_INTERCHANGE to the folder with index.json"
+  static let absent: Comment = "set CELLGATE_MODELS to the folder with index.json"
 
   /// The files of the cases whose names begin with one of `cases`, in the folder `root`; [] where that is nil.
   static func files(_ cases: String..., root: String? = shared) -> [InterchangeFile] {
