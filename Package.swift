@@ -94,7 +94,7 @@ let package = Package(
     tests("CellgateCells", ["CellgateCells", "CellgateFiles", "CellgateTensor", "CellgateKernels"]),
     tests(
       "CellgateNN", ["CellgateNN", "CellgateCells", "CellgateTensor", "CellgateFiles", "CellgateData"],
-      resources: [.copy("Golden")]),
+      resources: [.copy("Golden"), .copy("CaptionLosses")]),
     tests(
       "CellgateExchange",
       ["CellgateExchange", "CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN"],
