@@ -107,7 +107,11 @@ let package = Package(
     .testTarget(
       name: "CellgateNamesTests", dependencies: umbrella + ["Cellgate"], swiftSettings: swiftSettings),
     tests(
-      "CellgateCommand", ["CellgateCommand", "CellgateCells", "CellgateFiles", "CellgateTensor"],
+      "CellgateCommand",
+      [
+        "CellgateCommand", "CellgateCells", "CellgateFiles", "CellgateTensor", "CellgateNN", "CellgateExchange",
+        "CellgateData", "CellgateTraining",
+      ],
       resources: [.copy("Recorded")]),
   ],
   swiftLanguageModes: [.v6],

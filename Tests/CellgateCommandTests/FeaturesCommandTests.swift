@@ -1,4 +1,9 @@
+import CellgateCells
+import CellgateData
+import CellgateExchange
 import CellgateFiles
+import CellgateNN
+import CellgateTraining
 import Foundation
 import Testing
 
@@ -164,5 +169,37 @@ struct FeaturesCommandTests {
     let folder = try workplace.run(
       line: "features --model mobilenet-v2 --weights weights.safetensors --images photos --out photos")
     #expect(folder.status == 73)
+  }
+
+  @Test("caption reads pictures themselves, with weights of a PyTorch file too, as from their features")
+  func captionsOfPictures() throws {
+    let workplace = try workplace()
+    var options = CaptionModelOptions(.showAndTell, cell: .lstmWM, vocabularySize: 8, featureSize: 1280)
+    (options.units, options.embeddingSize) = (6, 5)
+    let model = try options.model()
+    var preprocessing = Preprocessing()
+    preprocessing.captions = CaptionVocabulary(
+      of: ["a grey picture of"], minimum: 1, length: 6)
+    model.preprocessing = preprocessing
+    #expect(preprocessing.captions?.count == 8)
+    try model.save(workplace.path + "/model.safetensors")
+    // The same weights as torch.save writes them.
+    let weights = try Safetensors(path: workplace.path + "/weights.safetensors")
+    let state = try weights.tensors.map { ($0.name, $0.shape, try weights.floats($0.name)) }
+    try TorchArchive.writer(state).write(to: workplace.path + "/weights.pth")
+    let line = "--network mobilenet-v2 --threads 1 --json --weights"
+    let own = try workplace.run(line: "caption model.safetensors photos/b.png photos/below/a.PNG \(line) weights.pth")
+    #expect(own.status == 0, "\(own.error)")
+    #expect(try own.records().map { $0["image_id"] as? String } == ["photos/b.png", "photos/below/a.PNG"])
+    let features = try workplace.run(
+      line: "features --model mobilenet-v2 --weights weights.pth --images photos --out f.safetensors")
+    #expect(features.status == 0, "\(features.error)")
+    let other = try workplace.run(line: "caption model.safetensors --features f.safetensors --threads 1 --json")
+    #expect(
+      try own.records().map { $0["score"] as? Double } == other.records().map { $0["score"] as? Double })
+    let none = try workplace.run(line: "caption model.safetensors photos/b.png")
+    #expect(none.status == 64 && none.error.contains("--features: expected features, or pictures"))
+    let missing = try workplace.run(line: "caption model.safetensors photos/c.png \(line) weights.pth")
+    #expect(missing.status == 66 && missing.error.contains("photos/c.png"))
   }
 }

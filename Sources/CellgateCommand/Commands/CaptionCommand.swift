@@ -12,7 +12,8 @@ struct CaptionCommand: ParsableCommand {
     discussion: """
       Reads the features of pictures, as the model was trained on them, and writes the best captions that beam search \
       finds. Needs the run's folder, or the model's file, alone: words and standardisation are part of it. 'cellgate \
-      features' makes features of pictures.
+      features' makes features of pictures; with --network and --weights, those of 'features', pictures are read \
+      themselves.
 
       A caption's score is ln p of its words and its end, over their number to the power of --length-power.
 
@@ -21,6 +22,7 @@ struct CaptionCommand: ParsableCommand {
         cellgate caption runs/captions dog.jpg --features f.safetensors --n-best 3
         cellgate caption model.safetensors --features f.npz --attention seen.html
         cellgate caption runs/captions --features f.npy --beam 5 --json
+        cellgate caption RUN dog.jpg --network mobilenet-v2 --weights w.pth
       """)
 
   @Argument(help: ArgumentHelp("A model's file, or the folder of a run.", valueName: "model"))
@@ -28,7 +30,7 @@ struct CaptionCommand: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "Pictures by their names in the features, with or without ending; all of them if you leave it out.",
+      "Pictures by their names in the features, with or without ending; all of them if you leave it out. With --network their files.",
       valueName: "picture"))
   var pictures: [String] = []
 
@@ -36,7 +38,23 @@ struct CaptionCommand: ParsableCommand {
     help: ArgumentHelp(
       "The features: an npy, npz or safetensors file, or a folder with one npy or npz file for each picture.",
       valueName: "path"))
-  var features: String
+  var features: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "In place of --features: the network that features are computed with, "
+        + "\(PictureArchitecture.all.map(\.name).joined(separator: ", ")).", valueName: "name"))
+  var network: String?
+
+  @Option(help: ArgumentHelp("The network's weights, see 'cellgate features --help'.", valueName: "file"))
+  var weights: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "With --network, n by n regions of each picture, of models that look at regions; 7 are the network's own.",
+      valueName: "n"))
+  var grid = WholeNumber(7)
 
   @Option(
     help: ArgumentHelp("An npy file with what quantised features are multiplied by.", valueName: "file"))
@@ -106,6 +124,8 @@ struct CaptionCommand: ParsableCommand {
     let least = problems.whole("--least-words", leastWords, in: 0...10_000)
     let repeated = problems.whole("--no-repeat", noRepeat, in: 1...10_000)
     problems.threads(threads)
+    let grid = problems.whole("--grid", grid, in: 1...128)
+    let architecture = architecture(&problems)
     try problems.check()
     let writer = try CaptionWriter(path, trustingWeights: trusted.weights)
     if least > (most ?? writer.vocabulary.length) {
@@ -117,11 +137,13 @@ struct CaptionCommand: ParsableCommand {
     if let unknown = words.first(where: { writer.vocabulary.number(of: $0) == CaptionVocabulary.unknown }) {
       throw CommandFailure(.usage, "--without: expected words of the model, found '\(quotedName(unknown))'")
     }
-    let opened = try writer.features(features, scale: featureScale, names: featureNames)
+    Interruption.install()
+    let computedFile = try architecture.map { try computed(with: $0, grid: grid, by: writer) }
+    defer { if let computedFile { try? FileManager.default.removeItem(atPath: computedFile) } }
+    let opened = try writer.features(computedFile ?? features ?? "", scale: featureScale, names: featureNames)
     let rows = try rows(of: opened)
     var search = BeamSearch(width: width, lengthPower: power ?? 1)
     search.count = count
-    Interruption.install()
     let captions = try writer.captions(
       of: opened, rows: rows, search: search, mostWords: most,
       change: { rules in
@@ -133,6 +155,51 @@ struct CaptionCommand: ParsableCommand {
     guard let captions else { return }
     try write(captions, opened, rows, writer)
     report(captions, opened, rows)
+  }
+
+  /// The network that pictures are read with; nil where there are features.
+  private func architecture(_ problems: inout OptionProblems) -> PictureArchitecture? {
+    guard features == nil else {
+      if network != nil || weights != nil {
+        problems.add("--features and --network: expected only one of them")
+      }
+      return nil
+    }
+    guard let network, weights != nil else {
+      problems.add("--features: expected features, or pictures with --network and --weights, found neither")
+      return nil
+    }
+    if pictures.isEmpty { problems.add("--network: expected pictures, found none") }
+    if featureScale != nil || featureNames != nil {
+      problems.add("--feature-scale and --feature-names: expected --features beside them, found none")
+    }
+    let found = PictureArchitecture.named(network)
+    if found == nil {
+      problems.add(
+        "--network: " + Names.unknown("network", network, known: PictureArchitecture.all.map(\.name)))
+    }
+    return found
+  }
+
+  /// Computes the pictures' features into a file of its own, and gives its path.
+  private func computed(
+    with architecture: PictureArchitecture, grid: Int, by writer: CaptionWriter
+  ) throws -> String {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "cellgate-\(UUID().uuidString).safetensors"
+    ).path
+    let looksAtRegions = writer.model.subjects.first?.shape.isSequence == true
+    let session = FeaturesSession(
+      network: try .reading(architecture, weights: weights ?? ""), preprocessing: PicturePreprocessing(),
+      folder: ".",
+      files: pictures, batch: 16, skipsBad: false, isSilent: json)
+    do {
+      _ = try session.run([FeaturesOutput(path: path, grid: looksAtRegions ? grid : nil)])
+    } catch {
+      try? FileManager.default.removeItem(atPath: path)
+      throw error
+    }
+    return path
   }
 
   private func rows(of features: PictureFeatures) throws(CommandFailure) -> [Int] {

@@ -13,8 +13,8 @@ struct FeaturesCommand: ParsableCommand {
       MobileNetV2, averaged over the picture. With --grid they are kept apart for the parts of a grid, [parts, numbers]. \
       Models of captions read such files.
 
-      The weights are torchvision's, as a safetensors file. In Python: torchvision.models.resnet152(weights='DEFAULT') and \
-      safetensors.torch.save_file(model.state_dict(), 'resnet152.safetensors'). Pictures are resized, cropped and \
+      The weights are torchvision's, in a PyTorch or safetensors file. In Python: \
+      torch.save(torchvision.models.resnet152(weights='DEFAULT').state_dict(), 'resnet152.pth'). Pictures are resized, cropped and \
       standardised as torchvision does it: weights called IMAGENET1K_V1 expect --size 256, those called IMAGENET1K_V2 \
       (and 'DEFAULT') --size 232.
 
@@ -32,7 +32,8 @@ struct FeaturesCommand: ParsableCommand {
       "The network: \(PictureArchitecture.all.map(\.name).joined(separator: ", ")).", valueName: "name"))
   var model: String
 
-  @Option(help: ArgumentHelp("Its weights, torchvision's in a safetensors file.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Its weights, torchvision's in a PyTorch or safetensors file.", valueName: "file"))
   var weights: String
 
   @Option(
@@ -87,7 +88,7 @@ struct FeaturesCommand: ParsableCommand {
     guard !files.isEmpty else {
       throw CommandFailure(.data, "\(images): expected pictures in the folder, found no files")
     }
-    let network = try PictureNetwork(plan.architecture, weights: weights)
+    let network = try PictureNetwork.reading(plan.architecture, weights: weights)
     let session = FeaturesSession(
       network: network, preprocessing: plan.preprocessing, folder: images, files: files, batch: plan.batch,
       skipsBad: skipBad, isSilent: json)

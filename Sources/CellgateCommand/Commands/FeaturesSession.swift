@@ -106,7 +106,7 @@ struct FeaturesSession {
           // Without the library every JPEG picture would be left out.
           if case .noJPEGLibrary = error { throw error }
           guard skipsBad else { throw failure(error) }
-          result.skipped.append((folder + "/" + name, error.description))
+          result.skipped.append((file(name), error.description))
           if !isSilent { Console.warn("\(error); left out") }
         }
       }
@@ -134,6 +134,9 @@ struct FeaturesSession {
     return result
   }
 
+  /// A picture's file, by its path below the folder or from the root.
+  private func file(_ name: String) -> String { name.hasPrefix("/") ? name : folder + "/" + name }
+
   private func failure(_ error: PictureError) -> any Error {
     if case .file = error { return error }
     return CommandFailure(.data, "\(error); --skip-bad leaves such files out")
@@ -146,7 +149,7 @@ struct FeaturesSession {
       for index in range where !Interruption.isRequested {
         let result: Swift.Result<RGBPicture, PictureError>
         do throws(PictureError) {
-          result = .success(preprocessing.cropped(try RGBPicture(contentsOf: folder + "/" + names[index])))
+          result = .success(preprocessing.cropped(try RGBPicture(contentsOf: file(names[index]))))
         } catch {
           result = .failure(error)
         }
@@ -155,8 +158,29 @@ struct FeaturesSession {
     }
     return results.withLock { results in
       zip(names, results).map { name, result in
-        result ?? .failure(.file(.cannotRead(file: folder + "/" + name, reason: "interrupted")))
+        result ?? .failure(.file(.cannotRead(file: file(name), reason: "interrupted")))
       }
     }
+  }
+}
+
+extension PictureNetwork {
+  /// The network of weights in a safetensors file, or in a PyTorch file (`.pth`), which is read as data: nothing in it is
+  /// executed.
+  static func reading(_ architecture: PictureArchitecture, weights path: String) throws -> PictureNetwork {
+    do throws(PictureNetworkError) {
+      return try PictureNetwork(architecture, weights: path)
+    } catch {
+      guard case .isPyTorch = error else { throw error }
+    }
+    var options = ImportOptions()
+    options.architecture = Architecture(.object([.init("kind", .string("tensors"))]))
+    var writer = Safetensors.Writer()
+    // How many batches a normalisation has seen is no weight.
+    for entry in try ModelImporter.read(path, options: options).state.entries
+    where !entry.name.hasSuffix("num_batches_tracked") {
+      writer.add(entry.name, shape: entry.tensor.shape, floats: entry.tensor.scalars)
+    }
+    return try PictureNetwork(architecture, weights: Safetensors(data: Array(writer.encode()), file: path))
   }
 }
