@@ -502,8 +502,12 @@ struct KerasGraph {
     }
     let name = layer.object["name"]?.string ?? layer.name
     var nodes: [Node] = []
+    // In Keras 2 the first call of a model is that on its own input.
+    let isModel = ["Sequential", "Functional", "Model"].contains(layer.className)
+    let hasInput = layer["layers"]?.array?.first?["class_name"]?.string == "InputLayer"
+    let first = version == 2 && isModel && hasInput ? 1 : 0
     for (number, item) in inbound.enumerated() {
-      var node = Node(layer: index, origin: "\(name)/\(number)")
+      var node = Node(layer: index, origin: "\(name)/\(number + first)")
       if let args = item["args"]?.array {
         node.positional = args.map { argument($0, names) }
         node.named = (item["kwargs"]?.object ?? []).map { ($0.key, argument($0.value, names)) }

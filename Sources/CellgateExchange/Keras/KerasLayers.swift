@@ -79,11 +79,28 @@ extension KerasGraph {
     var output = try emit(layer, call.key, [input], origin: call.origin)[0]
     guard output.shape.isSequence else { return output }
     switch layer {
-    case is Conv1D, is MaxPooling1D, is AveragePooling1D, is RepeatVector: output.steps = nil
+    case let layer as Conv1D:
+      let options = layer.options
+      let (width, overflows) = options.dilationRate.multipliedReportingOverflow(by: options.kernelSize - 1)
+      let reach = options.padding != .valid ? 0 : overflows ? Int(Int32.max) : width
+      output.steps = Self.windows(input.steps, reach + 1, options.strides)
+    case let layer as MaxPooling1D: output.steps = Self.windows(input.steps, layer.options)
+    case let layer as AveragePooling1D: output.steps = Self.windows(input.steps, layer.options)
+    case let layer as RepeatVector: output.steps = layer.options.n
     case is Flatten: output.own = input.own
     default: (output.mask, output.own) = (input.mask, input.own)
     }
     return output
+  }
+
+  private static func windows(_ steps: Int?, _ options: PoolingOptions) -> Int? {
+    windows(steps, options.poolSize, options.strides ?? options.poolSize)
+  }
+
+  /// ⌊(T − K) / stride⌋ + 1; nil where there is none.
+  private static func windows(_ steps: Int?, _ size: Int, _ stride: Int) -> Int? {
+    guard let steps, steps >= size else { return nil }
+    return (steps - size) / stride + 1
   }
 
   /// A layer of one input whose variables are its own; nil of a class that isn't known.
