@@ -1,6 +1,8 @@
+import CellgateCells
 import CellgateExchange
 import CellgateFiles
 import CellgateNN
+import CellgateTensor
 import Foundation
 import Testing
 
@@ -45,6 +47,55 @@ struct KerasImportTests {
     } else {
       _ = try ModelImporter.read(file.fullPath)
     }
+  }
+
+  @Test(
+    "Recurrent layers agree in Double through the reference, to 1e-7",
+    .enabled(if: Interchange.shared != nil, Interchange.absent))
+  func reference() throws {
+    var compared = 0
+    for file in Interchange.files("keras/", "keras2/") where file.expect != "refuse" {
+      guard let imported = try? ModelImporter.read(file.fullPath), let description = imported.description,
+        let call = description.calls.first, description.inputs.count == 1, call.inputs == [.init(node: 0)],
+        let layer = description.layers.first(where: { $0.name == call.layer }),
+        let options = layer.options as? RecurrentOptions, let run = try file.runs().first,
+        let expected = run.outputs64["layer/" + layer.name], let x = run.inputs["x"]
+      else { continue }
+      let (batch, steps, size) = (x.shape[0], x.shape[1], x.shape[2])
+      let order = options.goBackwards ? Array((0..<steps).reversed()) : Array(0..<steps)
+      // From the batch first to the steps first.
+      var input: [Double] = []
+      for step in order {
+        for sequence in 0..<batch {
+          let begin = (sequence * steps + step) * size
+          input += x.values[begin..<begin + size]
+        }
+      }
+      let cell = options.cell.cell, units = options.units
+      let parameters = try cell.parameters.map { parameter in
+        try #require(imported.state["\(layer.name).\(parameter.name)_l0"]).scalars.map { Double($0) }
+      }
+      let found = ReferenceExecution(cell: cell, inputSize: size, hiddenSize: units)
+        .forward(
+          input: input, steps: steps, batch: batch,
+          states: cell.states.map { _ in [Double](repeating: 0, count: batch * units) },
+          parameters: parameters)
+      var output = found.finalStates[0]
+      if options.returnSequences {
+        output = []
+        for sequence in 0..<batch {
+          for step in 0..<steps {
+            let begin = (step * batch + sequence) * units
+            output += found.output[begin..<begin + units]
+          }
+        }
+      }
+      #expect(output.count == expected.values.count)
+      let difference = zip(output, expected.values).map(InterchangeFile.difference).max() ?? 1
+      #expect(difference <= 1e-7, "\(file.testDescription): \(difference)")
+      compared += 1
+    }
+    #expect(compared >= 20)
   }
 
   @Test("An error names the file, the layer and what it is")

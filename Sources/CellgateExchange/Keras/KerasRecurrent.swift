@@ -198,7 +198,7 @@ extension KerasGraph {
     let line =
       "layer '\(quotedName(key))': \(unit.cell.kind.rawValue), \(size) to \(unit.units), cell \(unit.cell.name), \(orders)"
       + (unit.useBias ? "" : ", no bias: zeros")
-      + (unit.cell.activation == "gelu" || unit.cell.recurrentActivation == "gelu" ? ", gelu to 1e-7" : "")
+      + (unit.cell.activation == "gelu" || unit.cell.recurrentActivation == "gelu" ? ", gelu to 2e-11" : "")
     if !findings.contains(line) { findings.append(line) }
   }
 
