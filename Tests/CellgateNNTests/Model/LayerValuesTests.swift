@@ -68,6 +68,15 @@ struct LayerValuesTests {
     #expect(AveragePooling1D(3)(LayerValue(x)).tensor.scalars == [2, 20])
   }
 
+  @Test func reverseTurnsStepsAndMaskRound() {
+    let x = Tensor([1, 10, 2, 20, 3, 30], shape: [3, 2, 1])
+    let turned = Reverse()(LayerValue(x, mask: .lengths([3, 1])))
+    #expect(turned.tensor.scalars == [3, 30, 2, 20, 1, 10])
+    #expect(turned.mask == .flags([true, false, true, false, true, true]))
+    #expect(Reverse()(turned).mask == .lengths([3, 1]))
+    #expect(Reverse()(LayerValue(x)).mask == nil)
+  }
+
   @Test("Masks come from the symbol 0 and from steps of one value, and meet where values are merged")
   func masks() {
     let embedding = built(Embedding(3, 2, maskZero: true), .sequence())
