@@ -71,4 +71,53 @@ import Testing
     let stepped = try streamed.makeModel()
     #expect(stepped.inputs.count == 1 + size.layers * cell.states.count)
   }
+
+  @Test("Models of several layers come back with the same outputs, with lengths and without")
+  func models() throws {
+    func chain(_ layers: [any Layer], _ shape: LayerShape) throws -> Model {
+      let model = Sequential(layers, input: shape)
+      try model.build(seed: 5)
+      return model
+    }
+    var options = RecurrentOptions(cell: .lstm, units: 5)
+    options.learnsFirstStates = true
+    options.returnSequences = true
+    let learned = try chain([Recurrent(options)], .sequence(4))
+    var state = learned.state
+    state["recurrent.h0"] = ONNXWriterTests.noise([1, 5], "h0")
+    state["recurrent.c0"] = ONNXWriterTests.noise([1, 5], "c0")
+    try learned.load(state)
+    let models = [
+      learned,
+      try chain([Embedding(9, 6), LSTM(5), Dropout(0.5), Dense(4, activation: .softmax)], .sequence()),
+      try chain(
+        [
+          Embedding(9, 6), GRU(5, returnSequences: true), LayerNormalization(), Dense(4, activation: .gelu),
+          GlobalAveragePooling1D(),
+        ], .sequence()),
+      try chain(
+        [Recurrent(.lstmWM, 5, returnSequences: true), Dense(4, activation: .relu), GlobalMaxPooling1D()],
+        .sequence(4)),
+      try chain(
+        [
+          LSTM(5, goBackwards: true), RepeatVector(3), GRU(5, returnSequences: true),
+          Dense(4, activation: .logSoftmax),
+        ], .sequence(4)),
+      try chain([Bidirectional(LSTM(5, returnSequences: true)), Dense(4), LastStep()], .sequence(4)),
+    ]
+    for (place, model) in models.enumerated() {
+      let made = try Self.imported(model).makeModel()
+      let shape = model.inputs[0].shape
+      let size = [7, 3] + shape.features
+      let x =
+        shape.features.isEmpty
+        ? Tensor((0..<21).map { Float($0 % 9) }, shape: size) : ONNXWriterTests.noise(size, "x")
+      for mask in [nil, SequenceMask.lengths([7, 2, 5])] {
+        let value = LayerValue(x, mask: mask)
+        let (found, expected) = (made(value).tensor, model(value).tensor)
+        #expect(found.shape == expected.shape, "model \(place)")
+        #expect(found.scalars.map(\.bitPattern) == expected.scalars.map(\.bitPattern), "model \(place)")
+      }
+    }
+  }
 }

@@ -70,6 +70,7 @@ extension ONNXImporter {
       throw unsupported(node, "expected two values of the same axes, found others")
     }
     second.axes = first.axes
+    first.isMasked = first.isMasked || second.isMasked
     first.value = .call(try call(layer, named: name, [first.value, second.value]), output: 0)
     return first
   }
@@ -214,7 +215,7 @@ extension ONNXImporter {
         throw self.unsupported(node, "axes: expected that of the steps, found others")
       }
       let place = try self.axis(node, given[0], of: data.axes.count)
-      guard data.axes[place].role?.kind == .time, self.lengthsInput == nil, data.factors.count == 1 else {
+      guard data.axes[place].role?.kind == .time, !data.isMasked, data.factors.count == 1 else {
         throw self.unsupported(node, "axes: expected the steps of sequences without lengths, found others")
       }
       data.value = .call(try self.call(layer, named: name, [data.value]), output: 0)

@@ -310,8 +310,7 @@ extension ONNXImporter {
     _ node: ONNXNode, _ stack: ONNXValue.Stack, _ target: [ONNXSize]
   ) throws(ImportError) -> ONNXValue.Data {
     let own = stack.axes.filter { !$0.isOne }
-    guard own.count == 3, own[0].role != nil, own[1].isRows, own[2].factor != nil, target.count == 2,
-      !stack.followsLengths || lengthsInput != nil
+    guard own.count == 3, own[0].role != nil, own[1].isRows, own[2].factor != nil, target.count == 2
     else {
       throw unsupported(node, "expected states with the sequences first, as one vector each, found others")
     }

@@ -7,7 +7,7 @@ extension ONNXImporter {
   func lastStep(
     _ node: ONNXNode, _ data: ONNXValue.Data, removing place: Int
   ) throws(ImportError) -> ONNXValue.Data {
-    guard lengthsInput == nil else {
+    guard !data.isMasked else {
       throw unsupported(node, "expected the last step of sequences without lengths, found some with lengths")
     }
     var data = data
@@ -190,6 +190,7 @@ extension ONNXImporter {
     }
     if values.count == 1 { return [.data(values[0])] }
     var result = values[0]
+    result.isMasked = values.contains(where: \.isMasked)
     result.value = .call(try call(Concatenate(), named: "concatenate", values.map(\.value)), output: 0)
     var total = 0
     for value in values { total += value.factors[0] }
@@ -296,6 +297,6 @@ extension ONNXImporter {
     return .data(
       ONNXValue.Data(
         value: .call(made, output: 0), axes: data.axes + [.factor(0)], factors: [table.dims[1]],
-        isSorted: data.isSorted))
+        isSorted: data.isSorted, isMasked: data.isMasked))
   }
 }

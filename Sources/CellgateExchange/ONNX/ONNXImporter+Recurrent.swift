@@ -234,6 +234,7 @@ extension ONNXImporter {
       guard options.goBackwards, wants[0] else { return (place, .call(place, output: 0)) }
       return (place, .call(try call(Reverse(), named: "reverse", [.call(place, output: 0)]), output: 0))
     }
+    let before = layers.count
     var states: [[ONNXReference]]
     var output: ONNXReference
     func finals(_ call: Int, _ direction: Int = 0) -> [ONNXReference] {
@@ -262,10 +263,14 @@ extension ONNXImporter {
         try call(Concatenate(), named: "concatenate", [forward.sequence, reverse.sequence]), output: 0)
       description = "both directions, each of its own cell"
     }
-    let cellNames = Set(layers.suffix(1).map { _ in (try? settings.cells[0].cell().name) ?? "" })
+    var names: [String] = []
+    for place in layers.indices {
+      guard let options = layers[place].options as? RecurrentOptions, place >= before else { continue }
+      if !names.contains(options.cell.cell.name) { names.append(options.cell.cell.name) }
+    }
     findings.append(
-      "\(node.title): cell \(cellNames.joined()), I = \(inputSize), H = \(hidden), \(description); gates "
-        + "\(Self.order(kind)) put into Cellgate's order")
+      "\(node.title): cell \(names.joined(separator: " and ")), I = \(inputSize), H = \(hidden), \(description)"
+        + (kind == .rnn ? "" : "; gates \(Self.order(kind)) put into Cellgate's order"))
     return results(
       node, sequence, settings, output: output, states: states, hidden: hidden,
       followsLengths: input(node, 4) != nil)
@@ -275,7 +280,7 @@ extension ONNXImporter {
     switch kind {
     case .lstm: "i, o, f, c"
     case .gru: "z, r, h"
-    case .rnn: "(one)"
+    case .rnn: ""
     }
   }
 
@@ -289,10 +294,11 @@ extension ONNXImporter {
     let directions = settings.directions
     let direction: ONNXAxis = directions == 1 ? .one : .factor(0)
     let last: ONNXAxis = .factor(directions == 1 ? 0 : 1)
-    let y = ONNXValue.Data(
+    var y = ONNXValue.Data(
       value: output,
       axes: settings.isBatchFirst ? [batch, time, direction, last] : [time, direction, batch, last],
       factors: directions == 1 ? [hidden] : [2, hidden], isSorted: sequence.isSorted)
+    y.isMasked = sequence.isMasked
     func stack(_ state: Int) -> ONNXValue {
       .stack(
         ONNXValue.Stack(
@@ -322,6 +328,7 @@ extension ONNXImporter {
       guard role.become(.time) else { throw unsupported(node, "X: expected steps, found another axis") }
     } else if data.axes[time].isOne, data.axes[batch].role != nil {
       // One step: vectors become sequences of it.
+      data.isMasked = false
       let place = try call(RepeatVector(1), named: "repeat_vector", [data.value])
       data.value = .call(place, output: 0)
       data.axes[time] = .role(ONNXRole(.time, size: 1))
@@ -336,11 +343,15 @@ extension ONNXImporter {
   private func checkLengths(_ node: ONNXNode, _ sequence: ONNXValue.Data) throws(ImportError) {
     switch input(node, 4) {
     case nil:
-      if lengthsInput != nil {
+      if sequence.isMasked {
         throw unsupported(
           node, "sequence_lens: expected the lengths as other nodes have them, found none")
       }
     case .lengths(let isSorted)?:
+      guard sequence.isMasked else {
+        throw unsupported(
+          node, "sequence_lens: expected none for other sequences than the model's, found some")
+      }
       guard !sequence.isReversed else {
         throw unsupported(node, "sequence_lens: expected the order of the steps, found it reversed")
       }

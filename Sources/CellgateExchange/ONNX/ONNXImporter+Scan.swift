@@ -65,7 +65,7 @@ extension ONNXImporter {
     case .valid?: hasLengths = true
     default: throw unsupported(node, "expected the valid steps beside the sequence, found another value")
     }
-    guard hasLengths == (lengthsInput != nil), !(hasLengths && data.isReversed) else {
+    guard hasLengths == data.isMasked, !(hasLengths && data.isReversed) else {
       throw unsupported(node, "expected the lengths as other nodes have them, found others")
     }
     let (read, order) = try equations(node, body, count, inputSize: data.factors[0], hasLengths: hasLengths)

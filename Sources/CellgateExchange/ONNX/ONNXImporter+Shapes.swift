@@ -58,13 +58,21 @@ extension ONNXImporter {
     switch try required(node, 0) {
     case .sizes(let sizes, _) where sizes.count == 1 && sizes[0].role != nil: return [.wholeLengths]
     case .filled(let number): return [.filled(number)]
-    case .data(let data): return [.data(try repeated(node, data))]
+    case .data, .stack: return [.data(try repeated(node, try data(node, 0)))]
     case .constant(let tensor):
       guard try tensors.count(tensor) >= 1 else {
         throw damaged(node, "expected numbers to expand, found \(tensor.dims)")
       }
       if tensor.dims.reduce(1, *) == 1, let number = try tensors.integers(tensor)?.first {
         return [.filled(Float(number))]
+      }
+      // A row for each sequence.
+      if tensor.dims.count == 1, let target = try sizes(try required(node, 1))?.sizes, target.count == 2,
+        target[0].role != nil
+      {
+        var row = tensor
+        row.dims = [1, tensor.dims[0]]
+        return [.constant(row)]
       }
       let numbers = try tensors.floats(tensor)
       guard numbers.allSatisfy({ $0 == numbers[0] }) else {
@@ -86,6 +94,7 @@ extension ONNXImporter {
     var data = data
     data.value = .call(try call(RepeatVector(target[0]), named: "repeat_vector", [data.value]), output: 0)
     data.axes[0] = .role(ONNXRole(.time, size: target[0]))
+    data.isMasked = false
     return data
   }
 

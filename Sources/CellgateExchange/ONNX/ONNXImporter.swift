@@ -248,7 +248,8 @@ final class ONNXImporter {
         axes.append(.factor(0))
       }
     }
-    let data = ONNXValue.Data(value: .input(inputs.count), axes: axes, factors: factors)
+    var data = ONNXValue.Data(value: .input(inputs.count), axes: axes, factors: factors)
+    data.isMasked = lengthsInput != nil
     values[info.name] = .data(data)
     samples.append(.init(name: info.name, kind: .data(data, isSymbols: isSymbols)))
     // The shape is known when all roles are.

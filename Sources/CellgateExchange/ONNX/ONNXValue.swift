@@ -113,6 +113,8 @@ enum ONNXValue {
     var isSorted = false
     /// Whether the steps go from the last to the first.
     var isReversed = false
+    /// Whether the lengths go with it.
+    var isMasked = false
 
     var roles: [ONNXRole] { axes.compactMap(\.role) }
     var time: Int? { axes.firstIndex { $0.role?.kind == .time } }
