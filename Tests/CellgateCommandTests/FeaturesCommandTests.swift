@@ -188,13 +188,15 @@ struct FeaturesCommandTests {
     let state = try weights.tensors.map { ($0.name, $0.shape, try weights.floats($0.name)) }
     try TorchArchive.writer(state).write(to: workplace.path + "/weights.pth")
     let line = "--network mobilenet-v2 --threads 1 --json --weights"
-    let own = try workplace.run(line: "caption model.safetensors photos/b.png photos/below/a.PNG \(line) weights.pth")
+    let own = try workplace.run(
+      line: "caption model.safetensors photos/b.png photos/below/a.PNG \(line) weights.pth")
     #expect(own.status == 0, "\(own.error)")
     #expect(try own.records().map { $0["image_id"] as? String } == ["photos/b.png", "photos/below/a.PNG"])
     let features = try workplace.run(
       line: "features --model mobilenet-v2 --weights weights.pth --images photos --out f.safetensors")
     #expect(features.status == 0, "\(features.error)")
-    let other = try workplace.run(line: "caption model.safetensors --features f.safetensors --threads 1 --json")
+    let other = try workplace.run(
+      line: "caption model.safetensors --features f.safetensors --threads 1 --json")
     #expect(
       try own.records().map { $0["score"] as? Double } == other.records().map { $0["score"] as? Double })
     let none = try workplace.run(line: "caption model.safetensors photos/b.png")

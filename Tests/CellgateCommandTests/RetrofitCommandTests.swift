@@ -1,4 +1,5 @@
 import CellgateCells
+import CellgateData
 import CellgateNN
 import CellgateTensor
 import CellgateTraining
@@ -107,6 +108,35 @@ struct RetrofitCommandTests {
         #expect(entry.tensor.scalars == old[entry.name]?.scalars, "\(entry.name)")
       }
     }
+  }
+
+  @Test("A model of another tool, with names and symbols of its own, is retrofitted and trained further")
+  func importedModel() throws {
+    let symbols = "ab c\n"
+    let model = try Model(
+      ModelDescription(
+        chain: [
+          LayerDescription(Embedding(5, 3), name: "words"),
+          LayerDescription(LSTM(4, returnSequences: true), name: "rnn"),
+          LayerDescription(Dense(5), name: "out"),
+        ], input: .init("ids", .sequence())))
+    model.metadata = Vocabulary(ordered: Array(symbols.unicodeScalars)).metadata
+    try model.save(place("lm.safetensors"))
+    let text = String(repeating: "abc cab\nbac ", count: 400)
+    try Data(text.utf8).write(to: URL(fileURLWithPath: place("t.txt")))
+    let result = try cellgate([
+      "retrofit", place("lm.safetensors"), "--cell", "lstm-wm", "--task", "text", "--data", place("t.txt"),
+      "--length",
+      "20", "--steps", "3", "--batch", "4", "--seeds", "1", "--train", "memory", "--out", place("further"),
+      "--json",
+    ])
+    #expect(result.status == 0, "\(result.error)")
+    let new = try Model.load(place("further/lstm-wm-seed1")).state
+    #expect(new["embedding.weight"]?.scalars == model.state["words.weight"]?.scalars)
+    #expect(new["recurrent.weight_mh_l0"]?.scalars.contains { $0 != 0 } == true)
+    #expect(new["head.bias"]?.scalars == model.state["out.bias"]?.scalars)
+    let generated = try cellgate(["generate", place("further/lstm-wm-seed1"), "--length", "20"])
+    #expect(generated.status == 0, "\(generated.error)")
   }
 
   @Test("What is wrong is one line with the exit code of its kind")

@@ -215,11 +215,15 @@ private struct RetrofitSession {
 
     var starts = [ComparisonSettings.Start(source)]
     let known = Set(old.state.names)
-    let same = new.state.entries.filter { entry in
-      known.contains(entry.name) && old.state[entry.name]?.shape == entry.tensor.shape
+    // By the names that the task has for them.
+    let names = new.description.namesInTasks ?? [:]
+    let same = new.state.entries.compactMap { entry -> String? in
+      guard known.contains(entry.name), old.state[entry.name]?.shape == entry.tensor.shape else { return nil }
+      let layer = String(entry.name.prefix { $0 != "." })
+      return (names[layer] ?? layer) + entry.name.dropFirst(layer.count)
     }
     starts.append(
-      .init(ModelSource(saving: new, as: newFile), freeze: trained == "memory" ? same.map(\.name) : nil))
+      .init(ModelSource(saving: new, as: newFile), freeze: trained == "memory" ? same : nil))
     settings.from = nil
     let texts = [first, cell].filter { own in !Cell.all.contains { $0.name == own.name && $0.isSame(as: own) }
     }

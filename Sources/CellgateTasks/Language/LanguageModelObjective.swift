@@ -50,7 +50,7 @@ public struct LanguageModelObjective: TrainingObjective {
   private static let chunk = 100
 
   /// Bits per character and nats per character over the whole validation or test stream, each character but the
-  /// first predicted once; with an unknown symbol, also the share of characters that it stands for. Those are in the nats, and
+  /// first predicted once; of texts also the share of characters that the unknown symbol stands for. Those are in the nats, and
   /// in the bits only where the run's settings say so.
   ///
   /// Up to 64 lanes of 5,000 characters or more are run at once. Each but the first begins 500 characters before the
@@ -64,7 +64,8 @@ public struct LanguageModelObjective: TrainingObjective {
     let scores = Self.scores(model, self.batches.stream(of: split), unknown: unknown, context: context)
     let value = scoresUnknown ? scores.all : scores.known
     return Evaluation(
-      value / log(2), extras: [scores.all] + (unknown == nil ? [] : [scores.unknownShare]),
+      value / log(2),
+      extras: [scores.all] + (metrics.contains { $0.name == "unknown_share" } ? [scores.unknownShare] : []),
       remark: remark(on: scores, metrics.first?.name ?? ""))
   }
 

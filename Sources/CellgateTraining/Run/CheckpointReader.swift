@@ -135,10 +135,15 @@ package struct CheckpointReader {
   /// The numbers of all parameters, in one tensor as in `ParameterSet.values`; each in a tensor of its name after
   /// `prefix`.
   package func values(of parameters: ParameterSet, prefix: String = "") throws(RunError) -> Tensor {
+    try values(of: parameters) { prefix + $0 }
+  }
+
+  /// As `values(of:prefix:)`, each in a tensor of the name that `name` gives.
+  func values(of parameters: ParameterSet, name: (String) -> String) throws(RunError) -> Tensor {
     var values: [Float] = []
     values.reserveCapacity(parameters.count)
     for entry in parameters.entries {
-      values += try tensor(prefix + entry.name, shape: entry.shape).scalars
+      values += try tensor(name(entry.name), shape: entry.shape).scalars
     }
     return Tensor(values, shape: [values.count])
   }

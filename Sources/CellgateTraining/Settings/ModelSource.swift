@@ -42,8 +42,27 @@ public struct ModelSource: Codable, Equatable, Sendable {
       let (expected, found) = TextDifference.shortened(recorded, value)
       throw .otherModel(file: path, name: name, expected: expected, place: "the data", found: found)
     }
-    try file.check(holds: parameters.entries.map { ParameterShape($0.name, $0.shape) })
-    return try file.values(of: parameters)
+    // A model of another tool has the same layers under names of its own.
+    let names = (try? file.modelDescription())?.namesInTasks ?? [:]
+    func named(_ name: String) -> String {
+      guard let layer = names.first(where: { name.hasPrefix($0.value + ".") }) else { return name }
+      return layer.key + name.dropFirst(layer.value.count)
+    }
+    try file.check(holds: parameters.entries.map { ParameterShape(named($0.name), $0.shape) })
+    return try file.values(of: parameters, name: named)
+  }
+}
+
+extension ModelDescription {
+  /// What tasks call the layers of a chain of an embedding, where there is one, recurrent layers and a dense layer, by the
+  /// names that they have here; nil of another model.
+  package var namesInTasks: [String: String]? {
+    let own = layers.filter { ![Dropout.kind, LastStep.kind].contains($0.kind) }
+    let names = ["embedding", "recurrent", "head"]
+    let kinds = [Embedding.kind, Recurrent.kind, Dense.kind]
+    let first = own.count == 2 ? 1 : 0
+    guard isChain, own.map(\.kind) == Array(kinds[first...]) else { return nil }
+    return Dictionary(uniqueKeysWithValues: zip(own.map(\.name), names[first...]))
   }
 }
 
@@ -71,7 +90,7 @@ extension TrainingSettings {
       for name in task.description.modelOptions where recorded.taskOptions[name] != nil {
         taskOptions[name] = recorded.taskOptions[name]
       }
-    } else if let table = description.layers.first(where: { $0.name == "embedding" })?.options
+    } else if let table = description.layers.first(where: { $0.kind == Embedding.kind })?.options
       as? Embedding.Options, taskOptions["embedding"] != nil
     {
       taskOptions["embedding"] = .whole(table.outputDim)
