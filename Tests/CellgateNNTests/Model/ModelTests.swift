@@ -24,7 +24,6 @@ struct ModelTests {
       (GlobalMaxPooling1D(), [.sequence(3)]),
       (GlobalAveragePooling1D(), [.sequence(3)]),
       (LastStep(), [.sequence(3)]),
-      (Reverse(), [.sequence(3)]),
       (Masking(), [.sequence(3)]),
       (Flatten(), [.vector(2, 3)]),
       (RepeatVector(4), [.vector(3)]),
