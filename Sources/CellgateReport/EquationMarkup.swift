@@ -1,3 +1,4 @@
+import CellgateCells
 import CellgateCharts
 
 /// A printed equation set as mathematics: variables slanted, indices below the line.
@@ -6,6 +7,20 @@ enum EquationMarkup {
     "ₜ": "t", "₋": "−", "₀": "0", "₁": "1", "₂": "2", "₃": "3", "₄": "4", "₅": "5", "₆": "6", "₇": "7",
     "₈": "8", "₉": "9",
   ]
+
+  /// A cell's equations, a row each.
+  static func table(_ cell: Cell) -> HTML {
+    let rows = cell.equations(.unicode).map { line -> HTML in
+      let sides = line.split(separator: " = ", maxSplits: 1)
+      guard sides.count == 2 else { return .tag("tr", [:], .tag("td", [:], html(line))) }
+      return .tag(
+        "tr", [:], .tag("td", ["class": "left"], html(String(sides[0]))),
+        .tag("td", [:], HTML("=\u{2002}"), html(String(sides[1]))))
+    }
+    return .tag(
+      "div", ["class": "scroll", "tabindex": "0", "role": "region", "aria-label": "Equations"],
+      .tag("table", ["class": "equations"], .tag("tbody", [:], HTML(rows))))
+  }
 
   /// The markup of one side of an equation, such as "W_ix xₜ + b_i".
   static func html(_ text: String) -> HTML {

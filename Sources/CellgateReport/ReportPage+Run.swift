@@ -117,13 +117,6 @@ extension ReportPage {
 
   private func equations(_ run: ReportedRun) -> HTML {
     guard let cell = run.cell else { return .empty }
-    let rows = cell.equations(.unicode).map { line -> HTML in
-      let sides = line.split(separator: " = ", maxSplits: 1)
-      guard sides.count == 2 else { return .tag("tr", [:], .tag("td", [:], EquationMarkup.html(line))) }
-      return .tag(
-        "tr", [:], .tag("td", ["class": "left"], EquationMarkup.html(String(sides[0]))),
-        .tag("td", [:], HTML("=\u{2002}"), EquationMarkup.html(String(sides[1]))))
-    }
     let size = run.taskType.shape(run.settings).inputSize
     let count = NumberText.count(cell.parameterCount(inputSize: size, hiddenSize: run.settings.hidden))
     let note =
@@ -132,9 +125,7 @@ extension ReportPage {
       + "\(cell.inputName) is the input, \(cell.states[0]) the output, ⊙ the elementwise product."
     return .tag(
       "section", ["class": "part"], .tag("h4", [:], HTML("The cell \(cell.name)")),
-      .tag(
-        "div", ["class": "scroll", "tabindex": "0", "role": "region", "aria-label": "Equations"],
-        .tag("table", ["class": "equations"], .tag("tbody", [:], HTML(rows)))),
+      EquationMarkup.table(cell),
       .tag("p", ["class": "note"], HTML(Self.sentence(note)), source(cell)))
   }
 

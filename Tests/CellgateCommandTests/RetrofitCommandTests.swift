@@ -135,6 +135,18 @@ struct RetrofitCommandTests {
     #expect(new["embedding.weight"]?.scalars == model.state["words.weight"]?.scalars)
     #expect(new["recurrent.weight_mh_l0"]?.scalars.contains { $0 != 0 } == true)
     #expect(new["head.bias"]?.scalars == model.state["out.bias"]?.scalars)
+    // The file itself is scored on texts, and shown on a page.
+    let score = try cellgate(["evaluate", place("lm.safetensors"), "--data", place("t.txt"), "--json"])
+    #expect(score.status == 0, "\(score.error)")
+    let value = try #require(try score.records().first?["value"] as? Double)
+    #expect(value > 0.5 && value < 4)
+    let page = try cellgate(["report", place("lm.safetensors"), "--json"])
+    #expect(page.status == 0, "\(page.error)")
+    let html = try workplace.text("lm.html")
+    #expect(html.contains("rnn.weight_hh_l0") && html.contains("long short-term memory"))
+    try Data("xyz".utf8).write(to: URL(fileURLWithPath: place("u.txt")))
+    let unknown = try cellgate(["evaluate", place("lm.safetensors"), "--data", place("u.txt")])
+    #expect(unknown.status == 65 && unknown.error.contains("u.txt"))
     let generated = try cellgate(["generate", place("further/lstm-wm-seed1"), "--length", "20"])
     #expect(generated.status == 0, "\(generated.error)")
   }

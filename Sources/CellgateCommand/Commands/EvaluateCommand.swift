@@ -13,6 +13,8 @@ struct EvaluateCommand: ParsableCommand {
       that the model was not trained on. A language model reads data given with --data with its own vocabulary: \
       characters that it doesn't know are counted (unknown_share), or refused where it has no symbol for them.
 
+      The file of a language model, an imported one too, is scored on a text given with --data.
+
       With --loss a model of any origin, a file or a run's best, is scored on arrays with the sample first: its inputs by \
       their names or as x, the targets as y, in an NPZ or safetensors file.
 
@@ -24,6 +26,7 @@ struct EvaluateCommand: ParsableCommand {
         cellgate evaluate runs/text-lstm --data other.txt
         cellgate evaluate runs/captions-lstm --beam 1,3,5 --length-power 0.7
         cellgate evaluate model.safetensors --data test.npz --loss binary_cross_entropy --metrics accuracy
+        cellgate evaluate language-model.safetensors --data text.txt
       """)
 
   @Argument(help: ArgumentHelp("The folder of the run, or with --loss a model's file.", valueName: "run"))
@@ -77,6 +80,14 @@ struct EvaluateCommand: ParsableCommand {
     if let split, part == nil { problems.add("--split: " + Names.unknown("split", split, known: names)) }
     problems.threads(threads)
     let chosen = precision.flatMap { problems.precision($0) }
+    if loss == nil, metrics == nil, let data, isModelFile {
+      if split != nil || precision != nil {
+        problems.add("--split and --precision: expected the folder of a run, found a model's file")
+      }
+      try problems.check()
+      try scoreText(data)
+      return
+    }
     let compilation = compilation(&problems)
     let searches = captions.searches(&problems)
     try problems.check()
@@ -117,11 +128,41 @@ struct EvaluateCommand: ParsableCommand {
       evaluation, of: isWhole ? "all" : (part ?? .test).rawValue, task: task, settings: settings)
   }
 
+  private var isModelFile: Bool { !Paths.isFolder(folder) && FileManager.default.fileExists(atPath: folder) }
+
+  /// Scores the language model in a file on a text.
+  private func scoreText(_ data: String) throws {
+    if ArrayFile.isOne(data) {
+      throw CommandFailure(
+        .usage, "\(folder): a model's file: expected --loss NAME beside arrays, or a text as --data")
+    }
+    let (model, vocabulary) = try LanguageModel.load(folder, trustingWeights: trusted.weights)
+    let score = try model.score(data, vocabulary: vocabulary)
+    if json {
+      JSONValue.object([
+        ("model", .string(folder)), ("data", .string(data)), ("characters", .integer(score.characters)),
+        ("metric", .string("bits_per_character")), ("value", .number(score.bitsPerCharacter)),
+        (
+          "extras",
+          ["cross_entropy": .number(score.crossEntropy), "unknown_share": .number(score.unknownShare)]
+        ),
+      ]).print()
+      return
+    }
+    Console.print()
+    var table = Table([.left(Text.plural(score.characters, "character")), .right("value")])
+    table.add(["bits per character", Text.number(score.bitsPerCharacter)])
+    table.add(["cross entropy", Text.number(score.crossEntropy)])
+    if score.unknownShare > 0 { table.add(["unknown share", Text.number(score.unknownShare)]) }
+    table.print()
+    Console.print()
+  }
+
   /// How a model is scored on arrays; nil without --loss.
   private func compilation(_ problems: inout OptionProblems) -> (loss: Loss, metrics: [ModelMetric])? {
     guard let loss else {
       if metrics != nil { problems.add("--metrics: expected --loss as well") }
-      if !Paths.isFolder(folder), FileManager.default.fileExists(atPath: folder) {
+      if isModelFile {
         problems.add(
           "\(folder): a model's file: expected --data FILE and --loss NAME as well, or the folder of a run")
       }

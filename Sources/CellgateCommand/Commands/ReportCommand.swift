@@ -1,5 +1,6 @@
 import ArgumentParser
 import Cellgate
+import CellgateFiles
 import Foundation
 
 /// `cellgate report`: runs as one HTML page.
@@ -12,13 +13,14 @@ struct ReportCommand: ParsableCommand {
       beside the baseline, the learning curves, the diagnostics if there are any, what the best model makes of \
       some test examples, the cell's equations and the settings; of several runs of a task a table and a chart \
       as well. A folder that holds runs, such as that of a comparison, counts as all of them. Runs that are \
-      not complete are shown with what they have.
+      not complete are shown with what they have. Of a model's file the page has the layers, equations and parameters.
 
       EXAMPLES:
         cellgate report runs/adding-lstm
         cellgate report runs/compare-adding --out adding.html
         cellgate report runs/digits runs/digits-2 --data /scratch/data
         cellgate report runs --json
+        cellgate report model.safetensors
       """)
 
   @Argument(help: ArgumentHelp("Folders of runs, or folders that hold such folders.", valueName: "run"))
@@ -39,6 +41,10 @@ struct ReportCommand: ParsableCommand {
   var json = false
 
   func run() throws {
+    if folders.count == 1, !Paths.isFolder(folders[0]), FileManager.default.fileExists(atPath: folders[0]) {
+      try writeModelPage(folders[0])
+      return
+    }
     let report = try Report(
       of: folders, data: DataDirectory(option: data), trustingWeights: trusted.weights)
     let file = out ?? (folders.count == 1 ? folders[0] + "/report.html" : "report.html")
@@ -53,6 +59,22 @@ struct ReportCommand: ParsableCommand {
       }
       Console.print("\n  \(Text.plural(report.runs.count, "run")): \(states.joined(separator: ", "))")
       Console.print("  In \(file), \(Text.bytes(Double(size))), for any browser\n")
+    }
+  }
+
+  /// A page about the model in a file.
+  private func writeModelPage(_ path: String) throws {
+    let model = try Model.load(path, trustingWeights: trusted.weights)
+    let file = out ?? (path as NSString).deletingPathExtension + ".html"
+    let page = Data(ModelPage(model, title: path).text.utf8)
+    try AtomicFile.write(page, to: file)
+    if json {
+      JSONValue.object([
+        ("report", .string(file)), ("model", .string(path)),
+        ("parameters", .integer(model.summary.parameters)),
+      ]).print()
+    } else {
+      Console.print("\n  In \(file), \(Text.bytes(Double(page.count))), for any browser\n")
     }
   }
 

@@ -1,8 +1,10 @@
 import CellgateBasics
 import CellgateCells
+import CellgateData
 import CellgateNN
 import CellgateTensor
 import CellgateTraining
+import Foundation
 
 /// An embedding of each symbol, recurrent layers, and a linear head over the symbols: the next one's logits.
 ///
@@ -38,6 +40,59 @@ public final class LanguageModel: DescribedModule {
     description = ModelDescription(
       settings: settings, cell: cell, inputSize: size, outputSize: symbols, symbols: symbols,
       readsEveryStep: true)
+  }
+
+  /// A model of layers that are built.
+  private init(
+    _ embedding: Embedding, _ recurrent: Recurrent, _ head: Linear, _ description: ModelDescription
+  ) {
+    (self.embedding, self.recurrent, self.head, self.description) = (embedding, recurrent, head, description)
+    dropout = Dropout(probability: 0, name: "head")
+  }
+
+  /// The model in a file, which needs neither a run's folder nor data, and its symbols: an embedding of the characters of its
+  /// vocabulary, recurrent layers in one direction, and logits of the next character at every step. Throws `otherModel`, or
+  /// `run`.
+  public static func load(
+    _ path: String, trustingWeights: Bool = false
+  ) throws(GenerationError) -> (model: LanguageModel, vocabulary: Vocabulary) {
+    let model: Model
+    do throws(RunError) { model = try Model.load(path, trustingWeights: trustingWeights) } catch {
+      throw .run(error)
+    }
+    let layers = model.layers.map(\.layer).filter { !($0 is Dropout) }
+    guard model.description.isChain, layers.count == 3, let embedding = layers[0] as? Embedding,
+      let recurrent = layers[1] as? Recurrent, recurrent.directions == 1, recurrent.options.returnSequences,
+      !recurrent.options.goBackwards, !recurrent.options.learnsFirstStates,
+      let head = layers[2] as? Dense,
+      head.options.activation == .linear || head.options.activation == .softmax
+    else {
+      throw .otherModel(file: path, layers: model.layers.map(\.name))
+    }
+    guard let vocabulary = Vocabulary(metadata: model.metadata), !vocabulary.symbols.isEmpty,
+      vocabulary.count == embedding.options.inputDim, vocabulary.count == head.options.units
+    else {
+      throw .run(
+        .badState(
+          file: path, name: "vocabulary", expected: "the model's \(embedding.options.inputDim) symbols",
+          found: Vocabulary(metadata: model.metadata).map { "\($0.count)" } ?? "nothing"))
+    }
+    return (LanguageModel(embedding, recurrent, head.map, model.description), vocabulary)
+  }
+
+  /// How well the model predicts a text in a file, each character but the first. Throws what is wrong with the file,
+  /// `unknownToModel` for a character that the vocabulary has no symbol for, `tooShort` for fewer than two characters.
+  public func score(_ path: String, vocabulary: Vocabulary) throws(TaskDataError) -> TextScore {
+    let file = try TextFile(path)
+    let text = vocabulary.index(of: TextFile.mark) == nil ? file.text : file.scalars
+    guard text.count > 1 else { throw .tooShort(file: path, part: "text", expected: 2, found: text.count) }
+    let stream = try CharacterBatches.streams([(path, text[...])], vocabulary: vocabulary)[0]
+    let scores = withoutGradient {
+      LanguageModelObjective.scores(self, stream, unknown: vocabulary.unknown)
+    }
+    return TextScore(
+      characters: stream.count - 1, bitsPerCharacter: scores.known / log(2), crossEntropy: scores.all,
+      unknownShare: scores.unknownShare)
   }
 
   /// The parameters of such a model, in their order, without making it.
@@ -79,4 +134,16 @@ public final class LanguageModel: DescribedModule {
     probe?("head", "output", logits)
     return (logits, result.finalStates)
   }
+}
+
+/// How well a language model predicts a text.
+public struct TextScore: Sendable, Equatable {
+  /// Characters that were predicted.
+  public var characters: Int
+  /// Bits of a character that the vocabulary has a symbol for.
+  public var bitsPerCharacter: Double
+  /// The cross-entropy of a character in nats, unknown ones included.
+  public var crossEntropy: Double
+  /// The share of characters that are the unknown symbol.
+  public var unknownShare: Double
 }

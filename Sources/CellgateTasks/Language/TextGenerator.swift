@@ -44,28 +44,8 @@ public final class TextGenerator: Sendable {
   public convenience init(
     model path: String, trustingWeights: Bool = false
   ) throws(GenerationError) {
-    let model: Model
-    do throws(RunError) { model = try Model.load(path, trustingWeights: trustingWeights) } catch {
-      throw .run(error)
-    }
-    let layers = model.layers.map(\.layer).filter { !($0 is Dropout) }
-    guard model.description.isChain, layers.count == 3, let embedding = layers[0] as? Embedding,
-      let recurrent = layers[1] as? Recurrent, recurrent.directions == 1, recurrent.options.returnSequences,
-      !recurrent.options.goBackwards, !recurrent.options.learnsFirstStates,
-      let head = layers[2] as? Dense,
-      head.options.activation == .linear || head.options.activation == .softmax
-    else {
-      throw .otherModel(file: path, layers: model.layers.map(\.name))
-    }
-    guard let vocabulary = Vocabulary(metadata: model.metadata), !vocabulary.symbols.isEmpty,
-      vocabulary.count == embedding.options.inputDim, vocabulary.count == head.options.units
-    else {
-      throw .run(
-        .badState(
-          file: path, name: "vocabulary", expected: "the model's \(embedding.options.inputDim) symbols",
-          found: Vocabulary(metadata: model.metadata).map { "\($0.count)" } ?? "nothing"))
-    }
-    self.init(embedding: embedding, recurrent: recurrent, head: head.map, vocabulary: vocabulary)
+    let loaded = try LanguageModel.load(path, trustingWeights: trustingWeights)
+    self.init(model: loaded.model, vocabulary: loaded.vocabulary)
   }
 
   /// The best model of the run in a folder, which needs no data; one without the checksum of its bytes is refused unless
