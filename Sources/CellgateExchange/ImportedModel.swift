@@ -24,7 +24,7 @@ public struct ImportedModel {
   public func makeModel() throws(ImportError) -> Model {
     guard let description else { throw .noArchitecture(framework: framework) }
     do {
-      let model = try Model(description)
+      let model = try Initializer.withoutDrawing { try Model(description) }
       try model.load(state)
       model.metadata = metadata
       return model

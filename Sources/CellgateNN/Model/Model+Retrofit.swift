@@ -115,7 +115,10 @@ extension Model {
       description.layers[index].options = holder
     }
     do {
-      let model = try Model(description, seed: seed)
+      let draws = retrofits.contains { $0.retrofit.sources.joined().contains(.initial) }
+      let model =
+        try draws
+        ? Model(description, seed: seed) : Initializer.withoutDrawing { try Model(description, seed: seed) }
       let first = model.state
       for (part, retrofit) in retrofits {
         for suffix in part.suffixes { retrofit.convert(&state, first, part.prefix, suffix) }

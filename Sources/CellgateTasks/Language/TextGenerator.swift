@@ -86,7 +86,9 @@ public final class TextGenerator: Sendable {
     try ModelFile.check(
       file,
       holds: LanguageModel.parameterShapes(settings: settings, symbols: vocabulary.count, cell: cell))
-    let model = LanguageModel(settings: settings, symbols: vocabulary.count, cell: cell)
+    let model = Initializer.withoutDrawing {
+      LanguageModel(settings: settings, symbols: vocabulary.count, cell: cell)
+    }
     try ModelFile.load(file, into: model, trustingWeights: trustingWeights)
     return (model, vocabulary)
   }

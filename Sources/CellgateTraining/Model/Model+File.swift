@@ -43,7 +43,9 @@ extension Model {
     // Before memory is taken that the file has not.
     try file.check(
       holds: try file.checked { () throws(LayerError) in try Model.parameterShapes(description) })
-    let model = try file.checked { () throws(LayerError) in try Model(description) }
+    let model = try file.checked { () throws(LayerError) in
+      try Initializer.withoutDrawing { () throws(LayerError) in try Model(description) }
+    }
     var state = StateDictionary()
     for entry in model.state.entries {
       state[entry.name] = try file.tensor(entry.name, shape: entry.tensor.shape)

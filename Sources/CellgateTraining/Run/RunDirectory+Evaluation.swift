@@ -31,7 +31,7 @@ extension RunDirectory {
       try RunIdentity(settings: made, cell: cell, task: task).check(
         file.metadata, file: file.path, resuming: false)
       try file.check(holds: task.parameterShapes(settings, cell: cell))
-      bound = task.bound(cell: cell)
+      bound = Initializer.withoutDrawing { task.bound(cell: cell) }
       let parameters = ParameterSet(bound.model)
       parameters.assign(try file.values(of: parameters))
     } catch { throw .run(error) }
