@@ -1,5 +1,5 @@
 # Each target is a line that can be typed by hand.
-.PHONY: build test lint docs bench fuzz
+.PHONY: build test lint docs bench fuzz release
 
 build:
 	swift build -c release
@@ -15,6 +15,9 @@ docs:
 
 bench:
 	swift run -c release cellgate bench
+
+release:
+	.ci/release
 
 fuzz:
 	CELLGATE_FUZZ_ROUNDS=10000000 swift test -c release -Xswiftc -enable-testing --filter FuzzTests

@@ -22,7 +22,7 @@ struct CommandFailure: Error {
     case data = 65
     /// A file that is missing or can't be opened.
     case noInput = 66
-    /// A service or library that isn't there.
+    /// A service, library or program that isn't there.
     case unavailable = 69
     /// The system refused something that no work goes without, such as memory.
     case system = 71
@@ -160,6 +160,7 @@ struct CommandFailure: Error {
     case .unknownSet: .usage
     case .missing: .noInput
     case .cannotStore, .inUse: .cannotCreate
+    case .noCurl: .unavailable
     case .downloadFailed: .inputOutput
     }
   }

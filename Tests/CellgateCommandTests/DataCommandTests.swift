@@ -42,4 +42,16 @@ struct DataCommandTests {
     #expect(run.errorLines.count == 1)
     #expect(run.error.contains("file/data/mnist"))
   }
+
+  @Test("Without the program curl fetching ends with one line and exit code 69")
+  func noCurl() throws {
+    let workplace = try Workplace()
+    let run = try workplace.run(
+      line: "data fetch mnist --data here --mirror http://127.0.0.1:9/", environment: ["PATH": "/nowhere"])
+    #expect(run.status == 69)
+    #expect(run.errorLines.count == 1)
+    #expect(
+      run.error.contains(
+        "train-images-idx3-ubyte.gz: cannot fetch: the program curl can't be started: No such"))
+  }
 }

@@ -47,17 +47,62 @@ struct FetchTests {
     #expect(scratch.names("s") == ["a.bin"], sourceLocation: sourceLocation)
   }
 
-  @Test("Where the system refuses the threads of a transfer, the fetch says so and waits for nothing")
+  @Test("A fetch starts no thread")
   func noThreads() throws {
     let server = try server(Reply(body: Self.body))
-    #expect(
-      throws: failure("\(server.address)a.bin: no thread could be started: Resource temporarily unavailable")
-    ) {
-      try ThreadStarter.$current.withValue(.allowing(2)) {
-        try set.fetch(into: directory, mirrors: [server.address]) { _ in }
+    try ThreadStarter.$current.withValue(.allowing(0)) {
+      _ = try set.fetch(into: directory, mirrors: [server.address])
+    }
+    expectWhole()
+  }
+
+  @Test("Without the program curl the error says so, and what an earlier fetch left stays")
+  func noCurl() throws {
+    let expected = DataError.noCurl(file: scratch.path + "/s/a.bin", reason: "No such file or directory")
+    let server = try server(Reply(body: Self.body))
+    func fetch() throws {
+      try Curl.$command.withValue(["no-such-program"]) {
+        _ = try set.fetch(into: directory, mirrors: [server.address])
       }
     }
+    #expect(throws: expected) { try fetch() }
+    #expect(scratch.names("s").isEmpty)
+    try scratch.write(Array(Self.body.prefix(50_000)), as: "s/a.bin.part")
+    #expect(throws: expected) { try fetch() }
+    #expect(scratch.read("s/a.bin.part")?.count == 50_000)
     #expect(server.requests.isEmpty)
+  }
+
+  @Test(
+    "What curl says on its way out is the reason, and of many lines the first",
+    arguments: [
+      ("echo 'curl: (6) Could not resolve host' >&2; exit 6", "Could not resolve host"),
+      ("exit 3", "curl ended with exit code 3"), ("kill -9 $$", "curl was ended by signal 9"),
+      ("i=0; while [ $i -lt 20000 ]; do echo $i; i=$((i+1)); done >&2; exit 1", "0"),
+      ("echo hello", "not an HTTP answer"), ("", "not an HTTP answer"),
+      ("printf 'HTTP/1.1 304 Same\r\n\r\n'", "HTTP status 304"),
+      ("printf 'HTTP/1.1 302 There\r\n\r\nbody'", "HTTP status 302"),
+      ("printf 'HTTP/1.1 abc\r\n\r\n'", "not an HTTP answer"),
+      ("yes HTTP/1.1 200", "not an HTTP answer"),
+    ])
+  func otherPrograms(_ script: String, _ reason: String) throws {
+    #expect(throws: failure("http://127.0.0.1/a.bin: \(reason)")) {
+      try Curl.$command.withValue(["/bin/sh", "-c", script]) {
+        _ = try set.fetch(into: directory, mirrors: ["http://127.0.0.1/"])
+      }
+    }
+  }
+
+  @Test("A redirection is followed, to http and https alone")
+  func redirection() throws {
+    let good = try server(Reply(body: Self.body))
+    let here = try server(Reply(status: 302, location: good.address + "a.bin"))
+    try set.fetch(into: directory, mirrors: [here.address])
+    expectWhole()
+    try FileManager.default.removeItem(atPath: scratch.path + "/s/a.bin")
+    let elsewhere = try server(Reply(status: 302, location: "file:///etc/passwd"))
+    #expect(throws: DataError.self) { try set.fetch(into: directory, mirrors: [elsewhere.address]) }
+    #expect(scratch.names("s").isEmpty)
   }
 
   @Test("A whole download is stored, its progress reported, and a second fetch asks for nothing")

@@ -21,6 +21,8 @@ final class LoopbackServer: Sendable {
     var ignoresRange = false
     /// The Content-Range of a 206, where it shall be a wrong one.
     var contentRange: String?
+    /// Where a redirection leads.
+    var location: String?
   }
 
   /// A request as it came in.
@@ -87,7 +89,9 @@ final class LoopbackServer: Sendable {
       log.replies[request.path] = queue
       return first
     }
-    guard reply.status == 200 else { return send(connection, reply.status, [:], []) }
+    guard reply.status == 200 else {
+      return send(connection, reply.status, reply.location.map { ["Location": $0] } ?? [:], [])
+    }
     guard let start = request.rangeStart, !reply.ignoresRange else {
       return send(connection, 200, [:], reply.body, cutAfter: reply.cutAfter)
     }

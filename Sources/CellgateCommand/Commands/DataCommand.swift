@@ -87,7 +87,8 @@ struct DataCommand: ParsableCommand {
       abstract: "Download a data set.",
       discussion: """
         Files that are already whole are left alone, and a download that was cut off goes on where it stopped. \
-        Each file's checksum is checked before it is put in place.
+        Each file's checksum is checked before it is put in place. The downloading is done by curl, which must be \
+        installed; without it the command ends with exit code 69.
 
         EXAMPLES:
           cellgate data fetch mnist

@@ -11,6 +11,8 @@ public enum DataError: Error, Equatable, Sendable, CustomStringConvertible {
   case cannotStore(FileError)
   /// Another process is fetching this file.
   case inUse(file: String)
+  /// A file must be downloaded, and the program that does it can't be started.
+  case noCurl(file: String, reason: String)
   /// No mirror gave the file; each attempt with its address and reason.
   case downloadFailed(file: String, attempts: [String])
 
@@ -24,6 +26,7 @@ public enum DataError: Error, Equatable, Sendable, CustomStringConvertible {
     case .missing(let file, let set): "\(file): no such file; get it with: cellgate data fetch \(set)"
     case .cannotStore(let error): error.description
     case .inUse(let file): "\(file): another process is fetching this file"
+    case .noCurl(let file, let reason): "\(file): cannot fetch: the program curl can't be started: \(reason)"
     case .downloadFailed(let file, let attempts):
       "\(file): cannot fetch: \(attempts.isEmpty ? "no mirror" : attempts.joined(separator: "; "))"
     }

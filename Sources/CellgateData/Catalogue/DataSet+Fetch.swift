@@ -12,13 +12,13 @@ public struct FetchProgress: Sendable, Equatable {
 }
 
 extension DataSet {
-  /// Downloads the files that are not whole yet and gives those that it downloaded.
+  /// Downloads the files that are not whole yet, with the user's program `curl`, and gives those that it downloaded.
   ///
   /// A file grows as `NAME.part`, which a later fetch resumes, and is renamed into place only when its checksum
   /// is right; so a wrong file is only ever replaced by the right one. Mirrors are tried in turn, `mirrors`
-  /// instead of the set's own when given. `progress` is called on another thread; `warn` at most once, with a line that
-  /// says so when the file system has no locks and nothing keeps another fetch away. Throws `cannotStore`, `inUse`, or
-  /// `downloadFailed` when no mirror has the file.
+  /// instead of the set's own when given. `progress` is called after each piece; `warn` at most once, with a line that
+  /// says so when the file system has no locks and nothing keeps another fetch away. Throws `cannotStore`, `inUse`,
+  /// `noCurl` where that program is needed and isn't there, or `downloadFailed` when no mirror has the file.
   @discardableResult
   public func fetch(
     into directory: DataDirectory, mirrors: [String]? = nil,

@@ -14,7 +14,7 @@ struct Fetch {
   let file: DataFile
   let target: String
   let mirrors: [String]
-  let progress: @Sendable (FetchProgress) -> Void
+  let progress: (FetchProgress) -> Void
 
   /// How often a mirror that did send something is asked again for the rest.
   private static let resumes = 3
@@ -58,11 +58,11 @@ struct Fetch {
     var resumesLeft = Self.resumes
     while true {
       let offset = try partSize()
-      let transfer: Transfer
+      var transfer: Transfer
       do throws(FileError) {
         transfer = try Transfer(file: file, offset: offset, partPath: partPath, progress: progress)
       } catch { throw .cannotStore(error) }
-      switch transfer.run(url) {
+      switch transfer.run(url.absoluteString) {
       case .ended:
         let size = try partSize()
         if size == file.bytes {
@@ -85,6 +85,9 @@ struct Fetch {
         return "sends more than \(file.bytes) bytes"
       case .refused(let reason): return reason
       case .disk(let error): throw .cannotStore(error)
+      case .noProgram(let reason):
+        if offset == 0 { _ = unsafe unlink(partPath) }
+        throw .noCurl(file: target, reason: reason)
       }
     }
   }
