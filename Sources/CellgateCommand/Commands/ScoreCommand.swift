@@ -72,8 +72,16 @@ struct ScoreCaptionsCommand: ParsableCommand {
     }
     try problems.check()
     let meteor = try meteorData.map { try Meteor(folder: $0) }
-    let pairs = try CaptionPairs(
-      candidates: candidates, references: references, split: part, onlyCommon: common)
+    let pairs: CaptionPairs
+    do throws(CaptionDataError) {
+      pairs = try CaptionPairs(
+        candidates: candidates, references: references, split: part, onlyCommon: common)
+    } catch {
+      if case .noReferences = error {
+        throw CommandFailure(.data, "\(error); --common leaves such captions out")
+      }
+      throw error
+    }
     if meteor == nil {
       Console.warn(
         "METEOR is left out: it needs its own data, --meteor-data DIR, the folder 'meteor' of pycocoevalcap")
