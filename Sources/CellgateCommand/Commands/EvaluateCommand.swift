@@ -25,8 +25,8 @@ struct EvaluateCommand: ParsableCommand {
         cellgate evaluate runs/digits --precision f32
         cellgate evaluate runs/text-lstm --data other.txt
         cellgate evaluate runs/captions-lstm --beam 1,3,5 --length-power 0.7
-        cellgate evaluate model.safetensors --data test.npz --loss binary_cross_entropy --metrics accuracy
-        cellgate evaluate language-model.safetensors --data text.txt
+        cellgate evaluate m.safetensors --data x.npz --loss binary_cross_entropy
+        cellgate evaluate lm.safetensors --data text.txt
       """)
 
   @Argument(help: ArgumentHelp("The folder of the run, or with --loss a model's file.", valueName: "run"))
