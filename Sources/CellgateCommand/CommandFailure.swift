@@ -1,6 +1,6 @@
 import ArgumentParser
 import Cellgate
-import Foundation
+import CellgateBasics
 
 #if canImport(Darwin)
   import Darwin

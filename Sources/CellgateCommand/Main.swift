@@ -1,6 +1,6 @@
 import ArgumentParser
 import Cellgate
-import Foundation
+import CellgateBasics
 
 /// The command `cellgate`.
 struct CellgateCommand: ParsableCommand {
@@ -22,7 +22,8 @@ struct CellgateCommand: ParsableCommand {
     subcommands: [
       CompareCommand.self, ReproduceCommand.self, TrainCommand.self, EvaluateCommand.self,
       PredictCommand.self,
-      GenerateCommand.self, CaptionCommand.self, ScoreCommand.self, SummaryCommand.self, ImportCommand.self, ExportCommand.self,
+      GenerateCommand.self, CaptionCommand.self, ScoreCommand.self, SummaryCommand.self, ImportCommand.self,
+      ExportCommand.self,
       RetrofitCommand.self, ReportCommand.self,
       CellsCommand.self, DiagnoseCommand.self, BenchCommand.self, FeaturesCommand.self, DataCommand.self,
     ])
@@ -74,7 +75,7 @@ enum Main {
       Console.print(CellgateCommand.fullMessage(for: error))
     } else {
       let message = CellgateCommand.message(for: error).split(whereSeparator: \.isNewline)
-        .map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: " ")
+        .map { $0.trimmed }.joined(separator: " ")
       Console.printError("cellgate: " + message)
     }
     return code.rawValue

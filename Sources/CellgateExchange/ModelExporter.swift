@@ -1,7 +1,7 @@
+import CellgateBasics
 import CellgateFiles
 import CellgateNN
 import CellgateTensor
-import Foundation
 
 /// Writes models as files of other tools. A new format is a file of its own and a line here.
 public enum ModelExporter {
@@ -41,7 +41,7 @@ public enum ModelExporter {
     ) {
       model, path, _ throws(ExportError) in
       let writer = try PyTorchWriter(model)
-      let source = ((path as NSString).deletingPathExtension) + ".py"
+      let source = Paths.withoutExtension(path) + ".py"
       try writer.writeState(to: path)
       try writer.writeSource(to: source)
       return ExportedFiles([path, source])
@@ -61,7 +61,7 @@ public enum ModelExporter {
     },
     Format(name: "c", summary: "one C99 file that takes a step at a time", ending: ".c") {
       model, path, _ throws(ExportError) in
-      let stem = ((path as NSString).lastPathComponent as NSString).deletingPathExtension
+      let stem = Paths.withoutExtension(Paths.name(of: path))
       let writer = try CWriter(model, name: stem)
       try writer.write(to: path)
       return ExportedFiles(

@@ -1,7 +1,7 @@
+import CellgateBasics
 import CellgateFiles
 import CellgateNN
 import CellgateTensor
-import Foundation
 
 /// Samples of a model: inputs, and the outputs that its framework computes of them.
 ///
@@ -32,7 +32,7 @@ public struct ModelSamples: Sendable {
       if case .file(let error) = error { throw .file(error) }
       throw .damaged(file: path, reason: error.reason(without: path))
     }
-    let beside = (path as NSString).deletingLastPathComponent
+    let beside = Paths.folder(in: path)
     let description = try Self.description((beside.isEmpty ? "." : beside) + "/case.json")
     let model = description?["model"].flatMap(Architecture.init)
     architecture = model.flatMap { Architecture.kinds.contains($0.kind) ? $0 : nil }

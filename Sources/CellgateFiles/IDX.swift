@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 /// What is wrong with an IDX file.
 public enum IDXError: Error, Equatable, Sendable, CustomStringConvertible {

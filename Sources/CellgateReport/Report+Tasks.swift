@@ -1,9 +1,9 @@
+import CellgateBasics
 import CellgateCells
 import CellgateData
 import CellgateFiles
 import CellgateTasks
 import CellgateTraining
-import Foundation
 
 extension Report {
   /// Reads runs of the tasks there are, with samples from `data`; a text of the user's own is looked for where it was,

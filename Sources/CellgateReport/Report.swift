@@ -1,8 +1,8 @@
+import CellgateBasics
 import CellgateCells
 import CellgateData
 import CellgateFiles
 import CellgateTraining
-import Foundation
 
 /// A report of runs as one HTML page that needs nothing else: no network, no other file, and no script to be read.
 ///

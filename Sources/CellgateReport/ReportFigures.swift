@@ -1,7 +1,7 @@
+import CellgateBasics
 import CellgateCharts
 import CellgateFiles
 import CellgateTraining
-import Foundation
 
 /// The charts of a report.
 struct ReportFigures {

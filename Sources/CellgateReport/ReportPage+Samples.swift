@@ -1,7 +1,7 @@
+import CellgateBasics
 import CellgateCharts
 import CellgateFiles
 import CellgateTraining
-import Foundation
 
 extension ReportPage {
   /// What the best model makes of some test examples.

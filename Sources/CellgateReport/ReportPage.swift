@@ -1,7 +1,7 @@
+import CellgateBasics
 import CellgateCharts
 import CellgateFiles
 import CellgateTraining
-import Foundation
 
 /// The page of a report: heading, comparisons, then each run.
 struct ReportPage {

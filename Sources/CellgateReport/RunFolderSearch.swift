@@ -1,6 +1,6 @@
+import CellgateBasics
 import CellgateFiles
 import CellgateTraining
-import Foundation
 
 /// Finds the folders of runs.
 enum RunFolderSearch {
@@ -26,17 +26,22 @@ enum RunFolderSearch {
     if hasConfig, namesTask(config) { return [path] }
     let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     let folders = names.filter { !$0.hasPrefix(".") }
-      .sorted { $0.compare($1, options: [.numeric, .caseInsensitive]) == .orderedAscending }
+      .sorted(by: naturallyPrecedes)
       .map { path.hasSuffix("/") ? path + $0 : path + "/" + $0 }.filter(Paths.isFolder)
     let inner = depth > 0 ? folders.flatMap { runs(in: $0, depth - 1) } : []
     // Settings of something else, a comparison, stand beside runs; settings that stand alone are a damaged run's.
     return inner.isEmpty && hasConfig ? [path] : inner
   }
 
+  /// What every run's settings name.
+  private struct TaskAndCell: Decodable {
+    let task: String, cell: String
+  }
+
   private static func namesTask(_ file: String) -> Bool {
     guard let data = FileManager.default.contents(atPath: file),
-      let object = try? JSONSerialization.jsonObject(with: data) as? [String: Any]
+      (try? JSONDecoder().decode(TaskAndCell.self, from: data)) != nil
     else { return false }
-    return object["task"] is String && object["cell"] is String
+    return true
   }
 }

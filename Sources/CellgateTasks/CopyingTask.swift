@@ -1,8 +1,8 @@
+import CellgateBasics
 import CellgateData
 import CellgateNN
 import CellgateTensor
 import CellgateTraining
-import Foundation
 
 /// The copying problem (Hochreiter and Schmidhuber 1997; as in Arjovsky et al. 2016,
 /// https://arxiv.org/abs/1511.06464).

@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 /// The processors that this process may use.
 public enum Processors {
@@ -29,7 +29,7 @@ struct ProcessorLimits {
     // "0-3,8".
     var count = 0
     for range in line.dropFirst(key.count).split(separator: ",") {
-      let ends = range.split(separator: "-").map { Int($0.trimmingCharacters(in: .whitespaces)) }
+      let ends = range.split(separator: "-").map { Int($0.trimmed) }
       guard let first = ends.first ?? nil, let last = ends.last ?? nil, first >= 0, last >= first,
         last < 1 << 20
       else { return nil }
@@ -58,7 +58,7 @@ struct ProcessorLimits {
 
     /// A line of `mountinfo`; nil for other file systems, and hierarchies without the processors' controller.
     init?(_ line: Substring) {
-      let halves = line.components(separatedBy: " - ")
+      let halves = line.split(separator: " - ", omittingEmptySubsequences: false)
       guard halves.count == 2 else { return nil }
       let (mount, type) = (halves[0].split(separator: " "), halves[1].split(separator: " "))
       guard mount.count >= 5, let name = type.first else { return nil }

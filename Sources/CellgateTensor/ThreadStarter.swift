@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 #if canImport(Glibc)
   import Glibc
@@ -60,7 +60,16 @@ package struct ThreadStarter: Sendable {
   private static func run(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     guard let argument = unsafe argument else { return nil }
     let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-    Thread.current.name = start.name
+    #if canImport(Darwin)
+      unsafe pthread_setname_np(start.name)
+    #else
+      // The C library's function for it isn't among those that Swift sees.
+      let file = unsafe open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
+      if file >= 0 {
+        _ = unsafe write(file, start.name, start.name.utf8.count)
+        close(file)
+      }
+    #endif
     start.body()
     return nil
   }

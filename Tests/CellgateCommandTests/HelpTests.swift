@@ -5,6 +5,7 @@ struct HelpTests {
   static let commands = [
     "", "cells", "bench", "data", "data list", "data fetch", "data verify", "train", "compare", "evaluate",
     "report", "reproduce", "generate", "diagnose", "features", "caption", "score", "score captions",
+    "predict", "summary", "import", "export", "retrofit",
   ]
 
   @Test("Every command's help has examples that call the command", arguments: commands)

@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateTensor
-import Foundation
 
 extension CellExecution {
   /// What is to be seen of a pass whose states, and the gradients that arrive at them from the next step, are known
@@ -155,7 +155,7 @@ private struct ObservationSums {
   var squares: [[Double]]
 
   /// |tanh u| > 0.95 where |u| is above this.
-  private static let saturation = Float(Foundation.atanh(0.95))
+  private static let saturation = Float(CLibrary.atanh(0.95))
 
   init(_ cell: Cell, _ watched: WatchedNodes, steps: Int) {
     states = cell.states.map { _ in 0 }

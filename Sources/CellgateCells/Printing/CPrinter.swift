@@ -243,7 +243,9 @@ package struct CPrinter {
     return lines
   }
 
-  private static func comment(_ text: String) -> String { text.replacing("*/", with: "* /").replacing("/*", with: "/ *") }
+  private static func comment(_ text: String) -> String {
+    text.replacing("*/", with: "* /").replacing("/*", with: "/ *")
+  }
 }
 
 extension Cell {

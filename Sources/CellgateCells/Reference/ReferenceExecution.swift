@@ -1,6 +1,5 @@
 import CellgateBasics
 import CellgateTensor
-import Foundation
 
 /// A cell evaluated in Double, node by node, with nothing clever in it: the oracle of every other
 /// execution.
@@ -255,12 +254,12 @@ public struct ReferenceExecution: Sendable {
       case .multiply: x[0][i] * x[1][i]
       case .divide: x[0][i] / x[1][i]
       case .negate: -x[0][i]
-      case .sigmoid: 1 / (1 + Foundation.exp(-x[0][i]))
-      case .tanh: Foundation.tanh(x[0][i])
+      case .sigmoid: 1 / (1 + CLibrary.exp(-x[0][i]))
+      case .tanh: CLibrary.tanh(x[0][i])
       case .relu: x[0][i] < 0 ? 0 : x[0][i]
-      case .softplus: max(x[0][i], 0) + Foundation.log1p(Foundation.exp(-abs(x[0][i])))
-      case .exp: Foundation.exp(x[0][i])
-      case .logarithm: Foundation.log(x[0][i])
+      case .softplus: max(x[0][i], 0) + CLibrary.log1p(CLibrary.exp(-abs(x[0][i])))
+      case .exp: CLibrary.exp(x[0][i])
+      case .logarithm: CLibrary.log(x[0][i])
       case .squareRoot: x[0][i].squareRoot()
       case .absolute: abs(x[0][i])
       case .minimum: x[0][i] < x[1][i] ? x[0][i] : x[1][i] <= x[0][i] ? x[1][i] : .nan

@@ -1,9 +1,9 @@
-import Foundation
+import CellgateBasics
 
 extension NumberText {
   /// In the decimal places given: "12.30".
   package static func fixed(_ value: Double, _ places: Int) -> String {
-    value.isFinite ? String(format: "%.\(places)f", value) : number(value)
+    value.isFinite ? String.printf("%.\(places)f", value) : number(value)
   }
 
   /// "1 seed", "3 seeds".

@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 /// Numbers and times as people read them.
 package enum NumberText {
@@ -23,10 +23,10 @@ package enum NumberText {
     guard value.isFinite else { return value.isNaN ? "NaN" : value < 0 ? "−∞" : "∞" }
     guard value != 0 else { return "0" }
     let magnitude = abs(value)
-    if magnitude < 1e-4 || magnitude >= 1e7 { return String(format: "%.\(max(0, digits - 2))e", value) }
+    if magnitude < 1e-4 || magnitude >= 1e7 { return String.printf("%.\(max(0, digits - 2))e", value) }
     if magnitude >= 1000 { return count(Int(value.rounded())) }
     let places = max(0, digits - 1 - Int(floor(log10(magnitude))))
-    return String(format: "%.\(min(places, 7))f", value)
+    return String.printf("%.\(min(places, 7))f", value)
   }
 
   /// "0:42", "12:05" or "1:02:05".
@@ -35,6 +35,6 @@ package enum NumberText {
     let whole = Int(seconds.rounded())
     let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60)
     return hours > 0
-      ? String(format: "%d:%02d:%02d", hours, minutes, rest) : String(format: "%d:%02d", minutes, rest)
+      ? String.printf("%d:%02d:%02d", hours, minutes, rest) : String.printf("%d:%02d", minutes, rest)
   }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 extension SVGChart {
   /// Maps values to positions along one side of the plot, and knows its ticks.

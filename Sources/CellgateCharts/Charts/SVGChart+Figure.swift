@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 extension SVGChart {
   /// How the curves of a figure differ.

@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 extension SVGChart {
   /// Where everything stands: the legend in rows under the heading, the plot in the rest.

@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 extension SVGChart {
   /// The picture as SVG text.

@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// A chart of lines, dots or bars, such as learning curves, as one self-contained SVG 1.1 text: no script, no
 /// external font.

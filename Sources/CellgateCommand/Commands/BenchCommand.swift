@@ -1,6 +1,6 @@
 import ArgumentParser
 import Cellgate
-import Foundation
+import CellgateBasics
 
 /// `cellgate bench`: how long a step takes.
 struct BenchCommand: ParsableCommand {

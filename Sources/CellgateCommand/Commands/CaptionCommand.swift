@@ -1,8 +1,8 @@
 import ArgumentParser
 import Cellgate
+import CellgateBasics
 import CellgateCharts
 import CellgateFiles
-import Foundation
 
 /// `cellgate caption`: captions of pictures by a trained model.
 struct CaptionCommand: ParsableCommand {

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Cellgate
-import Foundation
+import CellgateBasics
 
 /// `cellgate compare`: several cells under the same settings.
 struct CompareCommand: ParsableCommand {

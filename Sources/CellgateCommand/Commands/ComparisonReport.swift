@@ -1,5 +1,5 @@
 import Cellgate
-import Foundation
+import CellgateBasics
 
 /// What a comparison found: the table, where the files are, and what to try next.
 struct ComparisonReport {

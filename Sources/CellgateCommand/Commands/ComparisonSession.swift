@@ -1,5 +1,5 @@
 import Cellgate
-import Foundation
+import CellgateBasics
 
 /// A run of `cellgate compare` from its first line to its last.
 struct ComparisonSession {

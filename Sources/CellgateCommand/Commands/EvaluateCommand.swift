@@ -1,7 +1,7 @@
 import ArgumentParser
 import Cellgate
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// `cellgate evaluate`: the score of a run's best model.
 struct EvaluateCommand: ParsableCommand {

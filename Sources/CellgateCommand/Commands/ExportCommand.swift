@@ -1,7 +1,7 @@
 import ArgumentParser
 import Cellgate
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// `cellgate export`: a model as a file of another tool.
 struct ExportCommand: ParsableCommand {
@@ -10,7 +10,7 @@ struct ExportCommand: ParsableCommand {
     abstract: "Write a model as a file of another tool.",
     discussion: """
       FORMATS:
-      \(ModelExporter.formats.map { "  \($0.name.padding(toLength: 12, withPad: " ", startingAt: 0))\($0.summary)" }
+      \(ModelExporter.formats.map { "  \($0.name + String(repeating: " ", count: max(0, 12 - $0.name.count)))\($0.summary)" }
         .joined(separator: "\n"))
 
       A cell that the other tool lacks is written as its equations. What a format can't hold is named.
@@ -79,7 +79,7 @@ struct ExportCommand: ParsableCommand {
 
   /// "model.onnx" beside "model.safetensors"; of weights "model-pytorch-names.safetensors", as the name is taken.
   private static func defaultFile(_ file: String, _ ending: String) -> String {
-    let stem = (file as NSString).deletingPathExtension
+    let stem = Paths.withoutExtension(file)
     return stem + (file.hasSuffix(ending) ? "-weights" : "") + ending
   }
 }

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Cellgate
-import Foundation
+import CellgateBasics
 
 /// `cellgate features`: what a network makes of pictures.
 struct FeaturesCommand: ParsableCommand {

@@ -1,7 +1,7 @@
 import Cellgate
+import CellgateBasics
 import CellgateFiles
 import CellgateTensor
-import Foundation
 import Synchronization
 
 /// A file of features: the means of pictures, or the regions of a grid.

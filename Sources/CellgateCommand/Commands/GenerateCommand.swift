@@ -1,7 +1,7 @@
 import ArgumentParser
 import Cellgate
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// `cellgate generate`: text from a trained language model.
 struct GenerateCommand: ParsableCommand {

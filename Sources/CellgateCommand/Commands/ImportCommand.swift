@@ -1,7 +1,7 @@
 import ArgumentParser
 import Cellgate
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// `cellgate import`: a model of another tool becomes a model's file.
 struct ImportCommand: ParsableCommand {
@@ -97,8 +97,8 @@ struct ImportCommand: ParsableCommand {
 
   /// "model.cellgate.safetensors" beside "model.keras".
   private static func defaultFile(_ path: String) -> String {
-    let folder = (path as NSString).deletingLastPathComponent
-    let name = (path as NSString).lastPathComponent
+    let folder = Paths.folder(in: path)
+    let name = Paths.name(of: path)
     let stem = name.split(separator: ".").first.map(String.init) ?? name
     return (folder.isEmpty ? "" : folder + "/") + stem + ".cellgate.safetensors"
   }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Cellgate
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// `cellgate report`: runs as one HTML page.
 struct ReportCommand: ParsableCommand {

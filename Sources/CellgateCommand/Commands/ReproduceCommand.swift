@@ -1,6 +1,6 @@
 import ArgumentParser
 import Cellgate
-import Foundation
+import CellgateBasics
 
 /// `cellgate reproduce`: one of the paper's experiments, all of it.
 struct ReproduceCommand: ParsableCommand {
@@ -157,7 +157,7 @@ struct ReproduceCommand: ParsableCommand {
     }
     experiment.parameterCells = parameterCells.map { list in
       list.split(separator: ",", omittingEmptySubsequences: false).map {
-        $0.trimmingCharacters(in: .whitespaces)
+        $0.trimmed
       }
     }
     experiment.seeds = seeds ?? experiment.seeds

@@ -1,6 +1,6 @@
 import Cellgate
+import CellgateBasics
 import CellgateCharts
-import Foundation
 
 /// What a reproduction found: the table, and where the files are.
 struct ReproductionReport {

@@ -1,5 +1,5 @@
 import Cellgate
-import Foundation
+import CellgateBasics
 
 /// A run of `cellgate reproduce` from its first line to its last.
 struct ReproductionSession {

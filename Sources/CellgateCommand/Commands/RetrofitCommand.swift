@@ -1,9 +1,9 @@
 import ArgumentParser
 import Cellgate
+import CellgateBasics
 import CellgateFiles
 import CellgateTensor
 import CellgateTraining
-import Foundation
 
 /// `cellgate retrofit`: a trained model with another cell, and whether that is worth it.
 struct RetrofitCommand: ParsableCommand {

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Cellgate
-import Foundation
+import CellgateBasics
 
 /// `cellgate score`: metrics of texts against references.
 struct ScoreCommand: ParsableCommand {

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Cellgate
-import Foundation
+import CellgateBasics
 
 /// `cellgate train`: one model into a folder.
 struct TrainCommand: ParsableCommand {

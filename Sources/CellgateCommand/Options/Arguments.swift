@@ -1,5 +1,5 @@
 import Cellgate
-import Foundation
+import CellgateBasics
 
 #if canImport(Darwin)
   import Darwin

@@ -1,6 +1,6 @@
 import Cellgate
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// What commands take for a cell: the name of one of this program's, or a `.cell` file.
 enum CellArgument {
@@ -17,9 +17,7 @@ enum CellArgument {
   private static func isFile(_ argument: String) -> Bool {
     if Cell.named(argument) != nil { return false }
     if argument.hasSuffix(".cell") || argument.contains("/") { return true }
-    var isFolder: ObjCBool = false
-    return unsafe FileManager.default.fileExists(atPath: argument, isDirectory: &isFolder)
-      && !isFolder.boolValue
+    return FileManager.default.fileExists(atPath: argument) && !Paths.isFolder(argument)
   }
 
   /// The cells of a list: their names, and the texts of those that come from files. `recorded` are the texts that a
@@ -30,7 +28,7 @@ enum CellArgument {
     let known = recorded.compactMap { try? Cell(text: $0) }
     var (names, texts): ([String], [String]) = ([], [])
     for item in argument.split(separator: ",", omittingEmptySubsequences: false) {
-      let item = item.trimmingCharacters(in: .whitespaces)
+      let item = item.trimmed
       if let cell = known.first(where: { $0.name == item }) {
         names.append(item)
         texts.append(cell.text)

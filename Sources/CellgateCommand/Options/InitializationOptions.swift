@@ -1,7 +1,7 @@
 import ArgumentParser
 import Cellgate
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// Options for what the parameters start from.
 struct InitializationOptions: ParsableArguments {
@@ -71,9 +71,8 @@ struct InitializationOptions: ParsableArguments {
         "\(option): expected chrono:T with a whole number T from 3, found '\(quotedName(argument))'")
       return nil
     }
-    var isFolder: ObjCBool = false
-    let isThere = unsafe FileManager.default.fileExists(atPath: argument, isDirectory: &isFolder)
-    guard argument.hasSuffix(".json") || argument.contains("/") || (isThere && !isFolder.boolValue) else {
+    let isFile = FileManager.default.fileExists(atPath: argument) && !Paths.isFolder(argument)
+    guard argument.hasSuffix(".json") || argument.contains("/") || isFile else {
       let known =
         Recurrent.Initialization.Scheme.allCases.map(\.rawValue) + ["chrono:T", "a file NAME.json"]
       problems.add("\(option): " + Names.unknown("initialization", argument, known: known))

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Cellgate
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// Options for the search for each cell's settings.
 struct SearchOptions: ParsableArguments {
@@ -95,7 +95,7 @@ struct SearchOptions: ParsableArguments {
 
   private static func items(_ list: String) -> [String] {
     list.split(separator: ",", omittingEmptySubsequences: false).map {
-      $0.trimmingCharacters(in: .whitespaces)
+      $0.trimmed
     }
   }
 }

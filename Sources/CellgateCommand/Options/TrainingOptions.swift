@@ -1,7 +1,7 @@
 import ArgumentParser
 import Cellgate
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// The options of whatever trains; what is left out stays as the task says.
 struct TrainingOptions: ParsableArguments {

@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// The command as it was typed, for commands to copy that go on from it.
 enum TypedCommand {

@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateFiles
-import Foundation
 import Synchronization
 
 #if canImport(Darwin)

@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 import Synchronization
 
 /// Progress of one or several jobs: bars that are drawn again on a terminal, plain lines now and then

@@ -1,5 +1,5 @@
 import Cellgate
-import Foundation
+import CellgateBasics
 
 /// The JSON records of runs.
 enum RunRecord {

@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 /// A curve drawn with eight heights of blocks.
 enum Sparkline {

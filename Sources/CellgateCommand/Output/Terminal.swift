@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 #if canImport(Darwin)
   import Darwin

@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateCharts
-import Foundation
 
 /// Numbers, sizes and times as people read them.
 enum Text {
@@ -29,9 +29,9 @@ enum Text {
       value /= 1000
       unit += 1
     }
-    if value >= 1e6 { return String(format: "%.1e %@", value, units[unit]) }
+    if value >= 1e6 { return String.printf("%.1e", value) + " " + units[unit] }
     return value >= 100 || unit == 0
-      ? "\(count(Int(value.rounded()))) \(units[unit])" : String(format: "%.1f %@", value, units[unit])
+      ? "\(count(Int(value.rounded()))) \(units[unit])" : String.printf("%.1f", value) + " " + units[unit]
   }
 
   /// "0:42", "12:05" or "1:02:05".
@@ -103,6 +103,6 @@ enum Text {
       }
     }
     if plain, !text.isEmpty { return text }
-    return "'" + text.replacingOccurrences(of: "'", with: "'\\''") + "'"
+    return "'" + text.replacing("'", with: "'\\''") + "'"
   }
 }

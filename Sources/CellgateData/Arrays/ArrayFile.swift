@@ -1,6 +1,6 @@
+import CellgateBasics
 import CellgateFiles
 import CellgateTensor
-import Foundation
 
 /// Named arrays of numbers in a file: npz, npy or safetensors.
 public enum ArrayFile {

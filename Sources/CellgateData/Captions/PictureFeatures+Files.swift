@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 extension PictureFeatures {
   /// What a file or folder of features has.

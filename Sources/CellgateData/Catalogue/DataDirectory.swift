@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 /// The folder that holds the data sets, each in a folder of its own name.
 public struct DataDirectory: Sendable, Equatable {
@@ -28,7 +28,9 @@ public struct DataDirectory: Sendable, Equatable {
   public func path(of file: DataFile) -> String { path + "/" + file.path }
 
   private static func cacheDirectory(_ environment: [String: String]) -> String {
-    let home = environment["HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? NSHomeDirectory()
+    let home =
+      environment["HOME"].flatMap { $0.isEmpty ? nil : $0 }
+      ?? FileManager.default.homeDirectoryForCurrentUser.path
     #if os(macOS)
       return home + "/Library/Caches"
     #else

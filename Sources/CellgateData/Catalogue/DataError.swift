@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// Why a data set cannot be named, found, fetched or stored.
 public enum DataError: Error, Equatable, Sendable, CustomStringConvertible {

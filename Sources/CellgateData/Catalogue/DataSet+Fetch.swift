@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// How far the fetching of one file is.
 public struct FetchProgress: Sendable, Equatable {

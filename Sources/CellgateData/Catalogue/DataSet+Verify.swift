@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// What a check found for one file of a data set.
 public struct DataCheck: Sendable, Equatable, CustomStringConvertible {

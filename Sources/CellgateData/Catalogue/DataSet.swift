@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// One file of a data set: where it lies in the data directory, and what it must be.
 public struct DataFile: Sendable, Equatable {

@@ -1,5 +1,4 @@
 import CellgateBasics
-import Foundation
 
 /// CIDEr: how much a caption's n-grams are those of the references, each weighed by how few pictures have it.
 ///

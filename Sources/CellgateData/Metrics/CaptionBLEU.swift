@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 /// BLEU-1 to 4 as pycocoevalcap computes it, from counts that can be added up.
 ///

@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateTensor
-import Foundation
 
 /// What belongs to a model besides its layers for it to be used on new data; kept in the model's file.
 public struct Preprocessing: Codable, Equatable, Sendable {

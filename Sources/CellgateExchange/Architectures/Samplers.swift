@@ -1,7 +1,7 @@
+import CellgateBasics
 import CellgateFiles
 import CellgateNN
 import CellgateTensor
-import Foundation
 
 /// Runs a recurrent layer as PyTorch calls its modules: `x`, with `h0`, `c0` and `lengths` where there are, gives `y`, `h_n`
 /// and `c_n`.

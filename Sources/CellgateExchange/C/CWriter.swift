@@ -1,8 +1,8 @@
+import CellgateBasics
 import CellgateCells
 import CellgateFiles
 import CellgateNN
 import CellgateTensor
-import Foundation
 
 /// A model as one C99 file without dependencies, weights included: for microcontrollers, and for programs of any language.
 ///

@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// The numbers of a file's tensors. Every size is compared with the bytes that are there before memory is taken.
 final class ONNXTensors {

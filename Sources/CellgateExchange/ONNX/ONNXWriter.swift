@@ -1,8 +1,8 @@
+import CellgateBasics
 import CellgateCells
 import CellgateFiles
 import CellgateNN
 import CellgateTensor
-import Foundation
 
 /// Writes models as ONNX files.
 ///

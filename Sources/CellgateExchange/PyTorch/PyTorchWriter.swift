@@ -1,8 +1,8 @@
+import CellgateBasics
 import CellgateCells
 import CellgateFiles
 import CellgateNN
 import CellgateTensor
-import Foundation
 
 /// A model for PyTorch: a state dict as `torch.save` writes it, and a Python file with the module that it belongs to.
 ///

@@ -1,9 +1,9 @@
+import CellgateBasics
 import CellgateCells
 import CellgateCharts
 import CellgateData
 import CellgateFiles
 import CellgateTraining
-import Foundation
 
 /// Trains several cells under the same settings, one run after the other, and sums up what they reached.
 ///

@@ -1,7 +1,7 @@
+import CellgateBasics
 import CellgateCells
 import CellgateNN
 import CellgateTraining
-import Foundation
 
 /// Several cells under the same settings, each with the same seeds.
 public struct ComparisonSettings: Codable, Equatable, Sendable {

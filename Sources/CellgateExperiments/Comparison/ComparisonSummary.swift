@@ -1,6 +1,6 @@
+import CellgateBasics
 import CellgateFiles
 import CellgateTraining
-import Foundation
 
 /// What a comparison found: its `compare.json`, with keys in snake case.
 public struct ComparisonSummary: Codable, Equatable, Sendable {

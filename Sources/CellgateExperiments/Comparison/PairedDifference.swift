@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateCharts
-import Foundation
 
 /// By how much one cell differs from another, seed by seed: both were trained with the same data in the same order, so that
 /// the differences vary less than the values do.

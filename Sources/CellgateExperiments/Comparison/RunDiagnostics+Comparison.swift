@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateTraining
-import Foundation
 
 extension RunDiagnostics {
   /// Those of the run in a folder, or of the runs in the folders inside it: a comparison's in the order of its cells;

@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 /// Student's t distribution.
 enum StudentT {

@@ -1,6 +1,6 @@
+import CellgateBasics
 import CellgateTensor
 import CellgateTraining
-import Foundation
 
 /// Works through numbered pieces of work, several at a time, each job on a thread of its own.
 ///
@@ -120,7 +120,7 @@ private final class Mailbox<Message: Sendable>: @unchecked Sendable {
   }
 
   private let pieces: Int
-  private let condition = NSCondition()
+  private let condition = Condition()
   // Under `condition`.
   private var letters: [Letter] = []
   private var claimed = 0
@@ -187,7 +187,7 @@ private final class Mailbox<Message: Sendable>: @unchecked Sendable {
   /// The letters so far, after some time if there is none; nil once all jobs have ended and all letters are read.
   func take(seconds: Double) -> [Letter]? {
     locked {
-      if letters.isEmpty, !working.isEmpty { _ = condition.wait(until: Date(timeIntervalSinceNow: seconds)) }
+      if letters.isEmpty, !working.isEmpty { condition.wait(seconds: seconds) }
       if letters.isEmpty, working.isEmpty { return nil }
       defer { letters.removeAll(keepingCapacity: true) }
       return letters

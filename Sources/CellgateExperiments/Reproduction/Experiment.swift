@@ -1,6 +1,6 @@
+import CellgateBasics
 import CellgateCells
 import CellgateTraining
-import Foundation
 
 /// How much time an experiment may take.
 public enum Budget: String, Codable, Sendable, CaseIterable {

@@ -1,7 +1,7 @@
+import CellgateBasics
 import CellgateCells
 import CellgateTensor
 import CellgateTraining
-import Foundation
 
 /// The machine that numbers were measured on.
 public struct Machine: Codable, Equatable, Sendable {
@@ -38,7 +38,7 @@ public struct Machine: Codable, Equatable, Sendable {
     #else
       let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
       let line = text.split(separator: "\n").first { $0.hasPrefix("model name") }
-      let name = line?.split(separator: ":", maxSplits: 1).last?.trimmingCharacters(in: .whitespaces)
+      let name = line?.split(separator: ":", maxSplits: 1).last?.trimmed
       return name ?? "unknown"
     #endif
   }

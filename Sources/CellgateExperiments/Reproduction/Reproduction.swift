@@ -6,7 +6,6 @@ import CellgateFiles
 import CellgateNN
 import CellgateTensor
 import CellgateTraining
-import Foundation
 
 /// Makes all runs of one of the paper's experiments, several at a time, and keeps what they reach beside what the
 /// paper gives.

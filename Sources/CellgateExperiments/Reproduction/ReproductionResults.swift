@@ -1,6 +1,6 @@
+import CellgateBasics
 import CellgateNN
 import CellgateTraining
-import Foundation
 
 /// What a reproduction has found so far: its `results.json`, with keys in snake case.
 public struct ReproductionResults: Codable, Equatable, Sendable {

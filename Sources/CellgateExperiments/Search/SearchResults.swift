@@ -1,6 +1,6 @@
+import CellgateBasics
 import CellgateFiles
 import CellgateTraining
-import Foundation
 
 /// What a search has found so far: the `search.json` of a reproduction's folder, with keys in snake case.
 public struct SearchResults: Codable, Equatable, Sendable {

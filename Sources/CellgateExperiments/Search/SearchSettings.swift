@@ -1,7 +1,6 @@
 import CellgateBasics
 import CellgateNN
 import CellgateTraining
-import Foundation
 
 /// How the learning rate and the initialisation of each cell are searched for before the runs that count.
 ///

@@ -1,7 +1,7 @@
+import CellgateBasics
 import CellgateCells
 import CellgateNN
 import CellgateTraining
-import Foundation
 
 /// The search of a reproduction: its trials, and what is known of them.
 struct SettingsSearch {

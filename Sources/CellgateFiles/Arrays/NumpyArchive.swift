@@ -1,5 +1,4 @@
 import CellgateBasics
-import Foundation
 
 /// An npz file: named arrays, as `numpy.savez` and `numpy.savez_compressed` write them.
 ///

@@ -1,5 +1,4 @@
 import CellgateBasics
-import Foundation
 
 /// An array as NumPy saves it: a shape and numbers of one type.
 ///

@@ -1,5 +1,4 @@
 import CellgateBasics
-import Foundation
 
 extension ZipArchive {
   /// Collects entries in the order given and writes them as a zip file.

@@ -1,6 +1,5 @@
 import CZlib
 import CellgateBasics
-import Foundation
 
 /// What is wrong with gzip data.
 public enum GzipError: Error, Equatable, Sendable, CustomStringConvertible {

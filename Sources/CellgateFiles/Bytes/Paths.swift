@@ -22,6 +22,25 @@ package enum Paths {
     return (here == "/" ? "" : here) + "/" + plain
   }
 
+  /// What stands before a path's last part, "" where it has one part alone.
+  package static func folder(in path: String) -> String {
+    path.contains("/") ? AtomicFile.folder(of: path) : ""
+  }
+
+  /// A path's last part.
+  package static func name(of path: String) -> String {
+    path.split(separator: "/").last.map(String.init) ?? path
+  }
+
+  /// A path less its last part's ending, "a.b" of "a.b.c"; a name that begins with its only point stays.
+  package static func withoutExtension(_ path: String) -> String {
+    let name = Self.name(of: path)
+    guard path.hasSuffix(name), let point = name.lastIndex(of: "."), point != name.startIndex else {
+      return path
+    }
+    return String(path.dropLast(name.distance(from: point, to: name.endIndex)))
+  }
+
   /// The absolute path of the working folder; nil when it can't be found out or is not UTF-8.
   package static var workingFolder: String? {
     guard let path = unsafe getcwd(nil, 0) else { return nil }

@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 /// SHA-256 over a stream of bytes (FIPS 180-4).
 ///

@@ -1,5 +1,4 @@
 import CellgateBasics
-import Foundation
 
 /// Collects groups, attributes and datasets, and writes them as an HDF5 file that libhdf5, h5py and Keras open.
 ///

@@ -1,5 +1,4 @@
 import CellgateBasics
-import Foundation
 
 #if canImport(Darwin)
   import Darwin

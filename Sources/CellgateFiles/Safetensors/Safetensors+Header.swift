@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 extension Safetensors {
   /// A strict scanner for the one JSON shape that a safetensors header may have.

@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 extension Safetensors {
   /// Opens a file and checks its header against its size; throws what is wrong first.

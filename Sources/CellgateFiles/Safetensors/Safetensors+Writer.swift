@@ -1,5 +1,4 @@
 import CellgateBasics
-import Foundation
 
 extension Safetensors {
   /// Collects tensors in the order given and writes them as a safetensors file.

@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 /// A safetensors file: named arrays of numbers, and metadata as strings; weights as data and nothing else.
 ///

@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 /// What is wrong with a safetensors file: one case per kind of damage or attack.
 public enum SafetensorsError: Error, Equatable, Sendable, CustomStringConvertible {

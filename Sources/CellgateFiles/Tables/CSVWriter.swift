@@ -1,5 +1,4 @@
 import CellgateBasics
-import Foundation
 
 #if canImport(Darwin)
   import Darwin
@@ -90,7 +89,7 @@ public final class CSVWriter {
     if fields == [""] { return "\"\"\n" }
     let quoted = fields.map { field in
       let needsQuotes = field.utf8.contains { [0x22, 0x2C, 0x0A, 0x0D].contains($0) }
-      return needsQuotes ? "\"" + field.replacingOccurrences(of: "\"", with: "\"\"") + "\"" : field
+      return needsQuotes ? "\"" + field.replacing("\"", with: "\"\"") + "\"" : field
     }
     return quoted.joined(separator: ",") + "\n"
   }

@@ -1,6 +1,6 @@
+import CellgateBasics
 import CellgateKernels
 import CellgateTensor
-import Foundation
 
 /// A symbol that may come next.
 struct LikelyToken {

@@ -1,5 +1,4 @@
 import CellgateBasics
-import Foundation
 
 /// How the next symbol is drawn from a model's logits: softmax(logits / temperature), cut to the likeliest symbols.
 public struct Sampling: Sendable, Equatable {

@@ -1,6 +1,5 @@
 import CellgateBasics
 import CellgateTensor
-import Foundation
 
 /// How beam search looks for the best sequences.
 public struct BeamSearch: Sendable, Equatable {

@@ -1,6 +1,6 @@
+import CellgateBasics
 import CellgateCells
 import CellgateFiles
-import Foundation
 
 /// What is wrong with an initialisation in a file: the place, what was expected, and what was found.
 public struct InitializationError: Error, Equatable, Sendable, CustomStringConvertible {

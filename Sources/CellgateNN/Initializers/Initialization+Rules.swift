@@ -1,6 +1,6 @@
+import CellgateBasics
 import CellgateCells
 import CellgateTensor
-import Foundation
 
 extension Recurrent.Initialization {
   /// What some parameters, or one gate of them, start from.

@@ -1,6 +1,6 @@
+import CellgateBasics
 import CellgateCells
 import CellgateTensor
-import Foundation
 
 extension Recurrent {
   /// How the parameters of a recurrent model start.

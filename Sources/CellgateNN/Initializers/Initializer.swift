@@ -1,6 +1,5 @@
 import CellgateBasics
 import CellgateTensor
-import Foundation
 
 /// First values of a parameter: a pure function of its shape and a random stream.
 public struct Initializer: Sendable {

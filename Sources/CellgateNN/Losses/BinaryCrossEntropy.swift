@@ -1,6 +1,5 @@
 import CellgateBasics
 import CellgateTensor
-import Foundation
 
 /// The cross-entropy of targets in [0, 1] under σ(logits), in nats, averaged over all numbers:
 ///

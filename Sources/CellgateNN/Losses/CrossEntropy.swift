@@ -1,7 +1,6 @@
 import CellgateBasics
 import CellgateKernels
 import CellgateTensor
-import Foundation
 
 /// The cross-entropy of classes under softmax(logits), in nats, averaged over the rows:
 ///

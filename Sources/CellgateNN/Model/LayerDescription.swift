@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 /// A layer as data: its name in the model, its kind and its options.
 public struct LayerDescription: Codable, Equatable, Sendable {

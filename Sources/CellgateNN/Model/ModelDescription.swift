@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// A model as data: a graph of named layers. With a `StateDictionary` it is a whole model.
 ///

@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateTensor
-import Foundation
 
 /// Adam (Kingma and Ba 2015, https://arxiv.org/abs/1412.6980), as PyTorch defines it; update t:
 ///

@@ -1,5 +1,4 @@
 import CellgateBasics
-import Foundation
 
 /// Half a cosine from 1 down to `floor` over `steps` updates, and `floor` from then on (Loshchilov and Hutter
 /// 2017, https://arxiv.org/abs/1608.03983, without restarts).

@@ -1,5 +1,4 @@
 import CellgateBasics
-import Foundation
 
 /// A fall by a factor every so many updates: factorⁿ, n = step / every rounded down.
 public struct StepSchedule: NamedSchedule {

@@ -1,7 +1,6 @@
 import CellgateBasics
 import CellgateFiles
 import CellgateTensor
-import Foundation
 
 /// A trained convolutional network without its classifier: what it makes of pictures, for inference.
 ///

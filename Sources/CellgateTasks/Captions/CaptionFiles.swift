@@ -1,8 +1,8 @@
+import CellgateBasics
 import CellgateData
 import CellgateFiles
 import CellgateNN
 import CellgateTraining
-import Foundation
 
 /// The files that captions are learned from: where they are, and what a run's settings keep of that.
 struct CaptionFiles: Equatable {
@@ -110,7 +110,7 @@ struct CaptionFiles: Equatable {
   private static func scale(of features: String, among files: [String]) -> String? {
     files.first { file in
       guard file.hasSuffix("_scale.npy") || file.hasSuffix("_scale.npy.gz") else { return false }
-      let stem = file.range(of: "_scale.npy").map { String(file[..<$0.lowerBound]) } ?? file
+      let stem = file.firstRange(of: "_scale.npy").map { String(file[..<$0.lowerBound]) } ?? file
       return features.hasPrefix(stem + "_") || features.hasPrefix(stem + ".")
     }
   }

@@ -16,7 +16,8 @@ public struct CaptionsTask: SequenceTask {
   /// most, 12 epochs, as ImageCaptioning.pytorch's FC model but for rate and batch. Solved with a CIDEr of 0.4: our choice.
   public static let description = TaskDescription(
     name: "captions", summary: "describe pictures in words (--captions FILE --features FILE, or --data DIR)",
-    options: CaptionOptions.all, modelOptions: CaptionOptions.ofModel, data: .folder, hasEpochs: true, metric: cider,
+    options: CaptionOptions.all, modelOptions: CaptionOptions.ofModel, data: .folder, hasEpochs: true,
+    metric: cider,
     extraMetrics: (1...4).map { Metric("Bleu_\($0)", better: .higher) }
       + [Metric("ROUGE_L", better: .higher), Metric("cross_entropy", better: .lower)],
     solved: SolvedCriterion(cider, 0.4), defaults: published, problems: problems,

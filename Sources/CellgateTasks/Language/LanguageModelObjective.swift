@@ -1,9 +1,9 @@
+import CellgateBasics
 import CellgateCells
 import CellgateData
 import CellgateNN
 import CellgateTensor
 import CellgateTraining
-import Foundation
 
 /// The cross-entropy of the next character, in nats; states go on from update to update, detached, and are zeros at the
 /// beginning of each epoch.
@@ -72,7 +72,7 @@ public struct LanguageModelObjective: TrainingObjective {
   /// What unknown characters do to the metric, when that is more than a hundredth of it or the text isn't the run's own.
   private func remark(on scores: Scores, _ metric: String) -> String? {
     guard scores.unknownShare > 0, batches.isOther || scores.unknownCost > 0.01 else { return nil }
-    func percent(_ share: Double) -> String { String(format: "%.\(share < 0.1 ? 2 : 1)f %%", 100 * share) }
+    func percent(_ share: Double) -> String { String.printf("%.\(share < 0.1 ? 2 : 1)f %%", 100 * share) }
     return "\(percent(scores.unknownShare)) of the characters are unknown to the model and make "
       + "\(percent(scores.unknownCost)) of the cross-entropy; "
       + "\(metric) \(scoresUnknown ? "counts them" : "leaves them out")"

@@ -1,9 +1,9 @@
+import CellgateBasics
 import CellgateCells
 import CellgateData
 import CellgateNN
 import CellgateTensor
 import CellgateTraining
-import Foundation
 
 /// A character language model: one long stream of characters, each to be predicted from those before.
 public protocol LanguageModelTask: SequenceTask

@@ -1,6 +1,6 @@
+import CellgateBasics
 import CellgateData
 import CellgateTraining
-import Foundation
 
 /// Characters of the Penn Treebank (Mikolov et al. 2012, "Subword language modeling with neural networks",
 /// http://www.fit.vutbr.cz/~imikolov/rnnlm/char.pdf): 5.0 million to train on, 0.39 and 0.44 million for validation

@@ -1,6 +1,5 @@
 import CellgateBasics
 import CellgateKernels
-import Foundation
 
 extension Tensor {
   /// eˣ / Σ eˣ along an axis; the sums are taken in Double. Finite numbers of any size are safe.
@@ -36,7 +35,7 @@ extension Tensor {
     let (width, output) = (shape[axis], Tensor.uninitialized(shape))
     let (input, result) = unsafe (pointer, output.pointer)
     let probabilities = SoftmaxRows.forward(self) { row, largest, sum in
-      let rest = Float(Foundation.log(sum))
+      let rest = Float(CLibrary.log(sum))
       for index in row * width..<(row + 1) * width {
         unsafe result[index] = input[index] - largest - rest
       }

@@ -1,5 +1,4 @@
 import CellgateBasics
-import Foundation
 
 /// A named sequence of random numbers that depends on a seed, its name and nothing else.
 ///

@@ -1,7 +1,7 @@
+import CellgateBasics
 import CellgateCells
 import CellgateCharts
 import CellgateFiles
-import Foundation
 
 /// Figures of what was observed in one run, or in several side by side.
 ///

@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// What was observed in a run with diagnostics, read from its folder.
 public struct RunDiagnostics: Sendable {

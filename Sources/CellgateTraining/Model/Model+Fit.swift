@@ -1,7 +1,6 @@
 import CellgateBasics
 import CellgateNN
 import CellgateTensor
-import Foundation
 
 /// What training reported, epoch by epoch.
 public struct History: Sendable {
@@ -216,9 +215,9 @@ private final class EpochLines: TrainingCallback {
     let seconds = start.secondsSince
     start = ContinuousClock.now
     let perStep = 1000 * seconds / Double(max(1, loop.stepsPerEpoch ?? 1))
-    let values = record.values.map { "\($0.name) \(String(format: "%.4f", $0.value))" }
+    let values = record.values.map { "\($0.name) \(String.printf("%.4f", $0.value))" }
     print(
-      "Epoch \(record.epoch)/\(epochs)  \(String(format: "%.1f s  %.0f ms/step", seconds, perStep))  "
+      "Epoch \(record.epoch)/\(epochs)  \(String.printf("%.1f s  %.0f ms/step", seconds, perStep))  "
         + values.joined(separator: "  "))
   }
 }

@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// One evaluation on the validation data in the course of a run: a row of `metrics.csv`.
 public struct MetricsRecord: Sendable, Equatable {

@@ -1,8 +1,8 @@
+import CellgateBasics
 import CellgateCells
 import CellgateFiles
 import CellgateNN
 import CellgateTensor
-import Foundation
 
 /// A model's parameters as a safetensors file, with what is needed to build the model in its metadata.
 public enum ModelFile {
@@ -49,7 +49,8 @@ public enum ModelFile {
       case .badState(_, "format", _, weightsFormat):
         throw .badModel(
           file: path,
-          reason: "expected a model, found weights without an architecture; import the file that they are from again with "
+          reason:
+            "expected a model, found weights without an architecture; import the file that they are from again with "
             + "--architecture FILE")
       case .tensors(.wrongChecksum(_, let expected, let found)):
         throw .unverifiedModel(file: path, expected: expected, found: found)

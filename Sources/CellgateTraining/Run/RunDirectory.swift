@@ -1,6 +1,6 @@
+import CellgateBasics
 import CellgateFiles
 import CellgateNN
-import Foundation
 
 /// The folder of one training run, held against other processes as long as this object lives.
 ///

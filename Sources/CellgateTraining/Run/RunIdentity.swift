@@ -1,7 +1,7 @@
+import CellgateBasics
 import CellgateCells
 import CellgateFiles
 import CellgateNN
-import Foundation
 
 /// What makes a model the one that it is: its settings, its cell's equations, what its task adds (such as a vocabulary)
 /// and the data that it learns from.

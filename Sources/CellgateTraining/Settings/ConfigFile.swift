@@ -1,7 +1,6 @@
 import CellgateBasics
 import CellgateFiles
 import CellgateNN
-import Foundation
 
 /// Writes and reads what a `config.json` holds: keys in snake case, and one line that says what is wrong.
 package enum ConfigFile {

@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateNN
-import Foundation
 
 extension Recurrent.Initialization {
   /// The initialisation in a JSON file: a `base` and `rules`; see the article "What training starts from". Throws

@@ -1,6 +1,6 @@
+import CellgateBasics
 import CellgateCells
 import CellgateNN
-import Foundation
 
 /// How much memory training with given settings takes, roughly, before anything is allocated.
 ///
@@ -21,7 +21,7 @@ public struct MemoryEstimate {
   public static var available: Double {
     let physical = Double(ProcessInfo.processInfo.physicalMemory)
     guard let text = try? String(contentsOfFile: "/sys/fs/cgroup/memory.max", encoding: .utf8),
-      let limit = Double(text.trimmingCharacters(in: .whitespacesAndNewlines)), limit > 0
+      let limit = Double(text.trimmed), limit > 0
     else { return physical }
     return min(physical, limit)
   }

@@ -1,6 +1,5 @@
 import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// One thing that is wrong with a run's settings.
 public enum SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -56,8 +55,8 @@ public enum SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
       value /= 1000
       unit += 1
     }
-    if value >= 1e6 { return String(format: "%.1e \(units[unit])", value) }
-    return String(format: value < 10 && unit > 0 ? "%.1f \(units[unit])" : "%.0f \(units[unit])", value)
+    if value >= 1e6 { return String.printf("%.1e \(units[unit])", value) }
+    return String.printf(value < 10 && unit > 0 ? "%.1f \(units[unit])" : "%.0f \(units[unit])", value)
   }
 }
 

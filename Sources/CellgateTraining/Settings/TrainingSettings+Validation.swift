@@ -1,7 +1,7 @@
+import CellgateBasics
 import CellgateCells
 import CellgateNN
 import CellgateTensor
-import Foundation
 
 extension TrainingSettings {
   /// All that is wrong with the settings, in their order; empty when a run can be made with them.
@@ -167,7 +167,7 @@ extension TrainingSettings {
       try optimizerSettings.validate()
     } catch {
       if case .badSetting(let name, let expected, let found) = error {
-        let option = name.replacingOccurrences(of: " ", with: "-")
+        let option = name.replacing(" ", with: "-")
         problems.append(.outOfRange(option: option, expected: expected, found: found))
       }
     }

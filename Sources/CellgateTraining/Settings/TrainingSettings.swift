@@ -1,7 +1,7 @@
+import CellgateBasics
 import CellgateCells
 import CellgateNN
 import CellgateTensor
-import Foundation
 
 /// Everything that a training run depends on besides the data: what is needed to make it again.
 ///

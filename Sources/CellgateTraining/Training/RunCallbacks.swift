@@ -1,7 +1,6 @@
 import CellgateBasics
 import CellgateNN
 import CellgateTensor
-import Foundation
 
 extension Trainer {
   /// What a run does in the course of its updates, in the order in which it does it.

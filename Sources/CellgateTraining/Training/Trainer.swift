@@ -3,7 +3,6 @@ import CellgateCells
 import CellgateFiles
 import CellgateNN
 import CellgateTensor
-import Foundation
 
 /// Trains a task's model, and keeps what it reaches in a run's folder when it has one: a ``TrainingLoop`` with the
 /// callbacks of a run.

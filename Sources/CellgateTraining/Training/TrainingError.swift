@@ -1,7 +1,6 @@
 import CellgateBasics
 import CellgateData
 import CellgateFiles
-import Foundation
 
 /// Why a run could not begin or go on.
 public enum TrainingError: Error, Equatable, Sendable, CustomStringConvertible {

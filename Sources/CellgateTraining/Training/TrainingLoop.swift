@@ -1,7 +1,6 @@
 import CellgateBasics
 import CellgateNN
 import CellgateTensor
-import Foundation
 
 /// Makes updates of parameters until there are enough of them, and calls its callbacks on the way. It needs no task and
 /// no folder.

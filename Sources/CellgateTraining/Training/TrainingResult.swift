@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 /// What came out of a complete run: its `result.json`, with keys in snake case.
 public struct TrainingResult: Codable, Equatable, Sendable {

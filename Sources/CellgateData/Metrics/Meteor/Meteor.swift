@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateFiles
-import Foundation
 
 /// METEOR 1.5 for English: how well words of a caption can be matched with those of a reference, as they are, by their stem, as
 /// synonyms and as paraphrases, and in how few pieces.
@@ -66,9 +66,11 @@ public struct Meteor: Sendable {
     _ candidates: [String], references: [[String]]
   ) throws(MeteorError) -> [MeteorStatistics] {
     // pycocoevalcap gives METEOR a line of texts with ||| between: it takes the sign out of the candidate alone.
-    let own = candidates.map { normalizer.words($0.replacingOccurrences(of: "|||", with: "")) }
+    let own = candidates.map { normalizer.words($0.replacing("|||", with: "")) }
     let others = references.map { texts in
-      texts.flatMap { $0.components(separatedBy: "|||") }.map { normalizer.words($0) }
+      texts.flatMap { $0.split(separator: "|||", omittingEmptySubsequences: false).map(String.init) }.map {
+        normalizer.words($0)
+      }
     }
     let matcher = try matcher(own, others)
     return own.indices.map { index in

@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 /// What METEOR counts of a candidate and a reference, and the score of it.
 struct MeteorStatistics: Sendable, Equatable {
