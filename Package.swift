@@ -86,6 +86,8 @@ let package = Package(
       name: "CellgateTestSupport",
       dependencies: ["CellgateTensor", "CellgateCells", "CellgateNN", "CellgateTraining"],
       path: "Tests/CellgateTestSupport", swiftSettings: swiftSettings),
+    // Counts what tests allocate; it takes the place of malloc in the tests' program.
+    .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
     tests("CellgateKernels", ["CellgateKernels", "CellgateTensor"]),
     tests("CellgateBasics", ["CellgateBasics", "CellgateTensor"]),
     tests("CellgateFiles", ["CellgateFiles"], resources: [.copy("Pictures"), .copy("HDF5")]),
@@ -93,7 +95,10 @@ let package = Package(
     tests("CellgateTensor", ["CellgateTensor", "CellgateKernels"]),
     tests("CellgateCells", ["CellgateCells", "CellgateFiles", "CellgateTensor", "CellgateKernels"]),
     tests(
-      "CellgateNN", ["CellgateNN", "CellgateCells", "CellgateTensor", "CellgateFiles", "CellgateData"],
+      "CellgateNN",
+      [
+        "CellgateNN", "CellgateCells", "CellgateTensor", "CellgateFiles", "CellgateData", "AllocationCounter",
+      ],
       resources: [.copy("Golden"), .copy("CaptionLosses")]),
     tests(
       "CellgateExchange",

@@ -225,7 +225,8 @@ import CellgateTensor
     }
     let inputSize = layout.inputSize
     unsafe withUnsafeTemporaryAllocation(of: cg_term.self, capacity: mostFactors) { terms in
-      for product in hoisted {
+      for place in hoisted.indices {
+        let product = hoisted[place]
         let own = columns.clamped(to: 0..<product.columns), first = own.lowerBound
         if own.isEmpty { continue }
         for index in unsafe product.matrices.indices {

@@ -10,6 +10,8 @@ import CellgateTensor
   public let execution: CellExecution
   private let layout: Layout
   private let program: BoundProgram
+  private let outputSize: Int
+  private let stateSizes: [Int]
 
   /// Packs the parameters, in the cell's order and shapes. Later changes of them don't matter.
   public init(_ execution: CellExecution, parameters: [Tensor]) {
@@ -25,12 +27,16 @@ import CellgateTensor
     )
     self.execution = execution
     layout = execution.layout
+    (outputSize, stateSizes) = (execution.outputSize, execution.stateSizes)
     let step = execution.cell.plan.inference
     let weights = PackedWeights(
       cell: execution.cell, layout: layout, instructions: execution.products, parameters: parameters,
       programs: [step])
     program = BoundProgram(step, layout: layout, weights: weights)
   }
+
+  /// Numbers of a sequence's states together.
+  package var stateCount: Int { stateSizes.reduce(0, +) }
 
   /// A session of `batch` sequences whose states are zeros.
   public func session(batch: Int = 1) -> Session { Session(self, batch: batch) }
@@ -45,6 +51,8 @@ import CellgateTensor
     private let stream: CellStream
     /// Of one step, until many are taken at once.
     private var run: ForwardRun
+    /// How many sequences take a step that not all take.
+    private var active: [UInt32] = [0]
 
     fileprivate init(_ stream: CellStream, batch: Int) {
       require(batch >= 0, "session: expected a batch of 0 or more sequences, found \(batch)")
@@ -67,7 +75,7 @@ import CellgateTensor
 
     /// Sets all states to zeros.
     public func reset() {
-      for state in stream.execution.cell.states.indices {
+      for state in stream.stateSizes.indices {
         unsafe run.frames.states[state].update(repeating: 0, count: batch * width)
       }
     }
@@ -75,6 +83,14 @@ import CellgateTensor
     /// Takes one step: `input` holds `[B, I]`, and the output, `[B, H]` or `[B, P]`, is written to `output`.
     public func step(_ input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
       unsafe run(input, steps: 1, output: output)
+    }
+
+    /// Takes one step of the first `rows` sequences alone: `input` holds `[rows, I]`, and `[rows, H]` or `[rows, P]` is
+    /// written to `output`. The states of the others stay.
+    package func step(_ input: UnsafePointer<Float>, rows: Int, output: UnsafeMutablePointer<Float>) {
+      require(rows >= 0 && rows <= batch, "session: expected 0 to \(batch) sequences, found \(rows)")
+      if rows == 0 { return }
+      unsafe take(1, of: rows, input, output: output)
     }
 
     /// Takes many steps: `input` holds `[T, B, I]`, and the outputs of all steps are written to `output`. The same bits as step by
@@ -89,16 +105,19 @@ import CellgateTensor
         longer.setFirstStates(from: run.frames, row: 0, columns: 0..<width)
         run = longer
       }
-      let inputSize = stream.execution.inputSize, outputSize = stream.execution.outputSize
+      let inputSize = stream.execution.inputSize, outputSize = stream.outputSize
       for done in stride(from: 0, to: steps, by: run.microbatch.steps) {
         unsafe take(
-          min(run.microbatch.steps, steps - done), input + done * batch * inputSize,
+          min(run.microbatch.steps, steps - done), of: batch, input + done * batch * inputSize,
           output: output + done * batch * outputSize)
       }
     }
 
-    private func take(_ steps: Int, _ input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
-      let outputSize = stream.execution.outputSize, rows = steps * batch
+    /// Takes steps of the first `count` sequences, several steps of all of them only.
+    private func take(
+      _ steps: Int, of count: Int, _ input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>
+    ) {
+      let outputSize = stream.outputSize, rows = steps * count
       var x = unsafe input
       if !stream.layout.hoistsInput || stream.execution.precision != .float32 {
         let size = stream.execution.inputSize
@@ -106,14 +125,19 @@ import CellgateTensor
           stream.execution.products.handle, rows, size, input, size, run.inputRows, stream.layout.inputWords)
         unsafe x = UnsafePointer(run.inputRows)
       }
-      unsafe run.advance(0..<steps, x: x, member: .alone)
+      if count == batch {
+        unsafe run.advance(0..<steps, x: x, member: .alone)
+      } else {
+        active[0] = UInt32(count)
+        unsafe run.advance(0..<steps, active: active, rows: rows, x: x, member: .alone)
+      }
       let outputs = unsafe run.frames.states[0] + batch * width
       for row in 0..<rows {
         unsafe (output + row * outputSize).update(from: outputs + row * width, count: outputSize)
       }
-      for state in stream.execution.cell.states.indices {
+      for state in stream.stateSizes.indices {
         let frames = unsafe run.frames.states[state]
-        unsafe frames.update(from: frames + rows * width, count: batch * width)
+        unsafe frames.update(from: frames + steps * batch * width, count: count * width)
       }
     }
 
@@ -133,7 +157,7 @@ import CellgateTensor
       require(
         rest == 0 && (batch > 0 || steps == 0),
         "run: expected [T, \(batch), \(stream.execution.inputSize)], found \(input.count) numbers")
-      let size = steps * batch * stream.execution.outputSize
+      let size = steps * batch * stream.outputSize
       return unsafe Array(unsafeUninitializedCapacity: size) { buffer, count in
         unsafe input.withUnsafeBufferPointer { input in
           guard let input = input.baseAddress, let output = buffer.baseAddress else { return }
@@ -143,10 +167,30 @@ import CellgateTensor
       }
     }
 
+    /// Copies the states of one sequence, each `[H]` or `[P]`, one after another in the cell's order.
+    package func copyStates(of row: Int, to numbers: UnsafeMutablePointer<Float>) {
+      var to = unsafe numbers
+      for state in stream.stateSizes.indices {
+        let size = stream.stateSizes[state]
+        unsafe to.update(from: run.frames.states[state] + row * width, count: size)
+        unsafe to += size
+      }
+    }
+
+    /// Sets the states of one sequence to numbers that were copied so.
+    package func setStates(of row: Int, to numbers: UnsafePointer<Float>) {
+      var from = unsafe numbers
+      for state in stream.stateSizes.indices {
+        let size = stream.stateSizes[state]
+        unsafe (run.frames.states[state] + row * width).update(from: from, count: size)
+        unsafe from += size
+      }
+    }
+
     /// The states, each `[B, H]` or `[B, P]`, in the cell's order.
     public var states: [Tensor] {
       get {
-        stream.execution.stateSizes.enumerated().map { state, size in
+        stream.stateSizes.enumerated().map { state, size in
           let tensor = Tensor.uninitialized([batch, size])
           for row in 0..<batch {
             unsafe (tensor.pointer + row * size).update(
@@ -156,7 +200,7 @@ import CellgateTensor
         }
       }
       set {
-        let sizes = stream.execution.stateSizes
+        let sizes = stream.stateSizes
         require(
           newValue.map(\.shape) == sizes.map { [batch, $0] },
           "session: expected states \(stream.execution.cell.states) of \(sizes.map { [batch, $0] }), found \(newValue.map(\.shape))"

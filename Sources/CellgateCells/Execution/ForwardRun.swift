@@ -180,15 +180,23 @@ import CellgateTensor
 
   /// Runs some steps of one chunk whose inputs, `[rows, I]` in words, are given.
   func advance(_ steps: Range<Int>, x: UnsafePointer<Float>, member: TeamMember) {
+    unsafe advance(
+      steps, active: microbatch.active, rows: microbatch.rowCount(steps), x: x, member: member)
+  }
+
+  /// The same of the first rows alone, `rows` in all steps together, of which `active` has each step's.
+  func advance(
+    _ steps: Range<Int>, active: [UInt32], rows: Int, x: UnsafePointer<Float>, member: TeamMember
+  ) {
     let columns = layout.columns(of: member)
     let locations = unsafe locations[member.index]
     if !program.hoisted.isEmpty {
       unsafe program.hoist(
-        rows: microbatch.rowCount(steps), x: x, layout: layout, columns: columns, locations: locations,
+        rows: rows, x: x, layout: layout, columns: columns, locations: locations,
         step: steps.lowerBound)
     }
     unsafe program.sweep(
-      steps, active: microbatch.active, locations: locations, backward: false, columns: columns,
+      steps, active: active, locations: locations, backward: false, columns: columns,
       member: member)
   }
 

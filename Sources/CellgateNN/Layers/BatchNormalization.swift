@@ -97,8 +97,8 @@ public final class BatchNormalization: Layer {
     }
     let x = inputs[0].tensor
     guard context.isTraining, x.count > 0 else {
-      let scale = (built.variance.value + options.epsilon).sqrt()
-      return [inputs[0].with((x - built.mean.value) / scale * built.weight.tensor + built.bias.tensor)]
+      let (mean, deviation, weight, bias) = atInference
+      return [inputs[0].with((x - mean) / deviation * weight + bias)]
     }
     let (mean, variance) = moments(x, mask: inputs[0].mask)
     withoutGradient {
@@ -108,6 +108,15 @@ public final class BatchNormalization: Layer {
     }
     let normal = (x - mean) / (variance + options.epsilon).sqrt()
     return [inputs[0].with(normal * built.weight.tensor + built.bias.tensor)]
+  }
+
+  /// The numbers of a layer that is built, each [N], as they count at inference: (x − mean) / deviation · weight + bias.
+  var atInference: (mean: Tensor, deviation: Tensor, weight: Tensor, bias: Tensor) {
+    guard let built else {
+      fail("BatchNormalization: expected a layer that is built, found one without inputs")
+    }
+    let deviation = (built.variance.value + options.epsilon).sqrt()
+    return (built.mean.value, deviation, built.weight.tensor, built.bias.tensor)
   }
 
   /// The mean and variance [N] over all but the last dimension; of sequences over the valid steps.

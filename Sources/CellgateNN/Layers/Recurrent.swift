@@ -192,7 +192,12 @@ public class Recurrent: Layer {
     require(
       built.firstStates.isEmpty,
       "Recurrent: expected layers whose states begin with zeros to stream, found learned first states")
-    return zip(built.executions, built.parameters).map { CellStream($0, parameters: $1.map(\.value)) }
+    return packedLayers()
+  }
+
+  /// The layers of one direction, the first one first, with their weights packed for inference.
+  func packedLayers() -> [CellStream] {
+    zip(built.executions, built.parameters).map { CellStream($0, parameters: $1.map(\.value)) }
   }
 
   /// What a pass over sequences gives.

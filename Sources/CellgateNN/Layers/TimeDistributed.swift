@@ -18,7 +18,8 @@ public final class TimeDistributed: Layer {
 
   /// What it was made with.
   public let options: Options
-  private let layer: any Layer
+  /// The layer of a step.
+  let layer: any Layer
 
   /// A layer of these options.
   public init(_ options: Options) {

@@ -18,25 +18,23 @@ import CellgateTraining
 public final class TextGenerator: Sendable {
   /// The symbols.
   public let vocabulary: Vocabulary
-  private let table: [Float]
-  private let layers: [CellStream]
-  private let head: PackedLinear
+  /// Gives the logits of the next symbol.
+  private let stream: ModelStream
 
   /// A generator of the model's symbols. Later changes of the parameters don't matter.
   public convenience init(model: LanguageModel, vocabulary: Vocabulary) {
-    self.init(
-      embedding: model.embedding, recurrent: model.recurrent, head: model.head, vocabulary: vocabulary)
+    do throws(StreamError) {
+      self.init(
+        try ModelStream(embedding: model.embedding, recurrent: model.recurrent, head: model.head), vocabulary)
+    } catch { fail("TextGenerator: \(error)") }
   }
 
-  private init(embedding: Embedding, recurrent: Recurrent, head: Linear, vocabulary: Vocabulary) {
+  private init(_ stream: ModelStream, _ vocabulary: Vocabulary) {
     require(
-      embedding.weight.shape[0] == vocabulary.count,
-      "TextGenerator: expected the model's \(embedding.weight.shape[0]) symbols, found \(vocabulary.count)"
-    )
+      stream.symbols == vocabulary.count,
+      "TextGenerator: expected the model's \(stream.symbols ?? 0) symbols, found \(vocabulary.count)")
     self.vocabulary = vocabulary
-    table = embedding.weight.value.scalars
-    layers = recurrent.streams()
-    self.head = PackedLinear(weight: head.weight.value, bias: head.bias?.value)
+    self.stream = stream
   }
 
   /// The model in a file, which needs neither a run's folder nor data: an embedding of the characters of its vocabulary,
@@ -118,25 +116,21 @@ public final class TextGenerator: Sendable {
 
   /// The states of some texts, which go on together, a row each. A step changes them: they are used up by it.
   public final class States {
-    fileprivate let sessions: [CellStream.Session]
-    fileprivate let count: Int
+    fileprivate let stepper: ModelStepper
 
-    fileprivate init(_ generator: TextGenerator, count: Int) {
-      sessions = generator.layers.map { $0.session(batch: count) }
-      self.count = count
-    }
+    fileprivate init(_ stepper: ModelStepper) { self.stepper = stepper }
   }
 
   /// Texts that have not begun.
-  public func start(_ count: Int = 1) -> States { States(self, count: count) }
+  public func start(_ count: Int = 1) -> States { States(stream.stepper(batch: count)) }
 
-  /// Takes symbols `[T, N]` of the N texts, at least one of each, and gives the logits `[N, V]` of what comes after the last.
-  fileprivate func take(_ symbols: [Int32], _ states: States) -> Tensor {
-    let size = table.count / vocabulary.count
-    var x = symbols.flatMap { table[Int($0) * size..<(Int($0) + 1) * size] }
-    for session in states.sessions { x = session.run(x) }
-    let width = head.inputSize
-    return head(Tensor(Array(x.suffix(states.count * width)), shape: [states.count, width]))
+  /// Takes a symbol of each of the N texts, and gives the logits `[N, V]` of what comes after it.
+  fileprivate func take(_ symbols: [Int32], _ states: States) -> [Float] {
+    var logits = [Float](repeating: 0, count: symbols.count * vocabulary.count)
+    do throws(StreamError) { try states.stepper.step(symbols.map(Float.init), into: &logits) } catch {
+      fail("TextGenerator: \(error)")
+    }
+    return logits
   }
 }
 
@@ -144,16 +138,18 @@ extension TextGenerator: SequenceDecoder {
   /// The logits `[N, V]` of what comes after the last symbols of N texts.
   public func step(_ states: States, tokens: [Int32]) -> (logits: Tensor, states: States) {
     require(
-      tokens.count == states.count,
-      "TextGenerator: expected \(states.count) symbols, found \(tokens.count)")
-    return (tokens.isEmpty ? .zeros([0, vocabulary.count]) : take(tokens, states), states)
+      tokens.count == states.stepper.batch,
+      "TextGenerator: expected \(states.stepper.batch) symbols, found \(tokens.count)")
+    return (Tensor(take(tokens, states), shape: [tokens.count, vocabulary.count]), states)
   }
 
   /// The states of these texts.
   public func select(_ states: States, rows: [Int32]) -> States {
-    let selected = States(self, count: rows.count)
-    for (to, from) in zip(selected.sessions, states.sessions) {
-      to.states = from.states.map { $0.gathered(rows) }
+    let selected = start(rows.count)
+    for (to, from) in rows.enumerated() {
+      do throws(StreamError) {
+        try selected.stepper.load(states.stepper.session(row: Int(from)), row: to)
+      } catch { fail("TextGenerator: \(error)") }
     }
     return selected
   }
@@ -178,7 +174,8 @@ public final class GeneratedText: Sequence, IteratorProtocol {
 
   /// The next character; never nil.
   public func next() -> Unicode.Scalar? {
-    var logits = generator.take(pending, states).scalars
+    var logits: [Float] = []
+    for symbol in pending { logits = generator.take([symbol], states) }
     // No character can be written for the unknown.
     if let unknown = generator.vocabulary.unknown { logits[Int(unknown)] = -.infinity }
     let index = sampling.pick(logits, at: Double(stream.nextLong() >> 11) * 0x1p-53)

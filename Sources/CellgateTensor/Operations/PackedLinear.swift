@@ -1,4 +1,5 @@
 import CellgateBasics
+import CellgateKernels
 
 /// The linear map x Wᵀ + b with its weight packed once, for inference: the same bits as `linear`, without a gradient.
 ///
@@ -31,5 +32,13 @@ import CellgateBasics
       bias: bias,
       into: output.pointer)
     return output
+  }
+
+  /// `[rows, K]` at `x` gives `[rows, N]` at `output`, the same bits: on the calling thread, and no memory is allocated.
+  package func map(_ x: UnsafePointer<Float>, rows: Int, to output: UnsafeMutablePointer<Float>) {
+    var term = unsafe cg_term(a: x, lda: inputSize, k: inputSize, packed: packed.pointer)
+    unsafe cg_product(
+      rows, outputSize, &term, 1, bias == nil ? CG_START_ZERO : CG_START_BIAS,
+      bias.map { unsafe UnsafePointer($0.pointer) }, output, outputSize)
   }
 }
