@@ -89,9 +89,36 @@ class Captions:
         return Captions(**record)
 
 
+@dataclass(frozen=True)
+class Sessions:
+    """A step of `batch` sequences whose states are carried on, through `layers` layers of a cell, a dense head of `outputs`
+    numbers and softmax. Cellgate writes the model for ONNX Runtime into `file`."""
+
+    cell: str
+    batch: int
+    hidden: int
+    layers: int
+    outputs: int
+    file: str
+    is_short = True
+
+    @property
+    def shape(self):
+        return f"{self.layers} × {self.hidden}, batch {self.batch}"
+
+    def record(self):
+        return asdict(self)
+
+    @staticmethod
+    def of(record):
+        return Sessions(**record)
+
+
 def case_of(record):
     """The case that `record()` gave."""
-    return (Operation if "operation" in record else Captions if "form" in record else Case).of(record)
+    kind = (Operation if "operation" in record else Captions if "form" in record
+            else Sessions if "outputs" in record else Case)
+    return kind.of(record)
 
 
 class NoSuchCase(Exception):

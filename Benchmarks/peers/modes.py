@@ -1,9 +1,9 @@
 """What `compare` compares: each mode is a function of the options that gives its session and report."""
 
-import math, random
+import math, random, tempfile
 
 from . import goals
-from .case import Captions, Case, NoSuchCase, Operation
+from .case import Captions, Case, NoSuchCase, Operation, Sessions
 from .report import Report, number, times, verdict
 from .rounds import best_peer, ratio_of, take_turns
 from .side import Cellgate, Peer
@@ -113,30 +113,42 @@ def forward(options):
 
 
 def streaming(options):
+    """One sequence through one layer, then batches of sequences through two layers with head and softmax."""
     session = Session(options, "streaming", threads=1)
     report = session.report(
-        "Streaming, batch 1, µs per step",
-        [("cell", 6), ("I = H", 5), ("a call", 9), ("cellgate", 8), *((p.name, 11) for p in session.peers),
-         ("ratio", 7), ("goal", 14)])
+        "Streaming, µs per step of all sequences",
+        [("cell", 8), ("model", 29), ("batch", 5), ("a call", 9), ("cellgate", 8),
+         *((p.name, 11) for p in session.peers), ("ratio", 7), ("goal", 14)])
+
+    def row(case, model, batch, steps, goal=None):
+        results = session.measure(case)
+        ratio = ratio_of(results)
+
+        def step(result):
+            return None if result.seconds is None else result.seconds / steps * 1e6
+
+        record = session.kept(case, results, ratio=ratio, goal=goal,
+                              us_per_step={n: step(r) for n, r in results.items()})
+        record.pop("file", None)  # it is gone when the numbers are read
+        report.row(
+            [case.cell, model, str(batch), f"{steps} step{'s' if steps > 1 else ''}",
+             number(step(results["cellgate"])), *(number(step(results[p.name])) for p in session.peers),
+             times(ratio), verdict(ratio, goal)], record)
+        for name, result in results.items():
+            if result.note:
+                report.note(f"{name}, {case.cell}, {model}, batch {batch}, {steps} a call: {result.note}")
+
     for cell in options.cells or ["lstm"]:
         for H in [s[3] for s in options.shapes or []] or [128, 256, 512]:
             for index, steps in enumerate([100, 1]):
-                case = Case("stream", cell, steps, 1, H, H)
-                results = session.measure(case)
-                ratio = ratio_of(results)
                 goal = goals.STREAMING.get(H, (None, None))[index] if cell == "lstm" else None
-
-                def step(result):
-                    return None if result.seconds is None else result.seconds / steps * 1e6
-
-                report.row(
-                    [cell, str(H), f"{steps} step{'s' if steps > 1 else ''}", number(step(results["cellgate"])),
-                     *(number(step(results[p.name])) for p in session.peers), times(ratio), verdict(ratio, goal)],
-                    session.kept(case, results, ratio=ratio, goal=goal,
-                                 us_per_step={n: step(r) for n, r in results.items()}))
-                for name, result in results.items():
-                    if result.note:
-                        report.note(f"{name}, {cell} {H}, {steps} a call: {result.note}")
+                row(Case("stream", cell, steps, 1, H, H), f"1 × {H}", 1, steps, goal)
+    with tempfile.TemporaryDirectory() as folder:
+        for cell in options.cells or ["lstm", "lstm-wm"]:
+            for H in [s[3] for s in options.shapes or []] or [256]:
+                for batch in [1, 8, 64]:
+                    case = Sessions(cell, batch, H, 2, 64, f"{folder}/{cell}-{H}-{batch}.onnx")
+                    row(case, f"2 × {H}, dense 64, softmax", batch, 1)
     return session, report
 
 

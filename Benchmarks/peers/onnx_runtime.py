@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
-from .case import NoSuchCase
+from .case import NoSuchCase, Sessions
 
 # The operator, its states, gates and attributes.
 OPERATORS = {
@@ -23,6 +23,8 @@ class Peer:
         self.version = onnxruntime.__version__
 
     def build(self, case):
+        if isinstance(case, Sessions):
+            return self.sessions(case)
         if (case.cell not in OPERATORS or case.kind == "training" or case.layers > 1 or case.bidirectional
                 or case.lengths or case.precision != "f32"):
             raise NoSuchCase("inference of one layer only", expected=True)
@@ -36,21 +38,43 @@ class Peer:
             feed = {"X": x, **dict(zip(names, zeros))}
             return lambda: session.run(["Y"], feed), "run"
 
-        # Streaming, in both ways that Python has; the better counts. Bound memory: two sets of states that are
-        # read and written in turn, nothing copied in or out, not even the next input.
-        wanted = "Y" if case.T > 1 else None  # of one step it is the next state
-        sets = [[onnxruntime.OrtValue.ortvalue_from_numpy(z.copy()) for z in zeros] for _ in range(2)]
-        output = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros((case.T, 1, case.B, case.H), np.float32))
-        value = onnxruntime.OrtValue.ortvalue_from_numpy(x)
+        wanted = ["Y"] if case.T > 1 else []  # of one step it is the next state
+        outputs = [np.zeros((case.T, 1, case.B, case.H), np.float32) for _ in wanted]
+        return self.stream(session, ("X", x), list(zip(names, ["Y_" + name for name in names], zeros)),
+                           list(zip(wanted, outputs)), max(3, 300 // case.T))
+
+    def sessions(self, case):
+        """The file that Cellgate has written: states go in, and those of the same name with `.next` come out."""
+        session = onnxruntime.InferenceSession(case.file, self.options(1), providers=["CPUExecutionProvider"])
+        after = {o.name for o in session.get_outputs() if o.name.endswith(".next")}
+        states = [(i.name, i.name + ".next", np.zeros((case.batch, i.shape[-1]), np.float32))
+                  for i in session.get_inputs() if i.name + ".next" in after]
+        [x] = [i.name for i in session.get_inputs() if i.name + ".next" not in after]
+        [y] = [o.name for o in session.get_outputs() if o.name not in after]
+        rng = np.random.default_rng(1)
+        shape = (1, case.batch)
+        return self.stream(
+            session, (x, rng.uniform(-1, 1, (*shape, case.hidden)).astype(np.float32)), states,
+            [(y, np.zeros((*shape, case.outputs), np.float32))], 50)
+
+    @staticmethod
+    def stream(session, given, states, wanted, calls):
+        """Streaming, in both ways that Python has; the better counts. `given` is the input, `states` are names before and after
+        with zeros, `wanted` outputs besides."""
+        # Bound memory: two sets of states that are read and written in turn, nothing copied in or out, not even the
+        # next input.
+        sets = [[onnxruntime.OrtValue.ortvalue_from_numpy(z.copy()) for _, _, z in states] for _ in range(2)]
+        outputs = [(name, onnxruntime.OrtValue.ortvalue_from_numpy(array)) for name, array in wanted]
+        value = onnxruntime.OrtValue.ortvalue_from_numpy(given[1])
         bindings = []
         for read, written in (sets, reversed(sets)):
             binding = session.io_binding()
-            binding.bind_ortvalue_input("X", value)
-            for name, a, b in zip(names, read, written):
-                binding.bind_ortvalue_input(name, a)
-                binding.bind_ortvalue_output("Y_" + name, b)
-            if wanted:
-                binding.bind_ortvalue_output(wanted, output)
+            binding.bind_ortvalue_input(given[0], value)
+            for (before, after, _), a, b in zip(states, read, written):
+                binding.bind_ortvalue_input(before, a)
+                binding.bind_ortvalue_output(after, b)
+            for name, output in outputs:
+                binding.bind_ortvalue_output(name, output)
             bindings.append(binding)
         turn = [0]
 
@@ -61,19 +85,18 @@ class Peer:
             run_bound(raw[turn[0]], None)
             turn[0] ^= 1
 
-        bound.keeps = bindings, sets, value, output  # a binding points into memory that it doesn't own
+        bound.keeps = bindings, sets, value, outputs  # a binding points into memory that it doesn't own
 
-        fetched = ["Y_" + name for name in names] + ([wanted] if wanted else [])
-        feed = {"X": x, **dict(zip(names, zeros))}
+        fetched = [after for _, after, _ in states] + [name for name, _ in wanted]
+        feed = {given[0]: given[1], **{before: zeros for before, _, zeros in states}}
 
         def plain():
             results = session.run(fetched, feed)
-            for name, result in zip(names, results):
-                feed[name] = result
+            for (before, _, _), result in zip(states, results):
+                feed[before] = result
 
         best = {}
         for name, run in (("bound memory", bound), ("run", plain)):
-            calls = max(3, 300 // case.T)
             for _ in range(calls):
                 run()
             start = time.perf_counter()
@@ -105,8 +128,13 @@ class Peer:
             whole + [value("Y_" + n, 1, B, H) for n in names], weights)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
         onnx.checker.check_model(model)
+        options = self.options(1 if case.kind == "stream" else self.threads)
+        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+    @staticmethod
+    def options(threads):
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1 if case.kind == "stream" else self.threads
+        options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        return options

@@ -3,7 +3,7 @@ no start-up, and no side's idle threads or memory are in the other's way."""
 
 import json, os, select, subprocess, sys, time
 
-from .case import Captions, NoSuchCase, Operation
+from .case import Captions, NoSuchCase, Operation, Sessions
 from .environment import HERE, PYTHON
 
 
@@ -97,6 +97,11 @@ class Cellgate(Side):
                               f" --batch {case.batch} --width {case.width} --pictures {case.pictures}"
                               f" --threads {self.threads} --repeats {repeats}")
             return [t * 1e-3 for t in record["times_ms"]], record
+        if isinstance(case, Sessions):
+            record = self.ask(f"sessions --cell {case.cell} --batch {case.batch} --input {case.hidden}"
+                              f" --hidden {case.hidden} --layers {case.layers} --outputs {case.outputs}"
+                              f" --onnx {case.file} --threads {self.threads} --repeats {repeats} --calls {calls}")
+            return [t * 1e-6 for t in record["times_us"]], record
         if case.kind == "stream" and case.B != 1:
             raise NoSuchCase("grid streams one sequence")
         calls_words = f" --calls {calls}" if case.kind == "stream" else ""

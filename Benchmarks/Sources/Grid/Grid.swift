@@ -6,7 +6,7 @@ import Foundation
 struct Grid {
   static let names = [
     "serve", "training", "forward", "stream", "table", "rows", "machine", "peak", "limits", "memory",
-    "losses", "operations", "operation", "captions",
+    "losses", "operations", "operation", "captions", "sessions",
   ]
 
   static func main() {
@@ -40,6 +40,7 @@ struct Grid {
   // The last workload and stream stay, warm, as long as the same is asked for.
   private var workload: (key: [String], value: Workload)?
   private var streaming: (key: [String], value: Streaming)?
+  private var sessions: (key: [String], value: SessionsWorkload)?
   private var operation: (key: [String], value: OperationWorkload)?
   private var captions: (key: [String], value: CaptionsWorkload)?
 
@@ -49,6 +50,7 @@ struct Grid {
     switch options.command {
     case "training", "forward": try print(time(options, words), options)
     case "stream": try print(stream(options, words), options)
+    case "sessions": try print(step(options, words), options)
     case "table": try table(options)
     case "rows": Output.line(try Output.json(Row.grid))
     case "machine": Output.line(try Output.json(Machine()))
@@ -70,6 +72,7 @@ struct Grid {
       operation = nil
       captions = nil
       streaming = nil
+      sessions = nil
       Output.line("{}")
     default: throw GridError("expected a command, one of \(Self.names), found '\(options.command)'")
     }
@@ -107,6 +110,20 @@ struct Grid {
       streaming.run(2)
     }
     return streaming.record(options)
+  }
+
+  private mutating func step(_ options: Options, _ words: [String]) throws -> SessionsWorkload.Record {
+    let key = Self.withoutRepeats(words.dropFirst())
+    let sessions: SessionsWorkload
+    if let last = self.sessions, last.key == key {
+      sessions = last.value
+    } else {
+      self.sessions = nil
+      sessions = try SessionsWorkload(options)
+      self.sessions = (key, sessions)
+      try sessions.run(2)
+    }
+    return try sessions.record(options)
   }
 
   private mutating func apply(

@@ -30,6 +30,8 @@ struct Options {
   var markdown = false
   /// `losses`: a run's folder, and the file to write.
   var run = "", out = "losses.safetensors"
+  /// `sessions`: numbers that the head gives, and the ONNX file to write; none where it is empty.
+  var outputs = 64, onnx = ""
 
   var cell: Cell {
     get throws(GridError) {
@@ -63,6 +65,8 @@ struct Options {
       case "--pass": pass = try value(name)
       case "--run": run = try value(name)
       case "--out": out = try value(name)
+      case "--onnx": onnx = try value(name)
+      case "--outputs": outputs = try whole(name, value(name), from: 1)
       case "--cell", "--cells": cells = try value(name).split(separator: ",").map(String.init)
       case "--steps": steps = try whole(name, value(name), from: 1)
       case "--batch": batch = try whole(name, value(name), from: 1)
