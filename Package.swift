@@ -55,7 +55,8 @@ let package = Package(
     library(
       "CellgateTraining",
       [
-        "CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateExchange",
+        "CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateCells", "CellgateNN",
+        "CellgateExchange",
         "CellgateData",
       ]),
     library(
@@ -114,7 +115,8 @@ let package = Package(
     tests(
       "CellgateCommand",
       [
-        "CellgateCommand", "CellgateCells", "CellgateFiles", "CellgateTensor", "CellgateNN", "CellgateExchange",
+        "CellgateCommand", "CellgateCells", "CellgateFiles", "CellgateTensor", "CellgateNN",
+        "CellgateExchange",
         "CellgateData", "CellgateTraining",
       ],
       resources: [.copy("Recorded")]),

@@ -65,7 +65,7 @@ struct ReportCommand: ParsableCommand {
   /// A page about the model in a file.
   private func writeModelPage(_ path: String) throws {
     let model = try Model.load(path, trustingWeights: trusted.weights)
-    let file = out ?? (path as NSString).deletingPathExtension + ".html"
+    let file = out ?? Paths.withoutExtension(path) + ".html"
     let page = Data(ModelPage(model, title: path).text.utf8)
     try AtomicFile.write(page, to: file)
     if json {

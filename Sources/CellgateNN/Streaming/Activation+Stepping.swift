@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateKernels
-import Foundation
 
 extension Activation {
   /// The activation of rows `[rows, size]` at `x`, written to `y`; the same bits as that of a tensor. `scratch` holds as many
@@ -39,7 +39,7 @@ extension Activation {
         let (from, to) = unsafe (x + row * size, y + row * size)
         unsafe cg_softmax(1, size, from, to, &largest, &sum)
         if self == .softmax { continue }
-        let rest = Float(Foundation.log(sum))
+        let rest = Float(CLibrary.log(sum))
         for index in 0..<size { unsafe to[index] = from[index] - largest - rest }
       }
     case .elu, .selu:

@@ -1,4 +1,4 @@
-import Foundation
+import CellgateBasics
 
 /// A sequence that goes on step by step: the states of a ``ModelStream`` after its last step, and nothing else.
 ///

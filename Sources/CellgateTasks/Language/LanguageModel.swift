@@ -4,7 +4,6 @@ import CellgateData
 import CellgateNN
 import CellgateTensor
 import CellgateTraining
-import Foundation
 
 /// An embedding of each symbol, recurrent layers, and a linear head over the symbols: the next one's logits.
 ///
