@@ -3,7 +3,8 @@ import CellgateFiles
 /// A state dict as `torch.save` writes it: a zip of a pickle and of each tensor's bytes.
 package enum TorchArchive {
   /// The archive of tensors in float32. Source: what `torch.save` of version 2 writes, see `TorchZip`.
-  package static func writer(_ tensors: [(name: String, shape: [Int], values: [Float])]) -> ZipArchive.Writer {
+  package static func writer(_ tensors: [(name: String, shape: [Int], values: [Float])]) -> ZipArchive.Writer
+  {
     var pickle = PickleBytes()
     pickle.begin()
     for (key, tensor) in tensors.enumerated() {
