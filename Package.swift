@@ -54,11 +54,7 @@ let package = Package(
     library("CellgateData", ["CellgateFiles", "CellgateTensor"]),
     library(
       "CellgateTraining",
-      [
-        "CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateCells", "CellgateNN",
-        "CellgateExchange",
-        "CellgateData",
-      ]),
+      ["CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateData"]),
     library(
       "CellgateTasks",
       ["CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateData", "CellgateTraining"]),

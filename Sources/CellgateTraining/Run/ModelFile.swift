@@ -10,7 +10,7 @@ public enum ModelFile {
   /// 1 had no checksum, 2 no description.
   static let version = 3
   /// The format of weights whose architecture isn't known: no model that runs.
-  static let weightsFormat = "cellgate-weights"
+  package static let weightsFormat = "cellgate-weights"
   /// Where a model comes from that no run has made, in words.
   package static let originKey = "origin"
   /// What the file of a run's model says besides the run's identity.

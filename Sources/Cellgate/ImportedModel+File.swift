@@ -2,6 +2,7 @@ import CellgateExchange
 import CellgateFiles
 import CellgateNN
 import CellgateTensor
+import CellgateTraining
 
 extension ImportedModel {
   /// Writes what was imported as one safetensors file: a model's file, or where the architecture isn't known the weights
