@@ -72,7 +72,8 @@ public struct ModelSamples: Sendable {
     }
   }
 
-  private static func array(_ name: String, of file: Safetensors) throws(ImportError) -> SampleArray {
+  /// A tensor of samples, of any number type.
+  package static func array(_ name: String, of file: Safetensors) throws(ImportError) -> SampleArray {
     do {
       let info = try file.info(name)
       let values: [Double]
@@ -124,7 +125,8 @@ extension ImportedModel {
         }
       } else if let model, let sampler {
         let inputs = SampleInputs(
-          run: run.name, arrays: run.inputs, outputs: run.outputs.keys.sorted(), options: run.options)
+          run: run.name, arrays: run.inputs, outputs: run.outputs.keys.sorted(), options: run.options,
+          shapes: run.outputs.mapValues(\.shape))
         found = try sampler.outputs(of: inputs, by: model)
       } else {
         result += run.outputs.keys.sorted().map {
@@ -156,7 +158,8 @@ extension ImportedModel {
     return SampleDifference(run: run, output: output, difference: largest)
   }
 
-  private static func relativeDifference(_ found: Double, _ expected: Double) -> Double {
+  /// |found − expected| / max(1, |expected|); 0 of equal values, such as two NaN, infinite where only one is NaN.
+  package static func relativeDifference(_ found: Double, _ expected: Double) -> Double {
     if found == expected || found.isNaN && expected.isNaN { return 0 }
     let difference = abs(found - expected) / max(1, abs(expected))
     return difference.isNaN ? .infinity : difference

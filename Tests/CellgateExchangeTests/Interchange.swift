@@ -81,7 +81,7 @@ struct InterchangeFile: Sendable, CustomTestStringConvertible {
       var arrays: [String: SampleArray] = [:]
       for member in names?.object ?? [] {
         guard let name = member.value.string else { continue }
-        arrays[member.key] = try samples.sample(name)
+        arrays[member.key] = try ModelSamples.array(name, of: samples)
       }
       return arrays
     }
@@ -131,43 +131,14 @@ struct InterchangeFile: Sendable, CustomTestStringConvertible {
           let shape = output.shape.isEmpty ? [1] : output.shape
           #expect(shape == expected.shape, "\(place): the shape")
           guard output.values.count == expected.values.count else { continue }
-          let difference = zip(output.values, expected.values).map(Self.difference).max() ?? 0
+          let difference =
+            zip(output.values, expected.values).map(ImportedModel.relativeDifference).max() ?? 0
           #expect(difference <= tolerance, "\(place): differs by \(difference)")
         }
       }
     } catch let error as ImportError {
       #expect(expect != "read", "\(error)")
       #expect(!"\(error)".contains("\n") && !"\(error)".isEmpty)
-    }
-  }
-
-  /// |found − expected| relative to max(1, |expected|); 0 of equal values, such as two NaN.
-  static func difference(_ found: Double, _ expected: Double) -> Double {
-    if found == expected || found.isNaN && expected.isNaN { return 0 }
-    let difference = abs(found - expected) / max(1, abs(expected))
-    return difference.isNaN ? .infinity : difference
-  }
-}
-
-extension Safetensors {
-  /// A tensor of samples as Double.
-  func sample(_ name: String) throws -> SampleArray {
-    let info = try info(name)
-    switch info.dtype {
-    case .i64, .i32: return SampleArray(shape: info.shape, values: try int64s(name).map(Double.init))
-    case .u8, .bool, .i8:
-      let bytes = try bytes(name)
-      return SampleArray(
-        shape: info.shape,
-        values: bytes.map { info.dtype == .i8 ? Double(Int8(bitPattern: $0)) : Double($0) })
-    case .i16:
-      let bytes = try bytes(name)
-      return SampleArray(
-        shape: info.shape,
-        values: stride(from: 0, to: bytes.count, by: 2).map {
-          Double(Int16(bitPattern: UInt16(bytes[$0]) | UInt16(bytes[$0 + 1]) << 8))
-        })
-    default: return SampleArray(shape: info.shape, values: try doubles(name))
     }
   }
 }

@@ -1,6 +1,7 @@
 import CellgateCells
 import CellgateExchange
 import CellgateFiles
+import CellgateTestSupport
 import Foundation
 import Testing
 
@@ -31,7 +32,7 @@ import Testing
         let output = try #require(found[name])
         #expect(output.shape == expected.shape)
         for (one, other) in zip(output.values, expected.values) {
-          #expect(InterchangeFile.difference(one, other) <= 1e-5)
+          #expect(ImportedModel.relativeDifference(one, other) <= 1e-5)
         }
       }
     }
@@ -140,18 +141,5 @@ import Testing
       }
     }
     return bytes
-  }
-}
-
-/// Random numbers that are the same everywhere (Steele et al. 2014).
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

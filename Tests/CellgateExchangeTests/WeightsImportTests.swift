@@ -75,11 +75,11 @@ import Testing
       let y = try #require(run.outputs64["y"])
       let expected = swapped(y.values, y.shape.last ?? 1, steps, batch)
       #expect(expected.count == output.count)
-      worst = max(worst, zip(output, expected).map(InterchangeFile.difference).max() ?? 0)
+      worst = max(worst, zip(output, expected).map(ImportedModel.relativeDifference).max() ?? 0)
       for (name, found) in zip(["h_n", "c_n"], finals) {
         let expected = try #require(run.outputs64[name])
         #expect(expected.values.count == found.count)
-        worst = max(worst, zip(found, expected.values).map(InterchangeFile.difference).max() ?? 0)
+        worst = max(worst, zip(found, expected.values).map(ImportedModel.relativeDifference).max() ?? 0)
       }
     }
     #expect(worst <= 1e-9)

@@ -1,3 +1,4 @@
+import CellgateTestSupport
 import Foundation
 import Testing
 
@@ -189,46 +190,5 @@ struct HDF5FileTests {
     }
     // Some change numbers alone, so that the files' insides are reached.
     #expect(readable > rounds / 20 && readable < rounds)
-  }
-}
-
-/// Seeded changes of bytes: single bits, numbers of 8 bytes that are small, huge or places in the file, cut and copied parts.
-struct Mutations {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  /// SplitMix64.
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
-  mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(max(1, bound))) }
-
-  mutating func mutated(_ bytes: [UInt8]) -> [UInt8] {
-    var bytes = bytes
-    for _ in 0...below(3) {
-      guard bytes.count > 16 else { return bytes }
-      let place = below(bytes.count)
-      switch below(12) {
-      case 0...4: bytes[place] ^= 1 << UInt8(below(8))
-      case 5, 6: bytes[place] = [0, 1, 0x7F, 0x80, 0xFF][below(5)]
-      case 7, 8:
-        let begin = min(place / 8 * 8, bytes.count - 8)
-        let values: [UInt64] = [0, 1, 8, UInt64(below(bytes.count)), 1 << 32, 1 << 62, .max, .max - 8]
-        let value = values[below(values.count)]
-        for index in 0..<8 { bytes[begin + index] = UInt8(truncatingIfNeeded: value >> (8 * UInt64(index))) }
-      case 9: bytes.removeLast(below(bytes.count - 8))
-      case 10:
-        let count = below(min(64, bytes.count - place)), from = below(bytes.count - count)
-        bytes.replaceSubrange(place..<place + count, with: Array(bytes[from..<from + count]))
-      default: bytes.removeSubrange(place..<min(bytes.count, place + 1 + below(16)))
-      }
-    }
-    return bytes
   }
 }

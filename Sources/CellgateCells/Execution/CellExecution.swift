@@ -19,9 +19,11 @@ public struct CellExecution: Sendable {
   /// The products on x, where they are the input.
   var inputProducts: InputProducts?
 
-  /// I, H, and P, which is H where none was given.
+  /// Numbers of the input, I.
   public var inputSize: Int { sizes.input }
+  /// Units of the layer, H.
   public var hiddenSize: Int { sizes.hidden }
+  /// Numbers of a projected output, P; H of a cell without a projection size.
   public var projectionSize: Int { sizes.projection }
   /// The size of the output, the first state.
   public var outputSize: Int { sizes[cell.stateSizes[0]] }

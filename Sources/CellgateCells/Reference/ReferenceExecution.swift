@@ -22,9 +22,11 @@ public struct ReferenceExecution: Sendable {
     sizes = cell.layerSizes(input: inputSize, hidden: hiddenSize, projection: projectionSize)
   }
 
-  /// I, H, and P, which is H where none was given.
+  /// Numbers of the input, I.
   public var inputSize: Int { sizes.input }
+  /// Units of the layer, H.
   public var hiddenSize: Int { sizes.hidden }
+  /// Numbers of a projected output, P; H of a cell without a projection size.
   public var projectionSize: Int { sizes.projection }
 
   private func size(ofState state: Int) -> Int { sizes[cell.stateSizes[state]] }

@@ -77,7 +77,7 @@ struct ExportCommand: ParsableCommand {
     Console.print()
   }
 
-  /// "model.onnx" beside "model.safetensors"; of weights "model-pytorch-names.safetensors", as the name is taken.
+  /// "model.onnx" beside "model.safetensors"; of weights "model-weights.safetensors", as the name is taken.
   private static func defaultFile(_ file: String, _ ending: String) -> String {
     let stem = Paths.withoutExtension(file)
     return stem + (file.hasSuffix(ending) ? "-weights" : "") + ending

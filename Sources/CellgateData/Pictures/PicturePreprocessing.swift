@@ -20,8 +20,9 @@ public struct PicturePreprocessing: Sendable, Equatable {
   public let size: Int
   /// Pixels of each side of the square in the middle, at most `size`.
   public let crop: Int
-  /// ImageNet's mean and deviation of red, green and blue, between 0 and 1.
+  /// ImageNet's mean of red, green and blue, between 0 and 1.
   public static let mean: [Float] = [0.485, 0.456, 0.406]
+  /// ImageNet's deviation of red, green and blue, between 0 and 1.
   public static let deviation: [Float] = [0.229, 0.224, 0.225]
 
   /// Sizes in pixels, 1 ≤ crop ≤ size.

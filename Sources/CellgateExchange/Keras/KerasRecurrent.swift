@@ -314,17 +314,18 @@ extension KerasGraph {
     calls.1.initialState = Array(call.initialState.dropFirst(half))
     calls.0.origin += "/forward"
     calls.1.origin += "/backward"
-    let ahead = try run(
+    let onward = try run(
       forward, input, calls.0, key: call.key + "/forward", path: call.path + "/forward_layer")
-    var behind = try run(
+    var reversed = try run(
       backward, input, calls.1, key: call.key + "/backward", path: call.path + "/backward_layer")
     if backward.returnSequences {
-      let before = behind[0]
-      behind[0] = try emit(Reverse(), call.key + "/reverse", [before], origin: calls.1.origin + "/reverse")[0]
-      behind[0].own = before.own.map { KerasMask(roots: $0.roots, isReversed: !$0.isReversed) }
+      let before = reversed[0]
+      reversed[0] = try emit(Reverse(), call.key + "/reverse", [before], origin: calls.1.origin + "/reverse")[
+        0]
+      reversed[0].own = before.own.map { KerasMask(roots: $0.roots, isReversed: !$0.isReversed) }
     }
     var merged: [KerasValue]
-    let pair = [ahead[0], behind[0]], key = call.key + "/merge", origin = call.origin + "/merge"
+    let pair = [onward[0], reversed[0]], key = call.key + "/merge", origin = call.origin + "/merge"
     switch mode {
     case .none: merged = pair
     case .concat: merged = try emit(Concatenate(), key, pair, origin: origin)
@@ -339,6 +340,6 @@ extension KerasGraph {
       }
       merged[index].mask = input.mask
     }
-    return merged + ahead.dropFirst() + behind.dropFirst()
+    return merged + onward.dropFirst() + reversed.dropFirst()
   }
 }

@@ -59,24 +59,10 @@ indirect enum KerasJSON {
     case .bool(let value): "\(value)"
     case .int(let value): "\(value)"
     case .number(let value): "\(value)"
-    case .string(let value): Self.quoted(value)
+    case .string(let value): JSONTree.quoted(value)
     case .list(let values): "[" + values.map(\.text).joined(separator: ", ") + "]"
     case .members(let members):
-      "{" + members.map { Self.quoted($0.key) + ": " + $0.value.text }.joined(separator: ", ") + "}"
+      "{" + members.map { JSONTree.quoted($0.key) + ": " + $0.value.text }.joined(separator: ", ") + "}"
     }
-  }
-
-  private static func quoted(_ text: String) -> String {
-    var quoted = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"", "\\": quoted += "\\\(scalar)"
-      case _ where scalar.value < 0x20:
-        let digits = String(scalar.value, radix: 16)
-        quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: quoted.unicodeScalars.append(scalar)
-      }
-    }
-    return quoted + "\""
   }
 }

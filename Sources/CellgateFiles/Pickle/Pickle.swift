@@ -11,7 +11,7 @@
 package struct Pickle: Sendable {
   /// A value on the machine's stack.
   package enum Value: Equatable, Sendable {
-    /// None.
+    /// Python's None.
     case none
     /// True or False.
     case bool(Bool)

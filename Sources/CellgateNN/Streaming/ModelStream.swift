@@ -37,7 +37,7 @@ public final class ModelStream: Sendable {
   /// Sequences that one call of the convenience `step` takes together.
   private static let rowsAtOnce = 64
 
-  /// Stages for sequences of `inputSize` numbers a step, and what tells the model from others.
+  /// Stages for sequences of `inputSize` numbers a step, and what distinguishes the model from others.
   init(_ stages: [StreamStage], inputSize: Int, signature: UInt64) {
     self.stages = stages
     self.inputSize = inputSize
