@@ -20,4 +20,4 @@ release:
 	.ci/release
 
 fuzz:
-	CELLGATE_FUZZ_ROUNDS=10000000 swift test -c release -Xswiftc -enable-testing --filter FuzzTests
+	CELLGATE_FUZZ_ROUNDS=10000000 swift test -c release -Xswiftc -enable-testing --filter '/fuzz'

@@ -124,7 +124,7 @@ struct KerasImportTests {
   }
 
   @Test("Mutated files are read or refused, each in time")
-  func mutations() throws {
+  func fuzz() throws {
     let rounds = ProcessInfo.processInfo.environment["CELLGATE_FUZZ_ROUNDS"].flatMap { Int($0) } ?? 10_000
     // The cheapest one often, so that many rounds take little time.
     let names =

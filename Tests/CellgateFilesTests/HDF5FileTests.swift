@@ -169,7 +169,7 @@ struct HDF5FileTests {
   }
 
   @Test("Any bytes at all are read or refused, in time")
-  func mutations() throws {
+  func fuzz() throws {
     let rounds = ProcessInfo.processInfo.environment["CELLGATE_FUZZ_ROUNDS"].flatMap { Int($0) } ?? 10_000
     var files: [[UInt8]] = [HDF5Writer(Self.sample()).encode()]
     for name in ["compact", "latest", "userblock", "bigendian"] {
