@@ -46,7 +46,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     .target(name: "CellgateBasics", swiftSettings: swiftSettings),
     library("CellgateFiles", ["CZlib"]),
-    library("CellgateCharts", ["CellgateFiles"]),
+    library("CellgateCharts", ["CZlib", "CellgateFiles"]),
     library("CellgateTensor", ["CellgateKernels"]),
     library("CellgateCells", ["CellgateKernels", "CellgateFiles", "CellgateTensor"]),
     library("CellgateNN", ["CellgateFiles", "CellgateKernels", "CellgateTensor", "CellgateCells"]),
@@ -61,9 +61,8 @@ let package = Package(
     library(
       "CellgateExperiments",
       [
-        "CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateCells", "CellgateNN",
-        "CellgateTraining",
-        "CellgateTasks",
+        "CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateData",
+        "CellgateTraining", "CellgateTasks",
       ]),
     library(
       "CellgateReport",
@@ -81,15 +80,18 @@ let package = Package(
 
     .target(
       name: "CellgateTestSupport",
-      dependencies: ["CellgateTensor", "CellgateCells", "CellgateNN", "CellgateTraining"],
+      dependencies: [
+        "CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateData", "CellgateTraining",
+      ],
       path: "Tests/CellgateTestSupport", swiftSettings: swiftSettings),
     // Counts what tests allocate; it takes the place of malloc in the tests' program.
     .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
     tests("CellgateKernels", ["CellgateKernels", "CellgateTensor"]),
     tests("CellgateBasics", ["CellgateBasics", "CellgateTensor"]),
-    tests("CellgateFiles", ["CellgateFiles"], resources: [.copy("Pictures"), .copy("HDF5")]),
+    tests(
+      "CellgateFiles", ["CellgateFiles", "CellgateData"], resources: [.copy("Pictures"), .copy("HDF5")]),
     tests("CellgateCharts", ["CellgateCharts", "CellgateFiles"]),
-    tests("CellgateTensor", ["CellgateTensor", "CellgateKernels"]),
+    tests("CellgateTensor", ["CellgateTensor", "CellgateKernels", "CellgateNN", "CellgateTasks"]),
     tests("CellgateCells", ["CellgateCells", "CellgateFiles", "CellgateTensor", "CellgateKernels"]),
     tests(
       "CellgateNN",
@@ -101,7 +103,7 @@ let package = Package(
       "CellgateExchange",
       ["CellgateExchange", "CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN"],
       resources: [.copy("Interchange"), .copy("KerasFiles")]),
-    tests("CellgateData", ["CellgateData", "CellgateFiles", "CellgateTensor"]),
+    tests("CellgateData", ["CellgateData", "CellgateFiles", "CellgateTensor", "CellgateTraining"]),
     tests("CellgateTraining", umbrella),
     tests("CellgateTasks", umbrella),
     tests("CellgateExperiments", umbrella),
