@@ -173,8 +173,9 @@ struct CommandFailure: Error {
     case .noText: .usage
     case .folder: .noInput
     case .captions(let error): code(of: error)
+    case .table(.file(let error)), .table(.json(.file(let error))): code(of: error)
     case .idx, .wrongDimensions, .labelOutOfRange, .countMismatch, .gzip, .notUTF8, .tooShort, .changed,
-      .otherSymbols, .unknownCharacter, .unknownToModel, .otherEncoding:
+      .otherSymbols, .unknownCharacter, .unknownToModel, .otherEncoding, .table, .unfit:
       .data
     }
   }

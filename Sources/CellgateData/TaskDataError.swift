@@ -35,6 +35,10 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
   case unknownCharacter(file: String, character: Unicode.Scalar, place: Int)
   /// A character, at a place counted from 0, that the model to be scored doesn't know and has no symbol for.
   case unknownToModel(file: String, character: Unicode.Scalar, place: Int)
+  /// A table is wrong.
+  indirect case table(TableError)
+  /// A file is not what the options say of it.
+  case unfit(file: String, reason: String)
   /// The captions or the features of pictures are wrong.
   indirect case captions(CaptionDataError)
 
@@ -46,6 +50,8 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
     case .missing(let tried, let command):
       "\(tried.joined(separator: ", nor ")): no such file; get it with: \(command)"
     case .captions(let error): error.description
+    case .table(let error): error.description
+    case .unfit(let file, let reason): "\(file): \(reason)"
     case .idx(let error): error.description
     case .wrongDimensions(let file, let expected, let found):
       "\(file): expected dimensions \(expected), found \(found)"

@@ -15,6 +15,7 @@ public enum Tasks {
       PTBCharacterTask.self,
       TextTask.self,
       CaptionsTask.self,
+      ClassifyTask.self,
     ]
   }
 

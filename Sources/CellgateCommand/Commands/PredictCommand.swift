@@ -11,13 +11,15 @@ struct PredictCommand: ParsableCommand {
       the outputs with the sample first, too. An array is taken for the input of its name, or for the only input. \
       NPZ, NPY and safetensors are read; the output is of the kind that its name ends with, CSV included. \
       'cellgate summary MODEL' shows what a model takes. A model of texts takes a text file too, one text a line, and a \
-      model with a scaler takes and gives numbers of the original scale. The outputs are the last layer's: of a classifier trained \
-      with 'cellgate train' the logits of the classes.
+      model with a scaler takes and gives numbers of the original scale. The outputs are the last layer's: of a classifier of \
+      digits the logits of the classes. A model that 'cellgate train classify' made takes raw rows, of the form that it was \
+      trained on, and writes the row or group, the prediction, and the probability_LABEL of each class.
 
       EXAMPLES:
         cellgate predict runs/adding-lstm --data sequences.npz --out sums.csv
         cellgate predict model.safetensors --data x.npy --out y.npy
         cellgate predict sentiment.safetensors --data reviews.txt --out praise.csv
+        cellgate predict runs/classify-lstm --data new.csv --out predictions.csv
         cellgate predict model.safetensors --data x.npz --out y.npz --json
       """)
 
@@ -56,6 +58,10 @@ struct PredictCommand: ParsableCommand {
     problems.threads(threads)
     try problems.check()
     let model = try Model.load(path, trustingWeights: trusted.weights)
+    if let classifier = RowClassifier(model), !ArrayFile.isOne(data) {
+      try classify(classifier, batch: batch)
+      return
+    }
     try ArrayFile.check(out, arrays: model.outputShapes.count)
     let preprocessing = model.preprocessing
     let inputs = try inputs(of: model, preprocessing)
@@ -108,6 +114,28 @@ extension PredictCommand {
         .data,
         "\(place): expected \(scaler.means.count) features as the model's scaler has, found \(array.shape)")
     }
+  }
+
+  /// Writes the classes of the rows of a table or of a file of series.
+  private func classify(_ classifier: RowClassifier, batch: Int) throws {
+    guard out.lowercased().hasSuffix(".csv") else {
+      throw CommandFailure(.usage, "--out: expected a name that ends with .csv, found '\(quotedName(out))'")
+    }
+    let predictions = try classifier.predictions(data, batch: batch)
+    try classifier.write(predictions, to: out)
+    if json {
+      JSONValue.object([
+        ("model", .string(path)), ("data", .string(data)), ("out", .string(out)),
+        ("samples", .integer(predictions.count)),
+      ]).print()
+      return
+    }
+    Console.print()
+    for label in classifier.labels {
+      let count = predictions.count { $0.label == label }
+      Console.print("  \(Text.padded(Text.count(count), to: 9, alignRight: true))  \(label)")
+    }
+    Console.print("\n  \(Text.plural(predictions.count, "sample")): predictions in \(out)\n")
   }
 
   /// How often each class is the likeliest.

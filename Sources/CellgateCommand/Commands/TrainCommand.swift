@@ -27,6 +27,9 @@ struct TrainCommand: ParsableCommand {
         cellgate train adding --schedule plateau --schedule-factor 0.5 --patience 20
         cellgate train adding --config runs/adding-lstm/config.json --seed 2
         cellgate train text --data my.txt --cell lstm-wm --parameters 500000
+        cellgate train classify --data reviews.csv --text review --label sentiment
+        cellgate train classify --data TRAIN.ts --test TEST.ts --cell gru
+        cellgate train classify --data log.csv --group id --time t --features a,b,c --label y
         cellgate train adding --length 400 --from runs/adding-lstm --freeze recurrent
         cellgate train adding --out runs/adding-lstm --resume
         cellgate train adding --out runs/adding-lstm --resume --steps 20000

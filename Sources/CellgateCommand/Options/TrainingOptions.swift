@@ -79,7 +79,7 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The data folder, see 'cellgate data --help'; of the task text your text file.", valueName: "path"))
+      "The data folder, see 'cellgate data --help'; of text and classify your file.", valueName: "path"))
   var data: String?
 
   @Option(

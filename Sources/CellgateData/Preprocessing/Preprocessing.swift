@@ -15,8 +15,29 @@ public struct Preprocessing: Codable, Equatable, Sendable {
   public var labels: [String]?
   /// Steps that an input of a time series has; nil where any number goes in.
   public var window: Int?
+  /// Where the rows of a table or of series have what goes in; nil of models of other data.
+  public var rows: RowSource?
   /// The words of captions that come out; nil where none do.
   public var captions: CaptionVocabulary?
+
+  /// Where the rows of a user's own file have what goes in, by the names of columns.
+  public struct RowSource: Codable, Equatable, Sendable {
+    /// The column of the texts.
+    public var text: String?
+    /// The columns of the numbers of each step, of a file with a row for each step.
+    public var features: [String]?
+    /// The column that says which sequence a row belongs to.
+    public var group: String?
+    /// The column by which the rows of a sequence are put in order.
+    public var time: String?
+    /// The column of the class or the number to be found; nil of files of series.
+    public var label: String?
+    /// How many numbers each step of a file of series has; nil of tables.
+    public var dimensions: Int?
+
+    /// Nothing at first.
+    public init() {}
+  }
 
   /// Nothing at first.
   public init() {}

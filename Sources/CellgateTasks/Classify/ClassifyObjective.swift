@@ -1,0 +1,82 @@
+import CellgateNN
+import CellgateTensor
+import CellgateTraining
+
+/// The cross-entropy of sequences' classes, each weighed by its class.
+public struct ClassifyObjective: TrainingObjective {
+  /// The names of the classes.
+  let labels: [String]
+  /// What an example of each class weighs; nil for all the same.
+  let weights: [Float]?
+
+  /// The mean cross-entropy in nats.
+  public func loss(
+    _ model: Model, _ batch: ExampleBatch, carried: inout [Tensor], context: ForwardContext,
+    probe: TensorProbe?
+  ) -> BatchLoss {
+    probe?("input", "x", batch.x.tensor)
+    let logits = model(
+      [batch.x], context,
+      probe: probe.map { probe in
+        { name, values in for value in values { probe(name, "output", value.tensor) } }
+      })[0].tensor
+    let mask = weights.map { weights in batch.classes.map { weights[Int($0)] } }
+    return BatchLoss(
+      mean: crossEntropy(logits, classes: batch.classes, mask: mask),
+      weight: mask.map { $0.reduce(0) { $0 + Double($1) } } ?? Double(batch.classes.count))
+  }
+
+  /// The cross-entropy, of the examples whose class is known.
+  public func measure(
+    _ model: Model, _ batch: ExampleBatch, context: ForwardContext, into totals: inout MetricTotals
+  ) {
+    let known = batch.classes.map { Float($0 < 0 ? 0 : 1) }
+    let count = Double(known.reduce(0, +))
+    let loss = crossEntropy(model([batch.x], context)[0].tensor, classes: batch.classes, mask: known)
+    totals.add("log_loss", sum: Double(loss.item) * count, weight: count)
+  }
+
+  /// The probabilities of the classes of each sequence.
+  static func probabilities(_ model: Model, _ batch: ExampleBatch, _ context: ForwardContext) -> [[Double]] {
+    let logits = model([batch.x], context)[0].tensor
+    let (width, values) = (logits.shape[1], logits.detached.softmax().scalars)
+    return stride(from: 0, to: values.count, by: width).map { start in
+      values[start..<start + width].map { Double($0) }
+    }
+  }
+
+  /// All scores, and how often each class was taken for another.
+  public func evaluate(
+    _ model: Model, on split: Split, _ batches: AnySequence<ExampleBatch>, metrics: [Metric],
+    context: ForwardContext
+  ) -> Evaluation {
+    var (probabilities, classes): ([[Double]], [Int32]) = ([], [])
+    for batch in batches {
+      if context.shouldStop { break }
+      probabilities += Self.probabilities(model, batch, context)
+      classes += batch.classes
+    }
+    let scores = ClassScores(probabilities: probabilities, classes: classes, count: labels.count)
+    let values = metrics.map { scores.value($0.name) }
+    // Of equal accuracies on validation data the better probabilities win.
+    let value = split == .validation ? values[0] - min(scores.logLoss, 10) * 1e-5 : values[0]
+    return Evaluation(
+      value, extras: Array(values.dropFirst()), remark: split == .test ? remark(scores, classes) : nil)
+  }
+
+  /// The confusion matrix of a few classes, and labels that training had none of.
+  private func remark(_ scores: ClassScores, _ classes: [Int32]) -> String? {
+    var parts: [String] = []
+    let unknown = classes.count { $0 < 0 }
+    if unknown > 0 {
+      parts.append("\(unknown) examples have a class that the training data have none of: all wrong")
+    }
+    if labels.count <= 10 {
+      let rows = labels.indices.map { row in
+        "\(labels[row]): " + scores.confusion[row].map(String.init).joined(separator: " ")
+      }
+      parts.append("confusion, a row a true class: " + rows.joined(separator: ", "))
+    }
+    return parts.isEmpty ? nil : parts.joined(separator: "; ")
+  }
+}

@@ -1,0 +1,84 @@
+import CellgateNN
+import CellgateTensor
+import CellgateTraining
+
+/// Examples in an order that depends on the seed and the pass, those of like lengths in a batch together.
+///
+/// An epoch is at least 25 updates: small data are gone through several times.
+public final class ExampleBatches: BatchSource {
+  let encoder: SequenceEncoder
+  let training: [SequenceEncoder.Example]
+  private let parts: [Split: [SequenceEncoder.Example]]
+  /// Sequences of a batch.
+  let count: Int
+  /// That of the files.
+  public let checksum: String?
+  private var order: (seed: UInt64, pass: Int, batches: [[Int]])?
+
+  /// Sequences of an evaluation that are looked at together.
+  static let evaluated = 128
+  /// Batches among whose examples lengths are sorted.
+  private static let pooled = 16
+  /// The fewest updates of an epoch.
+  private static let leastSteps = 25
+
+  init(
+    encoder: SequenceEncoder, training: [SequenceEncoder.Example], validation: [SequenceEncoder.Example],
+    test: [SequenceEncoder.Example], count: Int, checksum: String?
+  ) {
+    (self.encoder, self.training, self.count, self.checksum) = (encoder, training, count, checksum)
+    parts = [.validation: validation, .test: test]
+  }
+
+  private var stepsPerPass: Int { max(1, (training.count - 1) / count + 1) }
+
+  /// Whole passes.
+  public var stepsPerEpoch: Int? {
+    training.isEmpty ? nil : ((Self.leastSteps - 1) / stepsPerPass + 1) * stepsPerPass
+  }
+
+  /// A shard of the examples of update `step`.
+  public func batch(seed: UInt64, step: Int, shard: Shard) -> ExampleBatch {
+    let (pass, place) = (step / stepsPerPass, step % stepsPerPass)
+    if order?.seed != seed || order?.pass != pass {
+      order = (seed, pass, batches(seed: seed, pass: pass))
+    }
+    let all = order?.batches[place] ?? []
+    return encoder.batch(all[shard.range(of: all.count)].map { training[$0] })
+  }
+
+  private func batches(seed: UInt64, pass: Int) -> [[Int]] {
+    var stream = RandomStream(seed: seed, name: "classify/order", step: UInt64(pass))
+    var all = Array(training.indices)
+    stream.shuffle(&all)
+    let pool = count * Self.pooled
+    var batches: [[Int]] = []
+    for start in stride(from: 0, to: all.count, by: pool) {
+      let own = all[start..<min(start + pool, all.count)].sorted {
+        (training[$0].steps, $0) < (training[$1].steps, $1)
+      }
+      // Of equal lengths the order would be that of the file.
+      var places = own
+      if let first = own.first, let last = own.last, training[first].steps == training[last].steps {
+        places = Array(all[start..<min(start + pool, all.count)])
+      }
+      for begin in stride(from: 0, to: places.count, by: count) {
+        batches.append(Array(places[begin..<min(begin + count, places.count)]))
+      }
+    }
+    stream.shuffle(&batches)
+    return batches
+  }
+
+  /// The examples of a part in their order.
+  func examples(_ split: Split) -> [SequenceEncoder.Example] { parts[split] ?? [] }
+
+  /// Batches of 128.
+  public func batches(of split: Split) -> AnySequence<ExampleBatch> {
+    let examples = examples(split)
+    return AnySequence(
+      stride(from: 0, to: examples.count, by: Self.evaluated).lazy.map { [encoder] start in
+        encoder.batch(Array(examples[start..<min(start + Self.evaluated, examples.count)]))
+      })
+  }
+}

@@ -1,0 +1,190 @@
+import CellgateCells
+import CellgateData
+import CellgateFiles
+import CellgateNN
+import CellgateTensor
+import CellgateTestSupport
+import Foundation
+import Testing
+
+@testable import CellgateTasks
+@testable import CellgateTraining
+
+@Suite("Classes of texts and series")
+struct ClassifyTaskTests {
+  private let scratch: Scratch
+
+  init() throws { scratch = try Scratch() }
+
+  private func settings(_ options: [String: OptionValue]) -> TrainingSettings {
+    var settings = ClassifyTask.defaults
+    settings.taskOptions.merge(options) { $1 }
+    (settings.hidden, settings.dropout, settings.cell) = (8, 0, "lstm-wm")
+    return settings
+  }
+
+  private func task(_ file: String, _ options: [String: OptionValue] = [:]) throws -> ClassifyTask {
+    let prepared = try ClassifyTask.prepared(settings(options), data: .file(file))
+    return try ClassifyTask(settings: prepared, data: .unspecified)
+  }
+
+  private func failure(_ text: String, _ options: [String: OptionValue], as name: String = "a.csv") throws
+    -> String
+  {
+    let file = try scratch.write(Array(text.utf8), as: name)
+    return try #require(throws: TaskDataError.self) { try task(file, options) }.description
+  }
+
+  /// Reviews whose class is said by one word, and a word that only some part has.
+  private func reviews(_ count: Int, word: String = "film") -> String {
+    "review,sentiment\n"
+      + (0..<count).map {
+        "\"the \(word), number \($0 % 5), is \($0 % 3 == 0 ? "bad" : "good")\",\($0 % 3 == 0 ? "no" : "yes")\n"
+      }
+      .joined()
+  }
+
+  private let texts: [String: OptionValue] = ["text": "review", "label": "sentiment", "embedding": 8]
+
+  @Test(
+    "A model learns texts of a table, and its file alone takes raw rows",
+    arguments: ["last", "max", "mean", "attention"])
+  func learns(pooling: String) throws {
+    let file = try scratch.write(Array(reviews(120).utf8), as: "reviews.csv")
+    var prepared = settings(texts.merging(["pooling": .text(pooling), "class-weights": "balanced"]) { $1 })
+    (prepared.epochs, prepared.steps, prepared.optimizerSettings.learningRate) = (nil, 80, 0.02)
+    prepared = try ClassifyTask.prepared(prepared, data: .file(file))
+    let folder = try RunDirectory(creating: scratch.file("run"), settings: prepared)
+    let task = try ClassifyTask(settings: prepared, data: .unspecified)
+    guard case .completed(let result) = try Trainer(task: task, settings: prepared, directory: folder).run()
+    else {
+      Issue.record("expected a run to its end")
+      return
+    }
+    #expect(result.value == 1)
+    let raw = try scratch.write(Array("id,review\n1,it is bad\n2,\n3,good film\n".utf8), as: "new.csv")
+    let classifier = try #require(RowClassifier(try Model.load(folder.path)))
+    let all = try classifier.predictions(raw)
+    #expect(all.map(\.id) == ["1", "2", "3"])
+    #expect(all[0].label == "no" && all[2].label == "yes")
+    #expect(all.allSatisfy { abs($0.probabilities.reduce(0, +) - 1) < 1e-5 })
+    // The same numbers one by one; a padded sequence may differ in a rounding.
+    for (one, other) in zip(try classifier.predictions(raw, batch: 1), all) {
+      #expect(one.label == other.label)
+      for (a, b) in zip(one.probabilities, other.probabilities) { #expect(abs(a - b) < 1e-5) }
+    }
+    let new = try scratch.write(Array(reviews(30, word: "play").utf8), as: "other.csv")
+    let scored = try Tasks.evaluate(run: folder.path, data: DataDirectory(option: new))
+    #expect(scored.evaluation.value == 1)
+  }
+
+  @Test("Nothing of the validation and test parts is learned: words, scales, classes")
+  func leaks() throws {
+    let train = try scratch.write(Array(reviews(60).utf8), as: "train.csv")
+    let test = try scratch.write(
+      Array((reviews(30, word: "leak") + "other,maybe\n").utf8), as: "test.csv")
+    let own = try task(train, texts.merging(["test": .text(test)]) { $1 })
+    let words = try #require(own.batches.encoder.preprocessing.words)
+    #expect(words.contains("film") && !words.contains("leak"))
+    #expect(own.batches.encoder.labels == ["no", "yes"])
+    #expect(own.batches.examples(.test).last?.label == -1)
+    // By share of one file: a word and a number of each row, so that what is held out is unknown.
+    let each = "a,x,y\n" + (0..<40).map { "word\($0) both,\($0 < 39 ? $0 : 1000),\($0 % 2)\n" }.joined()
+    let file = try scratch.write(Array(each.utf8), as: "each.csv")
+    let shares = try task(file, ["text": "a", "label": "y", "least-count": 1])
+    let known = try #require(shares.batches.encoder.preprocessing.words)
+    #expect(shares.batches.training.count == 28 && known.count == 29)
+    let numbers = try task(file, ["features": ["x"], "label": "y"])
+    let scaler = try #require(numbers.batches.encoder.preprocessing.inputScaler)
+    let raw = numbers.batches.training.map { $0.values[0] * scaler.deviations[0] + scaler.means[0] }
+    #expect(abs(raw.reduce(0, +) / Float(raw.count) - scaler.means[0]) < 1e-2)
+    #expect(numbers.batches.training.count == 28)
+  }
+
+  @Test("Shares are of each class, and every part has each class")
+  func stratified() {
+    let rows = (0..<100).map { SequenceRows.Row(id: "\($0)", line: $0, label: $0 < 90 ? "a" : "b") }
+    let parts = ClassifyTask.split(rows, validation: 20, test: 10)
+    #expect(parts.training.count == 70)
+    #expect(parts.validation.count == 20)
+    #expect(parts.test.count == 10)
+    let few = (parts.validation.filter { $0.label == "b" }, parts.test.filter { $0.label == "b" })
+    #expect(few.0.count == 2)
+    #expect(few.1.count == 1)
+    #expect(Set((parts.training + parts.validation + parts.test).map(\.id)).count == 100)
+  }
+
+  @Test("Series of UCR's and UEA's files and of long tables are read alike")
+  func forms() throws {
+    let ucr = try scratch.write(Array("1\t0.5\t1.5\tNaN\n-1\t2\tNaN\t4\n".utf8), as: "a_TRAIN.tsv")
+    let wide = try SequenceRows(ucr, source: .init(), needsLabels: true)
+    #expect(wide.rows.map(\.label) == ["1", "-1"])
+    #expect(wide.rows[0].numbers == [0.5, 1.5])
+    #expect(SequenceEncoder.filled(wide.rows[1].numbers, width: 1) == [2, 3, 4])
+    let uea = try scratch.write(
+      Array("# x\n@classLabel true 1 2\n@data\n1,2,3:4,5,6:one\n1,?,3:4,5:two\n".utf8), as: "a.ts")
+    let series = try SequenceRows(uea, source: .init(), needsLabels: true)
+    #expect(series.width == 2 && series.rows.map(\.label) == ["one", "two"])
+    #expect(series.rows[0].numbers == [1, 4, 2, 5, 3, 6])
+    #expect(SequenceEncoder.filled(series.rows[1].numbers, width: 2) == [1, 4, 2, 5, 3, 5])
+    var source = Preprocessing.RowSource()
+    (source.group, source.time, source.features, source.label) = ("id", "t", ["a", "b"], "y")
+    let log = try scratch.write(
+      Array("id,t,a,b,y\nu,2,3,4,p\nv,1,5,6,q\nu,1,1,2,p\n".utf8), as: "log.csv")
+    let long = try SequenceRows(log, source: source, needsLabels: true)
+    #expect(long.rows.map(\.id) == ["u", "v"] && long.rows.map(\.label) == ["p", "q"])
+    #expect(long.rows[0].numbers == [1, 2, 3, 4])
+  }
+
+  @Test("Scores are those of the definitions")
+  func scores() {
+    let scores = ClassScores(
+      probabilities: [[0.9, 0.1], [0.4, 0.6], [0.3, 0.7], [0.8, 0.2]], classes: [0, 0, 1, 1], count: 2)
+    #expect(scores.accuracy == 0.5)
+    #expect(scores.confusion == [[1, 1], [1, 1]])
+    #expect(scores.macroF1 == 0.5 && scores.weightedF1 == 0.5)
+    // Of the four pairs 0.7 > 0.1, 0.7 > 0.6 and 0.2 > 0.1.
+    #expect(scores.auc == 0.75)
+    #expect(abs(scores.logLoss + (log(0.9) + log(0.4) + log(0.7) + log(0.2)) / 4) < 1e-12)
+    let unknown = ClassScores(probabilities: [[1, 0], [1, 0]], classes: [0, -1], count: 2)
+    #expect(unknown.accuracy == 0.5 && unknown.auc.isNaN == false)
+  }
+
+  @Test("Every shard is its part of the batch, and an epoch shows every example equally often")
+  func batches() throws {
+    let file = try scratch.write(Array(reviews(100).utf8), as: "reviews.csv")
+    let batches = try task(file, texts).batches
+    let steps = try #require(batches.stepsPerEpoch)
+    #expect(steps >= 25)
+    let count = (0..<steps).reduce(0) { $0 + batches.batch(seed: 1, step: $1, shard: .whole).classes.count }
+    #expect(count % batches.training.count == 0)
+    let whole = batches.batch(seed: 3, step: 1, shard: .whole).classes
+    let parts = (0..<2).flatMap { batches.batch(seed: 3, step: 1, shard: Shard($0, of: 2)).classes }
+    #expect(parts == whole)
+  }
+
+  @Test("What is wrong with the data is one line that names the file and the column")
+  func errors() throws {
+    #expect(
+      try failure("review,sentiment\na,x\nb,x\nc,x\nd,x\n", texts).contains(
+        "column 'sentiment': expected two classes or more, found 'x' alone"))
+    #expect(
+      try failure("review,sentiment\na,x\nb,\n", texts).contains(
+        "line 3, column 'sentiment': expected a class, found none"))
+    #expect(try failure("review,label\na,x\nb,y\n", texts).contains("expected a column 'sentiment'"))
+    #expect(
+      try failure("review,sentiment\na,x\nb,y\n", texts).contains(
+        "expected rows enough for validation and test"))
+    #expect(try failure("a,b\nx,y\n", [:]).contains("expected a class and the numbers of a series"))
+    #expect(
+      try failure("a,y\n\"1,5\",p\n2,q\n", ["features": ["a"], "label": "y"]).contains(
+        "line 2, column 'a': expected a number, found '1,5'"))
+    #expect(
+      try failure("g,a,y\n1,1,p\n1,2,q\n", ["features": ["a"], "group": "g", "label": "y"]).contains(
+        "line 3, column 'y': expected 'p' as in the other rows of 1, found 'q'"))
+    #expect(try failure("@data\n1,x:a\n", [:], as: "a.ts").contains("line 2, dimension 1: expected numbers"))
+    #expect(try failure("1,2\n", [:], as: "b.ts").contains("expected @data"))
+    let problems = settings(["features": ["a"]]).problems(tasks: Tasks.all).map(\.description)
+    #expect(problems.contains { $0.contains("label") })
+  }
+}
