@@ -1,5 +1,5 @@
+import CellgateBasics
 import CellgateTraining
-import Foundation
 
 /// What is reached without a network: by the largest class, by naive Bayes on words, or by the nearest series.
 struct ClassBaselines {

@@ -1,5 +1,4 @@
 import CellgateBasics
-import Foundation
 
 /// What predicted probabilities are worth against the true classes.
 public struct ClassScores: Sendable, Equatable {

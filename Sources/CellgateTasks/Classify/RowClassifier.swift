@@ -1,9 +1,9 @@
+import CellgateBasics
 import CellgateData
 import CellgateFiles
 import CellgateNN
 import CellgateTensor
 import CellgateTraining
-import Foundation
 
 /// A classifier that takes the raw rows of a file: of a model that `classify` trained.
 ///
