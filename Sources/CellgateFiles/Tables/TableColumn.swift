@@ -100,8 +100,10 @@ public struct TableColumn: Sendable {
     // Letters other than those of numbers end it here: Double also reads hexadecimal numbers and payloads of NaN.
     let known = Set("0123456789+-.,eEinftyINFTY".utf8)
     guard !field.isEmpty, field.count < 400, field.allSatisfy(known.contains) else { return nil }
-    var text = String(decoding: field, as: UTF8.self)
-    if hasDecimalComma, !text.contains(".") { text = text.replacingOccurrences(of: ",", with: ".") }
-    return Double(text)
+    let (comma, point) = (UInt8(ascii: ","), UInt8(ascii: "."))
+    guard hasDecimalComma, !field.contains(point) else {
+      return Double(String(decoding: field, as: UTF8.self))
+    }
+    return Double(String(decoding: field.map { $0 == comma ? point : $0 }, as: UTF8.self))
   }
 }
