@@ -37,6 +37,7 @@ package enum CaptionMarkup {
   package static let style = """
     .captions { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 440px), 1fr)); gap: 22px 56px; }
     .caption h5 { font-size: 13px; font-weight: 400; margin: 0 0 4px; color: var(--faint); overflow-wrap: anywhere; }
+    .thumbnail { max-width: 100%; object-fit: contain; border-radius: 4px; }
     .caption p { margin: 2px 0; } .caption .written { font-weight: 600; }
     .word { display: inline-flex; flex-direction: column; align-items: center; margin: 0 6px 6px 0; gap: 3px; }
     .attention { border: 1px solid var(--faint); fill: currentColor; }

@@ -32,6 +32,9 @@ public struct Report {
   /// What is wrong with the runs that were left out.
   public private(set) var leftOut: [RunError] = []
 
+  /// The folder with the pictures that captions are shown beside; nil for none.
+  public var picturesFolder: String?
+
   /// All runs.
   public var runs: [ReportedRun] { groups.flatMap(\.runs) }
 

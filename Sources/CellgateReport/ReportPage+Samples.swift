@@ -151,9 +151,11 @@ extension ReportPage {
 
   private func captions(_ captions: [PredictionSample.Caption]) -> HTML {
     guard !captions.isEmpty else { return .empty }
+    let pictures = report.picturesFolder.map(Thumbnails.init)
     let items = captions.map { caption -> HTML in
       HTML.tag(
         "div", ["class": "caption"], .tag("h5", [:], HTML(caption.picture)),
+        pictures?.thumbnail(caption.picture) ?? .empty,
         caption.attention.map { CaptionMarkup.words(caption.words, attention: $0) }
           ?? .tag("p", ["class": "written"], HTML(caption.words.joined(separator: " "))),
         HTML(caption.references.map { .tag("p", ["class": "faint"], HTML($0)) }))

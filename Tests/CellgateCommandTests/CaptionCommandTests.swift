@@ -62,6 +62,17 @@ struct CaptionCommandTests {
     let report = try workplace.run(line: "report run --out report.html")
     #expect(report.status == 0, "\(report.error)")
     #expect(try workplace.text("report.html").contains("class=\"captions\""))
+    #expect(try !workplace.text("report.html").contains("class=\"thumbnail\""))
+    // A file of a test picture, one that is no picture, and one of a picture that is not shown.
+    for (name, bytes) in [
+      ("1-1.jpg", [0xFF, 0xD8, 0xFF, 0xE0]), ("1-4.jpg", [0, 1, 2, 3]), ("0-0.jpg", [0xFF, 0xD8, 0xFF]),
+    ] {
+      try Data(bytes.map(UInt8.init)).write(to: URL(fileURLWithPath: workplace.path + "/" + name))
+    }
+    let shown = try workplace.run(line: "report run --out report.html --pictures .")
+    #expect(shown.status == 0, "\(shown.error)")
+    #expect(try workplace.text("report.html").split(separator: "data:image/jpeg;base64,/9j/4A==").count == 2)
+    #expect(try workplace.text("report.html").split(separator: "class=\"thumbnail\"").count == 2)
   }
 
   @Test(
@@ -74,7 +85,8 @@ struct CaptionCommandTests {
       ("caption run --features pool --beam 0", 64, "--beam"),
       ("caption run --features pool --n-best 9", 64, "--n-best"),
       ("caption run --features pool --without zebra", 64, "zebra"),
-      ("evaluate run --beam 1,x", 64, "--beam"), ("evaluate run --meteor-data here", 64, "--beam"),
+      ("report run --pictures absent", 66, "absent"), ("evaluate run --beam 1,x", 64, "--beam"),
+      ("evaluate run --meteor-data here", 64, "--beam"),
       ("train captions --captions absent.json --features pool --out other", 66, "absent.json"),
       ("train captions --captions captions --features captions --out other", 65, "dataset_made.json"),
       ("train captions --captions captions --features pool --splits a,b --out other", 64, "splits"),

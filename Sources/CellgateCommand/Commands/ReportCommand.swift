@@ -19,6 +19,7 @@ struct ReportCommand: ParsableCommand {
         cellgate report runs/adding-lstm
         cellgate report runs/compare-adding --out adding.html
         cellgate report runs/digits runs/digits-2 --data /scratch/data
+        cellgate report runs/captions --pictures photos
         cellgate report runs --json
         cellgate report model.safetensors
       """)
@@ -35,6 +36,12 @@ struct ReportCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The data folder, for samples: see 'cellgate data --help'.", valueName: "dir"))
   var data: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "A folder with the pictures that models write captions of, which the page then shows.", valueName: "dir"
+    ))
+  var pictures: String?
+
   @OptionGroup var trusted: TrustOptions
 
   @Flag(help: "Print one JSON object and nothing else.")
@@ -45,8 +52,12 @@ struct ReportCommand: ParsableCommand {
       try writeModelPage(folders[0])
       return
     }
-    let report = try Report(
+    if let pictures, !Paths.isFolder(pictures) {
+      throw CommandFailure(.noInput, "--pictures: expected a folder, found none at '\(quotedName(pictures))'")
+    }
+    var report = try Report(
       of: folders, data: DataDirectory(option: data), trustingWeights: trusted.weights)
+    report.picturesFolder = pictures
     let file = out ?? (folders.count == 1 ? folders[0] + "/report.html" : "report.html")
     let size = try report.write(to: file)
     for warning in report.warnings { Console.warn(warning) }
