@@ -170,12 +170,12 @@ struct CommandFailure: Error {
     case .missing, .idx(.missing): .noInput
     case .idx(.file(let error)): code(of: error)
     case .file(let error): code(of: error)
-    case .noText: .usage
+    case .noText, .noTable: .usage
     case .folder: .noInput
     case .captions(let error): code(of: error)
     case .table(.file(let error)), .table(.json(.file(let error))): code(of: error)
     case .idx, .wrongDimensions, .labelOutOfRange, .countMismatch, .gzip, .notUTF8, .tooShort, .changed,
-      .otherSymbols, .unknownCharacter, .unknownToModel, .otherEncoding, .table, .unfit:
+      .otherSymbols, .unknownCharacter, .unknownToModel, .otherEncoding, .table, .unfit, .series:
       .data
     }
   }

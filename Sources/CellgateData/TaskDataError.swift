@@ -41,6 +41,10 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
   case unfit(file: String, reason: String)
   /// The captions or the features of pictures are wrong.
   indirect case captions(CaptionDataError)
+  /// A task that reads a table of the user's own was given none.
+  case noTable(task: String)
+  /// A table of series is wrong.
+  indirect case series(SeriesError)
 
   /// One line naming the file, what was expected and what was found.
   public var description: String { oneLine(text) }
@@ -52,6 +56,8 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
     case .captions(let error): error.description
     case .table(let error): error.description
     case .unfit(let file, let reason): "\(file): \(reason)"
+    case .noTable(let task): "\(task): expected a table of your own, with --data FILE"
+    case .series(let error): error.description
     case .idx(let error): error.description
     case .wrongDimensions(let file, let expected, let found):
       "\(file): expected dimensions \(expected), found \(found)"

@@ -12,6 +12,7 @@ extension ReportPage {
     var symbols: [PredictionSample.Symbols] = []
     var texts: [PredictionSample.Text] = []
     var captions: [PredictionSample.Caption] = []
+    var forecasts: [PredictionSample.Forecast] = []
     for sample in run.samples {
       switch sample {
       case .picture(let picture): pictures.append(picture)
@@ -19,11 +20,13 @@ extension ReportPage {
       case .symbols(let one): symbols.append(one)
       case .text(let text): texts.append(text)
       case .caption(let caption): captions.append(caption)
+      case .forecast(let forecast): forecasts.append(forecast)
       }
     }
     return .tag(
       "section", ["class": "part"], .tag("h4", [:], "Samples of the best model"), self.pictures(pictures),
-      self.numbers(numbers), self.symbols(symbols), self.texts(texts), self.captions(captions))
+      self.numbers(numbers), self.symbols(symbols), self.texts(texts), self.captions(captions),
+      self.forecasts(forecasts))
   }
 
   private func caption(_ text: String) -> HTML { .tag("p", ["class": "note"], HTML(text)) }
@@ -166,6 +169,17 @@ extension ReportPage {
         "The best caption of a beam of 5 for each test picture, over what people wrote of it."
           + (hasAttention ? " Above each word, how much it looked at each region: dark is much." : "")),
       .tag("div", ["class": "captions"], HTML(items)),
+    ])
+  }
+
+  private func forecasts(_ forecasts: [PredictionSample.Forecast]) -> HTML {
+    guard !forecasts.isEmpty else { return .empty }
+    let items = forecasts.map { ForecastChart.chart($0).figure(points: 1000) }
+    return HTML([
+      caption(
+        "Test series: the values before and after the step from which the model forecasts, its mean, and shaded what it expects "
+          + "to hold four values of five. The step 0 is the last one that it knows."),
+      .tag("div", ["class": "wide"], HTML(items)),
     ])
   }
 }

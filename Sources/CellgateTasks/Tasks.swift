@@ -16,6 +16,7 @@ public enum Tasks {
       TextTask.self,
       CaptionsTask.self,
       ClassifyTask.self,
+      ForecastTask.self,
     ]
   }
 

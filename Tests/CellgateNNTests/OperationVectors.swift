@@ -43,7 +43,7 @@ struct VectorCase: Decodable, Sendable, CustomTestStringConvertible {
   var transposeA, transposeB, keep, causal: Bool?
   var axis, kernel, stride, padding, dilation, groups, ignored: Int?
   var axes, before, after: [Int]?
-  var low, high, exponent, epsilon, labelSmoothing: Float?
+  var low, high, exponent, epsilon, labelSmoothing, quantile: Float?
   var approximate: String?
 
   var testDescription: String { file }
@@ -283,6 +283,16 @@ struct VectorFile {
     },
     "binary_cross_entropy": {
       binaryCrossEntropy(try $0.input("logits"), targets: try $0.tensor("arg.target") { Float($0) })
+    },
+    "quantile_loss": {
+      quantileLoss(
+        try $0.input("prediction"), target: try $0.tensor("arg.target") { Float($0) },
+        quantile: try #require($0.vector.quantile))
+    },
+    "gaussian_nll": {
+      gaussianNLL(
+        mean: try $0.input("mean"), variance: try $0.input("variance"),
+        target: try $0.tensor("arg.target") { Float($0) })
     },
   ]
 }

@@ -15,6 +15,10 @@ struct EvaluateCommand: ParsableCommand {
 
       The file of a language model, an imported one too, is scored on a text given with --data.
 
+      With --anomalies a forecaster writes the steps whose values lie far outside the interval that it forecasts for them \
+      into a CSV file: id,time,target,value,mean,q10,q90,score, where the score is how far from the median, 1 at the \
+      quantile 0.1 or 0.9.
+
       With --loss a model of any origin, a file or a run's best, is scored on arrays with the sample first: its inputs by \
       their names or as x, the targets as y, in an NPZ or safetensors file.
 
@@ -24,6 +28,7 @@ struct EvaluateCommand: ParsableCommand {
         cellgate evaluate runs/digits --data /scratch/data --json
         cellgate evaluate runs/digits --precision f32
         cellgate evaluate runs/text-lstm --data other.txt
+        cellgate evaluate runs/forecast-lstm --data new.csv --anomalies odd.csv
         cellgate evaluate runs/captions-lstm --beam 1,3,5 --length-power 0.7
         cellgate evaluate m.safetensors --data x.npz --loss binary_cross_entropy
         cellgate evaluate lm.safetensors --data text.txt
@@ -66,6 +71,18 @@ struct EvaluateCommand: ParsableCommand {
       valueName: "a,b"))
   var metrics: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Write the steps that are far outside the forecast interval to this file, of a run of forecast.",
+      valueName: "file"))
+  var anomalies: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The score above which a step is such a one; above 3 if you leave it out.", valueName: "x"))
+  var anomalyScore: RealNumber?
+
   @OptionGroup var captions: CaptionScoreOptions
 
   @OptionGroup var trusted: TrustOptions
@@ -88,6 +105,8 @@ struct EvaluateCommand: ParsableCommand {
       try scoreText(data)
       return
     }
+    let limit = problems.real("--anomaly-score", anomalyScore, "0 or more") { $0 >= 0 } ?? 3
+    if anomalyScore != nil, anomalies == nil { problems.add("--anomaly-score: expected --anomalies as well") }
     let compilation = compilation(&problems)
     let searches = captions.searches(&problems)
     try problems.check()
@@ -120,10 +139,25 @@ struct EvaluateCommand: ParsableCommand {
         folder, task, on: part ?? .test, searches: searches, trustingWeights: trusted.weights, json: json)
       return
     }
+    if anomalies != nil, !(task is ForecastTask) {
+      throw CommandFailure(
+        .usage, "--anomalies: is for runs of forecast, and \(folder) is one of \(settings.task)")
+    }
     let evaluation = try RunDirectory.evaluate(
       folder, task: task, precision: chosen, on: part ?? .test, trustingWeights: trusted.weights)
     if let remark = evaluation.remark { Console.printError("cellgate: " + remark) }
-    let isWhole = (task as? TextTask)?.scoresWholeText == true
+    let isWhole =
+      (task as? TextTask)?.scoresWholeText == true || (task as? ForecastTask)?.scoresWholeTable == true
+    if let task = task as? ForecastTask, let anomalies {
+      let model = try Model.load(folder, trustingWeights: trusted.weights)
+      let found = task.anomalies(model, above: limit)
+      try AtomicFile.write(
+        Data(([ForecastAnomaly.header] + found.map(\.fields)).map(CSVWriter.line).joined().utf8),
+        to: anomalies)
+      Console.printError(
+        "cellgate: \(Text.plural(found.count, "step")) above a score of \(Text.number(limit)) in \(anomalies)"
+      )
+    }
     report(
       evaluation, of: isWhole ? "all" : (part ?? .test).rawValue, task: task, settings: settings)
   }

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Cellgate
+import CellgateBasics
+import CellgateFiles
 
 /// `cellgate predict`: a model's outputs for new data.
 struct PredictCommand: ParsableCommand {
@@ -13,13 +15,16 @@ struct PredictCommand: ParsableCommand {
       'cellgate summary MODEL' shows what a model takes. A model of texts takes a text file too, one text a line, and a \
       model with a scaler takes and gives numbers of the original scale. The outputs are the last layer's: of a classifier of \
       digits the logits of the classes. A model that 'cellgate train classify' made takes raw rows, of the form that it was \
-      trained on, and writes the row or group, the prediction, and the probability_LABEL of each class.
+      trained on, and writes the row or group, the prediction, and the probability_LABEL of each class. A \
+      model of 'cellgate train forecast' takes a table with the columns that it was trained on, and writes \
+      id,time,target,step,mean,q10,q50,q90 for the steps after the end of each series.
 
       EXAMPLES:
         cellgate predict runs/adding-lstm --data sequences.npz --out sums.csv
         cellgate predict model.safetensors --data x.npy --out y.npy
         cellgate predict sentiment.safetensors --data reviews.txt --out praise.csv
         cellgate predict runs/classify-lstm --data new.csv --out predictions.csv
+        cellgate predict runs/forecast-lstm --data new.csv --out predictions.csv
         cellgate predict model.safetensors --data x.npz --out y.npz --json
       """)
 
@@ -28,7 +33,8 @@ struct PredictCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The arrays: an NPZ, NPY or safetensors file; of a model of texts also a text file.", valueName: "file")
+      "The arrays: an NPZ, NPY or safetensors file; of a model of texts also a text file, of a forecaster a table.",
+      valueName: "file")
   )
   var data: String
 
@@ -60,6 +66,10 @@ struct PredictCommand: ParsableCommand {
     let model = try Model.load(path, trustingWeights: trusted.weights)
     if let classifier = RowClassifier(model), !ArrayFile.isOne(data) {
       try classify(classifier, batch: batch)
+      return
+    }
+    if let forecaster = Forecaster(model) {
+      try forecast(forecaster, batch: batch)
       return
     }
     try ArrayFile.check(out, arrays: model.outputShapes.count)
@@ -95,6 +105,34 @@ struct PredictCommand: ParsableCommand {
 }
 
 extension PredictCommand {
+  /// Writes what follows the end of each series.
+  private func forecast(_ forecaster: Forecaster, batch: Int) throws {
+    guard out.lowercased().hasSuffix(".csv") else {
+      throw CommandFailure(
+        .usage, "--out: expected a name that ends with .csv, for forecasts, found '\(out)'")
+    }
+    let own = forecaster.preprocessing
+    let table: SeriesTable
+    let rows: [Forecaster.Row]
+    do throws(TaskDataError) {
+      table = try SeriesTable(data, columns: own.columns, step: own.step)
+      rows = try forecaster.forecast(table, batch: batch)
+    } catch { throw TrainingError.data(error) }
+    let lines = [Forecaster.header] + rows.map(\.fields)
+    try AtomicFile.write(Data(lines.map(CSVWriter.line).joined().utf8), to: out)
+    if json {
+      JSONValue.object([
+        ("model", .string(path)), ("data", .string(data)), ("out", .string(out)),
+        ("series", .integer(table.series.count)), ("horizon", .integer(own.horizon)),
+        ("rows", .integer(rows.count)),
+      ]).print()
+      return
+    }
+    Console.print(
+      "\n  \(Text.plural(rows.count, "row")) in \(out): \(Text.plural(own.horizon, "step")) after the end of "
+        + "\(Text.count(table.series.count * own.columns.targets.count)) series\n")
+  }
+
   /// The inputs in the file, as the model takes them.
   private func inputs(of model: Model, _ preprocessing: Preprocessing) throws -> [Tensor] {
     if preprocessing.words != nil, !ArrayFile.isOne(data),

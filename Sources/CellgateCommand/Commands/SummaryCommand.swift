@@ -66,6 +66,14 @@ struct SummaryCommand: ParsableCommand {
     if let scaler = own.targetScaler { lines.append(("target scaler", features(scaler))) }
     if let labels = own.labels { lines.append(("labels", labels.prefix(20).joined(separator: ", "))) }
     if let window = own.window { lines.append(("window", Text.plural(window, "step"))) }
+    if let series = own.series {
+      lines.append(
+        (
+          "forecast",
+          "\(Text.plural(series.horizon, "step")) of \(series.columns.targets.prefix(8).joined(separator: ", ")) from "
+            + "\(Text.plural(series.window, "step")); \(Text.count(series.scales.count)) series, scaled"
+        ))
+    }
     return lines
   }
 

@@ -30,6 +30,7 @@ struct TrainCommand: ParsableCommand {
         cellgate train classify --data reviews.csv --text review --label sentiment
         cellgate train classify --data TRAIN.ts --test TEST.ts --cell gru
         cellgate train classify --data log.csv --group id --time t --features a,b,c --label y
+        cellgate train forecast --data ETTh1.csv --time date --target all --horizon 96
         cellgate train adding --length 400 --from runs/adding-lstm --freeze recurrent
         cellgate train adding --out runs/adding-lstm --resume
         cellgate train adding --out runs/adding-lstm --resume --steps 20000

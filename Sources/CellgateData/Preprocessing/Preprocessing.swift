@@ -19,6 +19,8 @@ public struct Preprocessing: Codable, Equatable, Sendable {
   public var rows: RowSource?
   /// The words of captions that come out; nil where none do.
   public var captions: CaptionVocabulary?
+  /// The series that are forecast; nil where none are.
+  public var series: SeriesPreprocessing?
 
   /// Where the rows of a user's own file have what goes in, by the names of columns.
   public struct RowSource: Codable, Equatable, Sendable {
@@ -65,6 +67,7 @@ public struct Preprocessing: Codable, Equatable, Sendable {
     if let length, length < 1 || length > 1 << 24 {
       throw PreprocessingError(reason: "length: expected 1 to \(1 << 24), found \(length)")
     }
+    if let problem = series?.problem { throw PreprocessingError(reason: problem) }
   }
 
   /// The preprocessing as one line of JSON with sorted keys in snake case; nil where there is nothing.

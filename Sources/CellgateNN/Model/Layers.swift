@@ -33,6 +33,7 @@ public enum Layers {
       MultiHeadAttention.self,
       RecurrentDecoder.self,
       AttentionDecoder.self,
+      SegmentForecaster.self,
     ]
   }
 

@@ -22,6 +22,10 @@ extension RecurrentDecoder.Options: CellHolder {
   var cells: [(name: String, options: RecurrentOptions)] { [("recurrent", recurrent)] }
   mutating func replace(_ name: String, with options: RecurrentOptions) { recurrent = options }
 }
+extension SegmentForecaster.Options: CellHolder {
+  var cells: [(name: String, options: RecurrentOptions)] { [("recurrent", recurrent)] }
+  mutating func replace(_ name: String, with options: RecurrentOptions) { recurrent = options }
+}
 extension AttentionDecoder.Options: CellHolder {
   var cells: [(name: String, options: RecurrentOptions)] {
     [("recurrent", recurrent)] + (second.map { [("second", $0)] } ?? [])

@@ -35,6 +35,7 @@ public struct ModelSummary: Sendable, CustomStringConvertible {
       case let layer as RecurrentDecoder: "recurrent decoder (\(layer.options.recurrent.cell.cell.name))"
       case let layer as AttentionDecoder:
         "attention decoder (\(([layer.options.recurrent] + (layer.options.second.map { [$0] } ?? [])).map(\.cell.cell.name).joined(separator: ", ")))"
+      case let layer as SegmentForecaster: "segment forecaster (\(layer.options.recurrent.cell.cell.name))"
       default: type(of: layer).kind
       }
     }

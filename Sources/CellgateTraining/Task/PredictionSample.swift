@@ -12,6 +12,8 @@ public enum PredictionSample: Sendable, Equatable {
   case text(Text)
   /// What a model wrote of a picture.
   case caption(Caption)
+  /// A part of a series, and what follows it.
+  case forecast(Forecast)
 
   /// A grey picture, the class that it is and the one that was found.
   public struct Picture: Sendable, Equatable {
@@ -118,6 +120,32 @@ public enum PredictionSample: Sendable, Equatable {
         attention.map { $0.count == words.count } ?? true,
         "Caption: expected attention of \(words.count) words, found \(attention?.count ?? 0)")
       (self.picture, self.references, self.words, self.attention) = (picture, references, words, attention)
+    }
+  }
+
+  /// Values of a series, the next ones, and what was forecast of these.
+  public struct Forecast: Sendable, Equatable {
+    /// The series' name.
+    public var series: String
+    /// The time of the first step that is forecast.
+    public var start: String
+    /// The values before; NaN where there is none.
+    public var history: [Double]
+    /// The values of the steps that are forecast; NaN where there is none.
+    public var truth: [Double]
+    /// The forecast's mean, and the quantiles 0.1 and 0.9, as many as values.
+    public var mean: [Double], lower: [Double], upper: [Double]
+
+    /// Values and a forecast.
+    public init(
+      series: String, start: String, history: [Double], truth: [Double], mean: [Double], lower: [Double],
+      upper: [Double]
+    ) {
+      require(
+        mean.count == truth.count && lower.count == mean.count && upper.count == mean.count,
+        "Forecast: expected \(truth.count) steps, found \(mean.count), \(lower.count) and \(upper.count)")
+      (self.series, self.start, self.history, self.truth) = (series, start, history, truth)
+      (self.mean, self.lower, self.upper) = (mean, lower, upper)
     }
   }
 

@@ -39,6 +39,7 @@ struct ModelTests {
       (MultiHeadAttention(heads: 2, units: 6), [.sequence(2), .sequence(3)]),
       (RecurrentDecoder(DecoderTests.recurrent(.firstInput)), [.sequence(), .vector(3)]),
       (AttentionDecoder(DecoderTests.attending(.between)), [.sequence(), .sequence(3)]),
+      (SegmentForecaster(SegmentForecasterTests.options()), [.sequence(3)]),
     ]
   }
 

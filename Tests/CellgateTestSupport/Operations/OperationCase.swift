@@ -81,4 +81,5 @@ public struct OperationCase: Sendable, CustomStringConvertible {
   /// Every case.
   public static let all: [OperationCase] =
     elementwise + masks + reductions + shaping + indexing + products + convolutions + layers + attention
+    + losses
 }

@@ -1,0 +1,285 @@
+import CellgateBasics
+import CellgateTensor
+
+/// Forecasts a series from its last steps, a segment of steps at a time (SegRNN: Lin et al. 2023,
+/// https://arxiv.org/abs/2308.11200), with any cell:
+///
+///     eₖ = max(Wₑ xₖ + bₑ, 0)            xₖ: the numbers of segment k, S · F
+///     h  = the cell's states after e₁ … eₙ
+///     zₘ = Pₘ + Eₛ + V fₘ                 Pₘ: where segment m lies, Eₛ: the series, fₘ: what is known of its steps
+///     yₘ = Wₒ (one step of the same cell from h, reading zₘ) + bₒ
+///
+/// All segments of the forecast are made at once: each begins from h, and none waits for another. Without segments of the forecast
+/// (`decodesSegments` false) all of it is Wₒ (the output at eₙ + Eₛ) + bₒ.
+///
+/// With `seasons` N > 0 a linear map of what was at the same place of the last N seasons of P steps is added, which costs N numbers for each
+/// season of the forecast (SparseTSF: Lin et al. 2024, https://arxiv.org/abs/2405.00946); a season of one step makes it a linear
+/// autoregression:
+///
+///     y of step P m + p  +=  Σₙ Aₘₙ · the first number of step T + P (n − N) + p
+///
+/// It is added to the first `locations` outputs of a step: those that are places, such as a mean, and not widths.
+///
+/// A forecast starts at 0: the head's weights and A do.
+///
+/// Inputs are steps `[T, B, F]`, T a multiple of S; with `series` C > 1 the number of each one's series, `[B]`, of which 0 and whatever lies
+/// past C are series that training had none of; with `known` K > 0 what is known of the steps that are forecast, `[horizon, B, K]`. The
+/// output is `[horizon, B, outputs]`.
+///
+/// Parameters are `encoder.weight` [E, S · F], `encoder.bias`, those of `recurrent`, `position` [segments, E], which starts normal
+/// with deviation 1, `series` [C + 1, E], which starts at 0, `known.weight` [E, R · K], `head.weight` [R · outputs, H], `head.bias`, and
+/// `seasonal` [seasons of the forecast, N]; E is the cell's H, and R the steps of a segment of the forecast.
+public final class SegmentForecaster: Layer {
+  /// "segment_forecaster".
+  public static let kind = "segment_forecaster"
+
+  /// The options of a segment forecaster.
+  public struct Options: LayerOptions {
+    /// The recurrent layers, of one direction.
+    public var recurrent: RecurrentOptions
+    /// S: steps of a segment of the input.
+    public var segment: Int
+    /// Steps that are forecast.
+    public var horizon: Int
+    /// R: steps of a segment of the forecast; the last one may be cut short.
+    public var horizonSegment: Int
+    /// Numbers for each step of the forecast.
+    public var outputs: Int
+    /// C: how many series there are.
+    public var series = 1
+    /// K: numbers that are known of each step that is forecast.
+    public var known = 0
+    /// N: how many of the last seasons are read linearly; 0 for none.
+    public var seasons = 0
+    /// P: steps of a season.
+    public var season = 1
+    /// How many of the first outputs of a step what was read linearly is added to.
+    public var locations = 1
+    /// Whether each segment of the forecast is a step of the cell.
+    public var decodesSegments = true
+    /// The share that is dropped of what the head reads.
+    public var dropout: Float = 0
+
+    /// Options with their defaults.
+    public init(
+      recurrent: RecurrentOptions, segment: Int, horizon: Int, horizonSegment: Int? = nil, outputs: Int = 1
+    ) {
+      self.recurrent = recurrent
+      self.segment = segment
+      self.horizon = horizon
+      self.horizonSegment = horizonSegment ?? min(segment, horizon)
+      self.outputs = outputs
+    }
+
+    /// Sizes of 1 or more, recurrent layers of one direction.
+    public var problem: String? {
+      if let problem = SizeCheck.problem(
+        ("segment", segment), ("horizon", horizon), ("horizon_segment", horizonSegment), ("outputs", outputs),
+        ("series", series), ("known", known + 1), ("seasons", seasons + 1), ("season", season))
+      {
+        return problem
+      }
+      if horizonSegment > horizon {
+        return "horizon_segment: expected at most the horizon, \(horizon), found \(horizonSegment)"
+      }
+      if !(1...outputs).contains(locations) {
+        return "locations: expected 1 to the outputs, \(outputs), found \(locations)"
+      }
+      let (product, overflows) = horizon.multipliedReportingOverflow(by: max(outputs, known))
+      if overflows || product > SizeCheck.most {
+        return "horizon: expected at most \(SizeCheck.most) numbers of a forecast, found more"
+      }
+      return recurrent.problem ?? DecoderCell.problem(recurrent)
+        ?? SizeCheck.problem(share: "dropout", dropout)
+    }
+
+    /// Segments of the forecast.
+    var segments: Int { decodesSegments ? (horizon - 1) / horizonSegment + 1 : 1 }
+    /// Seasons of the forecast that are made linearly.
+    var seasonsOfForecast: Int { seasons == 0 ? 0 : (horizon - 1) / season + 1 }
+    /// Steps that the head forecasts.
+    var stepsOfHead: Int { decodesSegments ? horizonSegment : horizon }
+  }
+
+  /// What it was made with.
+  public let options: Options
+  private let recurrent: Recurrent
+  private let noise: Dropout
+  private struct Parts {
+    let encoder: Linear, position: Parameter?, series: Parameter?, known: Linear?, head: Linear
+    let seasonal: Parameter?
+  }
+  private var own: Parts?
+
+  /// A layer of these options.
+  public init(_ options: Options) {
+    require(options.problem == nil, "SegmentForecaster: \(options.problem ?? "")")
+    self.options = options
+    recurrent = Recurrent(DecoderCell.options(options.recurrent))
+    noise = Dropout(probability: options.dropout, name: "head")
+  }
+
+  private var built: Parts {
+    guard let own else { fail("SegmentForecaster: expected a layer that is built, found one without inputs") }
+    return own
+  }
+
+  /// E.
+  private var width: Int { options.recurrent.units }
+
+  /// Those of the maps and the cell.
+  public var members: [Member] {
+    guard let own else { return [] }
+    return [.module("encoder", own.encoder), .module("recurrent", recurrent)]
+      + (own.position.map { [.parameter("position", $0)] } ?? [])
+      + (own.series.map { [.parameter("series", $0)] } ?? [])
+      + (own.known.map { [.module("known", $0)] } ?? []) + [.module("head", own.head)]
+      + (own.seasonal.map { [.parameter("seasonal", $0)] } ?? [])
+  }
+
+  /// Takes steps, then the number of the series where there are several, then what is known.
+  public func outputShapes(_ inputs: [LayerShape]) throws(LayerError) -> [LayerShape] {
+    let rest =
+      (options.series > 1 ? [LayerShape.vector()] : [])
+      + (options.known > 0 ? [LayerShape.sequence(options.known)] : [])
+    guard let first = inputs.first, first.isSequence, first.features.count == 1,
+      inputs.dropFirst().elementsEqual(rest)
+    else {
+      throw .badInput(
+        layer: Self.kind,
+        expected: (["a sequence [T, B, F]"] + rest.map(\.description)).joined(separator: ", "),
+        found: "\(inputs.map(\.description))")
+    }
+    let (size, overflows) = first.features[0].multipliedReportingOverflow(by: options.segment)
+    guard !overflows, size <= SizeCheck.most else {
+      throw .badInput(
+        layer: Self.kind, expected: "at most \(SizeCheck.most) numbers of a segment", found: "\(first)")
+    }
+    return [.sequence(options.outputs)]
+  }
+
+  /// Those of the maps and the cell.
+  public func parameterShapes(_ inputs: [LayerShape]) -> AnySequence<ParameterShape> {
+    var shapes: [AnySequence<ParameterShape>] = []
+    func add(_ some: [ParameterShape]) { shapes.append(AnySequence(some)) }
+    let size = (inputs.first?.features.first ?? 1) * options.segment
+    add(Linear.parameterShapes(inputSize: size, outputSize: width).map { $0.inside("encoder") })
+    shapes.append(DecoderCell.parameterShapes(recurrent, inputSize: width, name: "recurrent"))
+    if options.decodesSegments { add([ParameterShape("position", [options.segments, width])]) }
+    if options.series > 1 { add([ParameterShape("series", [options.series + 1, width])]) }
+    if options.known > 0 {
+      add([ParameterShape("known.weight", [width, options.stepsOfHead * options.known])])
+    }
+    add(
+      Linear.parameterShapes(
+        inputSize: recurrent.outputSize, outputSize: options.stepsOfHead * options.outputs
+      ).map { $0.inside("head") })
+    if options.seasons > 0 {
+      add([ParameterShape("seasonal", [options.seasonsOfForecast, options.seasons])])
+    }
+    return AnySequence(shapes.lazy.joined())
+  }
+
+  /// Makes the parameters.
+  public func build(_ inputs: [LayerShape], _ context: BuildContext) {
+    let stream = context.stream
+    let size = (inputs.first?.features.first ?? 1) * options.segment
+    recurrent.build(
+      inputSize: width, name: options.recurrent.noise ?? context.name + "/recurrent",
+      stream: stream.child("recurrent"))
+    let normal = Initializer.normal(standardDeviation: 1)
+    own = Parts(
+      encoder: Linear(inputSize: size, outputSize: width, stream: stream.child("encoder")),
+      position: options.decodesSegments
+        ? Parameter(normal([options.segments, width], stream: stream.child("position"))) : nil,
+      series: options.series > 1 ? Parameter(.zeros([options.series + 1, width])) : nil,
+      known: options.known > 0
+        ? Linear(
+          inputSize: options.stepsOfHead * options.known, outputSize: width, hasBias: false,
+          stream: stream.child("known")) : nil,
+      head: Linear(
+        inputSize: recurrent.outputSize, outputSize: options.stepsOfHead * options.outputs,
+        stream: stream.child("head"), weightInitializer: .zeros, biasInitializer: .zeros),
+      seasonal: options.seasons > 0 ? Parameter(.zeros([options.seasonsOfForecast, options.seasons])) : nil)
+  }
+
+  /// The forecast `[horizon, B, outputs]`.
+  public func callAsFunction(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
+    let own = built
+    let x = inputs[0].tensor
+    let (steps, batch, size) = (x.shape[0], x.shape[1], x.shape[2])
+    require(
+      steps % options.segment == 0,
+      "SegmentForecaster: expected a multiple of \(options.segment) steps, found \(steps)")
+    let count = steps / options.segment
+    var encoded = own.encoder(segmented(x, of: options.segment, count: count, size: size)).relu()
+    var extra: Tensor?
+    if let table = own.series {
+      // What is no number of a series is one that is not known.
+      let rows = inputs[1].tensor.scalars.map { value -> Int32 in
+        value >= 1 && value <= Float(options.series) ? Int32(value) : 0
+      }
+      extra = embedding(rows, shape: [batch], table: table.tensor)
+    }
+    let known = own.known.map { map -> Tensor in
+      let given = inputs[inputs.count - 1].tensor
+      let whole = options.segments * options.stepsOfHead
+      let padded =
+        whole == options.horizon
+        ? given : concatenated([given, .zeros([whole - options.horizon, batch, options.known])], axis: 0)
+      return map(
+        segmented(padded, of: options.stepsOfHead, count: options.segments, size: options.known))
+    }
+    let last: Tensor
+    if let position = own.position {
+      let states = recurrent(encoded, context: context, wantsOutput: false).finalStates
+      let segments = options.segments
+      var z = position.tensor.unsqueezed(axis: 1).broadcast(to: [segments, batch, width])
+      if let extra { z = z + extra }
+      if let known { z = z + known }
+      let repeated = states.map { state in
+        let (layers, units) = (state.shape[0], state.shape[2])
+        return state.unsqueezed(axis: 1).broadcast(to: [layers, segments, batch, units])
+          .reshaped([layers, segments * batch, units])
+      }
+      last =
+        recurrent(
+          z.reshaped([1, segments * batch, width]), states: repeated, context: context, wantsOutput: false
+        ).last
+    } else {
+      if let extra { encoded = encoded + extra }
+      if let known { encoded = encoded + known }
+      last = recurrent(encoded, context: context, wantsOutput: false).last
+    }
+    let (segments, long) = (options.segments, options.stepsOfHead)
+    let made = own.head(noise(last, context))
+      .reshaped([segments, batch, long, options.outputs]).permuted([0, 2, 1, 3])
+      .reshaped([segments * long, batch, options.outputs])
+    let forecast = segments * long == options.horizon ? made : made[0..<options.horizon]
+    guard let map = own.seasonal else { return [LayerValue(forecast)] }
+    return [LayerValue(forecast + seasonal(x, map.tensor))]
+  }
+
+  /// What is read linearly of steps `[T, B, F]`: `[horizon, B, outputs]`.
+  private func seasonal(_ x: Tensor, _ map: Tensor) -> Tensor {
+    let (steps, batch, horizon) = (x.shape[0], x.shape[1], options.horizon)
+    let count = options.seasons * options.season
+    require(
+      count <= steps,
+      "SegmentForecaster: expected the \(count) steps of \(options.seasons) seasons or more, found \(steps)")
+    let numbers = x[(steps - count)..<steps].sliced(0..<1, axis: 2)
+      .reshaped([options.seasons, options.season * batch])
+    let all = matmul(map, numbers).reshaped([options.seasonsOfForecast * options.season, batch, 1])
+    let own = all[0..<horizon].broadcast(to: [horizon, batch, options.locations])
+    let rest = options.outputs - options.locations
+    return rest == 0 ? own : concatenated([own, .zeros([horizon, batch, rest])])
+  }
+
+  /// Steps `[n · S, B, F]` as segments `[n, B, S · F]`.
+  private func segmented(_ x: Tensor, of steps: Int, count: Int, size: Int) -> Tensor {
+    if steps == 1 { return x }
+    let batch = x.shape[1]
+    return x.reshaped([count, steps, batch, size]).permuted([0, 2, 1, 3])
+      .reshaped([count, batch, steps * size])
+  }
+}
