@@ -141,7 +141,7 @@ struct CommandFailure: Error {
       switch error {
       case .run(let error): code(of: error)
       case .notALanguageModel, .unknownCharacter: .usage
-      case .otherModel: .data
+      case .otherModel, .notOfMusic: .data
       }
     default: nil
     }
@@ -170,12 +170,15 @@ struct CommandFailure: Error {
     case .missing, .idx(.missing): .noInput
     case .idx(.file(let error)): code(of: error)
     case .file(let error): code(of: error)
-    case .noText, .noTable: .usage
+    case .noText, .noTable, .noTunes: .usage
     case .folder: .noInput
     case .captions(let error): code(of: error)
-    case .table(.file(let error)), .table(.json(.file(let error))): code(of: error)
+    case .table(.file(let error)), .table(.json(.file(let error))), .midi(.file(let error)),
+      .matlab(.file(let error)):
+      code(of: error)
     case .idx, .wrongDimensions, .labelOutOfRange, .countMismatch, .gzip, .notUTF8, .tooShort, .changed,
-      .otherSymbols, .unknownCharacter, .unknownToModel, .otherEncoding, .table, .unfit, .series:
+      .otherSymbols, .unknownCharacter, .unknownToModel, .otherEncoding, .table, .unfit, .series, .midi,
+      .matlab:
       .data
     }
   }

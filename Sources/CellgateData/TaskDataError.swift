@@ -37,6 +37,12 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
   case unknownToModel(file: String, character: Unicode.Scalar, place: Int)
   /// A table is wrong.
   indirect case table(TableError)
+  /// A MIDI file is wrong.
+  indirect case midi(MIDIError)
+  /// A MATLAB file is wrong.
+  indirect case matlab(MATLABError)
+  /// A task that reads tunes of the user's own was given none.
+  case noTunes(task: String)
   /// A file is not what the options say of it.
   case unfit(file: String, reason: String)
   /// The captions or the features of pictures are wrong.
@@ -55,6 +61,10 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
       "\(tried.joined(separator: ", nor ")): no such file; get it with: \(command)"
     case .captions(let error): error.description
     case .table(let error): error.description
+    case .midi(let error): error.description
+    case .matlab(let error): error.description
+    case .noTunes(let task):
+      "\(task): expected tunes of your own, with --data FILE: piano-rolls (.mat), MIDI (.mid) or a folder of it"
     case .unfit(let file, let reason): "\(file): \(reason)"
     case .noTable(let task): "\(task): expected a table of your own, with --data FILE"
     case .series(let error): error.description

@@ -1,5 +1,6 @@
 import CellgateBasics
 import CellgateCharts
+import CellgateData
 import CellgateFiles
 import CellgateTraining
 
@@ -13,6 +14,7 @@ extension ReportPage {
     var texts: [PredictionSample.Text] = []
     var captions: [PredictionSample.Caption] = []
     var forecasts: [PredictionSample.Forecast] = []
+    var rolls: [PredictionSample.Roll] = []
     for sample in run.samples {
       switch sample {
       case .picture(let picture): pictures.append(picture)
@@ -21,12 +23,13 @@ extension ReportPage {
       case .text(let text): texts.append(text)
       case .caption(let caption): captions.append(caption)
       case .forecast(let forecast): forecasts.append(forecast)
+      case .roll(let roll): rolls.append(roll)
       }
     }
     return .tag(
       "section", ["class": "part"], .tag("h4", [:], "Samples of the best model"), self.pictures(pictures),
       self.numbers(numbers), self.symbols(symbols), self.texts(texts), self.captions(captions),
-      self.forecasts(forecasts))
+      self.forecasts(forecasts), self.rolls(rolls))
   }
 
   private func caption(_ text: String) -> HTML { .tag("p", ["class": "note"], HTML(text)) }
@@ -180,6 +183,22 @@ extension ReportPage {
         "Test series: the values before and after the step from which the model forecasts, its mean, and shaded what it expects "
           + "to hold four values of five. The step 0 is the last one that it knows."),
       .tag("div", ["class": "wide"], HTML(items)),
+    ])
+  }
+
+  private func rolls(_ rolls: [PredictionSample.Roll]) -> HTML {
+    guard !rolls.isEmpty else { return .empty }
+    let items = rolls.map { sample -> HTML in
+      let name = sample.roll.name + (sample.note.isEmpty ? "" : ": " + sample.note)
+      return .tag(
+        "figure", ["class": "roll"], RollMarkup.picture(sample.roll, probabilities: sample.probabilities),
+        .tag("figcaption", ["class": "note"], HTML(name)))
+    }
+    return HTML([
+      caption(
+        "Tunes, time from left to right, a row a key, the lowest at the bottom. Where a model looked on, dark is likely, and "
+          + "what was played is framed."),
+      HTML(items),
     ])
   }
 }

@@ -140,6 +140,7 @@ enum ReportStyle {
     .symbols .miss { color: var(--bad); font-weight: 700; text-decoration: underline 2px; text-underline-offset: 3px; }
     .text { margin-top: 16px; }
     \(CaptionMarkup.style)
+    \(RollMarkup.style)
     pre { margin: 0; padding: 14px 18px; background: var(--tint); border-radius: 4px; font: 13px/1.6 ui-monospace, "SF Mono", Menlo, Consolas, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 
     @media (prefers-color-scheme: dark) { .pictures img { filter: none; } }

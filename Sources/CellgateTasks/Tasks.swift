@@ -17,6 +17,7 @@ public enum Tasks {
       CaptionsTask.self,
       ClassifyTask.self,
       ForecastTask.self,
+      MusicTask.self,
     ]
   }
 

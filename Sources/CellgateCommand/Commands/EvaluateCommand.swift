@@ -29,6 +29,7 @@ struct EvaluateCommand: ParsableCommand {
         cellgate evaluate runs/digits --precision f32
         cellgate evaluate runs/text-lstm --data other.txt
         cellgate evaluate runs/forecast-lstm --data new.csv --anomalies odd.csv
+        cellgate evaluate runs/music-lstm --data tunes/
         cellgate evaluate runs/captions-lstm --beam 1,3,5 --length-power 0.7
         cellgate evaluate m.safetensors --data x.npz --loss binary_cross_entropy
         cellgate evaluate lm.safetensors --data text.txt

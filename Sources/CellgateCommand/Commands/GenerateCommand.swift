@@ -7,10 +7,13 @@ import CellgateFiles
 struct GenerateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "generate",
-    abstract: "Write text with a trained language model.",
+    abstract: "Write text or music with a trained model.",
     discussion: """
       Draws one character after the other from the best model of a run of ptb-char or text, and prints each as it \
       comes, after the prompt. Needs the run's folder, or the model's file, alone. The same seed gives the same text.
+
+      With a model of music, frames of a tune are drawn in the same way, and a MIDI file is written to --out: after the tune \
+      of --prime, if there is one.
 
       EXAMPLES:
         cellgate generate runs/text-lstm
@@ -18,6 +21,8 @@ struct GenerateCommand: ParsableCommand {
         cellgate generate runs/text-lstm --temperature 0.7 --top-p 0.9 --seed 7
         cellgate generate runs/ptb-char-lstm --prompt the_market_ --top-k 5
         cellgate generate model.safetensors --prompt "To be"
+        cellgate generate runs/music-lstm --length 200 --out tune.mid --seed 3
+        cellgate generate runs/music-lstm --prime begin.mid --out tune.mid
       """)
 
   @Argument(help: ArgumentHelp("The folder of the run, or the file of its model.", valueName: "run"))
@@ -28,7 +33,8 @@ struct GenerateCommand: ParsableCommand {
     help: ArgumentHelp("What the text begins with; nothing if you leave it out.", valueName: "text"))
   var prompt = ""
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("Characters to write.", valueName: "n"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Characters to write, or frames of a tune.", valueName: "n"))
   var length = WholeNumber(400)
 
   @Option(
@@ -60,6 +66,20 @@ struct GenerateCommand: ParsableCommand {
       "Threads; one for each available processor if you leave it out. Changes no result.", valueName: "n"))
   var threads: WholeNumber?
 
+  @Option(help: ArgumentHelp("With a model of music: the MIDI file to write, NAME.mid.", valueName: "file"))
+  var out: String?
+
+  @Option(
+    help: ArgumentHelp("With a model of music: the MIDI file that the tune begins with.", valueName: "file"))
+  var prime: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "With a model of music: quarter notes a minute; those of --prime, or 120, if you leave it out.",
+      valueName: "x"))
+  var tempo: RealNumber?
+
   @OptionGroup var trusted: TrustOptions
 
   @Flag(help: "Print one JSON object and nothing else.")
@@ -76,6 +96,24 @@ struct GenerateCommand: ParsableCommand {
     sampling.topP = problems.real("--top-p", topP, "a number above 0, up to 1", { $0 > 0 && $0 <= 1 })
     let seed = problems.seed(seed)
     problems.threads(threads)
+    let tempo = problems.real("--tempo", tempo, "a number from 4 to 1000", { $0 >= 4 && $0 <= 1000 })
+    if MusicGenerator.isOne(folder) {
+      if out == nil { problems.add("--out: expected a MIDI file to write, NAME.mid, with a model of music") }
+      if let out, !MIDIName.isOne(out) {
+        problems.add("--out: expected a name that ends with .mid, found '\(quotedName(out))'")
+      }
+      if !prompt.isEmpty { problems.add("--prompt: is for text; a tune begins with --prime FILE.mid") }
+      try problems.check()
+      let options = MusicWriter(
+        model: folder, out: out ?? "", prime: prime, frames: count, tempo: tempo, sampling: sampling,
+        seed: seed ?? 1, trustsWeights: trusted.weights)
+      try options.run(json: json)
+      return
+    }
+    for (name, value) in [("--out", out), ("--prime", prime)] where value != nil {
+      problems.add("\(name): is for models of music")
+    }
+    if tempo != nil { problems.add("--tempo: is for models of music") }
     try problems.check()
     let isFile = !Paths.isFolder(folder) && FileManager.default.fileExists(atPath: folder)
     let generator =

@@ -17,7 +17,9 @@ struct PredictCommand: ParsableCommand {
       digits the logits of the classes. A model that 'cellgate train classify' made takes raw rows, of the form that it was \
       trained on, and writes the row or group, the prediction, and the probability_LABEL of each class. A \
       model of 'cellgate train forecast' takes a table with the columns that it was trained on, and writes \
-      id,time,target,step,mean,q10,q50,q90 for the steps after the end of each series.
+      id,time,target,step,mean,q10,q50,q90 for the steps after the end of each series. One that \
+      'cellgate train music' made takes tunes, .mid, a folder of it or .mat, and writes for each tune and frame the keys that \
+      are likelier to sound than not and the probability_KEY of each, given the frames before.
 
       EXAMPLES:
         cellgate predict runs/adding-lstm --data sequences.npz --out sums.csv
@@ -25,6 +27,7 @@ struct PredictCommand: ParsableCommand {
         cellgate predict sentiment.safetensors --data reviews.txt --out praise.csv
         cellgate predict runs/classify-lstm --data new.csv --out predictions.csv
         cellgate predict runs/forecast-lstm --data new.csv --out predictions.csv
+        cellgate predict runs/music-lstm --data tune.mid --out keys.csv
         cellgate predict model.safetensors --data x.npz --out y.npz --json
       """)
 
@@ -70,6 +73,10 @@ struct PredictCommand: ParsableCommand {
     }
     if let forecaster = Forecaster(model) {
       try forecast(forecaster, batch: batch)
+      return
+    }
+    if let predictor = MusicPredictor(model), !ArrayFile.isOne(data) {
+      try predictKeys(predictor)
       return
     }
     try ArrayFile.check(out, arrays: model.outputShapes.count)
@@ -154,11 +161,33 @@ extension PredictCommand {
     }
   }
 
-  /// Writes the classes of the rows of a table or of a file of series.
-  private func classify(_ classifier: RowClassifier, batch: Int) throws {
+  private func checkCSV() throws(CommandFailure) {
     guard out.lowercased().hasSuffix(".csv") else {
       throw CommandFailure(.usage, "--out: expected a name that ends with .csv, found '\(quotedName(out))'")
     }
+  }
+
+  /// Writes the probabilities of keys in the frames of tunes.
+  private func predictKeys(_ predictor: MusicPredictor) throws {
+    try checkCSV()
+    let tunes = try predictor.tunes(data)
+    try predictor.write(tunes, to: out)
+    let frames = tunes.reduce(0) { $0 + $1.frames.count }
+    if json {
+      JSONValue.object([
+        ("model", .string(path)), ("data", .string(data)), ("out", .string(out)),
+        ("samples", .integer(tunes.count)), ("frames", .integer(frames)),
+      ]).print()
+      return
+    }
+    Console.print(
+      "\n  \(Text.plural(tunes.count, "tune")), \(Text.plural(frames, "frame")): probabilities of keys in \(out)\n"
+    )
+  }
+
+  /// Writes the classes of the rows of a table or of a file of series.
+  private func classify(_ classifier: RowClassifier, batch: Int) throws {
+    try checkCSV()
     let predictions = try classifier.predictions(data, batch: batch)
     try classifier.write(predictions, to: out)
     if json {

@@ -22,6 +22,24 @@ public struct Preprocessing: Codable, Equatable, Sendable {
   /// The series that are forecast; nil where none are.
   public var series: SeriesPreprocessing?
 
+  /// What the frames of tunes are; nil of models of other data.
+  public var music: Music?
+
+  /// What the frames of tunes are, and what comes out of each.
+  public struct Music: Codable, Equatable, Sendable {
+    /// Quarter notes of a frame.
+    public var step: Double
+    /// The share of frames in which each of a piano's 88 keys sounds, each with one more of either kind.
+    public var frequencies: [Double]
+    /// The keys of each chord that comes out, by their MIDI numbers; one more output is for all others. Nil where an output is a key.
+    public var chords: [[Int]]?
+
+    /// Frames of `step` quarter notes.
+    public init(step: Double, frequencies: [Double], chords: [[Int]]? = nil) {
+      (self.step, self.frequencies, self.chords) = (step, frequencies, chords)
+    }
+  }
+
   /// Where the rows of a user's own file have what goes in, by the names of columns.
   public struct RowSource: Codable, Equatable, Sendable {
     /// The column of the texts.

@@ -17,8 +17,6 @@ public final class ExampleBatches: BatchSource {
 
   /// Sequences of an evaluation that are looked at together.
   static let evaluated = 128
-  /// Batches among whose examples lengths are sorted.
-  private static let pooled = 16
   /// The fewest updates of an epoch.
   private static let leastSteps = 25
 
@@ -49,25 +47,7 @@ public final class ExampleBatches: BatchSource {
 
   private func batches(seed: UInt64, pass: Int) -> [[Int]] {
     var stream = RandomStream(seed: seed, name: "classify/order", step: UInt64(pass))
-    var all = Array(training.indices)
-    stream.shuffle(&all)
-    let pool = count * Self.pooled
-    var batches: [[Int]] = []
-    for start in stride(from: 0, to: all.count, by: pool) {
-      let own = all[start..<min(start + pool, all.count)].sorted {
-        (training[$0].steps, $0) < (training[$1].steps, $1)
-      }
-      // Of equal lengths the order would be that of the file.
-      var places = own
-      if let first = own.first, let last = own.last, training[first].steps == training[last].steps {
-        places = Array(all[start..<min(start + pool, all.count)])
-      }
-      for begin in stride(from: 0, to: places.count, by: count) {
-        batches.append(Array(places[begin..<min(begin + count, places.count)]))
-      }
-    }
-    stream.shuffle(&batches)
-    return batches
+    return LengthBuckets.batches(training.map(\.steps), count: count, stream: &stream)
   }
 
   /// The examples of a part in their order.

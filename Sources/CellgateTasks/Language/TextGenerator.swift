@@ -192,6 +192,8 @@ public enum GenerationError: Error, Equatable, Sendable, CustomStringConvertible
   case notALanguageModel(folder: String, task: String)
   /// The model in a file is no embedding, recurrent layers in one direction and head.
   case otherModel(file: String, layers: [String])
+  /// The model takes no frames of tunes.
+  case notOfMusic(path: String)
   /// The prompt has a character that the model has never seen.
   case unknownCharacter(Unicode.Scalar, place: Int, known: Vocabulary)
 
@@ -206,6 +208,7 @@ public enum GenerationError: Error, Equatable, Sendable, CustomStringConvertible
     case .otherModel(let file, let layers):
       "\(file): expected a language model: an embedding, recurrent layers in one direction and a dense head, found the layers "
         + layers.prefix(8).map(quotedName).joined(separator: ", ")
+    case .notOfMusic(let path): "\(path): expected a model that cellgate train music made, found another"
     case .unknownCharacter(let character, let place, let known):
       "prompt: character \(place + 1), '\(quotedName(String(character)))': the model has never seen it"
         + (character == " " && known.index(of: "_") != nil ? "; write _ for a space" : "")

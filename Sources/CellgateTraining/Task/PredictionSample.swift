@@ -1,4 +1,5 @@
 import CellgateBasics
+import CellgateData
 
 /// One test example and what a model made of it, to be shown to people.
 public enum PredictionSample: Sendable, Equatable {
@@ -14,6 +15,8 @@ public enum PredictionSample: Sendable, Equatable {
   case caption(Caption)
   /// A part of a series, and what follows it.
   case forecast(Forecast)
+  /// A tune and how likely a model found its keys, or one that a model wrote.
+  case roll(Roll)
 
   /// A grey picture, the class that it is and the one that was found.
   public struct Picture: Sendable, Equatable {
@@ -146,6 +149,24 @@ public enum PredictionSample: Sendable, Equatable {
         "Forecast: expected \(truth.count) steps, found \(mean.count), \(lower.count) and \(upper.count)")
       (self.series, self.start, self.history, self.truth) = (series, start, history, truth)
       (self.mean, self.lower, self.upper) = (mean, lower, upper)
+    }
+  }
+
+  /// A tune, and how likely each key was found from the frames before.
+  public struct Roll: Sendable, Equatable {
+    /// The tune.
+    public var roll: PianoRoll
+    /// For each frame the probability of each of a piano's 88 keys; nil of a tune that a model wrote.
+    public var probabilities: [[Float]]?
+    /// How it came about: "seed 1"; empty for nothing to say.
+    public var note: String
+
+    /// A tune.
+    public init(_ roll: PianoRoll, probabilities: [[Float]]? = nil, note: String = "") {
+      require(
+        probabilities.map { $0.count == roll.frames.count } ?? true,
+        "Roll: expected probabilities of \(roll.frames.count) frames, found \(probabilities?.count ?? 0)")
+      (self.roll, self.probabilities, self.note) = (roll, probabilities, note)
     }
   }
 
