@@ -140,7 +140,7 @@ struct CommandFailure: Error {
     case let error as GenerationError:
       switch error {
       case .run(let error): code(of: error)
-      case .notALanguageModel, .unknownCharacter: .usage
+      case .notALanguageModel, .unknownCharacter, .unknownWord: .usage
       case .otherModel, .notOfMusic: .data
       }
     default: nil

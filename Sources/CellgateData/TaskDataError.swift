@@ -25,8 +25,8 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A text is of another encoding than UTF-8, to all appearances; `offset` is that of the first byte that shows it, and
   /// `iconv` what the program of that name calls the encoding.
   case otherEncoding(file: String, offset: Int, encoding: String, iconv: String)
-  /// A part of a text has too few characters for one update.
-  case tooShort(file: String, part: String, expected: Int, found: Int)
+  /// A part of a text has too few characters, or words or pieces, for one update.
+  case tooShort(file: String, part: String, expected: Int, found: Int, unit: String = "characters")
   /// A text is not the one that the run began with, by its SHA-256 digest.
   case changed(file: String, expected: String, found: String)
   /// The training part of a text has another number of symbols than the run's settings say.
@@ -83,8 +83,8 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
     case .otherEncoding(let file, let offset, let encoding, let iconv):
       "\(file): expected UTF-8 text, found other bytes at byte \(offset), as in \(encoding); "
         + "convert it, such as with: iconv -f \(iconv) -t UTF-8"
-    case .tooShort(let file, let part, let expected, let found):
-      "\(file): \(part) part: expected \(expected) characters or more for one update, found \(found)"
+    case .tooShort(let file, let part, let expected, let found, let unit):
+      "\(file): \(part) part: expected \(expected) \(unit) or more for one update, found \(found)"
     case .changed(let file, let expected, let found):
       "\(file): changed since the run began: expected SHA-256 \(quotedName(expected)), found \(quotedName(found))"
     case .otherSymbols(let file, let expected, let found):

@@ -38,7 +38,7 @@ struct BatchSourceTests {
       let stream = LanguageModelTests.symbols(200)
       return PTBCharacterTask(
         settings: settings(PTBCharacterTask.description),
-        batches: CharacterBatches(
+        batches: TextBatches(
           vocabulary: Vocabulary(of: "abcdefg".unicodeScalars), training: stream, validation: stream,
           test: stream, steps: steps, lanes: batch))
     }

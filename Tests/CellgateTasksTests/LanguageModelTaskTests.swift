@@ -21,7 +21,7 @@ struct LanguageModelTaskTests {
     change(&settings)
     return PTBCharacterTask(
       settings: settings,
-      batches: CharacterBatches(
+      batches: TextBatches(
         vocabulary: Self.vocabulary, training: LanguageModelTests.symbols(53),
         validation: LanguageModelTests.symbols(20, name: "validation"),
         test: LanguageModelTests.symbols(300, name: "test"),
@@ -167,7 +167,7 @@ struct LanguageModelTaskTests {
     settings.batch = 1
     let task = PTBCharacterTask(
       settings: settings,
-      batches: CharacterBatches(
+      batches: TextBatches(
         vocabulary: Vocabulary(of: "ab".unicodeScalars), training: [0, 0, 0, 0, 0, 1], validation: [0, 1],
         test: [1, 0, 1],
         steps: settings.whole(LanguageModelOptions.length), lanes: settings.batch))
@@ -184,7 +184,7 @@ struct LanguageModelTaskTests {
     let stream = (0..<400).map { Int32("abacabad".utf8.map { $0 - 97 }[$0 % 8]) }
     let task = PTBCharacterTask(
       settings: settings,
-      batches: CharacterBatches(
+      batches: TextBatches(
         vocabulary: Self.vocabulary, training: stream, validation: stream, test: stream, steps: 8, lanes: 4))
     let model = task.makeModel(cell: .gru)
     let parameters = ParameterSet(model)

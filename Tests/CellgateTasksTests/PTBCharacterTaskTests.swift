@@ -22,7 +22,7 @@ struct PTBCharacterTaskTests {
     let folder = scratch.path + "/ptb"
     func load() throws -> String {
       var text = String.UnicodeScalarView()
-      text.append(contentsOf: try PTBCharacterTask.load("train", in: folder).text)
+      text.append(contentsOf: try PTBFiles.characters("train", in: folder).text)
       return String(text)
     }
     try scratch.write(Gzip.compress(Array(Self.words.utf8)), as: "ptb/ptb.train.txt.gz")
@@ -38,7 +38,7 @@ struct PTBCharacterTaskTests {
   @Test("A last line without an end has one all the same, and empty lines are lines")
   func lines() {
     func stream(_ text: String) -> [Unicode.Scalar] {
-      PTBCharacterTask.stream(Array(text.unicodeScalars), between: "_")
+      PTBFiles.stream(Array(text.unicodeScalars), between: "_")
     }
     #expect(stream("a b\n\nc") == Array("a_b\n\nc\n".unicodeScalars))
     #expect(stream("a\r\n") == Array("a\n".unicodeScalars) && stream("").isEmpty)
@@ -116,11 +116,11 @@ struct PTBCharacterTaskTests {
   func real(part: String, count: Int) throws {
     let folder = Self.dataFolder + "/ptb"
     let words = try TextFile(folder + "/ptb.\(part).txt.gz").scalars
-    let stream = PTBCharacterTask.stream(words, between: "_")
+    let stream = PTBFiles.stream(words, between: "_")
     #expect(stream.count == count)
     if part == "train" { #expect(Vocabulary(of: stream).count == PTBCharacterTask.symbols) }
     let characters = try TextFile(folder + "/ptb.char.\(part).txt.gz").scalars
-    let isEqual = PTBCharacterTask.stream(characters, between: nil) == stream
+    let isEqual = PTBFiles.stream(characters, between: nil) == stream
     #expect(isEqual)
   }
 }

@@ -114,7 +114,7 @@ struct TextGeneratorTests {
     _ = try trainer.run()
     try FileManager.default.removeItem(atPath: file)
     let generator = try TextGenerator(run: path)
-    #expect(generator.vocabulary == Vocabulary(of: "\nabc".unicodeScalars, hasUnknown: true))
+    #expect(generator.tokenizer.vocabulary == Vocabulary(of: "\nabc".unicodeScalars, hasUnknown: true))
     #expect(
       text(try generator.text(after: "ab"), 40).unicodeScalars.allSatisfy {
         "\nabc".unicodeScalars.contains($0)

@@ -11,7 +11,7 @@ struct EvaluateCommand: ParsableCommand {
     discussion: """
       Reads the settings and the best model from the folder of a run and computes the task's metric on data \
       that the model was not trained on. A language model reads data given with --data with its own vocabulary: \
-      characters that it doesn't know are counted (unknown_share), or refused where it has no symbol for them.
+      what it doesn't know is counted (unknown_share), or refused where it has no symbol for it.
 
       The file of a language model, an imported one too, is scored on a text given with --data.
 
@@ -171,15 +171,19 @@ struct EvaluateCommand: ParsableCommand {
       throw CommandFailure(
         .usage, "\(folder): a model's file: expected --loss NAME beside arrays, or a text as --data")
     }
-    let (model, vocabulary) = try LanguageModel.load(folder, trustingWeights: trusted.weights)
-    let score = try model.score(data, vocabulary: vocabulary)
+    let (model, tokenizer) = try LanguageModel.load(folder, trustingWeights: trusted.weights)
+    let score = try model.score(data, tokenizer: tokenizer)
     if json {
       JSONValue.object([
         ("model", .string(folder)), ("data", .string(data)), ("characters", .integer(score.characters)),
+        ("unit", .string(tokenizer.unit.rawValue)), ("symbols", .integer(score.symbols)),
         ("metric", .string("bits_per_character")), ("value", .number(score.bitsPerCharacter)),
         (
           "extras",
-          ["cross_entropy": .number(score.crossEntropy), "unknown_share": .number(score.unknownShare)]
+          [
+            "cross_entropy": .number(score.crossEntropy), "unknown_share": .number(score.unknownShare),
+            "perplexity": .number(score.perplexity),
+          ]
         ),
       ]).print()
       return
@@ -188,6 +192,7 @@ struct EvaluateCommand: ParsableCommand {
     var table = Table([.left(Text.plural(score.characters, "character")), .right("value")])
     table.add(["bits per character", Text.number(score.bitsPerCharacter)])
     table.add(["cross entropy", Text.number(score.crossEntropy)])
+    table.add(["perplexity", Text.number(score.perplexity)])
     if score.unknownShare > 0 { table.add(["unknown share", Text.number(score.unknownShare)]) }
     table.print()
     Console.print()

@@ -9,8 +9,9 @@ struct GenerateCommand: ParsableCommand {
     commandName: "generate",
     abstract: "Write text or music with a trained model.",
     discussion: """
-      Draws one character after the other from the best model of a run of ptb-char or text, and prints each as it \
-      comes, after the prompt. Needs the run's folder, or the model's file, alone. The same seed gives the same text.
+      Draws one character, word or piece after the other from the best model of a run of ptb-char or text, and \
+      prints each as it comes, after the prompt. Needs the run's folder, or the model's file, alone. The same seed gives the \
+      same text. A prompt for a model of words may have <unk> in it for words that the model doesn't know.
 
       With a model of music, frames of a tune are drawn in the same way, and a MIDI file is written to --out: after the tune \
       of --prime, if there is one.
@@ -40,20 +41,20 @@ struct GenerateCommand: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Above 1 for more surprises, below 1 for fewer; 0 always takes the likeliest character.", valueName: "x"
+      "Above 1 for more surprises, below 1 for fewer; 0 always takes the likeliest symbol.", valueName: "x"
     )
   )
   var temperature = RealNumber(1)
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Draw from the n likeliest characters alone.", valueName: "n")
+    parsing: .unconditional, help: ArgumentHelp("Draw from the n likeliest symbols alone.", valueName: "n")
   )
   var topK: WholeNumber?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Draw from the likeliest characters alone, until their probabilities sum to x, above 0, up to 1.",
+      "Draw from the likeliest symbols alone, until their probabilities sum to x, above 0, up to 1.",
       valueName: "x"))
   var topP: RealNumber?
 

@@ -50,9 +50,10 @@ struct SummaryCommand: ParsableCommand {
   /// What is done with data before they go into the model.
   private static func preprocessing(_ model: Model) -> [(name: String, text: String)] {
     var lines: [(name: String, text: String)] = []
-    if let vocabulary = Vocabulary(metadata: model.metadata) {
-      let unknown = vocabulary.hasUnknown ? ", one of them for unknown ones" : ""
-      lines.append(("vocabulary", Text.plural(vocabulary.count, "character") + unknown))
+    if let tokenizer = TextTokenizer(metadata: model.metadata) {
+      let unknown = tokenizer.unknown != nil ? ", one of them for unknown ones" : ""
+      let unit = String(tokenizer.unit.rawValue.dropLast())
+      lines.append(("vocabulary", Text.plural(tokenizer.count, unit) + unknown))
     }
     let own = model.preprocessing
     if let words = own.words {

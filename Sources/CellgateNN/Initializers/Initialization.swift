@@ -137,9 +137,12 @@ extension Recurrent {
       changed("\(name).bias", scheme == .keras ? .zeros : nil, columns: inputSize)
     }
 
-    /// The first values of the vectors [V, E] of an embedding of this name, "embedding"; by default PyTorch's.
-    public func embeddingWeight(_ name: String) -> Initializer {
-      let usual = Initializer.normal(standardDeviation: 1)
+    /// The first values of the vectors [V, E] of an embedding of this name, "embedding"; by default PyTorch's, and those of a
+    /// linear layer's weight where the vectors, of `tiedSize` E numbers, make logits too.
+    public func embeddingWeight(_ name: String, tiedSize: Int? = nil) -> Initializer {
+      let usual =
+        tiedSize.map { Initializer.uniform(bound: 1 / Float($0).squareRoot()) }
+        ?? Initializer.normal(standardDeviation: 1)
       return changed("\(name).weight", scheme == .keras ? .uniform(bound: 0.05) : nil) ?? usual
     }
 

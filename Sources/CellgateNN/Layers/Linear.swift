@@ -7,6 +7,8 @@ public final class Linear: Module {
   public let weight: Parameter
   /// [N].
   public let bias: Parameter?
+  /// Whether the weight is another module's parameter, and none of this one's.
+  private let isTied: Bool
 
   /// A map from `inputSize` K to `outputSize` N. The weight, and the bias unless it is left out, start
   /// uniform in ±1/√K, as in PyTorch.
@@ -22,11 +24,19 @@ public final class Linear: Module {
       (weightInitializer ?? usual)([outputSize, inputSize], stream: stream.child("weight")))
     bias =
       hasBias ? Parameter((biasInitializer ?? usual)([outputSize], stream: stream.child("bias"))) : nil
+    isTied = false
   }
 
-  /// `weight`, and `bias` when there is one.
+  /// A map with a `weight` [N, K] that is a parameter of another module, such as an embedding's, and a bias of its own.
+  public init(tiedTo weight: Parameter, stream: RandomStream, biasInitializer: Initializer = .zeros) {
+    self.weight = weight
+    bias = Parameter(biasInitializer([weight.shape[0]], stream: stream.child("bias")))
+    isTied = true
+  }
+
+  /// `weight` unless it is another module's, and `bias` when there is one.
   public var members: [Member] {
-    [.parameter("weight", weight)] + (bias.map { [.parameter("bias", $0)] } ?? [])
+    (isTied ? [] : [.parameter("weight", weight)]) + (bias.map { [.parameter("bias", $0)] } ?? [])
   }
 
   /// [.., K] gives [.., N].

@@ -12,8 +12,11 @@ public final class TimeDistributed: Layer {
   public struct Options: LayerOptions {
     /// Its description.
     public var layer: LayerDescription
-    /// That of the layer.
-    public var problem: String? { layer.options.problem }
+    /// That of the layer, which has no weights of another one.
+    public var problem: String? {
+      layer.kind == TiedDense.kind
+        ? "layer: expected one with weights of its own, found \(TiedDense.kind)" : layer.options.problem
+    }
   }
 
   /// What it was made with.

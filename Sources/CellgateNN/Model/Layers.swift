@@ -8,6 +8,7 @@ public enum Layers {
       Bidirectional.self,
       TimeDistributed.self,
       Dense.self,
+      TiedDense.self,
       ActivationLayer.self,
       Dropout.self,
       LayerNormalization.self,

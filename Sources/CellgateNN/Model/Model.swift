@@ -75,6 +75,10 @@ public class Model: Module {
       let given = call.inputs.map { shapes[$0.node][$0.output] }
       layer.build(given, BuildContext(name: name, stream: stream.child(name)))
     }
+    for case let layer as TiedDense in layers.map(\.layer) {
+      // The description was checked: the embedding is there.
+      if let embedding = self[layer.options.embedding] as? Embedding { layer.tie(to: embedding) }
+    }
     self.shapes = shapes
   }
 

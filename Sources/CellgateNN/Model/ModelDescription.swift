@@ -175,6 +175,19 @@ public struct ModelDescription: Codable, Equatable, Sendable {
       for value in call.inputs { try check(value, below: inputs.count + index, call.layer) }
     }
     for value in outputs { try check(value, below: inputs.count + calls.count, "output") }
+    for layer in layers { try checkTie(layer) }
+  }
+
+  /// Throws `badDescription` for a layer with the weights of an embedding that the model has not, or has with other symbols.
+  private func checkTie(_ layer: LayerDescription) throws(LayerError) {
+    guard let tied = layer.options as? TiedDense.Options else { return }
+    let table = layers.first { $0.name == tied.embedding }?.options as? Embedding.Options
+    guard table?.inputDim == tied.units, calls.contains(where: { $0.layer == tied.embedding }) else {
+      throw .badDescription(
+        reason:
+          "model: \(quotedName(layer.name)): expected an embedding \(quotedName(tied.embedding)) of \(tied.units) symbols, found "
+          + (table.map { "one of \($0.inputDim)" } ?? "none"))
+    }
   }
 
   private func check(_ value: Value, below bound: Int, _ user: String) throws(LayerError) {
@@ -203,6 +216,7 @@ public struct ModelDescription: Codable, Equatable, Sendable {
       taken[call.layer] = given
       do throws(LayerError) {
         shapes.append(try layer.outputShapes(given))
+        try checkWidth(layer, given)
       } catch {
         guard case .badInput(_, let expected, let found) = error else { throw error }
         throw .badInput(layer: call.layer, expected: expected, found: found)
@@ -210,6 +224,17 @@ public struct ModelDescription: Codable, Equatable, Sendable {
     }
     for value in outputs { _ = try shape(value, shapes) }
     return shapes
+  }
+
+  /// Throws `badInput` for vectors of another size than those of the embedding whose weights a layer has.
+  private func checkWidth(_ layer: any Layer, _ given: [LayerShape]) throws(LayerError) {
+    guard let tied = layer as? TiedDense,
+      let table = layers.first(where: { $0.name == tied.options.embedding })?.options as? Embedding.Options,
+      given[0].features.last != table.outputDim
+    else { return }
+    throw .badInput(
+      layer: TiedDense.kind, expected: "\(table.outputDim) numbers, as the embedding's vectors have",
+      found: "\(given[0])")
   }
 
   func shape(_ value: Value, _ shapes: [[LayerShape]]) throws(LayerError) -> LayerShape {

@@ -35,6 +35,7 @@ enum StreamStage: Sendable {
     case let layer as Recurrent: return try cells(layer, named: name)
     case let layer as Dense:
       return [linear(layer.map)] + activation(layer.options.activation, size: layer.options.units)
+    case let layer as TiedDense: return [linear(layer.map)]
     case let layer as ActivationLayer: return activation(layer.options.activation, size: inputSize)
     case let layer as LayerNormalization:
       return [

@@ -7,7 +7,9 @@ import CellgateTraining
 
 /// An embedding of each symbol, recurrent layers, and a linear head over the symbols: the next one's logits.
 ///
-/// Its parameters are `embedding.weight`, `recurrent.weight_ih_l0`, ..., `head.weight`, `head.bias`.
+/// Its parameters are `embedding.weight`, `recurrent.weight_ih_l0`, ..., `head.weight`, `head.bias`. With `--tie-weights yes` the
+/// head's weights are those of the embedding (Press and Wolf 2017, https://arxiv.org/abs/1608.05859), and there is no
+/// `head.weight`.
 public final class LanguageModel: DescribedModule {
   /// V vectors of E numbers.
   public let embedding: Embedding
@@ -28,17 +30,22 @@ public final class LanguageModel: DescribedModule {
     let size = settings.whole(LanguageModelOptions.embedding)
     embedding = Embedding(
       count: symbols, size: size, dropout: settings.embeddingDropout, stream: stream.child("embedding"),
-      initializer: settings.start.embeddingWeight("embedding"))
+      initializer: settings.start.embeddingWeight("embedding", tiedSize: settings.tiesWeights ? size : nil))
     recurrent = Recurrent(settings.recurrentOptions(cell), initialization: settings.start)
     recurrent.build([.sequence(size)], BuildContext(name: "recurrent", stream: stream.child("recurrent")))
     dropout = Dropout(probability: settings.headDropout, name: "head")
-    head = Linear(
-      inputSize: settings.hidden, outputSize: symbols, stream: stream.child("head"),
-      weightInitializer: settings.start.linearWeight("head"),
-      biasInitializer: settings.start.linearBias("head", inputSize: settings.hidden))
+    head =
+      settings.tiesWeights
+      ? Linear(
+        tiedTo: embedding.weight, stream: stream.child("head"),
+        biasInitializer: settings.start.linearBias("head", inputSize: settings.hidden) ?? .zeros)
+      : Linear(
+        inputSize: settings.hidden, outputSize: symbols, stream: stream.child("head"),
+        weightInitializer: settings.start.linearWeight("head"),
+        biasInitializer: settings.start.linearBias("head", inputSize: settings.hidden))
     description = ModelDescription(
       settings: settings, cell: cell, inputSize: size, outputSize: symbols, symbols: symbols,
-      readsEveryStep: true)
+      tiesWeights: settings.tiesWeights, readsEveryStep: true)
   }
 
   /// A model of layers that are built.
@@ -49,12 +56,11 @@ public final class LanguageModel: DescribedModule {
     dropout = Dropout(probability: 0, name: "head")
   }
 
-  /// The model in a file, which needs neither a run's folder nor data, and its symbols: an embedding of the characters of its
-  /// vocabulary, recurrent layers in one direction, and logits of the next character at every step. Throws `otherModel`, or
-  /// `run`.
+  /// The model in a file, which needs neither a run's folder nor data, and its symbols: an embedding of them, recurrent layers
+  /// in one direction, and logits of the next symbol at every step. Throws `otherModel`, or `run`.
   public static func load(
     _ path: String, trustingWeights: Bool = false
-  ) throws(GenerationError) -> (model: LanguageModel, vocabulary: Vocabulary) {
+  ) throws(GenerationError) -> (model: LanguageModel, tokenizer: TextTokenizer) {
     let model: Model
     do throws(RunError) { model = try Model.load(path, trustingWeights: trustingWeights) } catch {
       throw .run(error)
@@ -62,36 +68,51 @@ public final class LanguageModel: DescribedModule {
     let layers = model.layers.map(\.layer).filter { !($0 is Dropout) }
     guard model.description.isChain, layers.count == 3, let embedding = layers[0] as? Embedding,
       let recurrent = layers[1] as? Recurrent, recurrent.directions == 1, recurrent.options.returnSequences,
-      !recurrent.options.goBackwards, !recurrent.options.learnsFirstStates,
-      let head = layers[2] as? Dense,
-      head.options.activation == .linear || head.options.activation == .softmax
+      !recurrent.options.goBackwards, !recurrent.options.learnsFirstStates, let head = head(layers[2])
     else {
       throw .otherModel(file: path, layers: model.layers.map(\.name))
     }
-    guard let vocabulary = Vocabulary(metadata: model.metadata), !vocabulary.symbols.isEmpty,
-      vocabulary.count == embedding.options.inputDim, vocabulary.count == head.options.units
+    let tokenizer = TextTokenizer(metadata: model.metadata)
+    guard let tokenizer, tokenizer.canWrite, tokenizer.count == embedding.options.inputDim,
+      tokenizer.count == head.weight.shape[0]
     else {
       throw .run(
         .badState(
           file: path, name: "vocabulary", expected: "the model's \(embedding.options.inputDim) symbols",
-          found: Vocabulary(metadata: model.metadata).map { "\($0.count)" } ?? "nothing"))
+          found: tokenizer.map { "\($0.count)" } ?? "nothing"))
     }
-    return (LanguageModel(embedding, recurrent, head.map, model.description), vocabulary)
+    return (LanguageModel(embedding, recurrent, head, model.description), tokenizer)
   }
 
-  /// How well the model predicts a text in a file, each character but the first. Throws what is wrong with the file,
-  /// `unknownToModel` for a character that the vocabulary has no symbol for, `tooShort` for fewer than two characters.
-  public func score(_ path: String, vocabulary: Vocabulary) throws(TaskDataError) -> TextScore {
+  /// The map of a layer that gives logits, or their softmax, which are the same to whoever samples.
+  private static func head(_ layer: any Layer) -> Linear? {
+    switch layer {
+    case let layer as Dense where [.linear, .softmax].contains(layer.options.activation): layer.map
+    case let layer as TiedDense: layer.map
+    default: nil
+    }
+  }
+
+  /// How well the model predicts a text in a file, each symbol but the first. Throws what is wrong with the file,
+  /// `unknownToModel` for a character that there is no symbol for, `tooShort` for fewer than two symbols.
+  public func score(_ path: String, tokenizer: TextTokenizer) throws(TaskDataError) -> TextScore {
     let file = try TextFile(path)
-    let text = vocabulary.index(of: TextFile.mark) == nil ? file.text : file.scalars
-    guard text.count > 1 else { throw .tooShort(file: path, part: "text", expected: 2, found: text.count) }
-    let stream = try CharacterBatches.streams([(path, text[...])], vocabulary: vocabulary)[0]
+    let stream: TextTokenizer.Encoded
+    do throws(UnknownCharacter) {
+      stream = try tokenizer.encode(tokenizer.hasMark ? file.scalars : file.text)
+    } catch { throw .unknownToModel(file: path, character: error.character, place: error.place) }
+    let count = stream.indices.count
+    guard count > 1 else {
+      throw .tooShort(file: path, part: "text", expected: 2, found: count, unit: tokenizer.unit.rawValue)
+    }
     let scores = withoutGradient {
-      LanguageModelObjective.scores(self, stream, unknown: vocabulary.unknown)
+      LanguageModelObjective.scores(
+        self, stream.indices, unknown: tokenizer.unknown, chunk: LanguageModelObjective.chunk(for: tokenizer))
     }
     return TextScore(
-      characters: stream.count - 1, bitsPerCharacter: scores.known / log(2), crossEntropy: scores.all,
-      unknownShare: scores.unknownShare)
+      symbols: count - 1, characters: stream.characters?.dropFirst().reduce(0) { $0 + Int($1) } ?? count - 1,
+      bitsPerCharacter: scores.bitsPerCharacter(of: stream, leavingOut: tokenizer.unknown),
+      crossEntropy: scores.all, unknownShare: scores.unknownShare)
   }
 
   /// The parameters of such a model, in their order, without making it.
@@ -102,7 +123,10 @@ public final class LanguageModel: DescribedModule {
     let embedding = Embedding.parameterShapes(count: symbols, size: size).map { $0.inside("embedding") }
     let shape = SequenceShape(steps: 1, inputSize: size, outputSize: symbols)
     let rest = RecurrentModel.parameterShapes(settings: settings, shape: shape, cell: cell)
-    return AnySequence([AnySequence(embedding), rest].lazy.joined())
+    let isTied = settings.tiesWeights
+    return AnySequence(
+      [AnySequence(embedding), AnySequence(rest.lazy.filter { !isTied || $0.name != "head.weight" })].lazy
+        .joined())
   }
 
   /// `embedding`, `recurrent` and `head`.
@@ -137,12 +161,17 @@ public final class LanguageModel: DescribedModule {
 
 /// How well a language model predicts a text.
 public struct TextScore: Sendable, Equatable {
-  /// Characters that were predicted.
+  /// Symbols that were predicted: characters, words or pieces.
+  public var symbols: Int
+  /// Characters of these symbols.
   public var characters: Int
-  /// Bits of a character that the vocabulary has a symbol for.
+  /// Bits of a character, without those of unknown symbols.
   public var bitsPerCharacter: Double
-  /// The cross-entropy of a character in nats, unknown ones included.
+  /// The cross-entropy of a symbol in nats, unknown ones included.
   public var crossEntropy: Double
-  /// The share of characters that are the unknown symbol.
+  /// The share of symbols that are the unknown one.
   public var unknownShare: Double
+
+  /// e to the cross-entropy: of how many equally likely symbols one seems to be chosen.
+  public var perplexity: Double { min(exp(crossEntropy), .greatestFiniteMagnitude) }
 }

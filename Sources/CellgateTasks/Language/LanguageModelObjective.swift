@@ -5,14 +5,14 @@ import CellgateNN
 import CellgateTensor
 import CellgateTraining
 
-/// The cross-entropy of the next character, in nats; states go on from update to update, detached, and are zeros at the
+/// The cross-entropy of the next symbol, in nats; states go on from update to update, detached, and are zeros at the
 /// beginning of each epoch.
 public struct LanguageModelObjective: TrainingObjective {
-  let batches: CharacterBatches
-  /// Whether the metric has characters in it that the vocabulary knows only as unknown.
+  let batches: TextBatches
+  /// Whether the metric has symbols in it that the vocabulary knows only as unknown.
   let scoresUnknown: Bool
 
-  /// The cross-entropy of the characters of one update.
+  /// The cross-entropy of the symbols of one update.
   public func loss(
     _ model: LanguageModel, _ batch: SymbolBatch, carried: inout [Tensor], context: ForwardContext,
     probe: TensorProbe?
@@ -44,38 +44,54 @@ public struct LanguageModelObjective: TrainingObjective {
 
   /// Lanes of an evaluation are at most so many, and at least so long.
   private static let mostLanes = 64, leastLane = 5000
-  /// Characters that a lane of an evaluation reads before the first one that it predicts.
+  /// Symbols that a lane of an evaluation reads before the first one that it predicts.
   private static let warmUp = 500
-  /// Steps at once.
-  private static let chunk = 100
+  /// Steps at once, and the most logits at once of words and pieces.
+  private static let chunk = 100, mostLogits = 1 << 25
 
-  /// Bits per character and nats per character over the whole validation or test stream, each character but the
-  /// first predicted once; of texts also the share of characters that the unknown symbol stands for. Those are in the nats, and
-  /// in the bits only where the run's settings say so.
+  /// The metrics over the whole validation or test stream, each symbol but the first predicted once: bits per character, of
+  /// words and pieces too; the cross-entropy of a symbol in nats, and its perplexity; and the share of unknown symbols. Those are
+  /// in the nats, and in the bits only where the run's settings say so.
   ///
-  /// Up to 64 lanes of 5,000 characters or more are run at once. Each but the first begins 500 characters before the
+  /// Up to 64 lanes of 5,000 symbols or more are run at once. Each but the first begins 500 symbols before the
   /// first one that it predicts, with the states after the stream's first 500: what came even before is not remembered.
   /// Zeros in the middle of a text are not what a model was trained for: some never recover from them.
   public func evaluate(
     _ model: LanguageModel, on split: Split, _ batches: AnySequence<SymbolBatch>, metrics: [Metric],
     context: ForwardContext
   ) -> Evaluation {
-    let unknown = self.batches.vocabulary.unknown
-    let scores = Self.scores(model, self.batches.stream(of: split), unknown: unknown, context: context)
-    let value = scoresUnknown ? scores.all : scores.known
+    let tokenizer = self.batches.tokenizer
+    let stream = self.batches.stream(of: split)
+    let scores = Self.scores(
+      model, stream.indices, unknown: tokenizer.unknown, chunk: Self.chunk(for: tokenizer), context: context)
+    let values = metrics.map { metric in
+      switch metric.name {
+      case "perplexity": min(exp(scores.all), .greatestFiniteMagnitude)
+      case "unknown_share": scores.unknownShare
+      case "cross_entropy": scores.all
+      default: scores.bitsPerCharacter(of: stream, leavingOut: scoresUnknown ? nil : tokenizer.unknown)
+      }
+    }
     return Evaluation(
-      value / log(2),
-      extras: [scores.all] + (metrics.contains { $0.name == "unknown_share" } ? [scores.unknownShare] : []),
+      values.first ?? scores.all, extras: Array(values.dropFirst()),
       remark: remark(on: scores, metrics.first?.name ?? ""))
   }
 
-  /// What unknown characters do to the metric, when that is more than a hundredth of it or the text isn't the run's own.
+  /// What unknown symbols do to the metric, when that is more than a hundredth of it or the text isn't the run's own.
   private func remark(on scores: Scores, _ metric: String) -> String? {
     guard scores.unknownShare > 0, batches.isOther || scores.unknownCost > 0.01 else { return nil }
     func percent(_ share: Double) -> String { String.printf("%.\(share < 0.1 ? 2 : 1)f %%", 100 * share) }
-    return "\(percent(scores.unknownShare)) of the characters are unknown to the model and make "
+    let isCounted = scoresUnknown || metric == "perplexity"
+    return
+      "\(percent(scores.unknownShare)) of the \(batches.tokenizer.unit) are unknown to the model and make "
       + "\(percent(scores.unknownCost)) of the cross-entropy; "
-      + "\(metric) \(scoresUnknown ? "counts them" : "leaves them out")"
+      + "\(metric) \(isCounted ? "counts them" : "leaves them out")"
+  }
+
+  /// Steps at once for so many lanes of symbols.
+  static func chunk(for tokenizer: TextTokenizer) -> Int {
+    tokenizer.unit == .characters
+      ? chunk : max(1, min(chunk, mostLogits / (mostLanes * max(1, tokenizer.count))))
   }
 
   /// The states of lanes that begin at these places: zeros at the stream's beginning, elsewhere those that its first
@@ -105,9 +121,26 @@ public struct LanguageModelObjective: TrainingObjective {
     var known: Double
     /// The share of the unknown symbol.
     var unknownShare: Double
+    /// How many symbols there are but the unknown one.
+    var knownCount: Int
 
     /// The share of the whole cross-entropy that is the unknown symbol's.
     var unknownCost: Double { all > 0 ? max(0, 1 - known * (1 - unknownShare) / all) : 0 }
+
+    /// All bits of the symbols of a stream but the first over all their characters; without those of the symbol `unknown`,
+    /// as far as there are others.
+    func bitsPerCharacter(of stream: TextTokenizer.Encoded, leavingOut unknown: Int32?) -> Double {
+      let mean = unknown == nil ? all : known
+      guard let characters = stream.characters else { return mean / log(2) }
+      let leavesOut = unknown != nil && knownCount > 0
+      var (symbols, count) = (0, 0)
+      for (index, own) in zip(stream.indices, characters).dropFirst() where !leavesOut || index != unknown {
+        symbols += 1
+        count += Int(own)
+      }
+      // Where no character begins in what is predicted, its symbols count.
+      return mean * Double(symbols) / Double(max(count, 1)) / log(2)
+    }
   }
 
   /// The mean cross-entropy in nats of all symbols of a stream but the first, predicted in `lanes` at once.
@@ -120,7 +153,7 @@ public struct LanguageModelObjective: TrainingObjective {
   /// The scores of a stream, predicted in `lanes` at once.
   static func scores(
     _ model: LanguageModel, _ stream: [Int32], unknown: Int32?, lanes: Int? = nil, warmUp: Int = warmUp,
-    context: ForwardContext = .inference()
+    chunk: Int = chunk, context: ForwardContext = .inference()
   ) -> Scores {
     let count = stream.count - 1
     let lanes = lanes ?? max(1, min(mostLanes, count / leastLane))
@@ -159,6 +192,6 @@ public struct LanguageModelObjective: TrainingObjective {
     let all = sum / Double(count)
     return Scores(
       all: all, known: knownCount > 0 ? knownSum / Double(knownCount) : all,
-      unknownShare: Double(count - knownCount) / Double(count))
+      unknownShare: Double(count - knownCount) / Double(count), knownCount: knownCount)
   }
 }

@@ -5,41 +5,59 @@ import CellgateNN
 import CellgateTensor
 import CellgateTraining
 
-/// A character language model: one long stream of characters, each to be predicted from those before.
+/// A language model: one long stream of characters, words or pieces, each to be predicted from those before.
 public protocol LanguageModelTask: SequenceTask
-where Batches == CharacterBatches, Objective == LanguageModelObjective {}
+where Batches == TextBatches, Objective == LanguageModelObjective {}
 
 /// Options of all language models.
 enum LanguageModelOptions {
   static let length = TaskOption.whole(
     "length", "steps of each update, T", default: 150, in: 1...1_000_000)
   static let embedding = TaskOption.whole(
-    "embedding", "numbers in each character's embedding", default: 64, in: 1...65_536)
-  static let all = [length, embedding]
+    "embedding", "numbers in each symbol's embedding", default: 64, in: 1...65_536)
+  static let tieWeights = TaskOption.choice(
+    "tie-weights", "make logits with the embeddings, which needs --embedding of the hidden units",
+    default: "no",
+    of: ["no", "yes"])
+  static let all = [length, embedding, tieWeights]
+}
+
+extension TrainingSettings {
+  /// Whether logits are made with the embeddings.
+  var tiesWeights: Bool { text(LanguageModelOptions.tieWeights) == "yes" }
+}
+
+extension Metric {
+  static let bitsPerCharacter = Metric("bits_per_character", better: .lower)
+  static let crossEntropy = Metric("cross_entropy", better: .lower)
+  /// e to the cross-entropy of a symbol, which the log of a run has already.
+  static let perplexity = Metric("perplexity", better: .lower, isLogged: false)
 }
 
 extension TaskDescription {
-  /// A character language model's: T and E are options besides its own, bits per character the metric, the cross-entropy
-  /// over ln 2, which itself is the first extra one.
+  /// A language model's: T, E and tied weights are options besides its own; bits per character the metric, where there is no
+  /// other, the cross-entropy of a symbol the first extra one, and its perplexity the last.
   static func languageModel(
-    name: String, summary: String, options: [TaskOption] = [], data: DataRequirement,
-    extraMetrics: [Metric] = [], solvedBelow threshold: Double, defaults: TrainingSettings,
+    name: String, summary: String, options: [TaskOption] = [], modelOptions: [TaskOption] = [],
+    data: DataRequirement, metric: Metric = .bitsPerCharacter, extraMetrics: [Metric] = [],
+    solvedBelow threshold: Double, defaults: TrainingSettings,
     problems: @escaping @Sendable (TrainingSettings) -> [SettingsError] = { _ in [] },
     symbols: @escaping @Sendable (TrainingSettings) -> Int
   ) -> TaskDescription {
-    let bits = Metric("bits_per_character", better: .lower)
+    let last = metric.name == Metric.perplexity.name ? [] : [Metric.perplexity]
     return TaskDescription(
       name: name, summary: summary, options: LanguageModelOptions.all + options,
-      modelOptions: [LanguageModelOptions.embedding], data: data, hasEpochs: true,
-      metric: bits, extraMetrics: [Metric("cross_entropy", better: .lower)] + extraMetrics,
-      solved: SolvedCriterion(bits, threshold), defaults: defaults,
-      problems: { settings in direction(settings) + problems(settings) },
+      modelOptions: [LanguageModelOptions.embedding, LanguageModelOptions.tieWeights] + modelOptions,
+      data: data,
+      hasEpochs: true, metric: metric, extraMetrics: [.crossEntropy] + extraMetrics + last,
+      solved: SolvedCriterion(metric, threshold), defaults: defaults,
+      problems: { settings in form(settings) + problems(settings) },
       shape: { settings in
         let count = symbols(settings)
         return SequenceShape(
           steps: settings.whole(LanguageModelOptions.length),
           inputSize: settings.whole(LanguageModelOptions.embedding), outputSize: count, readsEveryStep: true,
-          symbols: count)
+          symbols: count, tiesWeights: settings.tiesWeights)
       })
   }
 
@@ -54,18 +72,27 @@ extension TaskDescription {
     return settings
   }
 
-  private static func direction(_ settings: TrainingSettings) -> [SettingsError] {
-    guard settings.bidirectional else { return [] }
-    return [
-      .unsupported(
-        option: "bidirectional", reason: "a language model must not see the characters that it has to predict"
+  private static func form(_ settings: TrainingSettings) -> [SettingsError] {
+    var problems: [SettingsError] = []
+    if settings.bidirectional {
+      problems.append(
+        .unsupported(
+          option: "bidirectional", reason: "a language model must not see the symbols that it has to predict")
       )
-    ]
+    }
+    let size = settings.whole(LanguageModelOptions.embedding)
+    if settings.tiesWeights, size != settings.hidden {
+      problems.append(
+        .outOfRange(
+          option: "embedding", expected: "\(settings.hidden) as there are hidden units, with tied weights",
+          found: "\(size)"))
+    }
+    return problems
   }
 }
 
 extension TrainingSettings {
-  /// The fewest characters of each part of a text that make an update.
+  /// The fewest symbols of each part of a text that make an update.
   private var leastCounts: (training: Int, other: Int) {
     let least = whole(LanguageModelOptions.length) + 1
     let (all, isTooMany) = least.multipliedReportingOverflow(by: batch)
@@ -73,74 +100,94 @@ extension TrainingSettings {
   }
 
   /// Throws `tooShort` for the first part of a text, training, validation, test, that makes no update.
-  func checkCounts(_ parts: [(file: String, count: Int)]) throws(TaskDataError) {
+  func checkCounts(
+    _ parts: [(file: String, count: Int)], unit: TextTokenizer.Unit = .characters
+  ) throws(TaskDataError) {
     let least = leastCounts
     for (index, part) in parts.enumerated() {
       let expected = index == 0 ? least.training : least.other
       guard part.count < expected else { continue }
       throw .tooShort(
         file: part.file, part: ["training", "validation", "test"][index], expected: expected,
-        found: part.count)
+        found: part.count, unit: unit.rawValue)
     }
   }
 }
 
 extension LanguageModelTask {
-  /// The symbols.
-  public var vocabulary: Vocabulary { batches.vocabulary }
+  /// What the symbols are.
+  public var tokenizer: TextTokenizer { batches.tokenizer }
 
-  /// The cross-entropy of the next character.
+  /// The cross-entropy of the next symbol.
   public var objective: LanguageModelObjective {
     LanguageModelObjective(batches: batches, scoresUnknown: scoresUnknown)
   }
 
-  /// Whether the metric has characters in it that the vocabulary knows only as unknown: in runs of versions that didn't
+  /// Whether the metric has symbols in it that the vocabulary knows only as unknown: in runs of versions that didn't
   /// say.
   private var scoresUnknown: Bool { settings.data.map { $0["unknownScored"]?.flag ?? true } ?? false }
 
-  /// An embedding, recurrent layers, and logits of the next character.
+  /// An embedding, recurrent layers, and logits of the next symbol.
   public func makeModel(cell: Cell) -> LanguageModel {
-    LanguageModel(settings: settings, symbols: vocabulary.count, cell: cell)
+    LanguageModel(settings: settings, symbols: tokenizer.count, cell: cell)
   }
 
   /// The parameters of that model, without making it.
   public func parameterShapes(_ settings: TrainingSettings, cell: Cell) -> AnySequence<ParameterShape> {
-    LanguageModel.parameterShapes(settings: settings, symbols: vocabulary.count, cell: cell)
+    LanguageModel.parameterShapes(settings: settings, symbols: tokenizer.count, cell: cell)
   }
 
-  /// The vocabulary.
-  public var modelMetadata: [String: String] { vocabulary.metadata }
+  /// What the symbols are.
+  public var modelMetadata: [String: String] { tokenizer.metadata }
 
-  /// The test data's bits per character under the characters' frequencies in the training data, one added to each; of
-  /// the characters that the metric has in it. Without training data all are alike.
+  /// What the metric is under the symbols' frequencies in the training data, one added to each; of the symbols of the test
+  /// data that the metric has in it. Without training data all are alike.
   public var baseline: Baseline {
-    var counts = [Double](repeating: 1, count: vocabulary.count)
+    var counts = [Double](repeating: 1, count: tokenizer.count)
     for symbol in batches.training { counts[Int(symbol)] += 1 }
     let total = counts.reduce(0, +)
     let bits = counts.map { -log2($0 / total) }
-    let left = scoresUnknown ? nil : vocabulary.unknown
-    var scored = batches.test.dropFirst().filter { $0 != left }
-    if scored.isEmpty { scored = Array(batches.test.dropFirst()) }
+    let isPerplexity = Self.metric.name == Metric.perplexity.name
+    let left = scoresUnknown || isPerplexity ? nil : tokenizer.unknown
+    let stream = batches.stream(of: .test)
+    var scored = stream.indices.dropFirst().filter { $0 != left }
+    let leavesOut = !scored.isEmpty
+    if scored.isEmpty { scored = Array(stream.indices.dropFirst()) }
     let sum = scored.reduce(0.0) { $0 + bits[Int($1)] }
-    return Baseline(
-      sum / Double(scored.count), batches.training.isEmpty ? "all characters alike" : "character frequencies")
+    let label = batches.training.isEmpty ? "all \(tokenizer.unit) alike" : frequencies
+    if isPerplexity {
+      return Baseline(min(exp2(sum / Double(scored.count)), .greatestFiniteMagnitude), label)
+    }
+    let characters =
+      stream.characters.map { own in
+        zip(stream.indices, own).dropFirst().reduce(0) {
+          $0 + (leavesOut && $1.0 == left ? 0 : Int($1.1))
+        }
+      } ?? scored.count
+    return Baseline(sum / Double(max(characters, 1)), label)
+  }
+
+  private var frequencies: String {
+    switch tokenizer.unit {
+    case .characters: "character frequencies"
+    case .words: "word frequencies"
+    case .pieces: "piece frequencies"
+    }
   }
 
   /// Three texts at most, which go on from places of the test stream by sampling at temperature 0.8 with seeds of
   /// their own.
   public func samples(_ model: LanguageModel, count: Int) -> [PredictionSample] {
     let count = min(count, 3)
-    let generator = TextGenerator(model: model, vocabulary: vocabulary)
+    let generator = TextGenerator(model: model, tokenizer: tokenizer)
     let sampling = Sampling(temperature: 0.8)
+    let stream = batches.stream(of: .test).indices
     return (0..<count).map { sample in
-      let symbols = batches.test[(sample * batches.test.count / count)...].prefix(60)
-      let prompt = String(
-        String.UnicodeScalarView(
-          symbols.map { $0 == vocabulary.unknown ? "\u{FFFD}" : vocabulary.symbols[Int($0)] }))
+      let symbols = stream[(sample * stream.count / count)...].prefix(60)
       let text = generator.text(after: Array(symbols), sampling: sampling, seed: UInt64(sample + 1))
       return .text(
         .init(
-          prompt: prompt,
+          prompt: tokenizer.decode(symbols),
           continuation: String(String.UnicodeScalarView(text.prefix(240))),
           note: "temperature 0.8, seed \(sample + 1)"))
     }

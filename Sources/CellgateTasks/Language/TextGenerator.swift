@@ -6,7 +6,7 @@ import CellgateNN
 import CellgateTensor
 import CellgateTraining
 
-/// Writes text with a trained language model, a character at a time; the weights are packed once.
+/// Writes text with a trained language model, a character, word or piece at a time; the weights are packed once.
 ///
 /// ```swift
 /// let generator = try TextGenerator(run: "runs/text-lstm-wm")
@@ -16,34 +16,34 @@ import CellgateTraining
 ///
 /// Immutable: any threads may share it. The same seed gives the same text, whatever the number of threads.
 public final class TextGenerator: Sendable {
-  /// The symbols.
-  public let vocabulary: Vocabulary
+  /// What the symbols are.
+  public let tokenizer: TextTokenizer
   /// Gives the logits of the next symbol.
   private let stream: ModelStream
 
   /// A generator of the model's symbols. Later changes of the parameters don't matter.
-  public convenience init(model: LanguageModel, vocabulary: Vocabulary) {
+  public convenience init(model: LanguageModel, tokenizer: TextTokenizer) {
     do throws(StreamError) {
       self.init(
-        try ModelStream(embedding: model.embedding, recurrent: model.recurrent, head: model.head), vocabulary)
+        try ModelStream(embedding: model.embedding, recurrent: model.recurrent, head: model.head), tokenizer)
     } catch { fail("TextGenerator: \(error)") }
   }
 
-  private init(_ stream: ModelStream, _ vocabulary: Vocabulary) {
+  private init(_ stream: ModelStream, _ tokenizer: TextTokenizer) {
     require(
-      stream.symbols == vocabulary.count,
-      "TextGenerator: expected the model's \(stream.symbols ?? 0) symbols, found \(vocabulary.count)")
-    self.vocabulary = vocabulary
+      stream.symbols == tokenizer.count,
+      "TextGenerator: expected the model's \(stream.symbols ?? 0) symbols, found \(tokenizer.count)")
+    self.tokenizer = tokenizer
     self.stream = stream
   }
 
-  /// The model in a file, which needs neither a run's folder nor data: an embedding of the characters of its vocabulary,
-  /// recurrent layers in one direction, and logits of the next character at every step. Throws `otherModel`, or `run`.
+  /// The model in a file, which needs neither a run's folder nor data: an embedding of its symbols,
+  /// recurrent layers in one direction, and logits of the next symbol at every step. Throws `otherModel`, or `run`.
   public convenience init(
     model path: String, trustingWeights: Bool = false
   ) throws(GenerationError) {
     let loaded = try LanguageModel.load(path, trustingWeights: trustingWeights)
-    self.init(model: loaded.model, vocabulary: loaded.vocabulary)
+    self.init(model: loaded.model, tokenizer: loaded.tokenizer)
   }
 
   /// The best model of the run in a folder, which needs no data; one without the checksum of its bytes is refused unless
@@ -55,17 +55,17 @@ public final class TextGenerator: Sendable {
     do throws(RunError) { settings = try RunDirectory.settings(of: path) } catch { throw .run(error) }
     guard let task = Tasks.all.first(where: { $0.name == settings.task }), task is any LanguageModelTask.Type
     else { throw .notALanguageModel(folder: path, task: settings.task) }
-    let loaded: (model: LanguageModel, vocabulary: Vocabulary)
+    let loaded: (model: LanguageModel, tokenizer: TextTokenizer)
     do throws(RunError) {
       loaded = try Self.load(path, settings, task, cells, trustingWeights)
     } catch { throw .run(error) }
-    self.init(model: loaded.model, vocabulary: loaded.vocabulary)
+    self.init(model: loaded.model, tokenizer: loaded.tokenizer)
   }
 
   private static func load(
     _ path: String, _ settings: TrainingSettings, _ task: any SequenceTask.Type, _ cells: [Cell],
     _ trustingWeights: Bool
-  ) throws(RunError) -> (LanguageModel, Vocabulary) {
+  ) throws(RunError) -> (LanguageModel, TextTokenizer) {
     let problems = settings.problems(tasks: [task], cells: cells)
     guard problems.isEmpty, let cell = settings.definition(among: cells) else {
       throw .badConfig(file: path + "/config.json", reason: SettingsErrors(problems).description)
@@ -73,43 +73,57 @@ public final class TextGenerator: Sendable {
     let file = path + "/model.safetensors"
     let metadata = try ModelFile.metadata(
       of: file, settings: settings, cell: cell, trustingWeights: trustingWeights)
-    guard let vocabulary = Vocabulary(metadata: metadata), !vocabulary.symbols.isEmpty else {
+    guard let tokenizer = TextTokenizer(metadata: metadata), tokenizer.canWrite else {
       throw .badState(file: file, name: "vocabulary", expected: "the model's symbols", found: "nothing")
     }
-    if let symbols = settings.data?["symbols"]?.whole, symbols != vocabulary.count {
+    if let symbols = settings.data?["symbols"]?.whole, symbols != tokenizer.count {
       throw .badState(
         file: file, name: "vocabulary", expected: "\(symbols) symbols, the settings' data.symbols",
-        found: "\(vocabulary.count)")
+        found: "\(tokenizer.count)")
     }
     try ModelFile.check(
       file,
-      holds: LanguageModel.parameterShapes(settings: settings, symbols: vocabulary.count, cell: cell))
+      holds: LanguageModel.parameterShapes(settings: settings, symbols: tokenizer.count, cell: cell))
     let model = Initializer.withoutDrawing {
-      LanguageModel(settings: settings, symbols: vocabulary.count, cell: cell)
+      LanguageModel(settings: settings, symbols: tokenizer.count, cell: cell)
     }
     try ModelFile.load(file, into: model, trustingWeights: trustingWeights)
-    return (model, vocabulary)
+    return (model, tokenizer)
   }
 
-  /// A text without an end, as it goes on after `prompt`. Without a prompt it begins as after a newline, or after
-  /// the first symbol where there is no newline. Throws `unknownCharacter`.
+  /// A text without an end, as it goes on after `prompt`, which is read as the model's symbols. Without a prompt it begins as after
+  /// a newline, or after the first symbol where there is no newline. Throws `unknownCharacter`, or `unknownWord`: a prompt may
+  /// have `<unk>` in it for any word that the model doesn't know.
   public func text(
     after prompt: String = "", sampling: Sampling = Sampling(), seed: UInt64 = 1
   ) throws(GenerationError) -> GeneratedText {
-    var symbols: [Int32] = []
-    for (place, scalar) in prompt.unicodeScalars.enumerated() {
-      guard let index = vocabulary.index(of: scalar) else {
-        throw .unknownCharacter(scalar, place: place, known: vocabulary)
-      }
-      symbols.append(index)
+    let scalars = prompt.unicodeScalars
+    if case .characters(let vocabulary) = tokenizer,
+      let (place, scalar) = scalars.enumerated().first(where: { vocabulary.index(of: $0.element) == nil })
+    {
+      throw .unknownCharacter(scalar, place: place, known: vocabulary)
     }
-    if symbols.isEmpty { symbols = [vocabulary.index(of: "\n") ?? 0] }
-    return text(after: symbols, sampling: sampling, seed: seed)
+    if case .words(let vocabulary, let splitting) = tokenizer {
+      let words = splitting.tokens(of: scalars).map(\.text)
+      if let (place, word) = words.enumerated().first(where: {
+        $1 != TextTokenizer.unknownWord && vocabulary.number(of: $1) == WordVocabulary.unknown
+      }) {
+        throw .unknownWord(word, place: place, known: vocabulary)
+      }
+    }
+    var symbols: [Int32] = []
+    do throws(UnknownCharacter) { symbols = try tokenizer.encode(scalars).indices } catch {
+      fail("TextGenerator: expected a prompt of known characters, found \(error.character)")
+    }
+    let isApart = scalars.last.map { $0.properties.isWhitespace } ?? true
+    if symbols.isEmpty { symbols = [tokenizer.start] }
+    return GeneratedText(
+      self, prompt: symbols, isApart: isApart, sampling: sampling, seed: seed)
   }
 
   /// A text without an end, as it goes on after symbols, of which there is at least one.
   func text(after symbols: [Int32], sampling: Sampling, seed: UInt64) -> GeneratedText {
-    GeneratedText(self, prompt: symbols, sampling: sampling, seed: seed)
+    GeneratedText(self, prompt: symbols, isApart: false, sampling: sampling, seed: seed)
   }
 
   // MARK: Steps
@@ -126,7 +140,7 @@ public final class TextGenerator: Sendable {
 
   /// Takes a symbol of each of the N texts, and gives the logits `[N, V]` of what comes after it.
   fileprivate func take(_ symbols: [Int32], _ states: States) -> [Float] {
-    var logits = [Float](repeating: 0, count: symbols.count * vocabulary.count)
+    var logits = [Float](repeating: 0, count: symbols.count * tokenizer.count)
     do throws(StreamError) { try states.stepper.step(symbols.map(Float.init), into: &logits) } catch {
       fail("TextGenerator: \(error)")
     }
@@ -140,7 +154,7 @@ extension TextGenerator: SequenceDecoder {
     require(
       tokens.count == states.stepper.batch,
       "TextGenerator: expected \(states.stepper.batch) symbols, found \(tokens.count)")
-    return (Tensor(take(tokens, states), shape: [tokens.count, vocabulary.count]), states)
+    return (Tensor(take(tokens, states), shape: [tokens.count, tokenizer.count]), states)
   }
 
   /// The states of these texts.
@@ -155,32 +169,53 @@ extension TextGenerator: SequenceDecoder {
   }
 }
 
-/// A text that goes on for as long as it is asked for more.
+/// A text that goes on for as long as it is asked for more, character by character: a word or a piece gives several of them, and
+/// bytes of a character that isn't whole yet give it once it is.
 public final class GeneratedText: Sequence, IteratorProtocol {
   private let generator: TextGenerator
   private let states: TextGenerator.States
   private let sampling: Sampling
   private var stream: RandomStream
+  private var writer: TokenWriter
   /// What the generator has not taken yet.
   private var pending: [Int32]
+  /// What was written and not asked for yet, the next one last.
+  private var written: [Unicode.Scalar] = []
 
-  fileprivate init(_ generator: TextGenerator, prompt: [Int32], sampling: Sampling, seed: UInt64) {
+  /// `isApart` is whether no space is missing after the prompt.
+  fileprivate init(
+    _ generator: TextGenerator, prompt: [Int32], isApart: Bool, sampling: Sampling, seed: UInt64
+  ) {
     self.generator = generator
     states = generator.start()
     self.sampling = sampling
     stream = RandomStream(seed: seed, name: "generation")
+    writer = TokenWriter(generator.tokenizer)
+    for symbol in prompt { _ = writer.write(symbol) }
+    if isApart { writer.skipSpace() }
     pending = prompt
   }
 
   /// The next character; never nil.
   public func next() -> Unicode.Scalar? {
+    while written.isEmpty { written = writer.write(draw()).reversed() }
+    return written.removeLast()
+  }
+
+  /// The next symbol. None is drawn that can't be written: the unknown one, or bytes that don't go on with a character.
+  private func draw() -> Int32 {
     var logits: [Float] = []
     for symbol in pending { logits = generator.take([symbol], states) }
-    // No character can be written for the unknown.
-    if let unknown = generator.vocabulary.unknown { logits[Int(unknown)] = -.infinity }
-    let index = sampling.pick(logits, at: Double(stream.nextLong() >> 11) * 0x1p-53)
+    if let unknown = generator.tokenizer.unknown { logits[Int(unknown)] = -.infinity }
+    let place = Double(stream.nextLong() >> 11) * 0x1p-53
+    var index = sampling.pick(logits, at: place)
+    // Of the 256 bytes there is always one that goes on.
+    while !writer.accepts(Int32(index)), logits.contains(where: { $0 > -.infinity }) {
+      logits[index] = -.infinity
+      index = sampling.pick(logits, at: place)
+    }
     pending = [Int32(index)]
-    return generator.vocabulary.symbols[index]
+    return pending[0]
   }
 }
 
@@ -196,6 +231,8 @@ public enum GenerationError: Error, Equatable, Sendable, CustomStringConvertible
   case notOfMusic(path: String)
   /// The prompt has a character that the model has never seen.
   case unknownCharacter(Unicode.Scalar, place: Int, known: Vocabulary)
+  /// The prompt has a word, at a place counted from 0, that the model doesn't know.
+  case unknownWord(String, place: Int, known: WordVocabulary)
 
   /// The error in one line: where, what was expected, what was found.
   public var description: String { oneLine(text) }
@@ -212,6 +249,10 @@ public enum GenerationError: Error, Equatable, Sendable, CustomStringConvertible
     case .unknownCharacter(let character, let place, let known):
       "prompt: character \(place + 1), '\(quotedName(String(character)))': the model has never seen it"
         + (character == " " && known.index(of: "_") != nil ? "; write _ for a space" : "")
+    case .unknownWord(let word, let place, let known):
+      "prompt: word \(place + 1), '\(quotedName(word))': the model doesn't know it; "
+        + (known.number(of: word.lowercased()) == WordVocabulary.unknown
+          ? "write <unk> for such a word" : "it knows '\(quotedName(word.lowercased()))'")
     }
   }
 }

@@ -3,26 +3,45 @@ import CellgateFiles
 import CellgateNN
 import CellgateTraining
 
-/// Characters of the user's own UTF-8 text, gzipped or not: a character is a Unicode scalar, line endings are kept.
+/// The user's own UTF-8 text, gzipped or not, of which the next character, word or piece is predicted. A character is a Unicode
+/// scalar; line endings are kept.
 ///
-/// The beginning of the text is trained on, what follows is for validation, and the end for the test. The vocabulary
-/// is that of the model whose weights a run starts from; else that of the training part and one symbol more, for all characters that only come later. That symbol is never
-/// trained, so what it costs says nothing about the model, and the metric, by which the best model and the learning rate
-/// are chosen, leaves such characters out; the cross-entropy, an extra metric, has them in, and their share is another.
-/// Runs of earlier versions go on with a metric of all characters.
+/// The beginning of the text is trained on, what follows is for validation, and the end for the test. The symbols
+/// are those of the model whose weights a run starts from; else those of the training part:
+///
+/// - Characters, and one symbol more for all characters that only come later. That symbol is never trained, so what it costs
+///   says nothing about the model, and the metric, by which the best model and the learning rate are chosen, leaves such
+///   characters out; the cross-entropy and the perplexity have them in, and their share is another metric. Runs of earlier
+///   versions go on with a metric of all characters.
+/// - Words that the training part has often enough (``WordSplitting``), and one symbol for all others, which is trained, as rare words
+///   are that symbol in the training part too. The metrics have it in and leave it out as with characters.
+/// - Pieces of words that are learned from the training part by byte-pair encoding (``BytePairVocabulary``). Nothing is unknown.
+///
+/// Bits per character are the bits of all symbols over the characters that these stand for, spaces between words included, so that
+/// models of different symbols can be compared; those of words lack what unknown words cost.
 public struct TextTask: LanguageModelTask {
+  private static let unit = TaskOption.choice(
+    "unit", "what is predicted", default: TextTokenizer.Unit.characters.rawValue,
+    of: TextTokenizer.Unit.allCases.map(\.rawValue))
+  private static let leastCount = TaskOption.whole(
+    "least-count", "words that the training part has less often are <unk>", default: 2, in: 1...1_000_000)
+  private static let vocabularySize = TaskOption.whole(
+    "vocabulary-size", "the most words that are known, <unk> included", default: 50_000, in: 2...1_000_000)
+  private static let pieces = TaskOption.whole(
+    "pieces", "how many pieces there are, the 256 bytes included", default: 2000, in: 256...100_000)
   private static let validPercent = TaskOption.whole(
     "valid-percent", "share of the text for validation", default: 5, in: 1...90)
   private static let testPercent = TaskOption.whole(
     "test-percent", "share of the text for the test, at its end", default: 5, in: 1...90)
 
-  /// The name `text`, T, E and the shares of validation and test, bits per character, the cross-entropy of all characters
-  /// in nats and the share of those that the training part has none of, and the settings: 256 units in one layer, T = 150,
+  /// The name `text`, T, E, tied weights, what the symbols are and the shares of validation and test; bits per character, the
+  /// cross-entropy of all symbols in nats, the share of unknown ones and the perplexity; and the settings: 256 units in one layer, T = 150,
   /// batches of 32, Adam at 2e-3 and half of it after each two epochs without improvement, gradients of norm 1 at most, 10
   /// epochs, 5 % each for validation and test. Solved below 2 bits per character. All this is our choice.
   public static let description = TaskDescription.languageModel(
     name: "text", summary: "predict the next character of a text of your own (--data FILE)",
-    options: [validPercent, testPercent], data: .file,
+    options: [unit, leastCount, vocabularySize, pieces, validPercent, testPercent], modelOptions: [unit],
+    data: .file,
     extraMetrics: [Metric("unknown_share", better: .lower)], solvedBelow: 2, defaults: published,
     problems: problems, symbols: { $0.data?["symbols"]?.whole ?? usualSymbols })
 
@@ -72,18 +91,19 @@ public struct TextTask: LanguageModelTask {
     if let encoding = TextEncoding(unmarked: beginning) {
       throw encoding.error(file: path, offset: 0)
     }
-    let parts = try parts(of: file.text, path, settings)
+    let parts = parts(of: file.text, settings)
     var settings = settings
     let model = settings.from.flatMap { try? ModelFile.metadata(of: $0.path) }.flatMap(
-      Vocabulary.init(metadata:))
-    let vocabulary = model ?? Vocabulary(of: parts[0], hasUnknown: true)
+      TextTokenizer.init(metadata:))
+    // A model that is trained further brings its symbols.
+    if let model { settings.taskOptions[unit.name] = .text(model.unit.rawValue) }
+    try settings.checkCounts(of: parts, path)
+    let tokenizer = model ?? tokenizer(of: parts[0], settings)
     var reference = DataReference(
       path: Paths.absolute(path), sha256: file.sha256,
-      facts: ["symbols": .whole(vocabulary.count), "unknownScored": .flag(false)])
-    if let model {
-      reference["vocabulary"] = .text(model.text)
-      reference["vocabularyUnknown"] = .flag(model.hasUnknown)
-    }
+      facts: ["symbols": .whole(tokenizer.count), "unknownScored": .flag(false)])
+    if let model { reference.set(model) }
+    _ = try TextBatches(parts.map { (path, $0) }, tokenizer: tokenizer, settings: settings)
     if file.hasMark { reference["byteOrderMarkDropped"] = .flag(true) }
     settings.data = reference
     return settings
@@ -96,24 +116,34 @@ public struct TextTask: LanguageModelTask {
     return (end - count * percent.valid / 100, end)
   }
 
-  /// The training, validation and test parts, each long enough.
+  /// The training, validation and test parts.
   private static func parts(
-    of text: [Unicode.Scalar], _ file: String, _ settings: TrainingSettings
-  ) throws(TaskDataError) -> [ArraySlice<Unicode.Scalar>] {
+    of text: [Unicode.Scalar], _ settings: TrainingSettings
+  ) -> [ArraySlice<Unicode.Scalar>] {
     let (begin, end) = bounds(text.count, settings)
-    let parts = [text[..<begin], text[begin..<end], text[end...]]
-    try settings.checkCounts(parts.map { (file, $0.count) })
-    return parts
+    return [text[..<begin], text[begin..<end], text[end...]]
+  }
+
+  /// The symbols of a training part.
+  private static func tokenizer(
+    of text: ArraySlice<Unicode.Scalar>, _ settings: TrainingSettings
+  ) -> TextTokenizer {
+    switch settings.text(unit).flatMap(TextTokenizer.Unit.init) ?? .characters {
+    case .characters: .characters(Vocabulary(of: text, hasUnknown: true))
+    case .words:
+      .words(of: text, leastCount: settings.whole(leastCount), most: settings.whole(vocabularySize))
+    case .pieces: .pieces(BytePairVocabulary(learning: text, count: settings.whole(pieces)))
+    }
   }
 
   /// What it was made with.
   public let settings: TrainingSettings
-  /// The characters.
-  public let batches: CharacterBatches
+  /// The symbols.
+  public let batches: TextBatches
   /// Whether the test part is a whole text, which isn't the run's own.
   public let scoresWholeText: Bool
 
-  private init(settings: TrainingSettings, batches: CharacterBatches, scoresWholeText: Bool) {
+  private init(settings: TrainingSettings, batches: TextBatches, scoresWholeText: Bool) {
     self.settings = settings
     self.batches = batches
     self.scoresWholeText = scoresWholeText
@@ -129,19 +159,14 @@ public struct TextTask: LanguageModelTask {
       throw .changed(file: path, expected: known.sha256, found: file.sha256)
     }
     let keepsMark = known.map { $0["byteOrderMarkDropped"]?.flag != true } ?? false
-    let parts = try Self.parts(of: keepsMark ? file.scalars : file.text, path, settings)
-    let vocabulary =
-      known?["vocabulary"]?.text.map {
-        Vocabulary(ordered: $0.unicodeScalars, hasUnknown: known?["vocabularyUnknown"]?.flag ?? true)
-      } ?? Vocabulary(of: parts[0], hasUnknown: true)
-    if let symbols = known?["symbols"]?.whole, symbols != vocabulary.count {
-      throw .otherSymbols(file: path, expected: symbols, found: vocabulary.count)
+    let parts = Self.parts(of: keepsMark ? file.scalars : file.text, settings)
+    try settings.checkCounts(of: parts, path)
+    let tokenizer = known?.tokenizer ?? Self.tokenizer(of: parts[0], settings)
+    if let symbols = known?["symbols"]?.whole, symbols != tokenizer.count {
+      throw .otherSymbols(file: path, expected: symbols, found: tokenizer.count)
     }
-    let streams = try CharacterBatches.streams(parts.map { (path, $0) }, vocabulary: vocabulary)
     self.settings = settings
-    batches = CharacterBatches(
-      vocabulary: vocabulary, training: streams[0], validation: streams[1], test: streams[2],
-      steps: settings.whole(LanguageModelOptions.length), lanes: settings.batch)
+    batches = try TextBatches(parts.map { (path, $0) }, tokenizer: tokenizer, settings: settings)
     scoresWholeText = false
   }
 
@@ -150,8 +175,8 @@ public struct TextTask: LanguageModelTask {
   public init(
     scoring settings: TrainingSettings, data: DataSource, metadata: [String: String], split: Split?
   ) throws(TaskDataError) {
-    guard let path = data.path, let own = settings.data, let vocabulary = Vocabulary(metadata: metadata),
-      vocabulary.hasUnknown, vocabulary.count == own["symbols"]?.whole
+    guard let path = data.path, let own = settings.data, let tokenizer = TextTokenizer(metadata: metadata),
+      tokenizer.takesEveryText, tokenizer.count == own["symbols"]?.whole
     else {
       try self.init(settings: settings, data: data)
       return
@@ -161,7 +186,7 @@ public struct TextTask: LanguageModelTask {
       try self.init(settings: settings, data: data)
       return
     }
-    let text = vocabulary.index(of: TextFile.mark) == nil ? file.text : file.scalars
+    let text = tokenizer.hasMark ? file.scalars : file.text
     let (begin, end) = Self.bounds(text.count, settings)
     let part =
       switch split {
@@ -171,9 +196,47 @@ public struct TextTask: LanguageModelTask {
       }
     self.init(
       settings: settings,
-      batches: try CharacterBatches(
-        scoring: Array(part), of: path, vocabulary: vocabulary,
+      batches: try TextBatches(
+        scoring: Array(part), of: path, tokenizer: tokenizer,
         steps: settings.whole(LanguageModelOptions.length), lanes: settings.batch),
       scoresWholeText: split == nil)
+  }
+}
+
+extension TrainingSettings {
+  /// Throws `tooShort` for a part that has too few characters; whether it has enough words or pieces is seen later.
+  fileprivate func checkCounts(
+    of parts: [ArraySlice<Unicode.Scalar>], _ file: String
+  ) throws(TaskDataError) {
+    try checkCounts(parts.map { (file, $0.count) })
+  }
+}
+
+extension DataReference {
+  /// What the symbols are, of a run that goes on from a model; nil of one with symbols of its own.
+  fileprivate var tokenizer: TextTokenizer? {
+    if let text = self["vocabulary"]?.text {
+      return .characters(
+        Vocabulary(ordered: text.unicodeScalars, hasUnknown: self["vocabularyUnknown"]?.flag ?? true))
+    }
+    var metadata: [String: String] = [:]
+    for key in TextTokenizer.ownKeys { metadata[key] = self[Self.fact(key)]?.text }
+    return TextTokenizer(metadata: metadata)
+  }
+
+  /// Notes what the symbols are.
+  fileprivate mutating func set(_ tokenizer: TextTokenizer) {
+    if case .characters(let vocabulary) = tokenizer {
+      self["vocabulary"] = .text(vocabulary.text)
+      self["vocabularyUnknown"] = .flag(vocabulary.hasUnknown)
+    } else {
+      for (key, text) in tokenizer.metadata { self[Self.fact(key)] = .text(text) }
+    }
+  }
+
+  /// vocabulary_words as vocabularyWords.
+  private static func fact(_ key: String) -> String {
+    let words = key.split(separator: "_")
+    return words.dropFirst().reduce(String(words[0])) { $0 + $1.prefix(1).uppercased() + $1.dropFirst() }
   }
 }

@@ -112,10 +112,11 @@ extension CheckpointReader {
 
 extension ModelDescription {
   /// The model of a run with these settings: an embedding of V `symbols` if there are any, recurrent layers for `inputSize`
-  /// I numbers a step, and a head of `outputSize` outputs on the last state or on every step.
+  /// I numbers a step, and a head of `outputSize` outputs on the last state or on every step, whose weights may be those of the
+  /// embedding.
   package init(
     settings: TrainingSettings, cell: Cell, inputSize: Int, outputSize: Int, symbols: Int? = nil,
-    readsEveryStep: Bool
+    tiesWeights: Bool = false, readsEveryStep: Bool
   ) {
     var options = settings.recurrentOptions(cell)
     options.returnSequences = readsEveryStep
@@ -124,7 +125,10 @@ extension ModelDescription {
       layers.append(
         LayerDescription(Dropout(probability: settings.headDropout, name: "head"), name: "dropout"))
     }
-    layers.append(LayerDescription(Dense(outputSize), name: "head"))
+    layers.append(
+      tiesWeights
+        ? LayerDescription(TiedDense(outputSize, to: "embedding"), name: "head")
+        : LayerDescription(Dense(outputSize), name: "head"))
     if let symbols {
       let embedding = Embedding(symbols, inputSize, dropout: settings.embeddingDropout)
       layers.insert(LayerDescription(embedding, name: "embedding"), at: 0)

@@ -59,7 +59,9 @@ extension ModelDescription {
   package var namesInTasks: [String: String]? {
     let own = layers.filter { ![Dropout.kind, LastStep.kind].contains($0.kind) }
     let names = ["embedding", "recurrent", "head"]
-    let kinds = [Embedding.kind, Recurrent.kind, Dense.kind]
+    let kinds = [
+      Embedding.kind, Recurrent.kind, own.last?.kind == TiedDense.kind ? TiedDense.kind : Dense.kind,
+    ]
     let first = own.count == 2 ? 1 : 0
     guard isChain, own.map(\.kind) == Array(kinds[first...]) else { return nil }
     return Dictionary(uniqueKeysWithValues: zip(own.map(\.name), names[first...]))

@@ -20,7 +20,8 @@ extension SequenceShape {
   /// The parameters of the embedding and of the head.
   func parametersAround(_ settings: TrainingSettings) -> Double {
     let width = stack(settings).directions * Double(settings.hidden)
-    return Double(symbols ?? 0) * Double(inputSize) + (width + 1) * Double(outputSize)
+    let head = (tiesWeights ? 1 : width + 1) * Double(outputSize)
+    return Double(symbols ?? 0) * Double(inputSize) + head
   }
 }
 

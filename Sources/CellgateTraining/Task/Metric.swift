@@ -7,11 +7,14 @@ public struct Metric: Sendable, Equatable {
   public let name: String
   /// Which values are better.
   public let direction: Direction
+  /// Whether a run's `metrics.csv` has it at each evaluation; a number that follows from another one need not be there.
+  public let isLogged: Bool
 
   /// A metric by name.
-  public init(_ name: String, better direction: Direction) {
+  public init(_ name: String, better direction: Direction, isLogged: Bool = true) {
     self.name = name
     self.direction = direction
+    self.isLogged = isLogged
   }
 
   /// Whether `value` is better than `other`; NaN is never.
@@ -80,7 +83,9 @@ extension Evaluation {
   /// The value of one of the task's metrics by name.
   func value<Task: SequenceTask>(of name: String, _ task: Task.Type) -> Double? {
     if name == task.metric.name { return value }
-    return task.extraMetrics.firstIndex { $0.name == name }.map { extras[$0] }
+    return task.extraMetrics.firstIndex { $0.name == name }.flatMap {
+      extras.indices.contains($0) ? extras[$0] : nil
+    }
   }
 }
 

@@ -171,15 +171,19 @@ public struct SequenceShape: Sendable, Equatable {
   public let readsEveryStep: Bool
   /// V, where the input is one of V symbols at each step, whose embeddings [V, I] are learned; nil where it is numbers.
   public let symbols: Int?
+  /// Whether the head's weights are the embeddings.
+  public let tiesWeights: Bool
 
   /// Sequences of `steps` × `inputSize` to `outputSize` numbers.
   public init(
-    steps: Int, inputSize: Int, outputSize: Int, readsEveryStep: Bool = false, symbols: Int? = nil
+    steps: Int, inputSize: Int, outputSize: Int, readsEveryStep: Bool = false, symbols: Int? = nil,
+    tiesWeights: Bool = false
   ) {
     self.steps = steps
     self.inputSize = inputSize
     self.outputSize = outputSize
     self.readsEveryStep = readsEveryStep
     self.symbols = symbols
+    self.tiesWeights = tiesWeights
   }
 }

@@ -19,7 +19,7 @@ public struct TaskDescription: Sendable {
   public let hasEpochs: Bool
   /// What the best model is chosen and reported by.
   public let metric: Metric
-  /// What is reported besides.
+  /// What is reported besides; those that are not logged come last.
   public let extraMetrics: [Metric]
   /// When the task counts as solved, by the validation data.
   public let solved: SolvedCriterion
@@ -64,6 +64,9 @@ public struct TaskDescription: Sendable {
 
   /// The metric and the extra ones.
   public var metrics: [Metric] { [metric] + extraMetrics }
+
+  /// Those that `metrics.csv` has.
+  package var loggedMetrics: [Metric] { metrics.filter(\.isLogged) }
 
   /// The sizes of a batch under valid options.
   public func shape(_ settings: TrainingSettings) -> SequenceShape { sizes(settings) }

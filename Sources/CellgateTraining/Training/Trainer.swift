@@ -187,7 +187,9 @@ public final class Trainer {
       hasRemarked = true
       onEvent(.notice("validation data: " + remark))
     }
-    validation = evaluation
+    validation = Evaluation(
+      evaluation.value, extras: Array(evaluation.extras.prefix(taskType.metricNames.count - 1)),
+      remark: evaluation.remark)
     return zip([taskType.metric] + taskType.extraMetrics, values).map { MetricValue($0, $1) }
   }
 
@@ -257,8 +259,8 @@ public final class Trainer {
 }
 
 extension SequenceTask {
-  /// The names of the metric and the extra ones.
-  package static var metricNames: [String] { [metric.name] + extraMetrics.map(\.name) }
+  /// The names of the metric and the extra ones that are logged.
+  package static var metricNames: [String] { description.loggedMetrics.map(\.name) }
 
   /// Extra metrics by name.
   package static func named(_ extras: [Double]) -> [String: Double] {

@@ -17,27 +17,28 @@ public struct SymbolBatch: Equatable {
   public let isFirst: Bool
 }
 
-/// One long stream of characters, each to be predicted from those before.
+/// One long stream of symbols, each to be predicted from those before: the characters, words or pieces of a text.
 ///
-/// For training the stream is cut into B lanes of equal length, whose rest of fewer than B characters is left out.
+/// For training the stream is cut into B lanes of equal length, whose rest of fewer than B symbols is left out.
 /// Each update takes the next T steps of every lane (truncated backpropagation through time); an epoch ends where
 /// lanes have no whole update left. A shard is some of the lanes.
-public struct CharacterBatches: BatchSource {
-  /// The symbols.
-  public let vocabulary: Vocabulary
+public struct TextBatches: BatchSource {
+  /// What the symbols are.
+  public let tokenizer: TextTokenizer
   let training: [Int32]
-  let validation: [Int32]
-  let test: [Int32]
+  let validation: TextTokenizer.Encoded
+  let test: TextTokenizer.Encoded
   /// Whether the data aren't those that the model was trained on.
   let isOther: Bool
   let steps: Int
   let lanes: Int
 
-  /// Streams of indices of `vocabulary`, in updates of `steps` of `lanes`.
+  /// Streams of symbols of `tokenizer`, in updates of `steps` of `lanes`.
   init(
-    vocabulary: Vocabulary, training: [Int32], validation: [Int32], test: [Int32], steps: Int, lanes: Int
+    tokenizer: TextTokenizer, training: [Int32], validation: TextTokenizer.Encoded,
+    test: TextTokenizer.Encoded, steps: Int, lanes: Int
   ) {
-    self.vocabulary = vocabulary
+    self.tokenizer = tokenizer
     self.training = training
     self.validation = validation
     self.test = test
@@ -45,37 +46,44 @@ public struct CharacterBatches: BatchSource {
     self.lanes = lanes
     isOther = false
     require(
-      stepsPerEpoch ?? 0 > 0 && validation.count > 1 && test.count > 1,
-      "CharacterBatches: expected streams for one update or more, found \(training.count), \(validation.count) and \(test.count) characters"
+      stepsPerEpoch ?? 0 > 0 && validation.indices.count > 1 && test.indices.count > 1,
+      "TextBatches: expected streams for one update or more, found \(training.count), \(validation.indices.count) and \(test.indices.count) symbols"
     )
   }
 
-  /// The parts of a text as indices of `vocabulary`; throws `unknownCharacter`.
-  static func streams(
-    _ parts: [(file: String, text: some Sequence<Unicode.Scalar>)], vocabulary: Vocabulary
-  ) throws(TaskDataError) -> [[Int32]] {
-    var streams: [[Int32]] = []
+  /// The parts of a text, training, validation and test, as symbols of `tokenizer`, in updates as `settings` say; throws
+  /// `unknownCharacter`, or `tooShort` for a part without an update.
+  init(
+    _ parts: [(file: String, text: some Sequence<Unicode.Scalar>)], tokenizer: TextTokenizer,
+    settings: TrainingSettings
+  ) throws(TaskDataError) {
+    var encoded: [TextTokenizer.Encoded] = []
+    // A character that the training part has none of comes before a part that is too short.
     for (file, text) in parts {
-      do throws(UnknownCharacter) { streams.append(try vocabulary.encode(text)) } catch {
+      do throws(UnknownCharacter) { encoded.append(try tokenizer.encode(text)) } catch {
         throw .unknownCharacter(file: file, character: error.character, place: error.place)
       }
     }
-    return streams
+    try settings.checkCounts(
+      zip(parts, encoded).map { ($0.file, $1.indices.count) }, unit: tokenizer.unit)
+    self.init(
+      tokenizer: tokenizer, training: encoded[0].indices, validation: encoded[1], test: encoded[2],
+      steps: settings.whole(LanguageModelOptions.length), lanes: settings.batch)
   }
 
-  /// A text that isn't the run's own, to score a model on with the model's vocabulary: there is nothing to train on, and
-  /// it stands for every split. Throws `tooShort`, or `unknownToModel` where the vocabulary has no symbol for unknown
-  /// characters.
+  /// A text that isn't the run's own, to score a model on with the model's symbols: there is nothing to train on, and
+  /// it stands for every split. Throws `tooShort`, or `unknownToModel` where there is no symbol for unknown characters.
   init(
-    scoring text: [Unicode.Scalar], of file: String, vocabulary: Vocabulary, steps: Int, lanes: Int
+    scoring text: [Unicode.Scalar], of file: String, tokenizer: TextTokenizer, steps: Int, lanes: Int
   ) throws(TaskDataError) {
-    guard text.count > 1 else {
-      throw .tooShort(file: file, part: "scored", expected: 2, found: text.count)
-    }
-    do throws(UnknownCharacter) { test = try vocabulary.encode(text) } catch {
+    do throws(UnknownCharacter) { test = try tokenizer.encode(text) } catch {
       throw .unknownToModel(file: file, character: error.character, place: error.place)
     }
-    self.vocabulary = vocabulary
+    guard test.indices.count > 1 else {
+      throw .tooShort(
+        file: file, part: "scored", expected: 2, found: test.indices.count, unit: tokenizer.unit.rawValue)
+    }
+    self.tokenizer = tokenizer
     self.steps = steps
     self.lanes = lanes
     training = []
@@ -92,7 +100,7 @@ public struct CharacterBatches: BatchSource {
   public var checksum: String? {
     var checksum = CRC32()
     checksum.update(training)
-    checksum.update(validation)
+    checksum.update(validation.indices)
     return "crc32:\(checksum)"
   }
 
@@ -116,7 +124,7 @@ public struct CharacterBatches: BatchSource {
 
   /// The whole stream in one lane, of `steps` at once.
   public func batches(of split: Split) -> AnySequence<SymbolBatch> {
-    let stream = stream(of: split)
+    let stream = stream(of: split).indices
     return AnySequence(
       stride(from: 0, to: stream.count - 1, by: steps).lazy.map { [steps] first in
         let last = min(first + steps, stream.count - 1)
@@ -126,5 +134,5 @@ public struct CharacterBatches: BatchSource {
       })
   }
 
-  func stream(of split: Split) -> [Int32] { split == .test ? test : validation }
+  func stream(of split: Split) -> TextTokenizer.Encoded { split == .test ? test : validation }
 }
