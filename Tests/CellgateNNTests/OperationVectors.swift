@@ -274,6 +274,12 @@ struct VectorFile {
   ]
 
   private static let losses: [String: Apply] = [
+    "crf_log_likelihood": {
+      crfLogLikelihood(
+        try $0.input("emissions"), tags: try $0.integers("tags"),
+        transitions: try $0.input("transitions"), first: try $0.input("start"), last: try $0.input("end"),
+        lengths: try $0.integers("lengths").map { Int($0) })
+    },
     "cross_entropy": { file in
       let classes = try file.integers("classes")
       return crossEntropy(

@@ -100,6 +100,19 @@ def scaled_dot_product_attention(q, k, v, lengths=None):
     return {"y": result["context"], "weights": result["weights"]}
 
 
+def crf_log_likelihood(emissions, transitions, start, end, tags, lengths):
+    """The score of the tags less the logarithm of the sum over all paths; transitions[from, to]."""
+    values = []
+    for b, length in enumerate(lengths.tolist()):
+        y, x = tags[:length, b], emissions[:length, b]
+        score = start[y[0]] + x.gather(1, y[:, None]).sum() + transitions[y[:-1], y[1:]].sum() + end[y[-1]]
+        sums = start + x[0]
+        for row in x[1:]:
+            sums = torch.logsumexp(sums[:, None] + transitions, 0) + row
+        values.append(score - torch.logsumexp(sums + end, 0))
+    return torch.stack(values)
+
+
 def operations():
     return {
         "matmul": [
@@ -147,6 +160,9 @@ def operations():
             ({"causal": False}, {"q": (2, 2, 5, 4), "k": (2, 2, 7, 4), "v": (2, 2, 7, 4)},
              {"lengths": torch.tensor([7, 4])}, scaled_dot_product_attention),
             ({"causal": True}, {"q": (2, 3, 6, 8), "k": (2, 3, 6, 8), "v": (2, 3, 6, 8)}, {}, scaled_dot_product_attention)],
+        "crf_log_likelihood": [
+            ({"transitions": "[from, to]"}, {"emissions": (6, 3, 4), "transitions": (4, 4), "start": (4,), "end": (4,)},
+             {"tags": integers(4, 6, 3), "lengths": torch.tensor([6, 1, 4])}, crf_log_likelihood)],
         "cross_entropy": [cross_entropy(0.0, 1), cross_entropy(0.1, 1), cross_entropy(0.0, 30)],
     }
 
