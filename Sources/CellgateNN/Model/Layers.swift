@@ -35,6 +35,8 @@ public enum Layers {
       RecurrentDecoder.self,
       AttentionDecoder.self,
       SegmentForecaster.self,
+      CharacterEncoder.self,
+      ConditionalRandomField.self,
     ]
   }
 

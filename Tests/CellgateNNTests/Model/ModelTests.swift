@@ -40,6 +40,8 @@ struct ModelTests {
       (RecurrentDecoder(DecoderTests.recurrent(.firstInput)), [.sequence(), .vector(3)]),
       (AttentionDecoder(DecoderTests.attending(.between)), [.sequence(), .sequence(3)]),
       (SegmentForecaster(SegmentForecasterTests.options()), [.sequence(3)]),
+      (CharacterEncoder(.init(inputDim: 7, outputDim: 3, units: 2)), [.sequence(5)]),
+      (ConditionalRandomField(), [.sequence(3)]),
     ]
   }
 
@@ -60,7 +62,9 @@ struct ModelTests {
       let expected = try Model.parameterShapes(model.description).map { $0 }
       #expect(expected == model.state.entries.map { ParameterShape($0.name, $0.tensor.shape) }, "\(kind)")
 
-      let values = shapes.enumerated().map { Self.input($1, "x\($0)") }
+      var values = shapes.enumerated().map { Self.input($1, "x\($0)") }
+      // Numbers of characters.
+      if layer is CharacterEncoder { values = values.map { LayerValue(($0.tensor * 0).abs() + 3) } }
       let found = model(values)
       #expect(found.count == outputs.count)
       for (value, symbol) in zip(found, outputs) {
