@@ -14,6 +14,8 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
   case countMismatch(images: String, imageCount: Int, labels: String, labelCount: Int)
   /// A task that reads a text of the user's own was given none.
   case noText(task: String)
+  /// A task that reads sentences of the user's own was given none.
+  case noSentences(task: String)
   /// A folder stands where a text file is expected.
   case folder(path: String)
   /// The operating system refused.
@@ -76,6 +78,7 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
     case .countMismatch(let images, let imageCount, let labels, let labelCount):
       "\(labels): expected a label for each of the \(imageCount) images of \(images), found \(labelCount)"
     case .noText(let task): "\(task): expected a UTF-8 text of your own, with --data FILE"
+    case .noSentences(let task): "\(task): expected sentences of your own, in CoNLL's form, with --data FILE"
     case .folder(let path): "\(path): expected a text file, found a folder"
     case .file(let error): error.description
     case .gzip(let error): error.description

@@ -15,6 +15,7 @@ extension ReportPage {
     var captions: [PredictionSample.Caption] = []
     var forecasts: [PredictionSample.Forecast] = []
     var rolls: [PredictionSample.Roll] = []
+    var sentences: [PredictionSample.Tags] = []
     for sample in run.samples {
       switch sample {
       case .picture(let picture): pictures.append(picture)
@@ -24,12 +25,13 @@ extension ReportPage {
       case .caption(let caption): captions.append(caption)
       case .forecast(let forecast): forecasts.append(forecast)
       case .roll(let roll): rolls.append(roll)
+      case .tags(let sentence): sentences.append(sentence)
       }
     }
     return .tag(
       "section", ["class": "part"], .tag("h4", [:], "Samples of the best model"), self.pictures(pictures),
       self.numbers(numbers), self.symbols(symbols), self.texts(texts), self.captions(captions),
-      self.forecasts(forecasts), self.rolls(rolls))
+      self.forecasts(forecasts), self.rolls(rolls), self.sentences(sentences))
   }
 
   private func caption(_ text: String) -> HTML { .tag("p", ["class": "note"], HTML(text)) }
@@ -199,6 +201,18 @@ extension ReportPage {
         "Tunes, time from left to right, a row a key, the lowest at the bottom. Where a model looked on, dark is likely, and "
           + "what was played is framed."),
       HTML(items),
+    ])
+  }
+
+  private func sentences(_ sentences: [PredictionSample.Tags]) -> HTML {
+    guard !sentences.isEmpty else { return .empty }
+    let tokens = sentences.reduce(0) { $0 + $1.words.count }
+    let right = sentences.reduce(0) { $0 + $1.rightCount }
+    return HTML([
+      caption(
+        "Test sentences with the tag that was found for each word, \(right) of \(tokens) right; where it is wrong, the true one is "
+          + "below."),
+      HTML(sentences.map(TagMarkup.sentence)),
     ])
   }
 }

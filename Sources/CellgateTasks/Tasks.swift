@@ -18,6 +18,7 @@ public enum Tasks {
       ClassifyTask.self,
       ForecastTask.self,
       MusicTask.self,
+      TagTask.self,
     ]
   }
 

@@ -263,7 +263,9 @@ struct EvaluateCommand: ParsableCommand {
     _ evaluation: Evaluation, of split: String, task: any SequenceTask, settings: TrainingSettings
   ) {
     let type = type(of: task)
-    let extras = zip(type.extraMetrics.map(\.name), evaluation.extras)
+    let extras =
+      Array(zip(type.extraMetrics.map(\.name), evaluation.extras))
+      + evaluation.named.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     if json {
       JSONValue.object(
         RunRecord.identity(settings) + [

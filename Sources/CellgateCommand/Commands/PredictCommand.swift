@@ -19,7 +19,9 @@ struct PredictCommand: ParsableCommand {
       model of 'cellgate train forecast' takes a table with the columns that it was trained on, and writes \
       id,time,target,step,mean,q10,q50,q90 for the steps after the end of each series. One that \
       'cellgate train music' made takes tunes, .mid, a folder of it or .mat, and writes for each tune and frame the keys that \
-      are likelier to sound than not and the probability_KEY of each, given the frames before.
+      are likelier to sound than not and the probability_KEY of each, given the frames before. \
+      One that 'cellgate train tag' made takes sentences in CoNLL's form, with tags or without, and writes them with one more \
+      column.
 
       EXAMPLES:
         cellgate predict runs/adding-lstm --data sequences.npz --out sums.csv
@@ -28,6 +30,7 @@ struct PredictCommand: ParsableCommand {
         cellgate predict runs/classify-lstm --data new.csv --out predictions.csv
         cellgate predict runs/forecast-lstm --data new.csv --out predictions.csv
         cellgate predict runs/music-lstm --data tune.mid --out keys.csv
+        cellgate predict runs/tag-lstm --data new.conll --out tagged.conll
         cellgate predict model.safetensors --data x.npz --out y.npz --json
       """)
 
@@ -43,7 +46,8 @@ struct PredictCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The file of the outputs; it ends with .npz, .npy, .safetensors or .csv.", valueName: "file"))
+      "The file of the outputs; it ends with .npz, .npy, .safetensors or .csv; of sentences any name.",
+      valueName: "file"))
   var out: String
 
   @Option(
@@ -77,6 +81,10 @@ struct PredictCommand: ParsableCommand {
     }
     if let predictor = MusicPredictor(model), !ArrayFile.isOne(data) {
       try predictKeys(predictor)
+      return
+    }
+    if let tagger = TokenTagger(model), !ArrayFile.isOne(data) {
+      try tag(tagger, batch: batch)
       return
     }
     try ArrayFile.check(out, arrays: model.outputShapes.count)
@@ -203,6 +211,31 @@ extension PredictCommand {
       Console.print("  \(Text.padded(Text.count(count), to: 9, alignRight: true))  \(label)")
     }
     Console.print("\n  \(Text.plural(predictions.count, "sample")): predictions in \(out)\n")
+  }
+
+  /// Writes the sentences of a CoNLL file with their tags.
+  private func tag(_ tagger: TokenTagger, batch: Int) throws {
+    if ArrayFile.isOne(out) || out.hasSuffix(".gz") {
+      throw CommandFailure(
+        .usage,
+        "--out: expected a name of a text file, such as tagged.conll, found '\(quotedName(out))'")
+    }
+    let result = try tagger.tag(data, to: out, batch: batch)
+    let tokens = result.counts.values.reduce(0, +)
+    if json {
+      JSONValue.object([
+        ("model", .string(path)), ("data", .string(data)), ("out", .string(out)),
+        ("samples", .integer(result.sentences)), ("tokens", .integer(tokens)),
+      ]).print()
+      return
+    }
+    Console.print()
+    for label in tagger.labels {
+      let count = Text.padded(Text.count(result.counts[label] ?? 0), to: 9, alignRight: true)
+      Console.print("  \(count)  \(label)")
+    }
+    let sentences = Text.plural(result.sentences, "sentence")
+    Console.print("\n  \(sentences), \(Text.plural(tokens, "token")): tags in \(out)\n")
   }
 
   /// How often each class is the likeliest.

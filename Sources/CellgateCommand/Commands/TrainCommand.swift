@@ -33,6 +33,7 @@ struct TrainCommand: ParsableCommand {
         cellgate train forecast --data ETTh1.csv --time date --target all --horizon 96
         cellgate train music --data JSB_Chorales.mat
         cellgate train music --data tunes/ --step 0.5 --form chords
+        cellgate train tag --data train.conll --valid dev.conll --test test.conll
         cellgate train adding --length 400 --from runs/adding-lstm --freeze recurrent
         cellgate train adding --out runs/adding-lstm --resume
         cellgate train adding --out runs/adding-lstm --resume --steps 20000

@@ -79,7 +79,8 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The data folder, see 'cellgate data --help'; of text, classify and music your file.", valueName: "path"
+      "The data folder, see 'cellgate data --help'; of text, classify, tag and music your file.",
+      valueName: "path"
     ))
   var data: String?
 

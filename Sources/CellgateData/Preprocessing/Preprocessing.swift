@@ -40,6 +40,22 @@ public struct Preprocessing: Codable, Equatable, Sendable {
     }
   }
 
+  /// What of the sentences of a CoNLL file goes in; nil of models of other data.
+  public var tokens: TokenSource?
+
+  /// How the tokens of a CoNLL file become what goes in.
+  public struct TokenSource: Codable, Equatable, Sendable {
+    /// The columns of the token and the tag, as the option `--columns` names them; nil for the usual ones.
+    public var columns: [String]?
+    /// The characters that are known, from the number 2 on; nil where none go in.
+    public var characters: String?
+    /// The most characters of a token that go in, its first and last ones.
+    public var wordLength: Int
+
+    /// The usual columns, and no characters.
+    public init(wordLength: Int = 20) { self.wordLength = wordLength }
+  }
+
   /// Where the rows of a user's own file have what goes in, by the names of columns.
   public struct RowSource: Codable, Equatable, Sendable {
     /// The column of the texts.
@@ -86,6 +102,9 @@ public struct Preprocessing: Codable, Equatable, Sendable {
       throw PreprocessingError(reason: "length: expected 1 to \(1 << 24), found \(length)")
     }
     if let problem = series?.problem { throw PreprocessingError(reason: problem) }
+    if let length = tokens?.wordLength, length < 1 || length > 1 << 16 {
+      throw PreprocessingError(reason: "tokens.wordLength: expected 1 to \(1 << 16), found \(length)")
+    }
   }
 
   /// The preprocessing as one line of JSON with sorted keys in snake case; nil where there is nothing.

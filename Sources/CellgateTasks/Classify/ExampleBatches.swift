@@ -13,7 +13,8 @@ public final class ExampleBatches: BatchSource {
   let count: Int
   /// That of the files.
   public let checksum: String?
-  private var order: (seed: UInt64, pass: Int, batches: [[Int]])?
+  private let order: LengthOrder
+  private var current: (seed: UInt64, pass: Int, batches: [[Int]])?
 
   /// Sequences of an evaluation that are looked at together.
   static let evaluated = 128
@@ -26,28 +27,22 @@ public final class ExampleBatches: BatchSource {
   ) {
     (self.encoder, self.training, self.count, self.checksum) = (encoder, training, count, checksum)
     parts = [.validation: validation, .test: test]
+    order = LengthOrder(name: "classify/order", lengths: training.map(\.steps), count: count)
   }
-
-  private var stepsPerPass: Int { max(1, (training.count - 1) / count + 1) }
 
   /// Whole passes.
   public var stepsPerEpoch: Int? {
-    training.isEmpty ? nil : ((Self.leastSteps - 1) / stepsPerPass + 1) * stepsPerPass
+    training.isEmpty ? nil : order.steps(atLeast: Self.leastSteps)
   }
 
   /// A shard of the examples of update `step`.
   public func batch(seed: UInt64, step: Int, shard: Shard) -> ExampleBatch {
-    let (pass, place) = (step / stepsPerPass, step % stepsPerPass)
-    if order?.seed != seed || order?.pass != pass {
-      order = (seed, pass, batches(seed: seed, pass: pass))
+    let (pass, place) = step.quotientAndRemainder(dividingBy: order.steps)
+    if current?.seed != seed || current?.pass != pass {
+      current = (seed, pass, order.batches(seed: seed, pass: pass))
     }
-    let all = order?.batches[place] ?? []
+    let all = current?.batches[place] ?? []
     return encoder.batch(all[shard.range(of: all.count)].map { training[$0] })
-  }
-
-  private func batches(seed: UInt64, pass: Int) -> [[Int]] {
-    var stream = RandomStream(seed: seed, name: "classify/order", step: UInt64(pass))
-    return LengthBuckets.batches(training.map(\.steps), count: count, stream: &stream)
   }
 
   /// The examples of a part in their order.

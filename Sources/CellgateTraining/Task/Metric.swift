@@ -31,12 +31,17 @@ public struct Evaluation: Sendable, Equatable {
   public let extras: [Double]
   /// What whoever reads the numbers must know, in one line; nil for nothing.
   public let remark: String?
+  /// Metrics that the data name, such as one of each class, by name: beside the extra ones in a result, and not in a log.
+  public let named: [String: Double]
 
   /// A result; `extras` in the order of the task's `extraMetrics`.
-  public init(_ value: Double, extras: [Double] = [], remark: String? = nil) {
+  public init(
+    _ value: Double, extras: [Double] = [], remark: String? = nil, named: [String: Double] = [:]
+  ) {
     self.value = value
     self.extras = extras
     self.remark = remark
+    self.named = named
   }
 }
 

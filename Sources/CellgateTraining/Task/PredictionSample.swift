@@ -17,6 +17,8 @@ public enum PredictionSample: Sendable, Equatable {
   case forecast(Forecast)
   /// A tune and how likely a model found its keys, or one that a model wrote.
   case roll(Roll)
+  /// A sentence and its tags.
+  case tags(Tags)
 
   /// A grey picture, the class that it is and the one that was found.
   public struct Picture: Sendable, Equatable {
@@ -167,6 +169,27 @@ public enum PredictionSample: Sendable, Equatable {
         probabilities.map { $0.count == roll.frames.count } ?? true,
         "Roll: expected probabilities of \(roll.frames.count) frames, found \(probabilities?.count ?? 0)")
       (self.roll, self.probabilities, self.note) = (roll, probabilities, note)
+    }
+  }
+
+  /// A sentence, its tags and those that were found.
+  public struct Tags: Sendable, Equatable {
+    /// The words.
+    public var words: [String]
+    /// The right tag of each word.
+    public var expected: [String]
+    /// The tag that was found for each word.
+    public var found: [String]
+
+    /// How many tags are right.
+    public var rightCount: Int { zip(expected, found).count { $0 == $1 } }
+
+    /// A sentence and its tags.
+    public init(words: [String], expected: [String], found: [String]) {
+      require(
+        words.count == expected.count && words.count == found.count,
+        "Tags: expected tags of \(words.count) words, found \(expected.count) and \(found.count)")
+      (self.words, self.expected, self.found) = (words, expected, found)
     }
   }
 

@@ -208,7 +208,8 @@ public final class Trainer {
     let result = TrainingResult(
       task: settings.task, cell: settings.cell, seed: settings.seed, hidden: settings.hidden,
       parameters: parameters.count, metric: taskType.metric.name, value: test.value,
-      extras: taskType.named(test.extras), validationValue: best.value, bestStep: best.step,
+      extras: taskType.named(test.extras).merging(test.named) { own, _ in own },
+      validationValue: best.value, bestStep: best.step,
       solvedAtStep: kept.solvedStep, steps: step, baseline: task.baseline.value, seconds: seconds,
       msPerStep: loop.msPerStep)
     try store.writeBest(kept, parameters)
