@@ -13,7 +13,7 @@ struct EvaluateCommand: ParsableCommand {
       that the model was not trained on. A language model reads data given with --data with its own vocabulary: \
       what it doesn't know is counted (unknown_share), or refused where it has no symbol for it.
 
-      The file of a language model, an imported one too, is scored on a text given with --data.
+      The file of a language model, an imported one too, is scored on a text given with --data, that of a model of music on tunes.
 
       With --anomalies a forecaster writes the steps whose values lie far outside the interval that it forecasts for them \
       into a CSV file: id,time,target,value,mean,q10,q90,score, where the score is how far from the median, 1 at the \
@@ -171,6 +171,10 @@ struct EvaluateCommand: ParsableCommand {
       throw CommandFailure(
         .usage, "\(folder): a model's file: expected --loss NAME beside arrays, or a text as --data")
     }
+    if MusicGenerator.isOne(folder) {
+      try scoreTunes(data)
+      return
+    }
     let (model, tokenizer) = try LanguageModel.load(folder, trustingWeights: trusted.weights)
     let score = try model.score(data, tokenizer: tokenizer)
     if json {
@@ -194,6 +198,29 @@ struct EvaluateCommand: ParsableCommand {
     table.add(["cross entropy", Text.number(score.crossEntropy)])
     table.add(["perplexity", Text.number(score.perplexity)])
     if score.unknownShare > 0 { table.add(["unknown share", Text.number(score.unknownShare)]) }
+    table.print()
+    Console.print()
+  }
+
+  /// Scores the model of music in a file on tunes.
+  private func scoreTunes(_ data: String) throws {
+    guard let predictor = MusicPredictor(try Model.load(folder, trustingWeights: trusted.weights)) else {
+      throw GenerationError.notOfMusic(path: folder)
+    }
+    let (tunes, evaluation) = try predictor.score(data)
+    let extras = zip(MusicTask.extraMetrics.map(\.name), evaluation.extras)
+    if json {
+      JSONValue.object([
+        ("model", .string(folder)), ("data", .string(data)), ("tunes", .integer(tunes)),
+        ("metric", .string(MusicTask.metric.name)), ("value", .number(evaluation.value)),
+        ("extras", .object(extras.map { (key: $0, value: .number($1)) })),
+      ]).print()
+      return
+    }
+    Console.print()
+    var table = Table([.left(Text.plural(tunes, "tune")), .right("value")])
+    table.add([MusicTask.metric.name, Text.number(evaluation.value)])
+    for (name, value) in extras { table.add([name.replacing("_", with: " "), Text.number(value)]) }
     table.print()
     Console.print()
   }

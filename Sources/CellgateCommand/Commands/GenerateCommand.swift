@@ -22,6 +22,7 @@ struct GenerateCommand: ParsableCommand {
         cellgate generate runs/text-lstm --temperature 0.7 --top-p 0.9 --seed 7
         cellgate generate runs/ptb-char-lstm --prompt the_market_ --top-k 5
         cellgate generate model.safetensors --prompt "To be"
+        cellgate generate runs/tunes --prompt "X:1" --length 5000 --check abc
         cellgate generate runs/music-lstm --length 200 --out tune.mid --seed 3
         cellgate generate runs/music-lstm --prime begin.mid --out tune.mid
       """)
@@ -67,6 +68,12 @@ struct GenerateCommand: ParsableCommand {
       "Threads; one for each available processor if you leave it out. Changes no result.", valueName: "n"))
   var threads: WholeNumber?
 
+  @Option(
+    help: ArgumentHelp(
+      "Say afterwards, on standard error, what of the text is right: abc counts the valid tunes in ABC notation.",
+      valueName: "name"))
+  var check: String?
+
   @Option(help: ArgumentHelp("With a model of music: the MIDI file to write, NAME.mid.", valueName: "file"))
   var out: String?
 
@@ -98,7 +105,9 @@ struct GenerateCommand: ParsableCommand {
     let seed = problems.seed(seed)
     problems.threads(threads)
     let tempo = problems.real("--tempo", tempo, "a number from 4 to 1000", { $0 >= 4 && $0 <= 1000 })
+    if let check, check != "abc" { problems.add("--check: " + Names.unknown("check", check, known: ["abc"])) }
     if MusicGenerator.isOne(folder) {
+      if check != nil { problems.add("--check: is for text") }
       if out == nil { problems.add("--out: expected a MIDI file to write, NAME.mid, with a model of music") }
       if let out, !MIDIName.isOne(out) {
         problems.add("--out: expected a name that ends with .mid, found '\(quotedName(out))'")
@@ -132,14 +141,26 @@ struct GenerateCommand: ParsableCommand {
 
   private func printText(_ text: GeneratedText, _ count: Int) throws {
     Console.write(prompt)
-    var last: Unicode.Scalar?
-    defer { if last != "\n" { Console.print() } }
+    var written = String.UnicodeScalarView()
     for character in text.prefix(count) {
       Console.write(String(character))
-      last = character
+      written.append(character)
       if Console.isOutputClosed { return }
       try Interruption.check()
     }
+    if written.last != "\n" { Console.print() }
+    guard check != nil else { return }
+    let result = Self.checked(prompt + String(written))
+    var line =
+      "\(result.valid) of \(Text.plural(result.tunes, "whole tune")) \(result.tunes == 1 ? "is" : "are") valid ABC"
+    if let error = result.firstError { line += "; the first that isn't: \(error)" }
+    Console.printError("cellgate: " + line)
+  }
+
+  /// How many tunes of a text are valid; the last of several, which ends with the text, is left out.
+  private static func checked(_ text: String) -> (tunes: Int, valid: Int, firstError: ABCError?) {
+    let tunes = ABCTune.texts(in: text)
+    return ABCTune.check((tunes.count > 1 ? tunes.dropLast() : tunes[...]).joined())
   }
 
   private func printRecord(_ text: GeneratedText, _ count: Int, _ sampling: Sampling, _ seed: UInt64) throws {
@@ -156,7 +177,15 @@ struct GenerateCommand: ParsableCommand {
       "prompt": .string(prompt), "text": .string(String(written)), "length": .integer(count),
       "temperature": .number(sampling.temperature), "top_k": .optional(sampling.topK),
       "top_p": .optional(sampling.topP), "seed": .unsigned(seed),
+      "check": check == nil ? .null : Self.record(Self.checked(prompt + String(written))),
     ]
     record.print()
+  }
+
+  private static func record(_ check: (tunes: Int, valid: Int, firstError: ABCError?)) -> JSONValue {
+    .object([
+      ("tunes", .integer(check.tunes)), ("valid", .integer(check.valid)),
+      ("first_error", check.firstError.map { .string($0.description) } ?? .null),
+    ])
   }
 }

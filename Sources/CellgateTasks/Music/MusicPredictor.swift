@@ -2,6 +2,7 @@ import CellgateBasics
 import CellgateData
 import CellgateFiles
 import CellgateNN
+import CellgateTensor
 import CellgateTraining
 
 /// Finds how likely each key sounds in each frame of tunes, given the frames before it, with a model that `music` trained.
@@ -25,6 +26,22 @@ public struct MusicPredictor {
   /// For each frame of a tune the probability of each of a piano's 88 keys.
   public func probabilities(_ roll: PianoRoll) -> [[Float]] {
     MusicObjective.probabilities(model, encoder, roll)
+  }
+
+  /// How well the model predicts the frames of all tunes of files: the values of ``MusicTask``'s metrics, in their order. Throws what
+  /// is wrong with the files.
+  public func score(_ path: String) throws(TaskDataError) -> (tunes: Int, evaluation: Evaluation) {
+    let tunes = try tunes(path)
+    try MusicTask.check(tunes, of: path)
+    let batches = MusicBatches(
+      encoder: encoder, training: [], validation: [], test: tunes, settings: MusicTask.defaults, checksum: nil
+    )
+    let evaluation = withoutGradient {
+      MusicObjective(encoder: encoder).evaluate(
+        model, on: .test, batches.batches(of: .test), metrics: MusicTask.description.metrics,
+        context: .inference())
+    }
+    return (tunes.count, evaluation)
   }
 
   /// Writes CSV: `tune`, `frame` from 1 on, `prediction`, the MIDI numbers of the keys that are likelier to sound than not, and

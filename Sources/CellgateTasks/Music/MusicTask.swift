@@ -151,7 +151,7 @@ public struct MusicTask: SequenceTask {
   }
 
   /// Throws unless tunes have a frame that is predicted from another.
-  private static func check(_ rolls: [PianoRoll], of path: String) throws(TaskDataError) {
+  static func check(_ rolls: [PianoRoll], of path: String) throws(TaskDataError) {
     guard rolls.contains(where: { $0.frames.count > 1 }) else {
       throw .unfit(file: path, reason: "expected tunes of two frames or more, found none")
     }
@@ -230,11 +230,18 @@ public struct MusicTask: SequenceTask {
     settings.musicModel(cell: cell, outputs: batches.encoder.outputs)
   }
 
-  /// The model of the settings; its first values depend on the seed alone.
+  /// The model of the settings. Its first values depend on the seed, and the biases of keys on how often these sound in the training
+  /// part: most never do, and it takes many updates to learn that.
   public func makeModel(cell: Cell) -> Model {
-    do throws(LayerError) { return try Model(form(cell), seed: settings.seed) } catch {
-      fail("MusicTask: expected options of a model, found \(error)")
-    }
+    do throws(LayerError) {
+      let model = try Model(form(cell), seed: settings.seed)
+      if !batches.encoder.hasChords, let head = model.layers.last?.layer as? Dense {
+        let frequencies = batches.encoder.music.frequencies
+        head.map.bias?.assign(
+          Tensor(frequencies.map { Float(log($0 / (1 - $0))) }, shape: [frequencies.count]))
+      }
+      return model
+    } catch { fail("MusicTask: expected options of a model, found \(error)") }
   }
 
   /// The parameters of that model, without making it.
