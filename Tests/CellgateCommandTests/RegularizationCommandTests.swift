@@ -6,7 +6,7 @@ struct RegularizationCommandTests {
   private static let text =
     "train text --data \(Recorded.folder)/data/text.txt --length 5 --embedding 4 --hidden 6 --layers 2 --batch 4 --epochs 1 --threads 1"
   private static let options =
-    " --dropout 0.1 --output-dropout 0.2 --embedding-dropout 0.25 --recurrent-dropout 0.3 --zoneout h=0.125,c=0.5 --weight-drop 0.4 --average-weights ema:0.9"
+    " --dropout 0.1 --output-dropout 0.2 --input-dropout 0.5 --embedding-dropout 0.25 --recurrent-dropout 0.3 --zoneout h=0.125,c=0.5 --weight-drop 0.4 --average-weights ema:0.9"
 
   private func config(_ workplace: Workplace, _ folder: String) throws -> [String: Any] {
     try #require(
@@ -18,7 +18,8 @@ struct RegularizationCommandTests {
   func options() throws {
     let workplace = try Workplace()
     let keys: [String: NSObject] = [
-      "output_dropout": NSNumber(value: Float(0.2)), "embedding_dropout": 0.25 as NSNumber,
+      "output_dropout": NSNumber(value: Float(0.2)), "input_dropout": 0.5 as NSNumber,
+      "embedding_dropout": 0.25 as NSNumber,
       "recurrent_dropout": NSNumber(value: Float(0.3)),
       "zoneout": ["h": 0.125, "c": 0.5] as NSDictionary, "weight_drop": NSNumber(value: Float(0.4)),
       "average_weights": "ema:0.9" as NSString,

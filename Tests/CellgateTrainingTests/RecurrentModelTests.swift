@@ -52,6 +52,7 @@ struct RecurrentModelTests {
     var settings = TrainingSettings(task: "none", taskOptions: [:], hidden: 6, batch: 3, steps: 1)
     (settings.layers, settings.dropout, settings.outputDropout) = (2, 0.2, 0.4)
     (settings.recurrentDropout, settings.zoneout, settings.weightDrop) = (0.1, ["h": 0.1, "c": 0.4], 0.3)
+    settings.inputDropout = 0.3
     let shape = SequenceShape(steps: 4, inputSize: 2, outputSize: 3, readsEveryStep: readsEveryStep)
     let own = RecurrentModel(settings: settings, shape: shape, cell: .lstmWM)
     let model = try Model(own.description)
@@ -65,6 +66,23 @@ struct RecurrentModelTests {
       #expect(found == own(x, context: context()).scalars)
     }
     #expect(own(x).scalars != own(x, context: .training(seed: 1, step: 2)).scalars)
+  }
+
+  @Test("Dropout of the input drops numbers of each step by itself, in training alone")
+  func inputDropout() {
+    var settings = TrainingSettings(task: "none", taskOptions: [:], hidden: 6, batch: 3, steps: 1)
+    let shape = SequenceShape(steps: 4, inputSize: 2, outputSize: 3, readsEveryStep: true)
+    let plain = RecurrentModel(settings: settings, shape: shape, cell: .lstm)
+    settings.inputDropout = 0.5
+    let dropping = RecurrentModel(settings: settings, shape: shape, cell: .lstm)
+    var random = RandomStream(seed: 2, name: "x")
+    let x = random.uniform([4, 3, 2])
+    #expect(dropping(x).scalars == plain(x).scalars)
+    var noise = ForwardContext.training(seed: 1, step: 2).stream("input")
+    let mask = dropoutMask([4, 3, 2], probability: 0.5, stream: &noise)
+    #expect(mask[0].scalars != mask[1].scalars)
+    let context = ForwardContext.training(seed: 1, step: 2)
+    #expect(dropping(x, context: context).scalars == plain(x * mask, context: context).scalars)
   }
 
   @Test("Dropout acts before the head too, in training alone", arguments: [false, true], [1, 2])

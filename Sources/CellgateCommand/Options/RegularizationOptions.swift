@@ -18,6 +18,13 @@ struct RegularizationOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
+      "Share of the numbers that the first layer reads, of inputs or embeddings, dropped anew at each step.",
+      valueName: "x"))
+  var inputDropout: RealNumber?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
       "Share of the symbols whose embeddings are dropped in an update, wherever they occur.", valueName: "x"))
   var embeddingDropout: RealNumber?
 
@@ -54,6 +61,7 @@ struct RegularizationOptions: ParsableArguments {
     }
     share("--dropout", dropout) { settings.dropout = $0 }
     share("--output-dropout", outputDropout) { settings.outputDropout = $0 }
+    share("--input-dropout", inputDropout) { settings.inputDropout = $0 }
     share("--embedding-dropout", embeddingDropout) { settings.embeddingDropout = $0 }
     share("--recurrent-dropout", recurrentDropout) { settings.recurrentDropout = $0 }
     share("--weight-drop", weightDrop) { settings.weightDrop = $0 }

@@ -142,7 +142,8 @@ enum SettingsText {
     if settings.precision != .float32 { parts.append(settings.precision.rawValue) }
     if settings.dropout > 0 { parts.append("dropout \(settings.dropout)") }
     for (name, share) in [
-      ("output", settings.outputDropout), ("embedding", settings.embeddingDropout),
+      ("output", settings.outputDropout), ("input", settings.inputDropout),
+      ("embedding", settings.embeddingDropout),
       ("recurrent", settings.recurrentDropout),
     ] {
       if let share { parts.append("\(name) dropout \(share)") }

@@ -94,7 +94,7 @@ extension TrainingSettings {
     options.embeddingSize = whole(CaptionOptions.embedding)
     options.attentionUnits = whole(CaptionOptions.attention)
     options.dropout = dropout
-    options.embeddingDropout = embeddingDropout ?? 0
+    options.embeddingDropout = inputDropout ?? embeddingDropout ?? 0
     options.outputDropout = headDropout
     let mapped = whole(CaptionOptions.mappedFeatures)
     options.mappedSize = mapped > 0 ? mapped : nil

@@ -62,6 +62,11 @@ public struct CaptionsTask: SequenceTask {
       problems.append(
         .unsupported(option: "initialization", reason: "caption models start as their layers do"))
     }
+    if settings.inputDropout != nil, settings.embeddingDropout != nil {
+      problems.append(
+        .unsupported(
+          option: "input-dropout", reason: "of captions it drops the same numbers as --embedding-dropout"))
+    }
     if let lists = settings.list(CaptionOptions.splits), lists.count != 3 {
       problems.append(
         .outOfRange(option: "splits", expected: "three lists, TRAIN,VAL,TEST", found: "\(lists.count)"))

@@ -63,10 +63,12 @@ extension TrainingSettings {
       words.maskZero = true
       words.dropout = embeddingDropout
       layers.append(LayerDescription(Embedding(words), name: "embedding"))
-      if dropout > 0 { layers.append(LayerDescription(Dropout(dropout), name: "input_dropout")) }
       shape = .sequence()
     case .numbers(let width): shape = .sequence(width)
     }
+    // Words' vectors are dropped like the layers' outputs where nothing else is said of them.
+    let share = inputDropout ?? (shape == .sequence() ? dropout : 0)
+    if share > 0 { layers.append(LayerDescription(Dropout(share), name: "input_dropout")) }
     layers.append(LayerDescription(Recurrent(options), name: "recurrent"))
     var calls = layers.enumerated().map { ModelDescription.Call($1.name, [.init(node: $0)]) }
     func add(_ layer: LayerDescription, _ inputs: [Int]) {

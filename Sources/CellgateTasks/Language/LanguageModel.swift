@@ -13,6 +13,8 @@ import CellgateTraining
 public final class LanguageModel: DescribedModule {
   /// V vectors of E numbers.
   public let embedding: Embedding
+  /// What the layers read passes through it.
+  private let inputDropout: Dropout
   /// The layers, in one direction: the other would see what is to be predicted.
   public let recurrent: Recurrent
   /// What the head reads passes through it.
@@ -31,6 +33,7 @@ public final class LanguageModel: DescribedModule {
     embedding = Embedding(
       count: symbols, size: size, dropout: settings.embeddingDropout, stream: stream.child("embedding"),
       initializer: settings.start.embeddingWeight("embedding", tiedSize: settings.tiesWeights ? size : nil))
+    inputDropout = Dropout(probability: settings.inputDropout ?? 0, name: "input")
     recurrent = Recurrent(settings.recurrentOptions(cell), initialization: settings.start)
     recurrent.build([.sequence(size)], BuildContext(name: "recurrent", stream: stream.child("recurrent")))
     dropout = Dropout(probability: settings.headDropout, name: "head")
@@ -54,6 +57,7 @@ public final class LanguageModel: DescribedModule {
   ) {
     (self.embedding, self.recurrent, self.head, self.description) = (embedding, recurrent, head, description)
     dropout = Dropout(probability: 0, name: "head")
+    inputDropout = Dropout(probability: 0, name: "input")
   }
 
   /// The model in a file, which needs neither a run's folder nor data, and its symbols: an embedding of them, recurrent layers
@@ -143,7 +147,7 @@ public final class LanguageModel: DescribedModule {
     probe?("input", "symbols", Tensor(symbols.map(Float.init), shape: [steps, batch]))
     let x = embedding(symbols, shape: [steps, batch], context: context)
     probe?("embedding", "x", x)
-    let result = recurrent(x, states: states, context: context)
+    let result = recurrent(inputDropout(x, context), states: states, context: context)
     guard let output = result.output else { fail("LanguageModel: expected the layers' output, found none") }
     if let probe {
       for layer in 0..<recurrent.layers {

@@ -121,6 +121,10 @@ extension ModelDescription {
     var options = settings.recurrentOptions(cell)
     options.returnSequences = readsEveryStep
     var layers = [LayerDescription(Recurrent(options), name: "recurrent")]
+    if let share = settings.inputDropout, share > 0 {
+      layers.insert(
+        LayerDescription(Dropout(probability: share, name: "input"), name: "input_dropout"), at: 0)
+    }
     if settings.headDropout > 0 {
       layers.append(
         LayerDescription(Dropout(probability: settings.headDropout, name: "head"), name: "dropout"))

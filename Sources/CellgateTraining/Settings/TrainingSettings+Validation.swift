@@ -139,7 +139,7 @@ extension TrainingSettings {
   private func regularizationProblems(_ task: (any SequenceTask.Type)?, _ cell: Cell?) -> [SettingsError] {
     var problems: [SettingsError] = []
     for (option, share) in [
-      ("dropout", dropout), ("output-dropout", outputDropout ?? 0),
+      ("dropout", dropout), ("output-dropout", outputDropout ?? 0), ("input-dropout", inputDropout ?? 0),
       ("embedding-dropout", embeddingDropout ?? 0), ("recurrent-dropout", recurrentDropout ?? 0),
       ("weight-drop", weightDrop ?? 0),
     ] where !(share >= 0 && share < 1) {

@@ -37,6 +37,10 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
   public var dropout: Float = 0
   /// As `dropout`, of what the head reads alone; nil for the same share.
   public var outputDropout: Float?
+  /// The share of the numbers that the first layer reads, of inputs or of symbols' embeddings, that is dropped while training,
+  /// each number by itself and anew at each step (Zaremba et al. 2014, https://arxiv.org/abs/1409.2329); nil for none, but in
+  /// tasks that say otherwise.
+  public var inputDropout: Float?
   /// The share of the symbols whose embeddings are dropped in an update, wherever they occur (Merity et al. 2017,
   /// https://arxiv.org/abs/1708.02182); nil for none.
   public var embeddingDropout: Float?

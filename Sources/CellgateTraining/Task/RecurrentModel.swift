@@ -14,6 +14,8 @@ extension Model: DescribedModule {}
 ///
 /// Its parameters are `recurrent.weight_ih_l0`, ..., `head.weight`, `head.bias`.
 public final class RecurrentModel: DescribedModule {
+  /// What the layers read passes through it.
+  private let inputDropout: Dropout
   /// The layers.
   public let recurrent: Recurrent
   /// What the head reads passes through it.
@@ -28,6 +30,7 @@ public final class RecurrentModel: DescribedModule {
   /// A model of the sizes in `settings` and `shape`; its first values depend on the seed alone.
   public init(settings: TrainingSettings, shape: SequenceShape, cell: Cell) {
     let stream = RandomStream(seed: settings.seed, name: "initialization")
+    inputDropout = Dropout(probability: settings.inputDropout ?? 0, name: "input")
     recurrent = Recurrent(settings.recurrentOptions(cell), initialization: settings.start)
     recurrent.build(
       [.sequence(shape.inputSize)], BuildContext(name: "recurrent", stream: stream.child("recurrent")))
@@ -68,7 +71,7 @@ public final class RecurrentModel: DescribedModule {
     _ x: Tensor, context: ForwardContext = .inference(), probe: TensorProbe? = nil
   ) -> Tensor {
     probe?("input", "x", x)
-    let result = recurrent(x, context: context, wantsOutput: readsEveryStep)
+    let result = recurrent(inputDropout(x, context), context: context, wantsOutput: readsEveryStep)
     if let probe { show(result, to: probe) }
     let output = readsEveryStep ? result.output ?? result.last : result.last
     let logits = head(dropout(output, context))
