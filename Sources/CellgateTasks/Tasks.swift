@@ -13,6 +13,7 @@ public enum Tasks {
       PermutedMNISTTask.self,
       NoisyMNISTTask.self,
       PTBCharacterTask.self,
+      PTBWordTask.self,
       TextTask.self,
       CaptionsTask.self,
       ClassifyTask.self,

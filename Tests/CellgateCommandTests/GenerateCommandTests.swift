@@ -48,7 +48,7 @@ struct GenerateCommandTests {
     #expect(other.status == 64)
     #expect(
       other.errorLines == [
-        "cellgate: adding: expected a run of a language model (ptb-char, text), found one of adding"
+        "cellgate: adding: expected a run of a language model (ptb-char, ptb-word, text), found one of adding"
       ])
     let prompt = try workplace.run(line: "generate run --prompt To~")
     #expect(prompt.status == 64 && prompt.output.isEmpty)

@@ -3,6 +3,13 @@ import Foundation
 import Testing
 
 @Suite struct ScheduleTests {
+  @Test("The first of the step schedule's falls comes when it is said to")
+  func firstFall() {
+    let schedule = StepSchedule(every: 2, factor: 0.5, after: 5)
+    #expect((0..<10).map { schedule.factor(at: $0) } == [1, 1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.125])
+    #expect((0..<5).map { StepSchedule(every: 2, factor: 0.5).factor(at: $0) } == [1, 1, 0.5, 0.5, 0.25])
+  }
+
   @Test("Constant is 1")
   func constant() {
     #expect(ConstantSchedule().factor(at: 0) == 1)

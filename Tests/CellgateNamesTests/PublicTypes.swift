@@ -237,6 +237,7 @@ enum PublicTypes {
     OutputFile.self,
     PTBCharacterTask.self,
     PTBTokenizer.self,
+    PTBWordTask.self,
     PackedConvolution.self,
     PackedLinear.self,
     Padding.self,

@@ -9,7 +9,7 @@ struct GenerateCommand: ParsableCommand {
     commandName: "generate",
     abstract: "Write text or music with a trained model.",
     discussion: """
-      Draws one character, word or piece after the other from the best model of a run of ptb-char or text, and \
+      Draws one character, word or piece after the other from the best model of a run of ptb-char, ptb-word or text, and \
       prints each as it comes, after the prompt. Needs the run's folder, or the model's file, alone. The same seed gives the \
       same text. A prompt for a model of words may have <unk> in it for words that the model doesn't know.
 

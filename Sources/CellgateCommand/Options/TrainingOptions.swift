@@ -109,6 +109,10 @@ struct TrainingOptions: ParsableArguments {
   var scheduleEvery: WholeNumber?
 
   @Option(
+    parsing: .unconditional, help: ArgumentHelp(ScheduleSetting.after.help, valueName: "n"))
+  var scheduleAfter: WholeNumber?
+
+  @Option(
     parsing: .unconditional, help: ArgumentHelp(ScheduleSetting.factor.help, valueName: "x"))
   var scheduleFactor: RealNumber?
 
@@ -194,6 +198,7 @@ struct TrainingOptions: ParsableArguments {
     whole("--patience", patience) { settings.patience = $0 }
     if stopWhenSolved { settings.stopWhenSolved = true }
     whole("--schedule-every", scheduleEvery) { settings.schedule.every = $0 }
+    whole("--schedule-after", scheduleAfter) { settings.schedule.after = $0 }
     real("--schedule-factor", scheduleFactor) { settings.schedule.factor = $0 }
     whole("--schedule-patience", schedulePatience) { settings.schedule.patience = $0 }
     real("--schedule-floor", scheduleFloor) { settings.schedule.floor = $0 }
@@ -213,6 +218,7 @@ struct TrainingOptions: ParsableArguments {
       problems.add("--schedule-\(setting.name): expected the schedule \(expected), found \(name)")
     }
     require(.every, scheduleEvery != nil)
+    require(.after, scheduleAfter != nil)
     require(.factor, scheduleFactor != nil)
     require(.patience, schedulePatience != nil)
     require(.floor, scheduleFloor != nil)

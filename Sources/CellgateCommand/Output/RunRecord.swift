@@ -178,6 +178,7 @@ enum SettingsText {
       switch setting.name {
       case ScheduleSetting.factor.name: "× \(Text.short(schedule.factor))"
       case ScheduleSetting.every.name: "every \(Text.plural(schedule.every, "step"))"
+      case ScheduleSetting.after.name: schedule.after.map { "after \(Text.count($0))" }
       case ScheduleSetting.patience.name:
         "after \(Text.plural(schedule.patience, "evaluation")) without improvement"
       default: nil

@@ -1,5 +1,5 @@
 extension DataSet {
-  /// A million words of the Wall Street Journal, 10,000 different ones, of which `ptb-char` makes characters.
+  /// A million words of the Wall Street Journal, 10,000 different ones, which `ptb-word` predicts and of which `ptb-char` makes characters.
   ///
   /// The mirror is the one that torchtext downloads from. Mikolov's own archive
   /// (http://www.fit.vutbr.cz/~imikolov/rnnlm/simple-examples.tgz) holds the same files in `data`.

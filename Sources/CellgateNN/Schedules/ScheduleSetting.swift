@@ -30,6 +30,11 @@ public struct ScheduleSetting: Sendable {
     "every", "updates between two falls of the learning rate", expected: "1 or more", { $0.every },
     isValid: { $0 > 0 })
 
+  /// Updates before the first fall.
+  public static let after = ScheduleSetting(
+    "after", "updates before the first fall of the learning rate; as many as between two if you leave it out",
+    expected: "1 or more", { $0.after ?? 1 }, isValid: { $0 > 0 })
+
   /// What the rate is multiplied by at each fall.
   public static let factor = ScheduleSetting(
     "factor", "what the learning rate is multiplied by at each fall", expected: "above 0, below 1",
@@ -46,5 +51,5 @@ public struct ScheduleSetting: Sendable {
     isValid: { $0 >= 0 && $0 <= 1 })
 
   /// All of them.
-  public static let all = [every, factor, patience, floor]
+  public static let all = [every, after, factor, patience, floor]
 }

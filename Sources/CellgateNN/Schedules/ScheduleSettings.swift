@@ -6,6 +6,8 @@ public struct ScheduleSettings: Codable, Equatable, Sendable {
   public var warmUpSteps = 0
   /// Updates between two falls.
   public var every = 1000
+  /// Updates before the first fall; nil for as many as between two.
+  public var after: Int?
   /// What the rate is multiplied by at each fall.
   public var factor = 0.1
   /// Evaluations without improvement that are tolerated.

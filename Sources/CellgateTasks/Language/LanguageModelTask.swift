@@ -11,15 +11,22 @@ where Batches == TextBatches, Objective == LanguageModelObjective {}
 
 /// Options of all language models.
 enum LanguageModelOptions {
-  static let length = TaskOption.whole(
-    "length", "steps of each update, T", default: 150, in: 1...1_000_000)
-  static let embedding = TaskOption.whole(
-    "embedding", "numbers in each symbol's embedding", default: 64, in: 1...65_536)
+  static let length = length(150), embedding = embedding(64)
+
+  /// T, with a task's own default.
+  static func length(_ usual: Int) -> TaskOption {
+    .whole("length", "steps of each update, T", default: usual, in: 1...1_000_000)
+  }
+
+  /// E, with a task's own default.
+  static func embedding(_ usual: Int) -> TaskOption {
+    .whole("embedding", "numbers in each symbol's embedding", default: usual, in: 1...65_536)
+  }
+
   static let tieWeights = TaskOption.choice(
     "tie-weights", "make logits with the embeddings, which needs --embedding of the hidden units",
     default: "no",
     of: ["no", "yes"])
-  static let all = [length, embedding, tieWeights]
 }
 
 extension TrainingSettings {
@@ -38,15 +45,20 @@ extension TaskDescription {
   /// A language model's: T, E and tied weights are options besides its own; bits per character the metric, where there is no
   /// other, the cross-entropy of a symbol the first extra one, and its perplexity the last.
   static func languageModel(
-    name: String, summary: String, options: [TaskOption] = [], modelOptions: [TaskOption] = [],
-    data: DataRequirement, metric: Metric = .bitsPerCharacter, extraMetrics: [Metric] = [],
+    name: String, summary: String, length: Int = 150, embedding: Int = 64, options: [TaskOption] = [],
+    modelOptions: [TaskOption] = [], data: DataRequirement, metric: Metric = .bitsPerCharacter,
+    extraMetrics: [Metric] = [],
     solvedBelow threshold: Double, defaults: TrainingSettings,
     problems: @escaping @Sendable (TrainingSettings) -> [SettingsError] = { _ in [] },
     symbols: @escaping @Sendable (TrainingSettings) -> Int
   ) -> TaskDescription {
     let last = metric.name == Metric.perplexity.name ? [] : [Metric.perplexity]
     return TaskDescription(
-      name: name, summary: summary, options: LanguageModelOptions.all + options,
+      name: name, summary: summary,
+      options: [
+        LanguageModelOptions.length(length), LanguageModelOptions.embedding(embedding),
+        LanguageModelOptions.tieWeights,
+      ] + options,
       modelOptions: [LanguageModelOptions.embedding, LanguageModelOptions.tieWeights] + modelOptions,
       data: data,
       hasEpochs: true, metric: metric, extraMetrics: [.crossEntropy] + extraMetrics + last,

@@ -241,7 +241,7 @@ public enum GenerationError: Error, Equatable, Sendable, CustomStringConvertible
     switch self {
     case .run(let error): error.description
     case .notALanguageModel(let folder, let task):
-      "\(folder): expected a run of a language model (ptb-char, text), found one of \(quotedName(task))"
+      "\(folder): expected a run of a language model (ptb-char, ptb-word, text), found one of \(quotedName(task))"
     case .otherModel(let file, let layers):
       "\(file): expected a language model: an embedding, recurrent layers in one direction and a dense head, found the layers "
         + layers.prefix(8).map(quotedName).joined(separator: ", ")
