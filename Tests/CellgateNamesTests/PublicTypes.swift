@@ -402,6 +402,7 @@ enum PublicTypes {
     WeightAverage.self,
     WeightAveraging.self,
     WordSplitting.self,
+    WordVectors.self,
     WordVocabulary.self,
     ZipArchive.self,
     ZipError.self,

@@ -191,4 +191,41 @@ struct TextUnitsTests {
       error?.description.hasSuffix("training part: expected 18 words or more for one update, found 1") == true
     )
   }
+
+  @Test("Embeddings of words start from vectors of a file, which may be frozen; other words start as usual")
+  func vectors() throws {
+    let scratch = try Scratch()
+    try scratch.write(Array(Self.text.utf8), as: "my.txt")
+    try scratch.write(Array("cat 1 2 3 4\nmats 5 6 7 8\ndog 9 9 9 9\n".utf8), as: "v.txt")
+    let plain = TextTaskTests.settings { $0.taskOptions["unit"] = "words" }
+    var settings = plain
+    settings.taskOptions["vectors"] = .text(scratch.path + "/v.txt")
+    settings.freeze = ["embedding"]
+    let file = DataSource.file(scratch.path + "/my.txt")
+    settings = try TextTask.prepared(settings, data: file)
+    let task = try TextTask(settings: settings, data: .unspecified)
+    let table = task.makeModel(cell: .lstm).embedding.weight.value
+    let usual = try TextTask(settings: TextTask.prepared(plain, data: file), data: .unspecified)
+      .makeModel(cell: .lstm).embedding.weight.value
+    let symbols = try task.tokenizer.encode("cat mats the".unicodeScalars).indices.map(Int.init)
+    #expect(table[symbols[0]].scalars == [1, 2, 3, 4] && table[symbols[1]].scalars == [5, 6, 7, 8])
+    #expect(table[symbols[2]].scalars == usual[symbols[2]].scalars && table[0].scalars == usual[0].scalars)
+    let folder = scratch.path + "/run"
+    let trainer = try Trainer(
+      task: task, settings: settings, directory: RunDirectory(creating: folder, settings: settings))
+    _ = try trainer.run()
+    #expect(
+      try LanguageModel.load(folder + "/model.safetensors").model.embedding.weight.value.scalars
+        == table.scalars)
+
+    try scratch.write(Array("cat 1 2 3 5\n".utf8), as: "v.txt")
+    let changed = #expect(throws: TaskDataError.self) { try TextTask(settings: settings, data: .unspecified) }
+    #expect(changed?.description.contains("v.txt: changed since the run began") == true)
+    try scratch.write(Array("cat 1 2 3\n".utf8), as: "v.txt")
+    let short = #expect(throws: TaskDataError.self) { try TextTask.prepared(settings, data: file) }
+    #expect(
+      short?.description.hasSuffix("expected 4 numbers for each word, as --embedding says, found 3") == true)
+    settings.taskOptions["unit"] = "pieces"
+    #expect(settings.problems(tasks: Tasks.all).map(\.option) == ["vectors"])
+  }
 }

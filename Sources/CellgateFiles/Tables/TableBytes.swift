@@ -1,11 +1,12 @@
 /// The bytes of a text file, gzipped or not, in pieces.
-struct TableBytes {
+package struct TableBytes {
   private let input: InputFile
   private let isGzip: Bool
   /// The bytes by which a form is recognised, and those of a piece.
   private static let sampleSize = 1 << 18, pieceSize = 1 << 20
 
-  init(_ path: String) throws(TableError) {
+  /// Opens a file; throws `file`.
+  package init(_ path: String) throws(TableError) {
     do throws(FileError) {
       input = try InputFile(path)
       isGzip = Gzip.isGzip(try input.read(at: 0, count: min(2, input.size)))
@@ -28,7 +29,7 @@ struct TableBytes {
   }
 
   /// Each piece in its order, until `body` returns false.
-  func forEachPiece(_ body: (ArraySlice<UInt8>) throws(TableError) -> Bool) throws(TableError) {
+  package func forEachPiece(_ body: (ArraySlice<UInt8>) throws(TableError) -> Bool) throws(TableError) {
     guard isGzip else {
       var offset = 0
       while offset < input.size {

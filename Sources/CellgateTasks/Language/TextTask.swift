@@ -1,6 +1,9 @@
+import CellgateBasics
+import CellgateCells
 import CellgateData
 import CellgateFiles
 import CellgateNN
+import CellgateTensor
 import CellgateTraining
 
 /// The user's own UTF-8 text, gzipped or not, of which the next character, word or piece is predicted. A character is a Unicode
@@ -27,6 +30,8 @@ public struct TextTask: LanguageModelTask {
     "least-count", "words that the training part has less often are <unk>", default: 2, in: 1...1_000_000)
   private static let vocabularySize = TaskOption.whole(
     "vocabulary-size", "the most words that are known, <unk> included", default: 50_000, in: 2...1_000_000)
+  private static let vectorsFile = TaskOption.file(
+    "vectors", "what the embeddings of words start from: a text in GloVe's or word2vec's form")
   private static let pieces = TaskOption.whole(
     "pieces", "how many pieces there are, the 256 bytes included", default: 2000, in: 256...100_000)
   private static let validPercent = TaskOption.whole(
@@ -40,7 +45,8 @@ public struct TextTask: LanguageModelTask {
   /// epochs, 5 % each for validation and test. Solved below 2 bits per character. All this is our choice.
   public static let description = TaskDescription.languageModel(
     name: "text", summary: "predict the next character of a text of your own (--data FILE)",
-    options: [unit, leastCount, vocabularySize, pieces, validPercent, testPercent], modelOptions: [unit],
+    options: [unit, leastCount, vocabularySize, vectorsFile, pieces, validPercent, testPercent],
+    modelOptions: [unit],
     data: .file,
     extraMetrics: [Metric("unknown_share", better: .lower)], solvedBelow: 2, defaults: published,
     problems: problems, symbols: { $0.data?["symbols"]?.whole ?? usualSymbols })
@@ -65,6 +71,12 @@ public struct TextTask: LanguageModelTask {
         .outOfRange(
           option: "valid-percent", expected: "less than 100 together with test-percent",
           found: "\(percent.valid) and \(percent.test)"))
+    }
+    if settings.text(vectorsFile) != nil, symbolUnit(settings) != .words {
+      problems.append(.unsupported(option: "vectors", reason: "they are of words, with --unit words"))
+    }
+    if settings.text(vectorsFile) != nil, settings.from != nil {
+      problems.append(.unsupported(option: "vectors", reason: "a model that is trained further has its own"))
     }
     if let data = settings.data, data["symbols"]?.whole.map(symbolRange.contains) != true {
       problems.append(
@@ -103,6 +115,9 @@ public struct TextTask: LanguageModelTask {
       path: Paths.absolute(path), sha256: file.sha256,
       facts: ["symbols": .whole(tokenizer.count), "unknownScored": .flag(false)])
     if let model { reference.set(model) }
+    if let vectors = try startVectors(of: tokenizer, settings) {
+      reference["vectorsChecksum"] = .text(vectors.checksum(of: tokenizer))
+    }
     _ = try TextBatches(parts.map { (path, $0) }, tokenizer: tokenizer, settings: settings)
     if file.hasMark { reference["byteOrderMarkDropped"] = .flag(true) }
     settings.data = reference
@@ -124,11 +139,37 @@ public struct TextTask: LanguageModelTask {
     return [text[..<begin], text[begin..<end], text[end...]]
   }
 
+  private static func symbolUnit(_ settings: TrainingSettings) -> TextTokenizer.Unit {
+    settings.text(unit).flatMap(TextTokenizer.Unit.init) ?? .characters
+  }
+
+  /// The vectors that the embeddings of words start from; nil where none were given. Throws what is wrong with them.
+  private static func startVectors(
+    of tokenizer: TextTokenizer, _ settings: TrainingSettings
+  ) throws(TaskDataError) -> WordVectors? {
+    guard let path = settings.text(vectorsFile), case .words(let vocabulary, _) = tokenizer else {
+      return nil
+    }
+    let vectors = try WordVectors(contentsOf: path, words: Set(vocabulary.words))
+    let size = settings.whole(LanguageModelOptions.embedding)
+    guard vectors.size == size else {
+      throw .unfit(
+        file: path,
+        reason: "expected \(size) numbers for each word, as --embedding says, found \(vectors.size)")
+    }
+    guard vectors.count > 0 else {
+      throw .unfit(
+        file: path,
+        reason: "expected vectors of words of the text, found none of its \(vocabulary.words.count)")
+    }
+    return vectors
+  }
+
   /// The symbols of a training part.
   private static func tokenizer(
     of text: ArraySlice<Unicode.Scalar>, _ settings: TrainingSettings
   ) -> TextTokenizer {
-    switch settings.text(unit).flatMap(TextTokenizer.Unit.init) ?? .characters {
+    switch symbolUnit(settings) {
     case .characters: .characters(Vocabulary(of: text, hasUnknown: true))
     case .words:
       .words(of: text, leastCount: settings.whole(leastCount), most: settings.whole(vocabularySize))
@@ -140,13 +181,29 @@ public struct TextTask: LanguageModelTask {
   public let settings: TrainingSettings
   /// The symbols.
   public let batches: TextBatches
+  /// What the embeddings of words start from; nil for what other embeddings start from.
+  private let vectors: WordVectors?
   /// Whether the test part is a whole text, which isn't the run's own.
   public let scoresWholeText: Bool
 
   private init(settings: TrainingSettings, batches: TextBatches, scoresWholeText: Bool) {
     self.settings = settings
     self.batches = batches
+    vectors = nil
     self.scoresWholeText = scoresWholeText
+  }
+
+  /// An embedding, which starts from the vectors that were given, recurrent layers, and logits of the next symbol.
+  public func makeModel(cell: Cell) -> LanguageModel {
+    let model = LanguageModel(settings: settings, symbols: tokenizer.count, cell: cell)
+    if let vectors {
+      var table = model.embedding.weight.value.scalars
+      for (index, vector) in vectors.rows(of: tokenizer) {
+        table.replaceSubrange(index * vectors.size..<(index + 1) * vectors.size, with: vector)
+      }
+      model.embedding.weight.assign(Tensor(table, shape: model.embedding.weight.shape))
+    }
+    return model
   }
 
   /// The task on the text that `settings` know, or on the file of `data` where one was given; throws what is wrong with
@@ -167,6 +224,17 @@ public struct TextTask: LanguageModelTask {
     }
     self.settings = settings
     batches = try TextBatches(parts.map { (path, $0) }, tokenizer: tokenizer, settings: settings)
+    vectors = try Self.startVectors(of: tokenizer, settings)
+    if let vectors, let file = settings.text(Self.vectorsFile), let expected = known?["vectorsChecksum"]?.text
+    {
+      let found = vectors.checksum(of: tokenizer)
+      guard found == expected else {
+        throw .unfit(
+          file: file,
+          reason: "changed since the run began: expected the checksum \(quotedName(expected)), found \(found)"
+        )
+      }
+    }
     scoresWholeText = false
   }
 
@@ -238,5 +306,23 @@ extension DataReference {
   private static func fact(_ key: String) -> String {
     let words = key.split(separator: "_")
     return words.dropFirst().reduce(String(words[0])) { $0 + $1.prefix(1).uppercased() + $1.dropFirst() }
+  }
+}
+
+extension WordVectors {
+  /// The words that have a vector, by their symbols.
+  fileprivate func rows(of tokenizer: TextTokenizer) -> [(index: Int, vector: [Float])] {
+    guard case .words(let vocabulary, _) = tokenizer else { return [] }
+    return vocabulary.words.enumerated().compactMap { place, word in self[word].map { (place + 1, $0) } }
+  }
+
+  /// Differs for other vectors of these words.
+  fileprivate func checksum(of tokenizer: TextTokenizer) -> String {
+    var checksum = CRC32()
+    for (index, vector) in rows(of: tokenizer) {
+      checksum.update([Int32(index)])
+      checksum.update(vector)
+    }
+    return "crc32:\(checksum)"
   }
 }
