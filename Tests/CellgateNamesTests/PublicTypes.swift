@@ -4,6 +4,8 @@ import Foundation
 /// Every public type outside of others, by its bare name: this compiles only where none is a name of Foundation's too.
 enum PublicTypes {
   static let all: [Any.Type] = [
+    ABCError.self,
+    ABCTune.self,
     Activation.self,
     ActivationLayer.self,
     Adam.self,

@@ -62,8 +62,8 @@ public final class MusicBatches: BatchSource {
     var stream = RandomStream(seed: seed, name: "music/pieces", step: UInt64(pass))
     var all: [MusicEncoder.Piece] = []
     for roll in training { all += pieces(of: roll, &stream) }
-    let batches = LengthBuckets.batches(all.map(\.frames.count), count: count, stream: &stream)
-    return batches.map { $0.map { all[$0] } }
+    let order = LengthOrder(name: "music/order", lengths: all.map(\.frames.count), count: count)
+    return order.batches(seed: seed, pass: pass).map { $0.map { all[$0] } }
   }
 
   /// The pieces of a tune, moved by the same interval.
