@@ -153,6 +153,10 @@ struct ForecastTaskTests {
     for (value, exact) in zip(values(.profile), [Float](arrayLiteral: 4, 5, 9, 4)) {
       #expect(abs(value - exact) < 1e-5)
     }
+    // All of it has the mean 13/3.
+    for (value, exact) in zip(values(.steady), [Float](arrayLiteral: 19 / 6, 25 / 6, 49 / 6, 19 / 6)) {
+      #expect(abs(value - exact) < 1e-5)
+    }
     let short = ForecastBase(kind: .profile, season: 3, scalesWindows: false)
     #expect(short.forecast(x, origin: 5, horizon: 2) == [3, 3])
   }
@@ -289,6 +293,35 @@ struct ForecastTaskTests {
     }
   }
 
+  private static let etth1 =
+    (ProcessInfo.processInfo.environment["CELLGATE_DATA"] ?? "") + "/ett/ETTh1.csv.gz"
+
+  /// By NumPy: all windows of the published test part, the last one too, each step against that of 24 hours, or as many whole days, before.
+  @Test(
+    "The naive forecasts of ETTh1 have the errors that others find",
+    .enabled(if: FileManager.default.fileExists(atPath: etth1), "set CELLGATE_DATA to the data directory"),
+    arguments: [(96, 0.512, 1.294), (720, 0.655, 1.335)])
+  func published(_ horizon: Int, _ seasonal: Double, _ persistence: Double) throws {
+    var settings = Self.settings {
+      $0.taskOptions["time"] = ["date"]
+      $0.taskOptions["targets"] = ["all"]
+      $0.taskOptions["horizon"] = .whole(horizon)
+      $0.taskOptions["split"] = [8640, 2880, 2880]
+      $0.taskOptions["window"] = 96
+    }
+    settings = try ForecastTask.prepared(settings, data: .file(Self.etth1))
+    let task = try ForecastTask(settings: settings, data: .unspecified)
+    #expect(task.batches.windows(.test).count == 7 * (2880 - horizon + 1))
+    var scores = ForecastScores()
+    for batch in task.batches.batches(of: .test) {
+      let last = batch.persistent
+      scores.add(.init(mean: last, lower: last, median: last, upper: last), batch, task.objective.data)
+    }
+    #expect(abs(scores.naive.seasonal - seasonal) < 5e-4)
+    #expect(abs(scores.naive.persistence - persistence) < 5e-4)
+    #expect(abs(task.baseline.value - scores.naive.seasonal) < 1e-9)
+  }
+
   @Test("Window and segment follow from season, horizon and length")
   func sizes() {
     func sizes(_ training: Int, _ horizon: Int, _ season: Int, window: Int = 0, segment: Int = 0) -> [Int] {
@@ -300,12 +333,26 @@ struct ForecastTaskTests {
       return [sizes.window, sizes.segment]
     }
     #expect(sizes(8640, 96, 24) == [336, 24])
-    #expect(sizes(34_560, 96, 96) == [288, 24])
+    #expect(sizes(34_560, 96, 96) == [672, 24])
     #expect(sizes(100, 12, 12) == [36, 12])
     #expect(sizes(100, 1, 1) == [48, 24])
     #expect(sizes(5, 1, 1) == [2, 2])
     #expect(sizes(8640, 96, 24, window: 100) == [100, 20])
     #expect(sizes(8640, 96, 24, window: 96, segment: 12) == [96, 12])
+  }
+
+  @Test("Steps far outside the interval are found, and no others")
+  func anomalies() throws {
+    let task = try task(Self.table { $0 == 90 ? "9" : "\(Self.value($0))" })
+    let model = task.makeModel(cell: .gru)
+    let head = try #require(ParameterSet(model).entries.first { $0.name.hasSuffix("head.bias") })
+    // All quantiles at a distance of 1, in scaled units, from the base.
+    head.parameter.assign(
+      Tensor((0..<head.count).map { [0, -1, 0, 1][$0 % 4] as Float }, shape: head.shape))
+    let found = task.anomalies(model, above: 3)
+    #expect(found.map(\.time) == ["90"] && abs((found.first?.value ?? 0) - 9) < 1e-5)
+    #expect((found.first?.score ?? 0) > 3)
+    #expect(task.anomalies(model, above: 1e6).isEmpty)
   }
 
   @Test("What a table can't be learned from is one line")

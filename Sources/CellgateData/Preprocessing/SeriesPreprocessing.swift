@@ -44,6 +44,8 @@ public struct SeriesPreprocessing: Codable, Equatable, Sendable {
     case trend
     /// The mean of what was one to eight seasons before, moved to the last season's mean.
     case profile
+    /// The mean of what was one to 14 seasons before, moved to the middle between the last season's mean and that of all of these.
+    case steady
   }
 
   /// The columns.

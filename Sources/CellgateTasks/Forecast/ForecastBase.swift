@@ -20,13 +20,14 @@ struct ForecastBase {
     case .trend:
       let change = Self.mean(x[(origin - s)..<origin]) - Self.mean(x[(origin - 2 * s)..<(origin - s)])
       return (0..<horizon).map { x[origin - s + $0 % s] + change * Float($0 / s + 1) }
-    case .profile:
-      let count = min(8, origin / s)
+    case .profile, .steady:
+      let count = min(kind == .profile ? 8 : 14, origin / s)
       var profile = [Float](repeating: 0, count: s)
       for place in (origin - count * s)..<origin { profile[(place - origin + count * s) % s] += x[place] }
       let all = profile.reduce(0, +) / Float(count * s)
-      let level = Self.mean(x[(origin - s)..<origin])
-      return (0..<horizon).map { profile[$0 % s] / Float(count) - all + level }
+      let last = Self.mean(x[(origin - s)..<origin])
+      let move = kind == .profile ? last - all : (last - all) / 2
+      return (0..<horizon).map { profile[$0 % s] / Float(count) + move }
     }
   }
 
@@ -34,7 +35,7 @@ struct ForecastBase {
   func level(_ x: [Float], origin: Int) -> Float {
     switch kind {
     case .last, .change: x[origin - 1]
-    case .season, .trend, .profile:
+    case .season, .trend, .profile, .steady:
       has(2, origin) ? Self.mean(x[(origin - season)..<origin]) : x[origin - 1]
     }
   }

@@ -86,7 +86,7 @@ struct ForecastPlan {
     }
     let room = max(1, (training - horizon) / 2)
     let own = segment > 0 ? segment : min(usual, room)
-    let wanted = season > 1 ? max(336 / season, 2) * season : max(96, 2 * horizon)
+    let wanted = season > 1 ? max(336 / season, 7) * season : max(96, 2 * horizon)
     return (max(own, min(wanted, room) / own * own), own)
   }
 
@@ -94,7 +94,7 @@ struct ForecastPlan {
   /// enough examples of.
   static func linear(_ own: SeriesPreprocessing, training: Int) -> (seasons: Int, season: Int) {
     switch own.base {
-    case .season, .trend, .profile: return (own.window / own.season, own.season)
+    case .season, .trend, .profile, .steady: return (own.window / own.season, own.season)
     case .last, .change:
       return (min(own.window, max(24, 2 * own.horizon), 168, training / 20), 1)
     }
