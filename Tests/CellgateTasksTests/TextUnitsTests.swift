@@ -92,7 +92,7 @@ struct TextUnitsTests {
     let task = try TextTask(settings: settings, data: .unspecified)
     let count = Self.text.unicodeScalars.count
     var other = Array(Self.text.unicodeScalars)
-    for place in (count - count / 5)..<count { other[place] = "Z" }
+    for place in (count - count / 5)..<count { other[place] = place % 3 == 0 ? " " : "Z" }
     var text = String.UnicodeScalarView()
     text.append(contentsOf: other)
     try scratch.write(Array(String(text).utf8), as: "other.txt")
