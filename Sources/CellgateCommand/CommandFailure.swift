@@ -170,7 +170,7 @@ struct CommandFailure: Error {
     case .missing, .idx(.missing): .noInput
     case .idx(.file(let error)): code(of: error)
     case .file(let error): code(of: error)
-    case .noText, .noTable, .noTunes, .noSentences: .usage
+    case .noText, .noFile: .usage
     case .folder: .noInput
     case .captions(let error): code(of: error)
     case .table(.file(let error)), .table(.json(.file(let error))), .midi(.file(let error)),

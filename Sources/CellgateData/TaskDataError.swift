@@ -14,8 +14,8 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
   case countMismatch(images: String, imageCount: Int, labels: String, labelCount: Int)
   /// A task that reads a text of the user's own was given none.
   case noText(task: String)
-  /// A task that reads sentences of the user's own was given none.
-  case noSentences(task: String)
+  /// A task that reads a file of the user's own was given none; `what` is what stands in it.
+  case noFile(task: String, what: String)
   /// A folder stands where a text file is expected.
   case folder(path: String)
   /// The operating system refused.
@@ -43,14 +43,10 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
   indirect case midi(MIDIError)
   /// A MATLAB file is wrong.
   indirect case matlab(MATLABError)
-  /// A task that reads tunes of the user's own was given none.
-  case noTunes(task: String)
   /// A file is not what the options say of it.
   case unfit(file: String, reason: String)
   /// The captions or the features of pictures are wrong.
   indirect case captions(CaptionDataError)
-  /// A task that reads a table of the user's own was given none.
-  case noTable(task: String)
   /// A table of series is wrong.
   indirect case series(SeriesError)
 
@@ -65,10 +61,7 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
     case .table(let error): error.description
     case .midi(let error): error.description
     case .matlab(let error): error.description
-    case .noTunes(let task):
-      "\(task): expected tunes of your own, with --data FILE: piano-rolls (.mat), MIDI (.mid) or a folder of it"
     case .unfit(let file, let reason): "\(file): \(reason)"
-    case .noTable(let task): "\(task): expected a table of your own, with --data FILE"
     case .series(let error): error.description
     case .idx(let error): error.description
     case .wrongDimensions(let file, let expected, let found):
@@ -78,7 +71,7 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
     case .countMismatch(let images, let imageCount, let labels, let labelCount):
       "\(labels): expected a label for each of the \(imageCount) images of \(images), found \(labelCount)"
     case .noText(let task): "\(task): expected a UTF-8 text of your own, with --data FILE"
-    case .noSentences(let task): "\(task): expected sentences of your own, in CoNLL's form, with --data FILE"
+    case .noFile(let task, let what): "\(task): expected \(what) of your own, with --data FILE"
     case .folder(let path): "\(path): expected a text file, found a folder"
     case .file(let error): error.description
     case .gzip(let error): error.description

@@ -209,9 +209,10 @@ struct MusicTaskTests {
     var directions = settings()
     directions.bidirectional = true
     #expect(problems(directions).contains { $0.contains("bidirectional") })
-    #expect(throws: TaskDataError.noTunes(task: "music")) {
+    let missing = #expect(throws: TaskDataError.self) {
       try MusicTask.prepared(settings(), data: .unspecified)
     }
+    #expect(missing?.description.contains("with --data FILE") == true)
     #expect(throws: GenerationError.self) { try MusicGenerator(model: scratch.file("none")) }
   }
 }

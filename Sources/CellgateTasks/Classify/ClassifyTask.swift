@@ -89,7 +89,7 @@ public struct ClassifyTask: SequenceTask {
   public static func prepared(
     _ settings: TrainingSettings, data: DataSource
   ) throws(TaskDataError) -> TrainingSettings {
-    guard let path = data.path else { throw .noText(task: name) }
+    guard let path = data.path else { throw .noFile(task: name, what: what) }
     var settings = settings
     settings.data = DataReference(
       path: Paths.absolute(path), sha256: try digest(path))
@@ -103,6 +103,8 @@ public struct ClassifyTask: SequenceTask {
     }
     return settings
   }
+
+  private static let what = "a table or a file of series"
 
   private static func digest(_ path: String) throws(TaskDataError) -> String {
     do throws(FileError) { return try SHA256.hex(ofFile: path) } catch { throw .file(error) }
@@ -128,7 +130,7 @@ public struct ClassifyTask: SequenceTask {
   /// The task on the file that `settings` know, or on that of `data`; throws what is wrong with it, `changed` if it isn't the one
   /// that they know.
   public init(settings: TrainingSettings, data: DataSource) throws(TaskDataError) {
-    guard let path = data.path ?? settings.data?.path else { throw .noText(task: Self.name) }
+    guard let path = data.path ?? settings.data?.path else { throw .noFile(task: Self.name, what: what) }
     if let known = settings.data?.sha256 {
       let found = try Self.digest(path)
       guard found == known else { throw .changed(file: path, expected: known, found: found) }

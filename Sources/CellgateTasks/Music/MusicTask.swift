@@ -30,6 +30,7 @@ public struct MusicTask: SequenceTask {
     })
 
   private static let nll = Metric("nll", better: .lower)
+  private static let what = "tunes, as MIDI files (.mid), a folder of them or piano-rolls (.mat),"
 
   private static var usual: TrainingSettings {
     var settings = TrainingSettings(hidden: 256, batch: 16, epochs: 60)
@@ -70,7 +71,7 @@ public struct MusicTask: SequenceTask {
   public static func prepared(
     _ settings: TrainingSettings, data: DataSource
   ) throws(TaskDataError) -> TrainingSettings {
-    guard let path = data.path else { throw .noTunes(task: name) }
+    guard let path = data.path else { throw .noFile(task: name, what: what) }
     var settings = settings
     let (batches, sha256) = try batches(settings, path)
     settings.data = DataReference(
@@ -101,7 +102,7 @@ public struct MusicTask: SequenceTask {
   /// The task on the tunes that `settings` know, or on those of `data`; throws what is wrong with them, `changed` if they aren't
   /// those that they know.
   public init(settings: TrainingSettings, data: DataSource) throws(TaskDataError) {
-    guard let path = data.path ?? settings.data?.path else { throw .noTunes(task: Self.name) }
+    guard let path = data.path ?? settings.data?.path else { throw .noFile(task: Self.name, what: Self.what) }
     let (batches, sha256) = try Self.batches(settings, path)
     if let known = settings.data?.sha256, sha256 != known {
       throw .changed(file: path, expected: known, found: sha256)

@@ -33,6 +33,8 @@ public struct TagTask: SequenceTask {
 
   private static let accuracy = Metric("accuracy", better: .higher)
 
+  private static let what = "sentences, in CoNLL's form,"
+
   private static var usual: TrainingSettings {
     var settings = TrainingSettings(hidden: 128, batch: 16, epochs: 40)
     settings.dropout = 0.5
@@ -82,7 +84,7 @@ public struct TagTask: SequenceTask {
   public static func prepared(
     _ settings: TrainingSettings, data: DataSource
   ) throws(TaskDataError) -> TrainingSettings {
-    guard let path = data.path else { throw .noSentences(task: name) }
+    guard let path = data.path else { throw .noFile(task: name, what: what) }
     var settings = settings
     settings.data = DataReference(path: Paths.absolute(path), sha256: try TagParts.digest(path))
     let batches = try TagParts(settings, path, model: source(settings)).batches
@@ -120,7 +122,7 @@ public struct TagTask: SequenceTask {
   /// The task on the file that `settings` know, or on that of `data`; throws what is wrong with it, `changed` if it isn't the one
   /// that they know.
   public init(settings: TrainingSettings, data: DataSource) throws(TaskDataError) {
-    guard let path = data.path ?? settings.data?.path else { throw .noSentences(task: Self.name) }
+    guard let path = data.path ?? settings.data?.path else { throw .noFile(task: Self.name, what: Self.what) }
     if let known = settings.data?.sha256 {
       let found = try TagParts.digest(path)
       guard found == known else { throw .changed(file: path, expected: known, found: found) }
