@@ -104,12 +104,7 @@ struct CommandFailure: Error {
       case .weights(.file(let error)): code(of: error)
       default: .data
       }
-    case let error as ArrayFileError:
-      switch error {
-      case .file(let error), .numpy(.file(let error)), .safetensors(.file(let error)): code(of: error)
-      case .ending, .severalArrays: .usage
-      case .numpy, .safetensors: .data
-      }
+    case let error as ArrayFileError: code(of: error)
     case let error as FileError: code(of: error)
     case let error as DataError: code(of: error)
     case let error as TaskDataError: code(of: error)
@@ -155,6 +150,14 @@ struct CommandFailure: Error {
     }
   }
 
+  private static func code(of error: ArrayFileError) -> Code {
+    switch error {
+    case .file(let error), .numpy(.file(let error)), .safetensors(.file(let error)): code(of: error)
+    case .ending, .severalArrays: .usage
+    case .numpy, .safetensors: .data
+    }
+  }
+
   private static func code(of error: DataError) -> Code {
     switch error {
     case .unknownSet: .usage
@@ -173,12 +176,13 @@ struct CommandFailure: Error {
     case .noText, .noFile: .usage
     case .folder: .noInput
     case .captions(let error): code(of: error)
+    case .arrays(let error): code(of: error)
     case .table(.file(let error)), .table(.json(.file(let error))), .midi(.file(let error)),
-      .matlab(.file(let error)):
+      .matlab(.file(let error)), .sound(.file(let error)):
       code(of: error)
     case .idx, .wrongDimensions, .labelOutOfRange, .countMismatch, .gzip, .notUTF8, .tooShort, .changed,
       .otherSymbols, .unknownCharacter, .unknownToModel, .otherEncoding, .table, .unfit, .series, .midi,
-      .matlab:
+      .matlab, .sound:
       .data
     }
   }

@@ -37,6 +37,10 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
   case unknownCharacter(file: String, character: Unicode.Scalar, place: Int)
   /// A character, at a place counted from 0, that the model to be scored doesn't know and has no symbol for.
   case unknownToModel(file: String, character: Unicode.Scalar, place: Int)
+  /// A file of arrays is wrong.
+  indirect case arrays(ArrayFileError)
+  /// A sound is wrong.
+  case sound(WAVError)
   /// A table is wrong.
   indirect case table(TableError)
   /// A MIDI file is wrong.
@@ -61,6 +65,8 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
     case .table(let error): error.description
     case .midi(let error): error.description
     case .matlab(let error): error.description
+    case .sound(let error): error.description
+    case .arrays(let error): error.description
     case .unfit(let file, let reason): "\(file): \(reason)"
     case .series(let error): error.description
     case .idx(let error): error.description

@@ -13,16 +13,19 @@ public enum Member {
 
 /// Numbers that a module keeps and doesn't learn, such as running means.
 public final class Buffer {
+  /// What holds them: a run keeps them beside the parameters, and no optimiser changes them.
+  let parameter: Parameter
+
   /// The present numbers, whose shape stays.
-  public private(set) var value: Tensor
+  public var value: Tensor { parameter.value }
 
   /// Numbers that start from a copy of `value`.
-  public init(_ value: Tensor) { self.value = value.copied() }
+  public init(_ value: Tensor) { parameter = Parameter(value) }
 
   /// Copies the numbers of `tensor`, of the same shape.
   public func assign(_ tensor: Tensor) {
     require(tensor.shape == value.shape, "Buffer.assign: expected \(value.shape), found \(tensor.shape)")
-    value = tensor.detached.copied()
+    parameter.assign(tensor)
   }
 }
 

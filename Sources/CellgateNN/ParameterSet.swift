@@ -14,6 +14,8 @@ public final class ParameterSet {
     public let parameter: Parameter
     /// Where its numbers begin in both buffers.
     public let offset: Int
+    /// Whether it is learned; running means and their like aren't.
+    public let isLearned: Bool
 
     /// The parameter's shape.
     public var shape: [Int] { parameter.shape }
@@ -28,14 +30,22 @@ public final class ParameterSet {
   /// All gradients, [count].
   public let gradients: Tensor
 
-  /// Moves the parameters of `module` into buffers of their own.
-  public init(_ module: any Module) {
+  /// Moves the parameters of `module` into buffers of their own; with `withBuffers` what it keeps without learning it, too.
+  public init(_ module: any Module, withBuffers: Bool = false) {
     var entries: [Entry] = []
     var seen: Set<ObjectIdentifier> = []
     var offset = 0
-    for (name, parameter) in module.namedParameters()
-    where seen.insert(ObjectIdentifier(parameter)).inserted {
-      entries.append(Entry(name: name, parameter: parameter, offset: offset))
+    for (name, held) in module.namedTensors() {
+      let parameter: Parameter
+      let isLearned: Bool
+      switch held {
+      case .parameter(let own): (parameter, isLearned) = (own, true)
+      case .buffer(let own):
+        if !withBuffers { continue }
+        (parameter, isLearned) = (own.parameter, false)
+      }
+      guard seen.insert(ObjectIdentifier(parameter)).inserted else { continue }
+      entries.append(Entry(name: name, parameter: parameter, offset: offset, isLearned: isLearned))
       offset += parameter.value.count
     }
     self.entries = entries
@@ -48,8 +58,10 @@ public final class ParameterSet {
     }
   }
 
-  /// How many numbers there are to learn.
+  /// How many numbers there are.
   public var count: Int { values.count }
+  /// How many numbers are learned.
+  public var learnedCount: Int { entries.reduce(0) { $0 + ($1.isLearned ? $1.count : 0) } }
 
   /// The parameter of that name.
   public subscript(name: String) -> Parameter? {

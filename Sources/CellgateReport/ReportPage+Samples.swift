@@ -16,6 +16,8 @@ extension ReportPage {
     var forecasts: [PredictionSample.Forecast] = []
     var rolls: [PredictionSample.Roll] = []
     var sentences: [PredictionSample.Tags] = []
+    var labelled: [PredictionSample.Labelled] = []
+    var confusion: [PredictionSample.Confusion] = []
     for sample in run.samples {
       switch sample {
       case .picture(let picture): pictures.append(picture)
@@ -26,18 +28,21 @@ extension ReportPage {
       case .forecast(let forecast): forecasts.append(forecast)
       case .roll(let roll): rolls.append(roll)
       case .tags(let sentence): sentences.append(sentence)
+      case .labelled(let one): labelled.append(one)
+      case .confusion(let matrix): confusion.append(matrix)
       }
     }
     return .tag(
       "section", ["class": "part"], .tag("h4", [:], "Samples of the best model"), self.pictures(pictures),
       self.numbers(numbers), self.symbols(symbols), self.texts(texts), self.captions(captions),
-      self.forecasts(forecasts), self.rolls(rolls), self.sentences(sentences))
+      self.forecasts(forecasts), self.rolls(rolls), self.sentences(sentences),
+      self.confusion(confusion), self.labelled(labelled))
   }
 
-  private func caption(_ text: String) -> HTML { .tag("p", ["class": "note"], HTML(text)) }
+  func caption(_ text: String) -> HTML { .tag("p", ["class": "note"], HTML(text)) }
 
   /// "✓" or "✗", said in words to who can't see it.
-  private func mark(_ isRight: Bool) -> HTML {
+  func mark(_ isRight: Bool) -> HTML {
     .tag(
       "span",
       ["class": isRight ? "right" : "wrong", "role": "img", "aria-label": isRight ? "right" : "wrong"],

@@ -133,6 +133,9 @@ enum ReportStyle {
     .right { color: var(--good); } .wrong { color: var(--bad); font-weight: 700; }
     .examples { margin-top: 14px; }
     .examples tbody tr { border-bottom: 1px solid var(--hair); }
+    .labelled-list { margin-top: 14px; display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 320px), 1fr)); gap: 18px 40px; }
+    .labelled p { margin: 0 0 4px; line-height: 1.7; } .labelled span { border-radius: 3px; padding: 1px 2px; }
+    .confusion td { text-align: right; padding: 4px 10px; } .confusion th { padding: 4px 10px; color: var(--faint); }
     .symbols { margin-top: 18px; display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 440px), 1fr)); gap: 22px 56px; }
     .symbols th { color: var(--faint); font-size: 13px; padding: 2px 20px 2px 0; }
     .symbols td { text-align: center; min-width: 26px; padding: 2px 0; }

@@ -156,7 +156,7 @@ public struct ReportedRun {
       saved.metadata, file: file, resuming: false)
     try saved.check(holds: shapes)
     let bound = task.bound(cell: cell)
-    let values = ParameterSet(bound.model)
+    let values = ParameterSet(bound.model, withBuffers: true)
     values.assign(try saved.values(of: values))
     samples = bound.samples(Self.sampleCount)
   }

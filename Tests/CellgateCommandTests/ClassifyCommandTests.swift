@@ -15,7 +15,8 @@ struct ClassifyCommandTests {
     let workplace = try Workplace()
     try Data(table.utf8).write(to: URL(fileURLWithPath: workplace.path + "/log.csv"))
     let run = try workplace.run(
-      line: "train classify --data log.csv --group id --time t --features a --label y --hidden 8 --steps 60 "
+      line:
+        "train classify --data log.csv --group id --time t --features a --label y --hidden 8 --steps 60 --warm-up 0 "
         + "--learning-rate 0.02 --threads 1 --out run --json")
     #expect(run.status == 0, "\(run.error)")
     let last = try #require(try run.records().last)

@@ -20,6 +20,7 @@ struct ClassifyTaskTests {
     var settings = ClassifyTask.defaults
     settings.taskOptions.merge(options) { $1 }
     (settings.hidden, settings.dropout, settings.cell) = (8, 0, "lstm-wm")
+    (settings.schedule, settings.averageWeights) = (ScheduleSettings(), nil)
     return settings
   }
 
@@ -48,7 +49,7 @@ struct ClassifyTaskTests {
 
   @Test(
     "A model learns texts of a table, and its file alone takes raw rows",
-    arguments: ["last", "max", "mean", "attention"])
+    arguments: ["last", "max", "mean", "attention", "mean+max"])
   func learns(pooling: String) throws {
     let file = try scratch.write(Array(reviews(120).utf8), as: "reviews.csv")
     var prepared = settings(texts.merging(["pooling": .text(pooling), "class-weights": "balanced"]) { $1 })
@@ -63,7 +64,7 @@ struct ClassifyTaskTests {
     }
     #expect(result.value == 1)
     let raw = try scratch.write(Array("id,review\n1,it is bad\n2,\n3,good film\n".utf8), as: "new.csv")
-    let classifier = try #require(RowClassifier(try Model.load(folder.path)))
+    let classifier = try #require(RowPredictor(try Model.load(folder.path)))
     let all = try classifier.predictions(raw)
     #expect(all.map(\.id) == ["1", "2", "3"])
     #expect(all[0].label == "no" && all[2].label == "yes")
@@ -94,7 +95,7 @@ struct ClassifyTaskTests {
     let shares = try task(file, ["text": "a", "label": "y", "least-count": 1])
     let known = try #require(shares.batches.encoder.preprocessing.words)
     #expect(shares.batches.training.count == 28 && known.count == 29)
-    let numbers = try task(file, ["features": ["x"], "label": "y"])
+    let numbers = try task(file, ["features": ["x"], "label": "y", "valid-percent": 15])
     let scaler = try #require(numbers.batches.encoder.preprocessing.inputScaler)
     let raw = numbers.batches.training.map { $0.values[0] * scaler.deviations[0] + scaler.means[0] }
     #expect(abs(raw.reduce(0, +) / Float(raw.count) - scaler.means[0]) < 1e-2)
@@ -104,7 +105,7 @@ struct ClassifyTaskTests {
   @Test("Shares are of each class, and every part has each class")
   func stratified() {
     let rows = (0..<100).map { SequenceRows.Row(id: "\($0)", line: $0, label: $0 < 90 ? "a" : "b") }
-    let parts = ClassifyTask.split(rows, validation: 20, test: 10)
+    let parts = SequenceParts.split(rows, validation: 20, test: 10)
     #expect(parts.training.count == 70)
     #expect(parts.validation.count == 20)
     #expect(parts.test.count == 10)
@@ -117,13 +118,13 @@ struct ClassifyTaskTests {
   @Test("Series of UCR's and UEA's files and of long tables are read alike")
   func forms() throws {
     let ucr = try scratch.write(Array("1\t0.5\t1.5\tNaN\n-1\t2\tNaN\t4\n".utf8), as: "a_TRAIN.tsv")
-    let wide = try SequenceRows(ucr, source: .init(), needsLabels: true)
+    let wide = try SequenceRows(ucr, source: .init(), labels: .classes)
     #expect(wide.rows.map(\.label) == ["1", "-1"])
     #expect(wide.rows[0].numbers == [0.5, 1.5])
     #expect(SequenceEncoder.filled(wide.rows[1].numbers, width: 1) == [2, 3, 4])
     let uea = try scratch.write(
       Array("# x\n@classLabel true 1 2\n@data\n1,2,3:4,5,6:one\n1,?,3:4,5:two\n".utf8), as: "a.ts")
-    let series = try SequenceRows(uea, source: .init(), needsLabels: true)
+    let series = try SequenceRows(uea, source: .init(), labels: .classes)
     #expect(series.width == 2 && series.rows.map(\.label) == ["one", "two"])
     #expect(series.rows[0].numbers == [1, 4, 2, 5, 3, 6])
     #expect(SequenceEncoder.filled(series.rows[1].numbers, width: 2) == [1, 4, 2, 5, 3, 5])
@@ -131,9 +132,102 @@ struct ClassifyTaskTests {
     (source.group, source.time, source.features, source.label) = ("id", "t", ["a", "b"], "y")
     let log = try scratch.write(
       Array("id,t,a,b,y\nu,2,3,4,p\nv,1,5,6,q\nu,1,1,2,p\n".utf8), as: "log.csv")
-    let long = try SequenceRows(log, source: source, needsLabels: true)
+    let long = try SequenceRows(log, source: source, labels: .classes)
     #expect(long.rows.map(\.id) == ["u", "v"] && long.rows.map(\.label) == ["p", "q"])
     #expect(long.rows[0].numbers == [1, 2, 3, 4])
+  }
+
+  @Test("Arrays and folders of texts are rows, too")
+  func arraysAndFolders() throws {
+    let file = scratch.file("a.npz")
+    try ArrayFile.write(
+      [
+        ("x", Tensor([1, 2, 3, 4, 5, 6, 7, 8], shape: [2, 2, 2])), ("y", Tensor([0, 1.5], shape: [2])),
+        ("lengths", Tensor([1, 2], shape: [2])),
+      ].map { (name: $0.0, tensor: $0.1) }, to: file)
+    let arrays = try SequenceRows(file, source: .init(), labels: .numbers)
+    #expect(arrays.width == 2 && arrays.rows.map(\.label) == ["0", "1.5"])
+    #expect(arrays.rows.map(\.numbers) == [[1, 2], [5, 6, 7, 8]])
+    for (label, name, text) in [("pos", "1.txt", "good"), ("neg", "2.txt", "bad"), ("pos", "0.txt", "fine")] {
+      let folder = scratch.file("texts/" + label)
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      try Data(text.utf8).write(to: URL(fileURLWithPath: folder + "/" + name))
+    }
+    let texts = try SequenceRows(scratch.file("texts"), source: .init(), labels: .classes)
+    #expect(texts.rows.map(\.id) == ["neg/2.txt", "pos/0.txt", "pos/1.txt"])
+    #expect(
+      texts.rows.map(\.text) == ["bad", "fine", "good"] && texts.rows.map(\.label) == ["neg", "pos", "pos"])
+  }
+
+  @Test("A number is learned in its own units, and predicted alone")
+  func numbers() throws {
+    let table =
+      "g,a,y\n"
+      + (0..<80).flatMap { group in
+        (0..<3).map { "s\(group),\($0 * (group % 8)),\(100 + 10 * (group % 8))\n" }
+      }
+      .joined()
+    let file = try scratch.write(Array(table.utf8), as: "numbers.csv")
+    var settings = RegressTask.defaults
+    settings.taskOptions.merge(["group": "g", "features": ["a"], "label": "y"]) { $1 }
+    (settings.hidden, settings.epochs, settings.steps) = (8, nil, 150)
+    settings = try RegressTask.prepared(settings, data: .file(file))
+    let folder = try RunDirectory(creating: scratch.file("regress"), settings: settings)
+    let task = try RegressTask(settings: settings, data: .unspecified)
+    guard case .completed(let result) = try Trainer(task: task, settings: settings, directory: folder).run()
+    else {
+      Issue.record("expected a run to its end")
+      return
+    }
+    // The numbers have a deviation of 23.
+    #expect(result.baseline > 15 && result.value < result.baseline / 2)
+    #expect(try #require(result.extras["r2"]) > 0.7)
+    let predictor = try #require(RowPredictor(try Model.load(folder.path)))
+    #expect(predictor.header == ["g", "prediction"])
+    let predictions = try predictor.predictions(file)
+    #expect(predictions.count == 80 && predictions.allSatisfy { $0.probabilities.isEmpty })
+    #expect(predictions.map(\.number).allSatisfy { $0.map { $0 > 50 && $0 < 250 } ?? false })
+    // Piece by piece a sequence is given once the next one begins, and the last one at the end.
+    var pieces: [RowPredictor.Prediction] = []
+    try predictor.forEachPiece(file) { pieces += $0 }
+    #expect(pieces.map(predictor.fields) == predictions.map(predictor.fields))
+    let text = try #require(throws: TaskDataError.self) {
+      let bad = try scratch.write(Array("g,a,y\n1,2,x\n".utf8), as: "bad.csv")
+      _ = try RegressTask.prepared(settings, data: .file(bad))
+    }
+    #expect(text.description.contains("line 2, column 'y': expected a number, found 'x'"))
+  }
+
+  @Test("Each of the temperatures makes the right classes the likeliest")
+  func temperature() {
+    // Of logits ±2 three are right of four: softmax at T gives 3/4 where 4 / T = ln 3.
+    let value = Temperature(logits: [2, -2, 2, -2, 2, -2, 2, -2], classes: [0, 0, 0, 1]).value
+    #expect(abs(value - 4 / log(3.0)) < 1e-4)
+    #expect(Temperature(logits: [], classes: []).value == 1)
+  }
+
+  @Test("A column of parts is followed, and a sequence is of one part")
+  func parts() throws {
+    let rows = (0..<12).map { "w\($0),\($0 % 2),\($0 < 8 ? "train" : $0 < 10 ? "dev" : "test")\n" }.joined()
+    let file = try scratch.write(Array(("a,y,part\n" + rows).utf8), as: "parts.csv")
+    let own = try task(file, ["text": "a", "label": "y", "split": "part", "unit": "words"])
+    #expect(own.batches.training.count == 8)
+    #expect(own.batches.examples(.validation).count == 2 && own.batches.examples(.test).count == 2)
+    let options: [String: OptionValue] = [
+      "features": ["a"], "group": "g", "label": "y", "split": "part",
+    ]
+    #expect(
+      try failure("g,a,y,part\n1,1,p,train\n1,2,p,test\n", options).contains(
+        "line 3, column 'part': expected 'train' as in the other rows of 1, found 'test'"))
+    #expect(
+      try failure("g,a,y,part\n1,1,p,train\n2,2,p,maybe\n", options).contains(
+        "line 3, column 'part': expected train, valid or test, found 'maybe'"))
+    let other = try scratch.write(Array("g,a,y\n1,1,p\n5,2,q\n".utf8), as: "other.csv")
+    #expect(
+      try failure(
+        "g,a,y\n1,1,p\n2,2,q\n",
+        ["features": ["a"], "group": "g", "label": "y", "test": .text(other)]
+      ).contains("found '1' of line 2 of"))
   }
 
   @Test("Scores are those of the definitions")
@@ -145,6 +239,10 @@ struct ClassifyTaskTests {
     #expect(scores.macroF1 == 0.5 && scores.weightedF1 == 0.5)
     // Of the four pairs 0.7 > 0.1, 0.7 > 0.6 and 0.2 > 0.1.
     #expect(scores.auc == 0.75)
+    // Of class 1 the examples are found at ranks 1 and 3, of class 0 at ranks 1 and 3.
+    #expect(abs(scores.averagePrecision - (1 + 2.0 / 3) / 2) < 1e-12)
+    // In bins of a fifteenth: 0.9 right, 0.6 wrong, 0.7 right and 0.8 wrong.
+    #expect(abs(scores.calibrationError - (0.1 + 0.6 + 0.3 + 0.8) / 4) < 1e-12)
     #expect(abs(scores.logLoss + (log(0.9) + log(0.4) + log(0.7) + log(0.2)) / 4) < 1e-12)
     let unknown = ClassScores(probabilities: [[1, 0], [1, 0]], classes: [0, -1], count: 2)
     #expect(unknown.accuracy == 0.5 && unknown.auc.isNaN == false)

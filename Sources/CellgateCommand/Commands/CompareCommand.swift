@@ -71,7 +71,7 @@ struct CompareCommand: ParsableCommand {
     var problems = OptionProblems()
     options.checkThreads(&problems)
     let recording = options.recording.recording(&problems)
-    let type = problems.task(task)
+    let type = options.task(task, &problems)
     let seeds = problems.whole("--seeds", seeds, in: 1...100_000)
     let budget = sizes.budget(&problems)
     let equality = equal.map { ComparisonSettings.Equality(rawValue: $0) } ?? Defaults.equal

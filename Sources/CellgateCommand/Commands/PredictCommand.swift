@@ -14,9 +14,15 @@ struct PredictCommand: ParsableCommand {
       NPZ, NPY and safetensors are read; the output is of the kind that its name ends with, CSV included. \
       'cellgate summary MODEL' shows what a model takes. A model of texts takes a text file too, one text a line, and a \
       model with a scaler takes and gives numbers of the original scale. The outputs are the last layer's: of a classifier of \
-      digits the logits of the classes. A model that 'cellgate train classify' made takes raw rows, of the form that it was \
-      trained on, and writes the row or group, the prediction, and the probability_LABEL of each class. A \
-      model of 'cellgate train forecast' takes a table with the columns that it was trained on, and writes \
+      digits the logits of the classes.
+
+      A model that 'cellgate train classify' made takes raw rows, of the form that it was trained on, and writes the row or \
+      group, the prediction, and the probability_LABEL of each class as CSV. With --data - it reads rows from standard input as \
+      they come, and writes each prediction at once: to standard output if you leave out --out. Tables larger than memory are \
+      read in pieces; of a table with a group all rows are read first, unless they come from standard input, where the rows of \
+      a group stand together.
+
+      A model of 'cellgate train forecast' takes a table with the columns that it was trained on, and writes \
       id,time,target,step,mean,q10,q50,q90 for the steps after the end of each series. One that \
       'cellgate train music' made takes tunes, .mid, a folder of it or .mat, and writes for each tune and frame the keys that \
       are likelier to sound than not and the probability_KEY of each, given the frames before. \
@@ -31,6 +37,7 @@ struct PredictCommand: ParsableCommand {
         cellgate predict runs/forecast-lstm --data new.csv --out predictions.csv
         cellgate predict runs/music-lstm --data tune.mid --out keys.csv
         cellgate predict runs/tag-lstm --data new.conll --out tagged.conll
+        cellgate predict runs/classify-lstm --data - < new.csv
         cellgate predict model.safetensors --data x.npz --out y.npz --json
       """)
 
@@ -39,16 +46,16 @@ struct PredictCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The arrays: an NPZ, NPY or safetensors file; of a model of texts also a text file, of a forecaster a table.",
+      "The arrays: an NPZ, NPY or safetensors file; of a model of texts also a text file; rows, or - for standard input.",
       valueName: "file")
   )
   var data: String
 
   @Option(
     help: ArgumentHelp(
-      "The file of the outputs; it ends with .npz, .npy, .safetensors or .csv; of sentences any name.",
+      "The file of the outputs; it ends with .npz, .npy, .safetensors or .csv; of sentences any name. Of rows standard output if you leave it out.",
       valueName: "file"))
-  var out: String
+  var out: String?
 
   @Option(
     parsing: .unconditional,
@@ -71,20 +78,27 @@ struct PredictCommand: ParsableCommand {
     problems.threads(threads)
     try problems.check()
     let model = try Model.load(path, trustingWeights: trusted.weights)
-    if let classifier = RowClassifier(model), !ArrayFile.isOne(data) {
-      try classify(classifier, batch: batch)
+    if let predictor = RowPredictor(model),
+      !ArrayFile.isOne(data) || out?.lowercased().hasSuffix(".csv") != false
+    {
+      try RowPredictions(predictor, model: path, data: data, batch: batch, json: json).write(to: out)
       return
     }
+    guard let out else { throw CommandFailure(.usage, "--out: expected FILE, the file of the outputs") }
+    if data == StandardInput.name {
+      throw CommandFailure(
+        .usage, "--data: expected a file of arrays, as the model takes no rows, found '-'")
+    }
     if let forecaster = Forecaster(model) {
-      try forecast(forecaster, batch: batch)
+      try forecast(forecaster, to: out, batch: batch)
       return
     }
     if let predictor = MusicPredictor(model), !ArrayFile.isOne(data) {
-      try predictKeys(predictor)
+      try predictKeys(predictor, to: out)
       return
     }
     if let tagger = TokenTagger(model), !ArrayFile.isOne(data) {
-      try tag(tagger, batch: batch)
+      try tag(tagger, to: out, batch: batch)
       return
     }
     try ArrayFile.check(out, arrays: model.outputShapes.count)
@@ -121,7 +135,7 @@ struct PredictCommand: ParsableCommand {
 
 extension PredictCommand {
   /// Writes what follows the end of each series.
-  private func forecast(_ forecaster: Forecaster, batch: Int) throws {
+  private func forecast(_ forecaster: Forecaster, to out: String, batch: Int) throws {
     guard out.lowercased().hasSuffix(".csv") else {
       throw CommandFailure(
         .usage, "--out: expected a name that ends with .csv, for forecasts, found '\(out)'")
@@ -169,15 +183,15 @@ extension PredictCommand {
     }
   }
 
-  private func checkCSV() throws(CommandFailure) {
+  private func checkCSV(_ out: String) throws(CommandFailure) {
     guard out.lowercased().hasSuffix(".csv") else {
       throw CommandFailure(.usage, "--out: expected a name that ends with .csv, found '\(quotedName(out))'")
     }
   }
 
   /// Writes the probabilities of keys in the frames of tunes.
-  private func predictKeys(_ predictor: MusicPredictor) throws {
-    try checkCSV()
+  private func predictKeys(_ predictor: MusicPredictor, to out: String) throws {
+    try checkCSV(out)
     let tunes = try predictor.tunes(data)
     try predictor.write(tunes, to: out)
     let frames = tunes.reduce(0) { $0 + $1.frames.count }
@@ -193,28 +207,8 @@ extension PredictCommand {
     )
   }
 
-  /// Writes the classes of the rows of a table or of a file of series.
-  private func classify(_ classifier: RowClassifier, batch: Int) throws {
-    try checkCSV()
-    let predictions = try classifier.predictions(data, batch: batch)
-    try classifier.write(predictions, to: out)
-    if json {
-      JSONValue.object([
-        ("model", .string(path)), ("data", .string(data)), ("out", .string(out)),
-        ("samples", .integer(predictions.count)),
-      ]).print()
-      return
-    }
-    Console.print()
-    for label in classifier.labels {
-      let count = predictions.count { $0.label == label }
-      Console.print("  \(Text.padded(Text.count(count), to: 9, alignRight: true))  \(label)")
-    }
-    Console.print("\n  \(Text.plural(predictions.count, "sample")): predictions in \(out)\n")
-  }
-
   /// Writes the sentences of a CoNLL file with their tags.
-  private func tag(_ tagger: TokenTagger, batch: Int) throws {
+  private func tag(_ tagger: TokenTagger, to out: String, batch: Int) throws {
     if ArrayFile.isOne(out) || out.hasSuffix(".gz") {
       throw CommandFailure(
         .usage,

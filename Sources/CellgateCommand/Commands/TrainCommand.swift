@@ -30,6 +30,8 @@ struct TrainCommand: ParsableCommand {
         cellgate train classify --data reviews.csv --text review --label sentiment
         cellgate train classify --data TRAIN.ts --test TEST.ts --cell gru
         cellgate train classify --data log.csv --group id --time t --features a,b,c --label y
+        cellgate train classify --data reviews.csv --describe
+        cellgate train classify --data TRAIN.ts --test TEST.ts --regress
         cellgate train forecast --data ETTh1.csv --time date --target all --horizon 96
         cellgate train music --data JSB_Chorales.mat
         cellgate train music --data tunes/ --step 0.5 --form chords
@@ -59,11 +61,18 @@ struct TrainCommand: ParsableCommand {
       valueName: "a,b"))
   var freeze: String?
 
+  @Flag(help: "Only show what is recognised in the file of classify: columns, classes, lengths.")
+  var describe = false
+
   @OptionGroup var sizes: SizeOptions
 
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
+    if describe {
+      try describeData()
+      return
+    }
     let (settings, recording) = try settings()
     Interruption.install()
     let data = options.dataDirectory
@@ -81,12 +90,29 @@ struct TrainCommand: ParsableCommand {
     try TrainingSession(trainer: trainer, task: task, directory: directory, json: options.json).run()
   }
 
+  /// Shows what a run would find in its file.
+  private func describeData() throws {
+    var problems = OptionProblems()
+    let type = options.task(task, &problems)
+    guard let type else { throw CommandFailure(problems: problems.lines) }
+    guard type == ClassifyTask.self || type == RegressTask.self else {
+      throw CommandFailure(.usage, "--describe: is no option of the task \(type.name)")
+    }
+    let settings = try options.applied(to: try options.base(type, &problems), task: type, &problems)
+    try problems.check()
+    guard let path = Tasks.source(of: options.dataDirectory, for: type).path else {
+      throw CommandFailure(.usage, "--describe: expected --data FILE as well")
+    }
+    DataSummaryPage(try DataSummary(settings, file: path, findsNumbers: type == RegressTask.self))
+      .print(json: options.json)
+  }
+
   /// The run's settings, and what it writes on the way.
   private func settings() throws -> (TrainingSettings, RunRecording) {
     var problems = OptionProblems()
     options.checkThreads(&problems)
     let recording = options.recording.recording(&problems)
-    let type = problems.task(task)
+    let type = options.task(task, &problems)
     let budget = sizes.budget(&problems)
     if options.resume, options.out == nil {
       problems.add("--resume: expected --out DIR as well, the folder of the run to continue")

@@ -79,9 +79,8 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The data folder, see 'cellgate data --help'; of text, classify, tag and music your file.",
-      valueName: "path"
-    ))
+      "The data folder, see 'cellgate data --help'; of text, classify, regress, forecast, tag and music your file.",
+      valueName: "path"))
   var data: String?
 
   @Option(
@@ -100,6 +99,9 @@ struct TrainingOptions: ParsableArguments {
 
   @Flag(help: "Print JSON, one record a line, and nothing else.")
   var json = false
+
+  @Flag(help: "The label of classify is a number that is to be found: the task regress.")
+  var regress = false
 
   @Flag(help: "End the run once it has solved the task: its result is that of the best model until then.")
   var stopWhenSolved = false
@@ -127,6 +129,16 @@ struct TrainingOptions: ParsableArguments {
   @OptionGroup var recording: RecordingOptions
 
   @OptionGroup var taskOptions: TaskOptions
+
+  /// The task of a name, nil after noting what is wrong; with --regress that of numbers for `classify`.
+  func task(_ name: String, _ problems: inout OptionProblems) -> (any SequenceTask.Type)? {
+    guard regress else { return problems.task(name) }
+    guard [ClassifyTask.name, RegressTask.name].contains(name) else {
+      problems.add("--regress: is no option of the task \(quotedName(name))")
+      return nil
+    }
+    return RegressTask.self
+  }
 
   /// What holds where nothing is typed: the settings of `--config`, else the task's own. What is wrong with a file is no
   /// option's fault, and thrown; that it is of another task is noted.

@@ -7,6 +7,8 @@ public struct Preprocessing: Codable, Equatable, Sendable {
   public var words: [String]?
   /// The words of a text that are looked at, the last ones.
   public var length: Int?
+  /// What the texts of a classifier are cut into; nil where words are cut as in ``WordVocabulary``.
+  public var unit: TextUnit?
   /// What the features of the input are brought to; nil where they go in as they are.
   public var inputScaler: Scaler?
   /// What the features of the target were brought to: outputs are brought back.
@@ -15,6 +17,8 @@ public struct Preprocessing: Codable, Equatable, Sendable {
   public var labels: [String]?
   /// Steps that an input of a time series has; nil where any number goes in.
   public var window: Int?
+  /// Steps of a long series that are put together to one, with their numbers side by side; nil for one.
+  public var patch: Int?
   /// Where the rows of a table or of series have what goes in; nil of models of other data.
   public var rows: RowSource?
   /// The words of captions that come out; nil where none do.
@@ -70,6 +74,8 @@ public struct Preprocessing: Codable, Equatable, Sendable {
     public var label: String?
     /// How many numbers each step of a file of series has; nil of tables.
     public var dimensions: Int?
+    /// The highest frequency of sounds, in hertz, whose bands are the numbers of a step; nil of other data.
+    public var highestFrequency: Int?
 
     /// Nothing at first.
     public init() {}
@@ -105,6 +111,12 @@ public struct Preprocessing: Codable, Equatable, Sendable {
     if let length = tokens?.wordLength, length < 1 || length > 1 << 16 {
       throw PreprocessingError(reason: "tokens.wordLength: expected 1 to \(1 << 16), found \(length)")
     }
+    if let highest = rows?.highestFrequency, highest <= 100 || highest > 1 << 24 {
+      throw PreprocessingError(reason: "highest_frequency: expected above 100, found \(highest)")
+    }
+    if let patch, patch < 1 || patch > 1 << 24 {
+      throw PreprocessingError(reason: "patch: expected 1 to \(1 << 24), found \(patch)")
+    }
   }
 
   /// The preprocessing as one line of JSON with sorted keys in snake case; nil where there is nothing.
@@ -120,9 +132,10 @@ public struct Preprocessing: Codable, Equatable, Sendable {
   /// What a model's file has to say of it; nothing where there is nothing.
   package var metadata: [String: String] { text.map { [Self.key: $0] } ?? [:] }
 
-  /// The numbers of texts, [N, length], with the words as they are known; nil where no texts go in.
+  /// The numbers of texts, [N, length], with the words as they are known; nil where no texts go in, or texts that a
+  /// classifier cuts in its own way.
   public func encode(_ texts: [String]) -> Tensor? {
-    guard let words, let length else { return nil }
+    guard let words, let length, unit == nil else { return nil }
     let vocabulary = WordVocabulary(words: words)
     return Tensor(texts.flatMap { vocabulary.encode($0, length: length) }, shape: [texts.count, length])
   }

@@ -87,6 +87,7 @@ extension KerasExport {
         try vector(index, part)
       }
     case let options as Conv1D.Options:
+      guard options.keepsMask != true else { throw unsupported(layer, "masks that end", "keeps_mask") }
       written.className = "Conv1D"
       written.config = [
         ("filters", .int(options.filters)), ("kernel_size", .list([.int(options.kernelSize)])),

@@ -129,7 +129,7 @@ struct RunQueue: Sendable {
         evaluation = try RunDirectory.evaluate(path, task: other, cell: cell)
       } else {
         let bound = other.bound(cell: cell)
-        ParameterSet(bound.model).assign(trainer.parameters.values)
+        ParameterSet(bound.model, withBuffers: true).assign(trainer.parameters.values)
         evaluation = try bound.evaluate(.test, .inference())
       }
       values.append(TestedValue(label: test.label, value: evaluation.value))

@@ -30,6 +30,10 @@ public struct DataTable: Sendable {
   public private(set) var lines: [Int] = []
   /// How the file was read, with all recognised; of JSON Lines as it was given.
   public private(set) var options: Options
+  /// Rows of the file before the first one: 0 but of a later piece.
+  public private(set) var firstRow = 0
+  /// Whether the columns are known.
+  private var hasBegun = false
 
   /// How many rows there are.
   public var rows: Int { lines.count }
@@ -54,6 +58,72 @@ public struct DataTable: Sendable {
     }
   }
 
+  /// Reads a file, or standard input as "-", piece by piece: `body` is given a table of the rows that came, which have their lines
+  /// and places in the whole. So files larger than memory are read, and rows of another program as it writes them. A first row that
+  /// has all of `names` is the header. Throws ``TableError``, and what `body` throws.
+  public static func read(
+    _ path: String, options: Options = Options(), naming names: [String] = [],
+    inPieces body: (DataTable) throws -> Void
+  ) throws {
+    let source = try TableBytes(path)
+    let sample = try source.beginning()
+    var table = DataTable(unread: path == StandardInput.name ? "standard input" : path, options: options)
+    if sample.first(where: { !$0.isSpace }) == UInt8(ascii: "{") {
+      try table.readJSONPieces(source, body)
+    } else {
+      let form = DelimitedForm(
+        sample, file: path,
+        options: DelimitedForm.options(naming: names, in: sample, file: path, options) ?? options)
+      table.options = form.options
+      var parser = form.parser(file: table.file)
+      var failure: (any Error)?
+      try source.forEachPiece { piece throws(TableError) in
+        guard try parser.read(piece, { row throws(TableError) in try table.take(row, form) }) else {
+          return false
+        }
+        do { try table.give(to: body) } catch { failure = error }
+        return failure == nil
+      }
+      if let failure { throw failure }
+      try parser.end { row throws(TableError) in try table.take(row, form) }
+      try table.give(to: body)
+    }
+    if table.firstRow == 0 {
+      throw TableError.noRows(file: table.file, found: table.columns.isEmpty ? "nothing" : "a header alone")
+    }
+  }
+
+  /// A table without rows.
+  private init(unread file: String, options: Options) { (self.file, self.options) = (file, options) }
+
+  /// Gives the rows away and goes on without them.
+  private mutating func give(to body: (DataTable) throws -> Void) rethrows {
+    guard rows > 0 else { return }
+    try body(self)
+    firstRow += rows
+    lines = []
+    for index in columns.indices { columns[index] = columns[index].emptied }
+  }
+
+  /// Whole lines of JSON, piece by piece.
+  private mutating func readJSONPieces(
+    _ source: TableBytes, _ body: (DataTable) throws -> Void
+  ) throws {
+    var rest: [UInt8] = []
+    var failure: (any Error)?
+    try source.forEachPiece { piece throws(TableError) in
+      rest += piece
+      guard let end = rest.lastIndex(of: 0x0A) else { return true }
+      try take(JSONReader(data: Array(rest[...end]), file: file))
+      rest.removeSubrange(...end)
+      do { try give(to: body) } catch { failure = error }
+      return failure == nil
+    }
+    if let failure { throw failure }
+    try take(JSONReader(data: rest, file: file))
+    try give(to: body)
+  }
+
   /// The column of a name, or where there is no header of a place from 1 on; throws `noColumn`.
   public func column(_ name: String) throws(TableError) -> TableColumn {
     guard let column = columns.first(where: { $0.name == name }) else {
@@ -73,28 +143,31 @@ public struct DataTable: Sendable {
 
   private mutating func readDelimited(_ source: TableBytes, _ form: DelimitedForm) throws(TableError) {
     var parser = form.parser(file: file)
-    var isStart = true
-    func take(_ row: DelimitedParser.Row) throws(TableError) -> Bool {
-      if String(validating: row.bytes, as: UTF8.self) == nil {
-        throw .notText(
-          file: file, line: row.line,
-          reason: "other bytes; convert it, such as with: iconv -f WINDOWS-1252 -t UTF-8")
-      }
-      if isStart {
-        isStart = false
-        let names = row.ends.indices.map { form.hasHeader ? row.text($0) : "\($0 + 1)" }
-        try begin(names, hasDecimalComma: form.delimiter != UInt8(ascii: ","))
-        if form.hasHeader { return true }
-      }
-      guard row.ends.count == columns.count else {
-        throw .fieldCount(file: file, line: row.line, expected: columns.count, found: row.ends.count)
-      }
-      for index in columns.indices { columns[index].append(row.field(index)) }
-      lines.append(row.line)
-      return true
+    try source.forEachPiece { piece throws(TableError) in
+      try parser.read(piece) { row throws(TableError) in try take(row, form) }
     }
-    try source.forEachPiece { piece throws(TableError) in try parser.read(piece, take) }
-    try parser.end(take)
+    try parser.end { row throws(TableError) in try take(row, form) }
+  }
+
+  /// Takes a row of the file, the first one as the columns' names where it is a header.
+  private mutating func take(_ row: DelimitedParser.Row, _ form: DelimitedForm) throws(TableError) -> Bool {
+    if String(validating: row.bytes, as: UTF8.self) == nil {
+      throw .notText(
+        file: file, line: row.line,
+        reason: "other bytes; convert it, such as with: iconv -f WINDOWS-1252 -t UTF-8")
+    }
+    if !hasBegun {
+      hasBegun = true
+      let names = row.ends.indices.map { form.hasHeader ? row.text($0) : "\($0 + 1)" }
+      try begin(names, hasDecimalComma: form.delimiter != UInt8(ascii: ","))
+      if form.hasHeader { return true }
+    }
+    guard row.ends.count == columns.count else {
+      throw .fieldCount(file: file, line: row.line, expected: columns.count, found: row.ends.count)
+    }
+    for index in columns.indices { columns[index].append(row.field(index)) }
+    lines.append(row.line)
+    return true
   }
 
   private mutating func begin(_ names: [String], hasDecimalComma: Bool) throws(TableError) {
@@ -106,11 +179,18 @@ public struct DataTable: Sendable {
     }
   }
 
-  /// Objects of numbers, texts, true, false and null; a key that some lack is missing there.
   private mutating func readJSON() throws(TableError) {
+    let reader: JSONReader
+    do throws(JSONError) { reader = try JSONReader(path: file) } catch { throw .json(error) }
+    try take(reader)
+  }
+
+  /// Objects of numbers, texts, true, false and null; a key that some lack is missing there.
+  private mutating func take(_ objects: JSONReader) throws(TableError) {
+    var reader = objects
     var places: [String: Int] = [:]
+    for (place, column) in columns.enumerated() { places[column.name] = place }
     do throws(JSONError) {
-      var reader = try JSONReader(path: file)
       while try reader.nextValue() {
         try reader.beginObject()
         while let key = try reader.nextKey() {
@@ -137,7 +217,7 @@ public struct DataTable: Sendable {
           case let kind: throw reader.error(expected: "a number or a string", found: kind.rawValue)
           }
         }
-        lines.append(rows + 1)
+        lines.append(firstRow + rows + 1)
         for index in columns.indices where columns[index].count < rows { columns[index].append([]) }
       }
     } catch { throw .json(error) }

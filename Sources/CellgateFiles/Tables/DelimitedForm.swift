@@ -59,6 +59,35 @@ struct DelimitedForm {
     hasHeader = options.hasHeader ?? Self.looksLikeHeader(found)
   }
 
+  /// The options with which the first row has all of these names; nil where there is no such delimiter, or no name.
+  static func options(
+    naming names: [String], in sample: [UInt8], file: String, _ options: DataTable.Options
+  ) -> DataTable.Options? {
+    guard !names.isEmpty else { return nil }
+    for delimiter: UInt8 in [0x2C, 0x09, 0x3B, 0x7C]
+    where options.delimiter?.asciiValue ?? delimiter == delimiter {
+      var parser = DelimitedParser(file: file, delimiter: delimiter, hasQuotes: true)
+      var found: [String] = []
+      do throws(TableError) {
+        let goesOn = try parser.read(sample[...]) { row in
+          found = row.ends.indices.map(row.text)
+          return false
+        }
+        if goesOn {
+          try parser.end { row in
+            found = row.ends.indices.map(row.text)
+            return false
+          }
+        }
+      } catch { continue }
+      guard Set(names).isSubset(of: found) else { continue }
+      var known = options
+      (known.delimiter, known.hasHeader) = (Character(Unicode.Scalar(delimiter)), true)
+      return known
+    }
+    return nil
+  }
+
   /// A parser of this form.
   func parser(file: String) -> DelimitedParser {
     DelimitedParser(file: file, delimiter: delimiter, hasQuotes: hasQuotes)

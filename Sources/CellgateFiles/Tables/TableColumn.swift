@@ -22,6 +22,9 @@ public struct TableColumn: Sendable {
 
   init(name: String, hasDecimalComma: Bool) { (self.name, self.hasDecimalComma) = (name, hasDecimalComma) }
 
+  /// The column without its values.
+  var emptied: TableColumn { TableColumn(name: name, hasDecimalComma: hasDecimalComma) }
+
   /// How many values there are.
   public var count: Int { ends.count }
   /// What the values are.

@@ -4,7 +4,7 @@ import CellgateTensor
 /// A convolution over time: `[T, B, C]` gives `[T′, B, filters]`.
 ///
 /// Its parameters are `weight` [filters, C, K], as in PyTorch, and `bias` [filters], which start uniform in ±1/√(C K).
-/// Masks end here: windows mix the steps. Sequences that are shorter than a window give no steps.
+/// Masks end here, as windows mix the steps, unless `keepsMask` is set. Sequences that are shorter than a window give no steps.
 public final class Conv1D: Layer, Regularized {
   /// "conv1d".
   public static let kind = "conv1d"
@@ -37,6 +37,9 @@ public final class Conv1D: Layer, Regularized {
     public var useBias = true
     /// λ of a loss λ Σ w²; 0 for none.
     public var l2: Float = 0
+    /// Whether masked steps count as the zeros around a sequence and stay masked, so that a sequence gives the same beside
+    /// longer ones; nil is no. It needs as many steps out as go in: stride 1, padding `same` or `causal`.
+    public var keepsMask: Bool?
 
     /// Options with their defaults.
     public init(filters: Int, kernelSize: Int) {
@@ -44,9 +47,13 @@ public final class Conv1D: Layer, Regularized {
       self.kernelSize = kernelSize
     }
 
-    /// Sizes of 1 or more.
+    /// Sizes of 1 or more, and as many steps out as in where the mask is kept.
     public var problem: String? {
-      SizeCheck.problem(
+      if keepsMask == true, strides != 1 || padding == .valid {
+        return
+          "keeps_mask: expected strides of 1 and padding same or causal, found \(strides) and \(padding.rawValue)"
+      }
+      return SizeCheck.problem(
         ("filters", filters), ("kernel_size", kernelSize), ("strides", strides),
         ("dilation_rate", dilationRate))
         ?? SizeCheck.problem(l2: l2, maxNorm: nil)
@@ -109,7 +116,8 @@ public final class Conv1D: Layer, Regularized {
   /// The convolution, then the activation.
   public func callAsFunction(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
     guard let weight else { fail("Conv1D: expected a layer that is built, found one without inputs") }
-    let x = inputs[0].tensor
+    let mask = options.keepsMask == true ? inputs[0].mask : nil
+    let x = mask.map { Self.masked(inputs[0].tensor, $0) } ?? inputs[0].tensor
     let reach = options.dilationRate * (options.kernelSize - 1)
     let padding: CellgateTensor.Padding =
       switch options.padding {
@@ -124,7 +132,13 @@ public final class Conv1D: Layer, Regularized {
     let y = conv1d(
       x, weight: weight.tensor, bias: bias?.tensor, stride: options.strides, padding: padding,
       dilation: options.dilationRate)
-    return [options.activation(LayerValue(y))]
+    return [options.activation(LayerValue(y, mask: mask))]
+  }
+
+  /// x with zeros at masked steps.
+  private static func masked(_ x: Tensor, _ mask: SequenceMask) -> Tensor {
+    let valid = mask.weights(steps: x.shape[0], batch: x.shape[1])
+    return x.filled(where: (1 - valid).unsqueezed(axis: 2), with: 0)
   }
 
   /// As much padding as gives ⌈T / stride⌉ steps, the odd one after them, as in Keras.

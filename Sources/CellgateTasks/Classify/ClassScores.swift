@@ -8,8 +8,14 @@ public struct ClassScores: Sendable, Equatable {
   /// class that is neither there nor predicted.
   public let macroF1: Double, weightedF1: Double
   /// The area below the curve of true against false positives: how likely an example of a class gets a larger probability of it
-  /// than one of another; the mean over the classes that are there, NaN where only one is.
+  /// than one of another; the mean over the classes that are there, 0.5 where only one is.
   public let auc: Double
+  /// The mean precision of a class at the ranks of its examples, those of larger probability first; the mean over the classes that
+  /// are there, 0 where none is.
+  public let averagePrecision: Double
+  /// The expected calibration error: by how much the probability of the predicted class differs from the share of right answers, in
+  /// 15 bins of equal width (Guo et al. 2017, https://arxiv.org/abs/1706.04599).
+  public let calibrationError: Double
   /// The mean of −ln p of the true class, p at least 1e-15.
   public let logLoss: Double
   /// How many examples of each class, a row each, were predicted as each.
@@ -52,7 +58,42 @@ public struct ClassScores: Sendable, Equatable {
     let areas = (0..<count).compactMap { label in
       Self.area(probabilities.map { $0[label] }, classes.map { $0 == Int32(label) })
     }
-    auc = areas.isEmpty ? .nan : areas.reduce(0, +) / Double(areas.count)
+    auc = areas.isEmpty ? 0.5 : areas.reduce(0, +) / Double(areas.count)
+    let precisions = (0..<count).compactMap { label in
+      Self.precision(probabilities.map { $0[label] }, classes.map { $0 == Int32(label) })
+    }
+    averagePrecision = precisions.isEmpty ? 0 : precisions.reduce(0, +) / Double(precisions.count)
+    calibrationError = Self.calibrationError(probabilities, classes)
+  }
+
+  /// The mean over the positive ones of the precision down to their score, examples of equal scores coming together; nil without
+  /// any.
+  static func precision(_ scores: [Double], _ isPositive: [Bool]) -> Double? {
+    let positives = isPositive.count { $0 }
+    guard positives > 0 else { return nil }
+    let order = scores.indices.sorted { scores[$0] > scores[$1] }
+    var (sum, found, start) = (0.0, 0, 0)
+    while start < order.count {
+      var end = start
+      while end < order.count, scores[order[end]] == scores[order[start]] { end += 1 }
+      let own = order[start..<end].count { isPositive[$0] }
+      found += own
+      sum += Double(own) * Double(found) / Double(end)
+      start = end
+    }
+    return sum / Double(positives)
+  }
+
+  private static let bins = 15
+
+  private static func calibrationError(_ probabilities: [[Double]], _ classes: [Int32]) -> Double {
+    var gaps = [Double](repeating: 0, count: bins)
+    for (row, label) in zip(probabilities, classes) {
+      let predicted = row.indices.max { (row[$0], $1) < (row[$1], $0) } ?? 0
+      let bin = max(0, min(bins - 1, Int((row[predicted] * Double(bins)).rounded(.up)) - 1))
+      gaps[bin] += row[predicted] - (predicted == Int(label) ? 1 : 0)
+    }
+    return gaps.reduce(0) { $0 + abs($1) } / Double(max(classes.count, 1))
   }
 
   /// The area by the ranks of the positive ones, equal scores having their mean rank; nil without examples of both kinds.
@@ -79,6 +120,8 @@ public struct ClassScores: Sendable, Equatable {
     case "macro_f1": macroF1
     case "weighted_f1": weightedF1
     case "auc": auc
+    case "average_precision": averagePrecision
+    case "ece": calibrationError
     default: logLoss
     }
   }

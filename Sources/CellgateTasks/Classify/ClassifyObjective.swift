@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateNN
 import CellgateTensor
 import CellgateTraining
@@ -8,8 +9,12 @@ public struct ClassifyObjective: TrainingObjective {
   let labels: [String]
   /// What an example of each class weighs; nil for all the same.
   let weights: [Float]?
+  /// The share of each label that is spread over all classes.
+  let smoothing: Float
+  /// What is said of the validation part.
+  let remark: String?
 
-  /// The mean cross-entropy in nats.
+  /// The mean cross-entropy in nats, of smoothed labels.
   public func loss(
     _ model: Model, _ batch: ExampleBatch, carried: inout [Tensor], context: ForwardContext,
     probe: TensorProbe?
@@ -22,7 +27,7 @@ public struct ClassifyObjective: TrainingObjective {
       })[0].tensor
     let mask = weights.map { weights in batch.classes.map { weights[Int($0)] } }
     return BatchLoss(
-      mean: crossEntropy(logits, classes: batch.classes, mask: mask),
+      mean: crossEntropy(logits, classes: batch.classes, mask: mask, labelSmoothing: smoothing),
       weight: mask.map { $0.reduce(0) { $0 + Double($1) } } ?? Double(batch.classes.count))
   }
 
@@ -58,10 +63,24 @@ public struct ClassifyObjective: TrainingObjective {
     }
     let scores = ClassScores(probabilities: probabilities, classes: classes, count: labels.count)
     let values = metrics.map { scores.value($0.name) }
-    // Of equal accuracies on validation data the better probabilities win.
-    let value = split == .validation ? values[0] - min(scores.logLoss, 10) * 1e-5 : values[0]
+    // Of equal accuracies on validation data the better probabilities win, by what is trained for.
+    let value =
+      split == .validation ? values[0] - min(smoothedLoss(probabilities, classes), 10) * 1e-5 : values[0]
     return Evaluation(
-      value, extras: Array(values.dropFirst()), remark: split == .test ? remark(scores, classes) : nil)
+      value, extras: Array(values.dropFirst()),
+      remark: split == .test ? remark(scores, classes) : remark)
+  }
+
+  /// The mean cross-entropy of smoothed labels.
+  private func smoothedLoss(_ probabilities: [[Double]], _ classes: [Int32]) -> Double {
+    let share = Double(smoothing) / Double(max(labels.count, 1))
+    let sum = zip(probabilities, classes).reduce(0.0) { sum, example in
+      let (row, label) = example
+      let logs = row.map { log(max($0, 1e-15)) }
+      let own = label >= 0 ? logs[Int(label)] : log(1e-15)
+      return sum - (1 - Double(smoothing)) * own - share * logs.reduce(0, +)
+    }
+    return sum / Double(max(classes.count, 1))
   }
 
   /// The confusion matrix of a few classes, and labels that training had none of.

@@ -1,10 +1,12 @@
+import CellgateData
 import CellgateNN
 import CellgateTensor
 import CellgateTraining
 
 /// Examples in an order that depends on the seed and the pass, those of like lengths in a batch together.
 ///
-/// An epoch is at least 25 updates: small data are gone through several times.
+/// An epoch is at least 25 updates, of series 75: small data are gone through several times. While training, series are shifted, scaled
+/// and noisy by chance.
 public final class ExampleBatches: BatchSource {
   let encoder: SequenceEncoder
   let training: [SequenceEncoder.Example]
@@ -13,26 +15,31 @@ public final class ExampleBatches: BatchSource {
   let count: Int
   /// That of the files.
   public let checksum: String?
+  private let noise: SeriesNoise?
   private let order: LengthOrder
   private var current: (seed: UInt64, pass: Int, batches: [[Int]])?
 
   /// Sequences of an evaluation that are looked at together.
   static let evaluated = 128
-  /// The fewest updates of an epoch.
-  private static let leastSteps = 25
+  /// The fewest updates of an epoch: of few series more are needed than of few texts.
+  private var leastSteps: Int { if case .words = encoder.input { 25 } else { 75 } }
+  /// Batches of small data.
+  private static let leastBatches = 2
 
+  /// Batches of at most `count` examples, and of at most half of small data.
   init(
     encoder: SequenceEncoder, training: [SequenceEncoder.Example], validation: [SequenceEncoder.Example],
-    test: [SequenceEncoder.Example], count: Int, checksum: String?
+    test: [SequenceEncoder.Example], count: Int, noise: SeriesNoise? = nil, checksum: String?
   ) {
-    (self.encoder, self.training, self.count, self.checksum) = (encoder, training, count, checksum)
+    (self.encoder, self.training, self.checksum, self.noise) = (encoder, training, checksum, noise)
+    self.count = min(count, max(4, (training.count + Self.leastBatches - 1) / Self.leastBatches))
     parts = [.validation: validation, .test: test]
-    order = LengthOrder(name: "classify/order", lengths: training.map(\.steps), count: count)
+    order = LengthOrder(name: "classify/order", lengths: training.map(\.steps), count: self.count)
   }
 
   /// Whole passes.
   public var stepsPerEpoch: Int? {
-    training.isEmpty ? nil : order.steps(atLeast: Self.leastSteps)
+    training.isEmpty ? nil : order.steps(atLeast: leastSteps)
   }
 
   /// A shard of the examples of update `step`.
@@ -42,7 +49,12 @@ public final class ExampleBatches: BatchSource {
       current = (seed, pass, order.batches(seed: seed, pass: pass))
     }
     let all = current?.batches[place] ?? []
-    return encoder.batch(all[shard.range(of: all.count)].map { training[$0] })
+    return encoder.batch(
+      all[shard.range(of: all.count)].map { index in
+        guard let noise else { return training[index] }
+        var stream = RandomStream(seed: seed, name: "classify/noise/\(index)", step: UInt64(step))
+        return noise(training[index], &stream)
+      })
   }
 
   /// The examples of a part in their order.

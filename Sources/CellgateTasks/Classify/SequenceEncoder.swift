@@ -5,16 +5,18 @@ import CellgateTensor
 import CellgateTraining
 
 /// Makes what a model takes of rows, by what was learned from the training part alone: the known words or the scale of the
-/// numbers, and the classes.
+/// numbers, and the classes or the scale of the target.
 struct SequenceEncoder {
-  /// A sequence as the model takes it, and its class.
+  /// A sequence as the model takes it, and what is to be found.
   struct Example {
     /// The words' numbers of a text, or T · F scaled numbers.
     var values: [Float]
     /// T.
     var steps: Int
     /// Which class; -1 for none, or for one that training had none of.
-    var label: Int32
+    var label: Int32 = -1
+    /// The scaled number to be found; NaN for none.
+    var target: Float = .nan
   }
 
   /// What a model's file keeps.
@@ -24,40 +26,104 @@ struct SequenceEncoder {
 
   /// What a model knows; nil of a model of other data.
   init?(_ preprocessing: Preprocessing) {
-    guard preprocessing.rows != nil, let labels = preprocessing.labels,
+    guard preprocessing.rows != nil, preprocessing.labels != nil || preprocessing.targetScaler != nil,
       preprocessing.words != nil || preprocessing.inputScaler != nil
     else { return nil }
-    self.preprocessing = preprocessing
-    vocabulary = preprocessing.words.map { WordVocabulary(words: $0) }
-    classes = [String: Int32](
-      labels.enumerated().map { ($1, Int32($0)) }, uniquingKeysWith: { first, _ in first })
+    self.init(known: preprocessing)
   }
 
-  /// Learns from the training part.
-  init(fitting rows: [SequenceRows.Row], of data: SequenceRows, _ settings: TrainingSettings) {
-    var preprocessing = Preprocessing()
-    preprocessing.rows = data.source
-    preprocessing.labels = Self.sorted(Set(rows.compactMap(\.label)))
-    if let width = data.width {
-      let known = rows.map { Self.filled($0.numbers, width: width) }.joined()
-      preprocessing.inputScaler = Scaler(
-        fitting: Tensor(Array(known), shape: [known.count / max(width, 1), width]))
-    } else {
-      var counts: [String: Int] = [:]
-      for row in rows {
-        for word in WordVocabulary.words(of: row.text ?? "") { counts[word, default: 0] += 1 }
-      }
-      let least = settings.whole(ClassifyOptions.leastCount)
-      let sorted = counts.filter { $0.value >= least }.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-      preprocessing.words = sorted.prefix(settings.whole(ClassifyOptions.words) - 2).map(\.key)
-      preprocessing.length = settings.whole(ClassifyOptions.length)
-    }
+  private init(known preprocessing: Preprocessing) {
     self.preprocessing = preprocessing
     vocabulary = preprocessing.words.map { WordVocabulary(words: $0) }
     classes = [String: Int32](
       (preprocessing.labels ?? []).enumerated().map { ($1, Int32($0)) },
       uniquingKeysWith: { first, _ in first })
   }
+
+  /// Learns from the training part.
+  init(
+    fitting rows: [SequenceRows.Row], of data: SequenceRows, _ labels: SequenceRows.Label,
+    _ settings: TrainingSettings
+  ) {
+    var preprocessing = Preprocessing()
+    preprocessing.rows = data.source
+    switch labels {
+    case .classes: preprocessing.labels = Self.sorted(Set(rows.compactMap(\.label)))
+    case .numbers:
+      let targets = rows.compactMap { $0.target.map { Float($0) } }
+      preprocessing.targetScaler = Scaler(fitting: Tensor(targets, shape: [targets.count, 1]))
+    }
+    if let width = data.width {
+      preprocessing.inputScaler = Self.scaler(rows, width: width)
+      let longest = rows.map { $0.numbers.count / max(width, 1) }.max() ?? 1
+      let patch = settings.optionalWhole(ClassifyOptions.patch) ?? Self.patch(longest)
+      preprocessing.patch = patch > 1 ? patch : nil
+    } else {
+      let texts = rows.map { $0.text ?? "" }
+      let unit = settings.text(ClassifyOptions.unit).flatMap(TextUnit.init) ?? Self.unit(of: texts)
+      preprocessing.unit = unit
+      preprocessing.words = Self.known(
+        texts, unit, least: settings.whole(ClassifyOptions.leastCount),
+        most: settings.whole(ClassifyOptions.words) - 2)
+      preprocessing.length = settings.whole(ClassifyOptions.length)
+    }
+    self.init(known: preprocessing)
+  }
+
+  /// The steps that a series has at most, once those of a long one are put together.
+  private static let mostSteps = 256
+
+  private static func patch(_ longest: Int) -> Int { (longest - 1) / mostSteps + 1 }
+
+  /// The means and deviations of the numbers of each step that aren't missing, summed in Double.
+  private static func scaler(_ rows: [SequenceRows.Row], width: Int) -> Scaler {
+    var (counts, sums) = ([Double](repeating: 0, count: width), [Double](repeating: 0, count: width))
+    var squares = sums
+    for row in rows {
+      for (index, number) in row.numbers.enumerated() where number.isFinite {
+        counts[index % width] += 1
+        sums[index % width] += Double(number)
+      }
+    }
+    let means = zip(sums, counts).map { $1 > 0 ? $0 / $1 : 0 }
+    for row in rows {
+      for (index, number) in row.numbers.enumerated() where number.isFinite {
+        let difference = Double(number) - means[index % width]
+        squares[index % width] += difference * difference
+      }
+    }
+    // A feature that is the same everywhere is divided by 1.
+    return Scaler(
+      means: means.map { Float($0) },
+      deviations: zip(squares, counts).map { square, count in
+        let deviation = Float((square / max(count, 1)).squareRoot())
+        return deviation > 0 && deviation.isFinite ? deviation : 1
+      })
+  }
+
+  /// Characters of texts that are hardly more than a word each, such as names; words of others.
+  private static func unit(of texts: [String]) -> TextUnit {
+    let words = texts.reduce(0) { $0 + TextUnit.words.tokens(of: $1).count }
+    return 2 * words < 3 * texts.count ? .characters : .words
+  }
+
+  /// The tokens that stand in texts often enough, and the forms of those that don't, the most frequent one first.
+  private static func known(_ texts: [String], _ unit: TextUnit, least: Int, most: Int) -> [String] {
+    var counts: [String: Int] = [:]
+    for text in texts { for token in unit.tokens(of: text) { counts[token, default: 0] += 1 } }
+    var kept = counts.filter { $0.value >= least }
+    if unit == .words {
+      var forms: [String: Int] = [:]
+      for (token, count) in counts where count < least {
+        if let form = TextUnit.form(of: token) { forms[form, default: 0] += count }
+      }
+      for (form, count) in forms where count >= max(least, leastForm) { kept[form] = count }
+    }
+    return kept.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(most).map(\.key)
+  }
+
+  /// The fewest unknown words that make their form known.
+  private static let leastForm = 2
 
   /// Numbers by their size, other texts by their characters.
   private static func sorted(_ labels: Set<String>) -> [String] {
@@ -66,27 +132,60 @@ struct SequenceEncoder {
     return labels.sorted { (Double($0) ?? 0, $0) < (Double($1) ?? 0, $1) }
   }
 
-  /// The classes' names.
+  /// The classes' names; none of numbers that are to be found.
   var labels: [String] { preprocessing.labels ?? [] }
 
   /// What goes into the model.
   var input: TrainingSettings.SequenceInput {
     if let vocabulary { return .words(count: vocabulary.count) }
-    return .numbers(width: preprocessing.inputScaler?.means.count ?? 1)
+    return .numbers(width: width * patch)
   }
+
+  /// F.
+  private var width: Int { preprocessing.inputScaler?.means.count ?? 1 }
+  private var patch: Int { preprocessing.patch ?? 1 }
+
+  /// The steps that the model sees of `steps`.
+  func modelSteps(_ steps: Int) -> Int { (steps + patch - 1) / patch }
+
+  // MARK: Examples
 
   /// A row as the model takes it; one without a word or step has one that is unknown, or the mean.
   func callAsFunction(_ row: SequenceRows.Row) -> Example {
-    let label = row.label.flatMap { classes[$0] } ?? -1
-    if let vocabulary {
-      var numbers = WordVocabulary.words(of: row.text ?? "").suffix(preprocessing.length ?? .max).map {
-        Float(vocabulary.number(of: $0))
-      }
-      if numbers.isEmpty { numbers = [Float(WordVocabulary.unknown)] }
-      return Example(values: numbers, steps: numbers.count, label: label)
+    var example = values(row)
+    example.label = row.label.flatMap { classes[$0] } ?? -1
+    if let scaler = preprocessing.targetScaler, let target = row.target {
+      example.target = (Float(target) - scaler.means[0]) / scaler.deviations[0]
     }
-    guard let scaler = preprocessing.inputScaler else { return Example(values: [0], steps: 1, label: label) }
-    let width = scaler.means.count
+    return example
+  }
+
+  /// A target on its own scale.
+  func target(_ scaled: Float) -> Double {
+    guard let scaler = preprocessing.targetScaler else { return Double(scaled) }
+    return Double(scaled) * Double(scaler.deviations[0]) + Double(scaler.means[0])
+  }
+
+  /// The tokens of a text that the model sees, those that count.
+  func tokens(of text: String) -> [String] {
+    Array((preprocessing.unit ?? .words).tokens(of: text).suffix(preprocessing.length ?? .max))
+  }
+
+  /// The first features of a series over time, as they are; none of a text.
+  func features(of row: SequenceRows.Row, most: Int = 8) -> [[Float]] {
+    guard row.text == nil else { return [] }
+    return (0..<min(width, most)).map { feature in
+      stride(from: feature, to: row.numbers.count, by: width).map { row.numbers[$0] }
+    }
+  }
+
+  private func values(_ row: SequenceRows.Row) -> Example {
+    if let vocabulary {
+      var numbers = tokens(of: row.text ?? "").map { Float(Self.number($0, vocabulary)) }
+      if numbers.isEmpty { numbers = [Float(WordVocabulary.unknown)] }
+      return Example(values: numbers, steps: numbers.count)
+    }
+    guard let scaler = preprocessing.inputScaler else { return Example(values: [0], steps: 1) }
     var numbers = Self.filled(row.numbers, width: width)
     for index in numbers.indices {
       let dimension = index % width
@@ -94,10 +193,17 @@ struct SequenceEncoder {
       numbers[index] = number.isFinite ? number : 0
     }
     if numbers.isEmpty { numbers = [Float](repeating: 0, count: width) }
-    return Example(values: numbers, steps: numbers.count / width, label: label)
+    return Example(values: numbers, steps: numbers.count / width)
   }
 
-  /// Numbers with what is missing on the line between its neighbours, or like the only one; NaN of a dimension without any.
+  /// The number of a token, of its form where it isn't known itself, or of unknown ones.
+  private static func number(_ token: String, _ vocabulary: WordVocabulary) -> Int {
+    let own = vocabulary.number(of: token)
+    guard own == WordVocabulary.unknown, let form = TextUnit.form(of: token) else { return own }
+    return vocabulary.number(of: form)
+  }
+
+  /// Numbers with what is missing on the line between its neighbours, or like the only one; as they are in a dimension without any.
   static func filled(_ numbers: [Float], width: Int) -> [Float] {
     guard numbers.contains(where: { !$0.isFinite }) else { return numbers }
     var numbers = numbers
@@ -116,35 +222,36 @@ struct SequenceEncoder {
       }
       for place in places where place > left { numbers[place] = numbers[left] }
     }
-    // The scale is that of the numbers there are.
-    return numbers.contains { $0.isNaN } ? numbers.map { $0.isNaN ? 0 : $0 } : numbers
+    return numbers
   }
+
+  // MARK: Batches
 
   /// Examples side by side, `[T, B]` or `[T, B, F]`, with their lengths.
   func batch(_ examples: [Example]) -> ExampleBatch {
-    let steps = examples.map(\.steps).max() ?? 0
-    let width: Int
-    if case .numbers(let own) = input { width = own } else { width = 1 }
-    var x = [Float](repeating: 0, count: steps * examples.count * width)
+    let lengths = examples.map { modelSteps($0.steps) }
+    let steps = lengths.max() ?? 0
+    let size = vocabulary == nil ? width * patch : 1
+    var x = [Float](repeating: 0, count: steps * examples.count * size)
     for (column, example) in examples.enumerated() {
-      for step in 0..<example.steps {
-        let place = (step * examples.count + column) * width
-        for index in 0..<width { x[place + index] = example.values[step * width + index] }
+      for (index, value) in example.values.enumerated() {
+        x[(index / size * examples.count + column) * size + index % size] = value
       }
     }
-    let shape = vocabulary == nil ? [steps, examples.count, width] : [steps, examples.count]
-    let lengths = examples.map(\.steps)
+    let shape = vocabulary == nil ? [steps, examples.count, size] : [steps, examples.count]
     return ExampleBatch(
       x: LayerValue(
         Tensor(x, shape: shape), mask: lengths.allSatisfy { $0 == steps } ? nil : .lengths(lengths)),
-      classes: examples.map(\.label))
+      classes: examples.map(\.label), targets: examples.map(\.target))
   }
 }
 
-/// Sequences of any lengths with their classes.
+/// Sequences of any lengths with what is to be found.
 public struct ExampleBatch {
   /// `[T, B]` of words or `[T, B, F]` of numbers, with the lengths.
   public let x: LayerValue
   /// B classes.
   public let classes: [Int32]
+  /// B numbers.
+  let targets: [Float]
 }

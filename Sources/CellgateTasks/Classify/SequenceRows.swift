@@ -15,122 +15,233 @@ struct SequenceRows {
     var text: String?
     /// T · F numbers, step by step; NaN where one is missing.
     var numbers: [Float] = []
-    /// The class; nil where there is none.
+    /// The class, or the number to be found as it was written; nil where there is none.
     var label: String?
+    /// The number to be found; nil of classes.
+    var target: Double?
+    /// Which part of the data it belongs to, where a column says so.
+    var part: String?
+  }
+
+  /// What the labels are.
+  enum Label {
+    /// Names of classes.
+    case classes
+    /// Numbers.
+    case numbers
   }
 
   let file: String
-  let rows: [Row]
+  private(set) var rows: [Row]
   /// Where they came from, as a model keeps it.
   let source: Preprocessing.RowSource
-  /// F; nil of texts.
-  var width: Int? { source.text == nil ? source.dimensions ?? source.features?.count ?? 1 : nil }
+  /// F; nil of texts. The columns of a wide table are steps of one number.
+  var width: Int? {
+    if source.text != nil { return nil }
+    return source.dimensions ?? (source.group == nil ? 1 : source.features?.count ?? 1)
+  }
 
-  /// Reads a file as `source` says. `needsLabels` asks for a class in every row. Throws what is wrong with the file.
-  init(_ file: String, source: Preprocessing.RowSource, needsLabels: Bool) throws(TaskDataError) {
-    self.file = file
+  /// Reads a file as `source` says. `labels` asks for a class or number in every row; nil for rows that need none. `split` is the
+  /// column of the parts. Throws what is wrong with the file.
+  init(
+    _ file: String, source: Preprocessing.RowSource, labels: Label?, split: String? = nil
+  ) throws(TaskDataError) {
     var source = source
-    if source.text == nil, source.features == nil {
+    if FolderRows.isOne(file) {
+      let read = try FolderRows(file).rows(highest: source.highestFrequency)
+      let isSound = read.highestFrequency != nil
+      guard source == .init() || (isSound ? source.highestFrequency != nil : source.text != nil) else {
+        throw .unfit(
+          file: file,
+          reason: "expected rows as in training, found a folder of \(isSound ? "sounds" : "texts")")
+      }
+      // Files have no columns.
+      source = .init()
+      source.highestFrequency = read.highestFrequency
+      if isSound { source.dimensions = SpectrumFrames.bands } else { source.text = "" }
+      try self.init(file, read.rows, source, labels)
+    } else if source.text == nil, source.features == nil {
       let read =
-        try TSFile.isOne(file) ? TSFile(file).rows(file) : Self.series(try Self.table(file, hasHeader: false))
-      rows = read.rows
+        if TSFile.isOne(file) {
+          try TSFile(file).rows()
+        } else if ArrayRows.isOne(file) {
+          try ArrayRows(file).rows()
+        } else {
+          try Self.series(try Self.table(file, hasHeader: false))
+        }
       if let dimensions = source.dimensions, dimensions != read.dimensions {
         throw .unfit(
           file: file, reason: "expected \(dimensions) dimensions as in training, found \(read.dimensions)")
       }
       source.dimensions = read.dimensions
+      try self.init(file, read.rows, source, labels)
     } else {
-      let table = try Self.table(file, hasHeader: nil)
-      rows = source.text == nil ? try Self.steps(table, source) : try Self.texts(table, source)
-    }
-    self.source = source
-    if needsLabels, let row = rows.first(where: { $0.label == nil }) {
-      throw .unfit(
-        file: file,
-        reason:
-          "line \(row.line), column '\(quotedName(source.label ?? "class"))': expected a class, found none")
+      try self.init(try Self.table(file, hasHeader: nil), source: source, labels: labels, split: split)
     }
   }
 
-  private static func table(_ file: String, hasHeader: Bool?) throws(TaskDataError) -> DataTable {
+  /// The sequences of a table with columns, or of a part of one, whose first row is the `first` one of all.
+  init(
+    _ table: DataTable, source: Preprocessing.RowSource, labels: Label?, split: String? = nil, first: Int = 0
+  ) throws(TaskDataError) {
+    let rows: [Row]
+    do throws(TableError) {
+      let columns = try TableLabels(table, source, labels, split: split)
+      rows =
+        try source.text == nil
+        ? Self.steps(table, source, columns, first) : Self.texts(table, source, columns, first)
+    } catch { throw .table(error) }
+    try self.init(table.file, rows, source, labels)
+  }
+
+  /// Rows that are read.
+  init(
+    _ file: String, _ rows: [Row], _ source: Preprocessing.RowSource, _ labels: Label?
+  ) throws(TaskDataError) {
+    (self.file, self.source) = (file, source)
+    self.rows = rows
+    guard let labels else { return }
+    let column = quotedName(source.label ?? "class")
+    if let row = rows.first(where: { $0.label == nil }) {
+      throw .unfit(
+        file: file,
+        reason:
+          "line \(row.line), column '\(column)': expected a \(labels == .classes ? "class" : "number"), found none"
+      )
+    }
+    guard labels == .numbers else { return }
+    for place in rows.indices where rows[place].target == nil {
+      guard let number = rows[place].label.flatMap({ Double($0.trimmed) }), number.isFinite else {
+        throw .unfit(
+          file: file,
+          reason:
+            "line \(rows[place].line), column '\(column)': expected a number, found '\(quotedName(rows[place].label ?? ""))'"
+        )
+      }
+      self.rows[place].target = number
+    }
+  }
+
+  private static func table(
+    _ file: String, hasHeader: Bool?
+  ) throws(TaskDataError) -> DataTable {
     do throws(TableError) { return try DataTable(file, options: .init(hasHeader: hasHeader)) } catch {
       throw .table(error)
     }
   }
 
-  /// The labels of a column that may be missing in files without any.
-  private static func labels(
-    _ table: DataTable, _ source: Preprocessing.RowSource
-  ) -> TableColumn? { source.label.flatMap { try? table.column($0) } }
+  /// The columns of what a row is, besides what goes in.
+  private struct TableLabels {
+    let labels, parts: TableColumn?
+    private let targets: [Double]?
+
+    init(
+      _ table: DataTable, _ source: Preprocessing.RowSource, _ kind: Label?, split: String?
+    ) throws(TableError) {
+      // Rows that are predicted need no labels.
+      guard let kind, let name = source.label else {
+        (labels, parts, targets) = (nil, nil, nil)
+        return
+      }
+      labels = try table.column(name)
+      targets = kind == .numbers ? try table.numbers(name) : nil
+      parts = try split.map { name throws(TableError) in try table.column(name) }
+    }
+
+    func set(_ row: inout Row, _ place: Int) {
+      row.label = labels?[place]
+      row.target = targets.flatMap { $0[place].isFinite ? $0[place] : nil }
+      row.part = parts?[place]
+    }
+  }
 
   private static func texts(
-    _ table: DataTable, _ source: Preprocessing.RowSource
-  ) throws(TaskDataError) -> [Row] {
-    do throws(TableError) {
-      let texts = try table.column(source.text ?? "")
-      let labels = labels(table, source)
-      return (0..<table.rows).map { row in
-        Row(
-          id: "\(row + 1)", line: table.lines[row], text: texts[row] ?? "", label: labels?[row])
-      }
-    } catch { throw .table(error) }
+    _ table: DataTable, _ source: Preprocessing.RowSource, _ labels: TableLabels, _ first: Int
+  ) throws(TableError) -> [Row] {
+    let texts = try table.column(source.text ?? "")
+    return (0..<table.rows).map { place in
+      var row = Row(id: "\(first + place + 1)", line: table.lines[place], text: texts[place] ?? "")
+      labels.set(&row, place)
+      return row
+    }
   }
 
   /// Rows of a wide table, or the steps of sequences in a long one.
   private static func steps(
-    _ table: DataTable, _ source: Preprocessing.RowSource
-  ) throws(TaskDataError) -> [Row] {
-    do throws(TableError) {
-      var columns: [[Double]] = []
-      for name in source.features ?? [] { columns.append(try table.numbers(name)) }
-      let labels = labels(table, source)
-      func values(_ row: Int) -> [Float] { columns.map { Float($0[row]) } }
-      guard let group = source.group else {
-        return (0..<table.rows).map { row in
-          Row(id: "\(row + 1)", line: table.lines[row], numbers: values(row), label: labels?[row])
-        }
+    _ table: DataTable, _ source: Preprocessing.RowSource, _ labels: TableLabels, _ first: Int
+  ) throws(TableError) -> [Row] {
+    var columns: [[Double]] = []
+    for name in source.features ?? [] { columns.append(try finite(table, name)) }
+    func values(_ row: Int) -> [Float] { columns.map { Float($0[row]) } }
+    guard let group = source.group else {
+      return (0..<table.rows).map { place in
+        var row = Row(id: "\(first + place + 1)", line: table.lines[place], numbers: values(place))
+        labels.set(&row, place)
+        return row
       }
-      let groups = try table.column(group)
-      var members: [String: [Int]] = [:]
-      var order: [String] = []
-      for row in 0..<table.rows {
-        guard let name = groups[row] else {
+    }
+    let groups = try table.column(group)
+    var members: [String: [Int]] = [:]
+    var order: [String] = []
+    for row in 0..<table.rows {
+      guard let name = groups[row] else {
+        throw .value(
+          file: table.file, line: table.lines[row], column: group, expected: "a sequence's name", found: "")
+      }
+      if members[name] == nil { order.append(name) }
+      members[name, default: []].append(row)
+    }
+    let times = try source.time.map { name throws(TableError) in try table.column(name) }
+    var rows: [Row] = []
+    for name in order {
+      var own = members[name] ?? []
+      if let times { try sort(&own, by: times, in: table) }
+      for column in [labels.labels, labels.parts] {
+        guard let column else { continue }
+        let value = own.lazy.compactMap { column[$0] }.first
+        if let row = own.first(where: { column[$0] != nil && column[$0] != value }) {
           throw .value(
-            file: table.file, line: table.lines[row], column: group, expected: "a sequence's name", found: "")
+            file: table.file, line: table.lines[row], column: column.name,
+            expected: "'\(value ?? "")' as in the other rows of \(name)", found: column[row] ?? "")
         }
-        if members[name] == nil { order.append(name) }
-        members[name, default: []].append(row)
       }
-      let times = try source.time.map { name throws(TableError) in try table.column(name) }
-      var rows: [Row] = []
-      for name in order {
-        var own = members[name] ?? []
-        if let times {
-          if let row = own.first(where: { times[$0] == nil }) {
-            throw .value(
-              file: table.file, line: table.lines[row], column: times.name, expected: "a time", found: "")
-          }
-          if let numbers = times.numbers {
-            own.sort { (numbers[$0], $0) < (numbers[$1], $1) }
-          } else {
-            // Dates as in ISO 8601 are in the order of their characters.
-            own.sort { (times[$0] ?? "", $0) < (times[$1] ?? "", $1) }
-          }
-        }
-        let label = own.lazy.compactMap { labels?[$0] }.first
-        if let labels, let row = own.first(where: { labels[$0] != nil && labels[$0] != label }) {
-          throw .value(
-            file: table.file, line: table.lines[row], column: labels.name,
-            expected: "'\(label ?? "")' as in the other rows of \(name)", found: labels[row] ?? "")
-        }
-        rows.append(
-          Row(id: name, line: table.lines[own[0]], numbers: own.flatMap(values), label: label))
-      }
-      return rows
-    } catch { throw .table(error) }
+      var row = Row(id: name, line: table.lines[own[0]], numbers: own.flatMap(values))
+      labels.set(&row, own.first { labels.labels?[$0] != nil } ?? own[0])
+      row.part = own.lazy.compactMap { labels.parts?[$0] }.first
+      rows.append(row)
+    }
+    return rows
   }
 
-  /// UCR's form: a class, then the numbers of a series; missing ones at its end are none.
+  /// The numbers of a column, NaN where one is missing; throws the first that is infinite.
+  private static func finite(_ table: DataTable, _ name: String) throws(TableError) -> [Double] {
+    let numbers = try table.numbers(name)
+    // Beyond Float too.
+    if let row = numbers.firstIndex(where: { Float($0).isInfinite }) {
+      throw .value(
+        file: table.file, line: table.lines[row], column: name, expected: "a finite number",
+        found: try table.column(name)[row] ?? "")
+    }
+    return numbers
+  }
+
+  /// Puts the rows of a sequence in the order of their times; rows of one time stay as they are.
+  private static func sort(
+    _ rows: inout [Int], by times: TableColumn, in table: DataTable
+  ) throws(TableError) {
+    if let row = rows.first(where: { times[$0] == nil }) {
+      throw .value(
+        file: table.file, line: table.lines[row], column: times.name, expected: "a time", found: "")
+    }
+    if let numbers = times.numbers {
+      rows.sort { (numbers[$0], $0) < (numbers[$1], $1) }
+    } else {
+      // Dates as in ISO 8601 are in the order of their characters.
+      rows.sort { (times[$0] ?? "", $0) < (times[$1] ?? "", $1) }
+    }
+  }
+
+  /// UCR's form: a class or number, then the numbers of a series; missing ones at its end are none.
   private static func series(_ table: DataTable) throws(TaskDataError) -> (rows: [Row], dimensions: Int) {
     guard table.columns.count > 1 else {
       throw .unfit(
@@ -139,7 +250,7 @@ struct SequenceRows {
     }
     var columns: [[Double]] = []
     do throws(TableError) {
-      for column in table.columns.dropFirst() { columns.append(try table.numbers(column.name)) }
+      for column in table.columns.dropFirst() { columns.append(try finite(table, column.name)) }
     } catch {
       throw .unfit(
         file: table.file,
@@ -153,72 +264,5 @@ struct SequenceRows {
       return Row(id: "\(row + 1)", line: table.lines[row], numbers: numbers, label: table.columns[0][row])
     }
     return (rows, 1)
-  }
-}
-
-/// A file of series in the form of the UEA archive: after `@data` a line a series, its dimensions between colons, its class last.
-struct TSFile {
-  private let lines: [(number: Int, text: Substring)]
-  private let hasClass: Bool
-
-  /// Whether a file is of this form by its name.
-  static func isOne(_ file: String) -> Bool { file.hasSuffix(".ts") || file.hasSuffix(".ts.gz") }
-
-  init(_ file: String) throws(TaskDataError) {
-    let text = String(String.UnicodeScalarView(try TextFile(file).text))
-    var (data, hasClass, isData): ([(Int, Substring)], Bool, Bool) = ([], true, false)
-    for (index, line) in text.split(separator: /\r?\n/, omittingEmptySubsequences: false).enumerated() {
-      if line.isEmpty || line.hasPrefix("#") || line.hasPrefix("%") { continue }
-      if isData {
-        data.append((index + 1, line))
-      } else {
-        let words = line.lowercased().split(separator: " ")
-        if words.first == "@classlabel", words.count > 1 { hasClass = words[1] == "true" }
-        if words.first == "@targetlabel" { hasClass = true }
-        isData = words.first == "@data"
-      }
-    }
-    guard !data.isEmpty else {
-      throw .unfit(
-        file: file, reason: isData ? "expected series after @data, found none" : "expected @data, found none")
-    }
-    (lines, self.hasClass) = (data, hasClass)
-  }
-
-  func rows(_ file: String) throws(TaskDataError) -> (rows: [SequenceRows.Row], dimensions: Int) {
-    var rows: [SequenceRows.Row] = []
-    var width: Int?
-    for (number, line) in lines {
-      var fields = line.split(separator: ":", omittingEmptySubsequences: false)
-      let label = hasClass ? fields.popLast().map { String($0.trimmingPrefix { $0 == " " }) } : nil
-      if let width, width != fields.count || width == 0 {
-        throw .unfit(
-          file: file, reason: "line \(number): expected \(width) dimensions, found \(fields.count)")
-      }
-      width = fields.count
-      var columns: [[Float]] = []
-      for (dimension, field) in fields.enumerated() {
-        var values: [Float] = []
-        for text in field.split(separator: ",") {
-          guard let value = text == "?" ? .nan : Float(text.trimmingPrefix { $0 == " " }) else {
-            throw .unfit(
-              file: file,
-              reason:
-                "line \(number), dimension \(dimension + 1): expected numbers with commas between, found '\(quotedName(String(text)))'"
-            )
-          }
-          values.append(value)
-        }
-        columns.append(values)
-      }
-      let steps = columns.map(\.count).max() ?? 0
-      // A dimension that ends before the others is missing from there on.
-      let numbers = (0..<steps).flatMap { step in columns.map { step < $0.count ? $0[step] : .nan } }
-      rows.append(
-        .init(
-          id: "\(rows.count + 1)", line: number, numbers: numbers, label: label?.isEmpty == true ? nil : label
-        ))
-    }
-    return (rows, width ?? 0)
   }
 }

@@ -108,7 +108,9 @@ public struct ForecastTask: SequenceTask {
   private static func path(
     _ settings: TrainingSettings, _ data: DataSource
   ) throws(TaskDataError) -> String {
-    guard let path = data.path ?? settings.data?.path else { throw .noFile(task: "forecast", what: "a table") }
+    guard let path = data.path ?? settings.data?.path else {
+      throw .noFile(task: "forecast", what: "a table")
+    }
     if Paths.isFolder(path) { throw .folder(path: path) }
     return path
   }

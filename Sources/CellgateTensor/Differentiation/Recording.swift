@@ -8,6 +8,11 @@ public func withoutGradient<Result>(_ body: () throws -> Result) rethrows -> Res
   try Recording.$isOn.withValue(false, operation: body)
 }
 
+/// Runs `body` with recording, also inside of `withoutGradient`.
+public func withGradient<Result>(_ body: () throws -> Result) rethrows -> Result {
+  try Recording.$isOn.withValue(true, operation: body)
+}
+
 extension Tensor {
   /// Whether a gradient of this tensor leads to a parameter.
   public var needsGradient: Bool { source != nil }

@@ -34,7 +34,7 @@ extension ModelSource {
     _ task: some SequenceTask, cell: Cell, on split: Split = .test
   ) throws(TrainingError) -> Evaluation {
     let bound = task.bound(cell: cell)
-    let parameters = ParameterSet(bound.model)
+    let parameters = ParameterSet(bound.model, withBuffers: true)
     do throws(RunError) {
       parameters.assign(try values(of: parameters, own: task.modelMetadata))
     } catch { throw .run(error) }

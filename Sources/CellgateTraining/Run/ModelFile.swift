@@ -86,7 +86,7 @@ public enum ModelFile {
   public static func load(
     _ path: String, into model: any Module, trustingWeights: Bool = false
   ) throws(RunError) {
-    let parameters = ParameterSet(model)
+    let parameters = ParameterSet(model, withBuffers: true)
     parameters.assign(try open(path, trustingWeights: trustingWeights).values(of: parameters))
   }
 

@@ -32,7 +32,7 @@ extension RunDirectory {
         file.metadata, file: file.path, resuming: false)
       try file.check(holds: task.parameterShapes(settings, cell: cell))
       bound = Initializer.withoutDrawing { task.bound(cell: cell) }
-      let parameters = ParameterSet(bound.model)
+      let parameters = ParameterSet(bound.model, withBuffers: true)
       parameters.assign(try file.values(of: parameters))
     } catch { throw .run(error) }
     return try bound.evaluate(split, .inference())

@@ -220,9 +220,12 @@ final class RunStore {
     try writeBest(state, parameters)
   }
 
-  /// Makes the best model of `state` that of the folder, if it is not.
-  func writeBest(_ state: Checkpoint, _ parameters: ParameterSet) throws(RunError) {
-    guard let directory, let best = state.best, let values = state.bestValues, best != onDisk else { return }
+  /// Makes the best model of `state` that of the folder, if it is not, or if its values have changed since.
+  func writeBest(
+    _ state: Checkpoint, _ parameters: ParameterSet, isChanged: Bool = false
+  ) throws(RunError) {
+    guard let directory, let best = state.best, let values = state.bestValues, isChanged || best != onDisk
+    else { return }
     try writing { () throws(RunError) in
       try ModelFile.write(
         to: directory.modelFile, parameters: parameters, values: values, identity: identity, best: best,

@@ -13,6 +13,8 @@ package struct BoundTask {
   package let carriedShapes: [[Int]]
   package let evaluate: (Split, ForwardContext) throws(TrainingError) -> Evaluation
   package let isSolved: (Evaluation) -> Bool
+  /// Changes the best model once training has ended; whether it did.
+  package let finish: (ForwardContext) -> Bool
   package let samples: (_ count: Int) -> [PredictionSample]
 }
 
@@ -45,6 +47,7 @@ extension SequenceTask {
         }
       },
       isSolved: { Self.solved.isMet(by: $0, of: Self.self) },
+      finish: { context in withoutGradient { finish(model, context: context) } },
       samples: { count in withoutGradient { samples(model, count: count) } })
   }
 }

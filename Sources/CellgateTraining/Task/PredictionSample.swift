@@ -19,6 +19,10 @@ public enum PredictionSample: Sendable, Equatable {
   case roll(Roll)
   /// A sentence and its tags.
   case tags(Tags)
+  /// A text or a series and its class, or its number.
+  case labelled(Labelled)
+  /// How often the examples of each class were taken for each.
+  case confusion(Confusion)
 
   /// A grey picture, the class that it is and the one that was found.
   public struct Picture: Sendable, Equatable {
@@ -190,6 +194,61 @@ public enum PredictionSample: Sendable, Equatable {
         words.count == expected.count && words.count == found.count,
         "Tags: expected tags of \(words.count) words, found \(expected.count) and \(found.count)")
       (self.words, self.expected, self.found) = (words, expected, found)
+    }
+  }
+
+  /// A text or a series, what it is and what was found.
+  public struct Labelled: Sendable, Equatable {
+    /// A word and how much it spoke for what was found; against it below 0.
+    public struct Word: Sendable, Equatable {
+      /// The word, or a character.
+      public var text: String
+      /// In −1 ... 1, the largest magnitude of a text being 1.
+      public var weight: Double
+
+      /// A word that spoke for or against.
+      public init(_ text: String, weight: Double) {
+        self.text = text
+        self.weight = weight
+      }
+    }
+
+    /// What it is called.
+    public var name: String
+    /// The words of a text; none of a series.
+    public var words: [Word]
+    /// Each feature of a series over time; none of a text.
+    public var series: [[Float]]
+    /// The class or number.
+    public var label: String
+    /// What was found.
+    public var prediction: String
+    /// The model's probability of `prediction`; nil of a number.
+    public var probability: Double?
+
+    /// A text or a series and what was found.
+    public init(
+      name: String, words: [Word] = [], series: [[Float]] = [], label: String, prediction: String,
+      probability: Double? = nil
+    ) {
+      (self.name, self.words, self.series) = (name, words, series)
+      (self.label, self.prediction, self.probability) = (label, prediction, probability)
+    }
+  }
+
+  /// A confusion matrix.
+  public struct Confusion: Sendable, Equatable {
+    /// The classes.
+    public var labels: [String]
+    /// A row for each true class: how many of its examples were taken for each class.
+    public var counts: [[Int]]
+
+    /// A matrix of C × C.
+    public init(labels: [String], counts: [[Int]]) {
+      require(
+        counts.count == labels.count && counts.allSatisfy { $0.count == labels.count },
+        "Confusion: expected \(labels.count) rows and columns, found \(counts.map(\.count))")
+      (self.labels, self.counts) = (labels, counts)
     }
   }
 

@@ -69,6 +69,9 @@ public protocol SequenceTask: SendableMetatype {
   /// The parameters of that model in their order, where `settings` are those that the task was made with. A file is
   /// compared with them before a model is made; the default for other models than `RecurrentModel` makes one for it.
   func parameterShapes(_ settings: TrainingSettings, cell: Cell) -> AnySequence<ParameterShape>
+  /// Changes the best model once training has ended, before it is tested and kept, such as to calibrate its probabilities;
+  /// returns whether it did. By default it stays.
+  func finish(_ model: Objective.Model, context: ForwardContext) -> Bool
   /// What the model makes of at most `count` fixed test examples, the same for every seed and cell; a task whose
   /// examples take much room gives fewer, and by default none.
   func samples(_ model: Objective.Model, count: Int) -> [PredictionSample]
@@ -94,8 +97,12 @@ extension SequenceTask {
 
   /// Those of a model that is made for it.
   public func parameterShapes(_ settings: TrainingSettings, cell: Cell) -> AnySequence<ParameterShape> {
-    AnySequence(ParameterSet(makeModel(cell: cell)).entries.map { ParameterShape($0.name, $0.shape) })
+    let parameters = ParameterSet(makeModel(cell: cell), withBuffers: true)
+    return AnySequence(parameters.entries.map { ParameterShape($0.name, $0.shape) })
   }
+
+  /// The model as it is.
+  public func finish(_ model: Objective.Model, context: ForwardContext) -> Bool { false }
 
   /// A task without examples to show.
   public func samples(_ model: Objective.Model, count: Int) -> [PredictionSample] { [] }

@@ -43,6 +43,11 @@ public struct TaskOption: Sendable, Equatable {
     _ name: String, _ summary: String, default value: Int, in range: ClosedRange<Int>
   ) -> TaskOption { TaskOption(name, summary, .whole(range), default: .whole(value)) }
 
+  /// A whole number that may be left out: what it is then is up to the task.
+  public static func whole(
+    _ name: String, _ summary: String, in range: ClosedRange<Int>
+  ) -> TaskOption { TaskOption(name, summary, .whole(range), default: nil) }
+
   /// A number.
   public static func real(
     _ name: String, _ summary: String, default value: Double, in range: ClosedRange<Double>
@@ -52,6 +57,11 @@ public struct TaskOption: Sendable, Equatable {
   public static func choice(
     _ name: String, _ summary: String, default value: String, of names: [String]
   ) -> TaskOption { TaskOption(name, summary, .choice(names), default: .text(value)) }
+
+  /// One of some names that may be left out: what it is then is up to the task.
+  public static func choice(_ name: String, _ summary: String, of names: [String]) -> TaskOption {
+    TaskOption(name, summary, .choice(names), default: nil)
+  }
 
   /// A text; nil for none.
   public static func text(_ name: String, _ summary: String, default value: String? = nil) -> TaskOption {
@@ -159,6 +169,8 @@ extension TrainingSettings {
 
   /// The whole number of an option; its default where the settings have none.
   public func whole(_ option: TaskOption) -> Int { value(option)?.whole ?? 0 }
+  /// The whole number of an option; nil where it was left out and has no default.
+  public func optionalWhole(_ option: TaskOption) -> Int? { value(option)?.whole }
   /// The number of an option.
   public func real(_ option: TaskOption) -> Double { value(option)?.real ?? 0 }
   /// The text, name or path of an option; nil where it was left out.

@@ -20,7 +20,7 @@ public final class Trainer {
   /// What is trained under.
   public let settings: TrainingSettings
   /// Numbers that are learned.
-  public var parameterCount: Int { parameters.count }
+  public var parameterCount: Int { parameters.learnedCount }
   /// Updates of the whole run.
   public var steps: Int { loop.steps }
   /// Updates made so far.
@@ -98,7 +98,7 @@ public final class Trainer {
   package static let usualEvaluationInterval = 100
 
   private static func loop(_ bound: BoundTask, _ settings: TrainingSettings, steps: Int) -> TrainingLoop {
-    let parameters = ParameterSet(bound.model)
+    let parameters = ParameterSet(bound.model, withBuffers: true)
     let optimizer: any Optimizer
     do throws(OptimizerError) {
       optimizer = try Optimizers.make(
@@ -130,7 +130,7 @@ public final class Trainer {
       if let result = try directory?.result() { return .completed(result) }
     } catch { throw .run(error) }
     for notice in store.notices { onEvent(.notice(notice)) }
-    onEvent(.started(step: step, steps: steps, parameters: parameters.count))
+    onEvent(.started(step: step, steps: steps, parameters: parameterCount))
     began = (.now, kept.totalSeconds)
     defer { kept.totalSeconds = seconds }
     do {
@@ -202,17 +202,26 @@ public final class Trainer {
       fail("Trainer: expected an evaluation by the end of a run, found none")
     }
     parameters.assign(values)
+    let isChanged = withoutActuallyEscaping(shouldStop) { shouldStop -> Bool? in
+      let stop = StopRequest(shouldStop)
+      let isChanged = bound.finish(.inference(stop: stop))
+      return stop.isMade ? nil : isChanged
+    }
+    guard let isChanged else { return nil }
     guard let test = try bound.evaluate(.test, shouldStop: shouldStop) else { return nil }
     if let remark = test.remark { onEvent(.notice("test data: " + remark)) }
     let taskType = type(of: task)
     let result = TrainingResult(
       task: settings.task, cell: settings.cell, seed: settings.seed, hidden: settings.hidden,
-      parameters: parameters.count, metric: taskType.metric.name, value: test.value,
+      parameters: parameterCount, metric: taskType.metric.name, value: test.value,
       extras: taskType.named(test.extras).merging(test.named) { own, _ in own },
       validationValue: best.value, bestStep: best.step,
       solvedAtStep: kept.solvedStep, steps: step, baseline: task.baseline.value, seconds: seconds,
       msPerStep: loop.msPerStep)
-    try store.writeBest(kept, parameters)
+    // What a longer run goes on from stays as it was.
+    var finished = kept
+    if isChanged { finished.bestValues = parameters.values.copied() }
+    try store.writeBest(finished, parameters, isChanged: isChanged)
     try store.write(result)
     return result
   }

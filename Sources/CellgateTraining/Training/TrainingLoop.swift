@@ -129,7 +129,8 @@ public final class TrainingLoop {
     self.seed = seed
     self.loss = loss
     baseLearningRate = optimizer.learningRate
-    trainable = [0..<parameters.count]
+    trainable = []
+    partition()
   }
 
   /// A loop over losses of independent updates.
@@ -182,10 +183,15 @@ public final class TrainingLoop {
     }
     guard problems.isEmpty else { throw .settings(SettingsErrors(problems)) }
     frozen = all
+    partition()
+  }
+
+  /// What the optimiser changes, and what stays.
+  private func partition() {
     (trainable, fixed) = ([], [])
     for entry in parameters.entries {
       let range = entry.offset..<(entry.offset + entry.count)
-      if all.contains(entry.name) {
+      if frozen.contains(entry.name) || !entry.isLearned {
         Self.append(range, to: &fixed)
       } else {
         Self.append(range, to: &trainable)

@@ -53,6 +53,21 @@ struct LayerValuesTests {
     #expect(AveragePooling1D(3)(LayerValue(.zeros([2, 1, 1]))).tensor.shape == [0, 1, 1])
   }
 
+  @Test("Convolutions that keep the mask give a sequence the same beside a longer one")
+  func maskedConvolutions() throws {
+    var options = Conv1D.Options(filters: 2, kernelSize: 3)
+    (options.padding, options.keepsMask) = (.same, true)
+    let layer = built(Conv1D(options), .sequence(1))
+    let alone = layer(LayerValue(Tensor([1, 2], shape: [2, 1, 1]))).tensor.scalars
+    // What stands past the end isn't looked at.
+    let beside = layer(
+      LayerValue(Tensor([1, 5, 2, 6, 9, 7], shape: [3, 2, 1]), mask: .lengths([2, 3])))
+    #expect(beside.mask == .lengths([2, 3]))
+    #expect(beside.tensor[0][0].scalars + beside.tensor[1][0].scalars == alone)
+    options.padding = .valid
+    #expect(options.problem?.contains("keeps_mask") == true)
+  }
+
   @Test("Means, maxima and the last step are those of the valid steps")
   func pooling() {
     let x = Tensor([1, 10, 2, 20, 3, 30], shape: [3, 2, 1])

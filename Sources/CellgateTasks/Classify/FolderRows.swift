@@ -1,0 +1,90 @@
+import CellgateBasics
+import CellgateData
+import CellgateFiles
+
+/// Texts or WAV files in a folder for each class, a file each; a file's name names it in predictions.
+struct FolderRows {
+  private let folder: String
+
+  /// Whether a path is that of a folder.
+  static func isOne(_ path: String) -> Bool { Paths.isFolder(path) }
+
+  /// A folder.
+  init(_ folder: String) { self.folder = folder }
+
+  /// The folders of classes with the texts' files in them, both in the order of their names; files that lie in the folder itself
+  /// have no class. Hidden files don't count. Throws for a folder that can't be read.
+  private func files() throws(TaskDataError) -> [(label: String?, path: String)] {
+    var files: [(label: String?, path: String)] = []
+    for name in try Self.names(in: folder) {
+      let path = folder + "/" + name
+      if Paths.isFolder(path) {
+        for inner in try Self.names(in: path) where !Paths.isFolder(path + "/" + inner) {
+          files.append((name, path + "/" + inner))
+        }
+      } else {
+        files.append((nil, path))
+      }
+    }
+    return files
+  }
+
+  private static func names(in folder: String) throws(TaskDataError) -> [String] {
+    guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
+      throw .file(.cannotOpen(file: folder, reason: "the folder can't be read"))
+    }
+    return names.filter { !$0.hasPrefix(".") }.sorted()
+  }
+
+  /// Texts, or sounds as series of the power in bands of frequencies, with the highest one; throws for a file that is neither, and
+  /// for a folder of both. `highest` is that of a model's training data.
+  func rows(
+    highest: Int?
+  ) throws(TaskDataError) -> (rows: [SequenceRows.Row], highestFrequency: Int?) {
+    let files = try files()
+    guard let first = files.first else {
+      throw .unfit(
+        file: folder, reason: "expected a folder of texts or WAV files for each class, found no file")
+    }
+    let isSound = Self.isSound(first.path)
+    if let other = files.first(where: { Self.isSound($0.path) != isSound }) {
+      throw .unfit(
+        file: other.path, reason: "expected \(isSound ? "a WAV file" : "a text") as the first file is one")
+    }
+    var rows: [SequenceRows.Row] = []
+    for (label, path) in files {
+      rows.append(.init(id: (label.map { $0 + "/" } ?? "") + Paths.name(of: path), line: 1, label: label))
+    }
+    guard isSound else {
+      for (place, file) in files.enumerated() {
+        rows[place].text = String(String.UnicodeScalarView(try TextFile(file.path).text))
+      }
+      return (rows, nil)
+    }
+    var sounds: [WAVFile] = []
+    do throws(WAVError) { for file in files { sounds.append(try WAVFile(file.path)) } } catch {
+      throw .sound(error)
+    }
+    let frames = SpectrumFrames(highest: max(101, highest ?? (sounds.map(\.rate).min() ?? 0) / 2))
+    var plans: [Int: SpectrumPlan] = [:]
+    for (place, sound) in sounds.enumerated() {
+      let plan = plans[sound.rate] ?? frames.plan(rate: sound.rate)
+      plans[sound.rate] = plan
+      rows[place].numbers = plan(sound.samples)
+    }
+    return (rows, frames.highest)
+  }
+
+  private static func isSound(_ path: String) -> Bool { path.lowercased().hasSuffix(".wav") }
+
+  /// A SHA-256 digest of the names and the contents of all files.
+  func digest() throws(TaskDataError) -> String {
+    var lines: [String] = []
+    for (label, path) in try files() {
+      let own: String
+      do throws(FileError) { own = try SHA256.hex(ofFile: path) } catch { throw .file(error) }
+      lines.append((label ?? "") + "/" + Paths.name(of: path) + " " + own)
+    }
+    return SHA256.hex(Array(lines.joined(separator: "\n").utf8))
+  }
+}

@@ -1,0 +1,212 @@
+import CellgateBasics
+import CellgateData
+import CellgateFiles
+import CellgateTensor
+import CellgateTraining
+
+/// The rows of a user's own files in their parts, and what is learned of the training part alone.
+struct SequenceParts {
+  let encoder: SequenceEncoder
+  let training, validation, test: [SequenceRows.Row]
+  /// That of all files.
+  let checksum: String?
+  /// What whoever reads the scores must know of the parts; nil for nothing.
+  let remark: String?
+  /// F; nil of texts.
+  let width: Int?
+
+  /// Reads what `settings` name, beginning with the file at `path`; a `model` that training goes on from brings its encoder.
+  /// Throws what is wrong with a file.
+  init(
+    _ settings: TrainingSettings, _ path: String, _ labels: SequenceRows.Label, model: SequenceEncoder?
+  ) throws(TaskDataError) {
+    var source = Preprocessing.RowSource()
+    source.text = settings.text(ClassifyOptions.text)
+    source.features = settings.list(ClassifyOptions.features)?.compactMap(\.text)
+    source.group = settings.text(ClassifyOptions.group)
+    source.time = settings.text(ClassifyOptions.time)
+    source.label = settings.text(ClassifyOptions.label)
+    let data = try SequenceRows(
+      path, source: source, labels: labels, split: settings.text(ClassifyOptions.split))
+    var files = [settings.data?.sha256 ?? ""]
+    func other(_ option: TaskOption) throws(TaskDataError) -> [SequenceRows.Row]? {
+      guard let file = settings.text(option) else { return nil }
+      files.append(try Self.digest(file))
+      let rows = try SequenceRows(file, source: data.source, labels: labels).rows
+      try Self.check(data, rows, of: file)
+      return rows
+    }
+    let (validation, test) = (try other(ClassifyOptions.validation), try other(ClassifyOptions.test))
+    let parts = try Self.parts(data, validation, test, settings)
+    try Self.check(parts.training, labels, of: data)
+    if parts.test.isEmpty || parts.validation.isEmpty && validation != nil {
+      throw .unfit(
+        file: path,
+        reason: "expected rows enough for validation and test, 3 of a class, found \(data.rows.count) in all")
+    }
+    encoder = model ?? SequenceEncoder(fitting: parts.training, of: data, labels, settings)
+    (training, self.test) = (parts.training, parts.test)
+    // Of a few series each one counts: the training part stands in for the rows that would be held out.
+    self.validation = parts.validation.isEmpty ? parts.training : parts.validation
+    remark =
+      parts.validation.isEmpty
+      ? "no rows are held out for validation: its values are those of the \(parts.training.count) training rows"
+      : nil
+    width = data.width
+    checksum = "sha256:" + files.joined(separator: ",")
+  }
+
+  /// All rows of another file, to score a model on.
+  init(scoring file: String, _ encoder: SequenceEncoder, _ labels: SequenceRows.Label) throws(TaskDataError) {
+    guard let source = encoder.preprocessing.rows else {
+      fail("SequenceParts: expected the encoder of a model of rows, found another")
+    }
+    let data = try SequenceRows(file, source: source, labels: labels)
+    (self.encoder, training, validation, test) = (encoder, [], data.rows, data.rows)
+    (checksum, remark, width) = (nil, nil, data.width)
+  }
+
+  /// The examples in batches; throws a class of the training part that the model doesn't have.
+  func batches(_ settings: TrainingSettings, file: String) throws(TaskDataError) -> ExampleBatches {
+    let examples = training.map { encoder($0) }
+    if encoder.preprocessing.labels != nil, let place = examples.firstIndex(where: { $0.label < 0 }) {
+      throw .unfit(
+        file: file,
+        reason:
+          "line \(training[place].line): expected a class of the model, found '\(quotedName(training[place].label ?? ""))'"
+      )
+    }
+    return ExampleBatches(
+      encoder: encoder, training: examples, validation: validation.map { encoder($0) },
+      test: test.map { encoder($0) }, count: settings.batch,
+      noise: SeriesNoise(
+        width: encoder.preprocessing.inputScaler?.means.count, strength: settings.real(ClassifyOptions.noise)),
+      checksum: checksum)
+  }
+
+  /// The SHA-256 digest of a file, or of all files of a folder.
+  static func digest(_ path: String) throws(TaskDataError) -> String {
+    if FolderRows.isOne(path) { return try FolderRows(path).digest() }
+    do throws(FileError) { return try SHA256.hex(ofFile: path) } catch { throw .file(error) }
+  }
+
+  // MARK: Parts
+
+  private typealias Parts = (
+    training: [SequenceRows.Row], validation: [SequenceRows.Row], test: [SequenceRows.Row]
+  )
+
+  /// Fewer series than these are all learned from.
+  private static let fewSeries = 400
+  /// The share that is held out for validation, in percent.
+  private static let validPercent = 15
+
+  private static func parts(
+    _ data: SequenceRows, _ validation: [SequenceRows.Row]?, _ test: [SequenceRows.Row]?,
+    _ settings: TrainingSettings
+  ) throws(TaskDataError) -> Parts {
+    var rows = data.rows
+    var named: [String: [SequenceRows.Row]] = [:]
+    if let column = settings.text(ClassifyOptions.split) {
+      for row in rows {
+        guard let part = row.part.flatMap({ partNames[$0.lowercased()] }) else {
+          throw .unfit(
+            file: data.file,
+            reason:
+              "line \(row.line), column '\(quotedName(column))': expected train, valid or test, found '\(quotedName(row.part ?? ""))'"
+          )
+        }
+        named[part, default: []].append(row)
+      }
+      rows = named["train"] ?? []
+    }
+    let (validation, test) = (validation ?? named["valid"], test ?? named["test"])
+    let tested = test == nil ? settings.whole(ClassifyOptions.testPercent) : 0
+    let learned = rows.count * (100 - tested) / 100
+    let held =
+      validation == nil
+      ? settings.optionalWhole(ClassifyOptions.validPercent)
+        ?? (data.width != nil && learned < fewSeries ? 0 : validPercent) : 0
+    let parts = split(rows, validation: held, test: tested)
+    return (parts.training, validation ?? parts.validation, test ?? parts.test)
+  }
+
+  /// What a column of parts may say.
+  private static let partNames = [
+    "train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid",
+    "dev": "valid", "test": "test",
+  ]
+
+  /// Shares of the rows of each class, in percent, the same for every seed; every class keeps a row for training. Numbers are one
+  /// class.
+  static func split(
+    _ rows: [SequenceRows.Row], validation: Int, test: Int
+  ) -> (training: [SequenceRows.Row], validation: [SequenceRows.Row], test: [SequenceRows.Row]) {
+    var members: [String: [Int]] = [:]
+    for (place, row) in rows.enumerated() {
+      members[row.target == nil ? row.label ?? "" : "", default: []].append(place)
+    }
+    var parts: [[Int]] = [[], [], []]
+    var stream = RandomStream(seed: 0, name: "classify/split")
+    for label in members.keys.sorted() {
+      var own = members[label] ?? []
+      stream.shuffle(&own)
+      func count(_ percent: Int) -> Int {
+        percent == 0 ? 0 : min(max((own.count * percent + 50) / 100, 1), max(0, (own.count - 1) / 2))
+      }
+      let (held, tested) = (count(validation), count(test))
+      parts[1] += own[..<held]
+      parts[2] += own[held..<held + tested]
+      parts[0] += own[(held + tested)...]
+    }
+    let sorted = parts.map { $0.sorted().map { rows[$0] } }
+    return (sorted[0], sorted[1], sorted[2])
+  }
+
+  // MARK: Checks
+
+  /// Throws for labels from which nothing is learned.
+  private static func check(
+    _ training: [SequenceRows.Row], _ labels: SequenceRows.Label, of data: SequenceRows
+  ) throws(TaskDataError) {
+    let column = "column '\(quotedName(data.source.label ?? (labels == .classes ? "class" : "number")))'"
+    let found = Set(training.compactMap(\.label))
+    if training.isEmpty { throw .unfit(file: data.file, reason: "expected rows for training, found none") }
+    guard labels == .classes else {
+      if Set(training.compactMap(\.target)).count < 2 {
+        throw .unfit(
+          file: data.file,
+          reason: "\(column): expected different numbers, found \(quotedName(found.first ?? "")) alone")
+      }
+      return
+    }
+    if found.count < 2 {
+      throw .unfit(
+        file: data.file,
+        reason: "\(column): expected two classes or more, found '\(quotedName(found.first ?? ""))' alone")
+    }
+    if found.count > 20, found.count * 2 > training.count {
+      throw .unfit(
+        file: data.file,
+        reason:
+          "\(column): expected classes, found \(found.count) different values in \(training.count) rows; "
+          + "numbers that are to be found need --regress")
+    }
+  }
+
+  /// Throws for a group that two files have with the same steps.
+  private static func check(
+    _ data: SequenceRows, _ others: [SequenceRows.Row], of file: String
+  ) throws(TaskDataError) {
+    guard data.source.group != nil else { return }
+    let known = [String: SequenceRows.Row](data.rows.map { ($0.id, $0) }) { first, _ in first }
+    for row in others {
+      guard let other = known[row.id], other.numbers == row.numbers, !row.numbers.isEmpty else { continue }
+      throw .unfit(
+        file: file,
+        reason:
+          "line \(row.line): expected sequences of one part alone, found '\(quotedName(row.id))' of line \(other.line) of \(data.file) again"
+      )
+    }
+  }
+}

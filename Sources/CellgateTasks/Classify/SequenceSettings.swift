@@ -1,0 +1,157 @@
+import CellgateBasics
+import CellgateCells
+import CellgateData
+import CellgateFiles
+import CellgateNN
+import CellgateTensor
+import CellgateTraining
+
+/// What the tasks `classify` and `regress` have in common.
+enum SequenceSettings {
+  /// The settings of a new run.
+  static var usual: TrainingSettings {
+    var settings = TrainingSettings(hidden: 64, batch: 32, epochs: 40)
+    settings.dropout = 0.3
+    settings.optimizerSettings.learningRate = 0.002
+    settings.schedule = ScheduleSettings(name: "cosine", warmUpSteps: 50)
+    settings.averageWeights = .exponential(decay: 0.98)
+    settings.clipNorm = 1
+    settings.patience = 8
+    return settings
+  }
+
+  // MARK: What the settings know of the data, and usual sizes before that
+
+  static func input(_ settings: TrainingSettings) -> TrainingSettings.SequenceInput {
+    if let width = settings.data?["width"]?.whole { return .numbers(width: min(max(1, width), 1 << 24)) }
+    return .words(count: min(max(2, settings.data?["symbols"]?.whole ?? 10_000), 1 << 24))
+  }
+
+  static func classes(_ settings: TrainingSettings) -> Int {
+    min(max(1, settings.data?["classes"]?.whole ?? 2), 1 << 24)
+  }
+
+  static func shape(_ settings: TrainingSettings, outputs: Int) -> SequenceShape {
+    let symbols: Int?
+    let width: Int
+    switch input(settings) {
+    case .words(let count): (symbols, width) = (count, settings.whole(ClassifyOptions.embedding))
+    case .numbers(let own): (symbols, width) = (nil, own)
+    }
+    return SequenceShape(
+      steps: settings.data?["steps"]?.whole ?? settings.whole(ClassifyOptions.length), inputSize: width,
+      outputSize: outputs, symbols: symbols)
+  }
+
+  /// What is wrong with settings besides the ranges of options.
+  @Sendable static func problems(_ settings: TrainingSettings) -> [SettingsError] {
+    var problems: [SettingsError] = []
+    func refuse(_ option: String, _ reason: String) {
+      problems.append(.unsupported(option: option, reason: reason))
+    }
+    if settings.start != .cellgate { refuse("initialization", "these models start as their layers do") }
+    let (text, features) = (settings.text(ClassifyOptions.text), settings.list(ClassifyOptions.features))
+    if text != nil, features != nil { refuse("features", "texts have none: --text or --features") }
+    if text != nil || features != nil, settings.text(ClassifyOptions.label) == nil {
+      refuse("label", "a table needs --label COLUMN, the column of the class or of the number")
+    }
+    if settings.text(ClassifyOptions.split) != nil, text == nil, features == nil {
+      refuse("split", "files of series have no columns of parts: --test FILE and --valid FILE")
+    }
+    if settings.text(ClassifyOptions.group) != nil, features == nil {
+      refuse("group", "steps need --features COLUMNS, the columns of their numbers")
+    }
+    if settings.text(ClassifyOptions.time) != nil, settings.text(ClassifyOptions.group) == nil {
+      refuse("time", "only the rows of a sequence have an order: --group COLUMN")
+    }
+    let (valid, test) = (
+      settings.optionalWhole(ClassifyOptions.validPercent) ?? 0, settings.whole(ClassifyOptions.testPercent)
+    )
+    if valid + test >= 100 {
+      problems.append(
+        .outOfRange(
+          option: "valid-percent", expected: "less than 100 together with test-percent",
+          found: "\(valid) and \(test)"))
+    }
+    return problems
+  }
+
+  // MARK: Data
+
+  private static let what = "a table or a file of series"
+
+  /// The settings with the data filled in.
+  static func prepared(
+    _ settings: TrainingSettings, _ data: DataSource, _ labels: SequenceRows.Label, task: String
+  ) throws(TaskDataError) -> TrainingSettings {
+    guard let path = data.path else { throw .noFile(task: task, what: what) }
+    var settings = settings
+    settings.data = DataReference(path: Paths.absolute(path), sha256: try SequenceParts.digest(path))
+    let parts = try SequenceParts(settings, path, labels, model: source(settings))
+    let encoder = parts.encoder
+    if labels == .classes { settings.data?["classes"] = .whole(encoder.labels.count) }
+    let steps = parts.training.map { encoder.modelSteps(encoder($0).steps) }.max() ?? 1
+    settings.data?["steps"] = .whole(steps)
+    switch encoder.input {
+    case .words(let count): settings.data?["symbols"] = .whole(count)
+    case .numbers(let width): settings.data?["width"] = .whole(width)
+    }
+    return settings
+  }
+
+  /// The parts of the file that `settings` know, or of that of `data`, with its path; throws `changed` if it isn't the one that they
+  /// know.
+  static func parts(
+    _ settings: TrainingSettings, _ data: DataSource, _ labels: SequenceRows.Label, task: String
+  ) throws(TaskDataError) -> (path: String, parts: SequenceParts) {
+    guard let path = data.path ?? settings.data?.path else { throw .noFile(task: task, what: what) }
+    if let known = settings.data?.sha256 {
+      let found = try SequenceParts.digest(path)
+      guard found == known else { throw .changed(file: path, expected: known, found: found) }
+    }
+    return (path, try SequenceParts(settings, path, labels, model: source(settings)))
+  }
+
+  /// All rows of a file that isn't the run's own, for the model whose file has `metadata`; nil for the run's own.
+  static func scored(
+    _ settings: TrainingSettings, _ data: DataSource, _ metadata: [String: String],
+    _ labels: SequenceRows.Label
+  ) throws(TaskDataError) -> SequenceParts? {
+    guard let path = data.path, let preprocessing = try? Preprocessing(metadata: metadata),
+      let encoder = SequenceEncoder(preprocessing),
+      try SequenceParts.digest(path) != settings.data?.sha256
+    else { return nil }
+    return try SequenceParts(scoring: path, encoder, labels)
+  }
+
+  /// What the model knows that training goes on from.
+  private static func source(_ settings: TrainingSettings) -> SequenceEncoder? {
+    settings.from.flatMap { try? ModelFile.metadata(of: $0.path) }.flatMap {
+      try? Preprocessing(metadata: $0)
+    }.flatMap(SequenceEncoder.init)
+  }
+
+  // MARK: The model
+
+  /// The deviation that the words' vectors start with: the words of few texts say little at first.
+  private static let wordDeviation: Float = 0.1
+
+  /// The model of a description; its first values depend on the seed alone.
+  static func model(_ description: ModelDescription, _ settings: TrainingSettings) -> Model {
+    let model: Model
+    do throws(LayerError) { model = try Model(description, seed: settings.seed) } catch {
+      fail("SequenceSettings: expected options of a model, found \(error)")
+    }
+    if let words = model["embedding"] as? Embedding {
+      words.weight.assign(words.weight.value * wordDeviation)
+    }
+    return model
+  }
+
+  /// The parameters of the model of a description, without making it.
+  static func parameterShapes(_ description: ModelDescription) -> AnySequence<ParameterShape> {
+    do throws(LayerError) { return try Model.parameterShapes(description) } catch {
+      fail("SequenceSettings: expected options of a model, found \(error)")
+    }
+  }
+}
