@@ -18,7 +18,8 @@ struct MusicTaskTests {
 
   private func settings(_ options: [String: OptionValue] = [:]) -> TrainingSettings {
     var settings = MusicTask.defaults
-    settings.taskOptions.merge(["embedding": 0, "input-dropout": 0.0, "transpose": 0]) { $1 }
+    settings.taskOptions.merge(["embedding": 0, "transpose": 0]) { $1 }
+    settings.inputDropout = 0
     settings.taskOptions.merge(options) { $1 }
     (settings.hidden, settings.dropout, settings.batch, settings.cell) = (12, 0, 4, "lstm-wm")
     return settings

@@ -52,6 +52,11 @@ public struct ForecastTask: SequenceTask {
           option: "bidirectional", reason: "a forecast goes on from the last state of one direction")
       )
     }
+    if settings.inputDropout ?? 0 > 0 {
+      problems.append(
+        .unsupported(
+          option: "input-dropout", reason: "a forecaster reads segments of a window; --dropout drops outputs"))
+    }
     if settings.start != .cellgate {
       problems.append(
         .unsupported(option: "initialization", reason: "forecasters start as their layers do"))

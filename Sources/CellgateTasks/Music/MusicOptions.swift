@@ -19,8 +19,6 @@ enum MusicOptions {
   static let embedding = TaskOption.whole(
     "embedding", "numbers that a dense layer makes of a frame; 0 for its keys as they are", default: 128,
     in: 0...65_536)
-  static let inputDropout = TaskOption.real(
-    "input-dropout", "share of the keys that are not shown while training", default: 0.1, in: 0...0.9)
   static let leastCount = TaskOption.whole(
     "least-count", "chords that the training part has less often are unknown", default: 2, in: 1...1_000_000)
   static let validPercent = TaskOption.whole(
@@ -29,7 +27,7 @@ enum MusicOptions {
     "test-percent", "share of the tunes for the test, of files without parts", default: 15, in: 1...90)
 
   static let all = [
-    form, step, length, transpose, embedding, inputDropout, leastCount, validPercent, testPercent,
+    form, step, length, transpose, embedding, leastCount, validPercent, testPercent,
   ]
 
   static let ofModel = [form, step, embedding]
@@ -39,9 +37,10 @@ extension TrainingSettings {
   /// The model that gives so many logits for each frame from the frames before it.
   func musicModel(cell: Cell, outputs: Int) -> ModelDescription {
     var layers: [LayerDescription] = []
-    let inputDropout = real(MusicOptions.inputDropout), embedding = whole(MusicOptions.embedding)
-    if inputDropout > 0 {
-      layers.append(LayerDescription(Dropout(Float(inputDropout)), name: "input_dropout"))
+    let embedding = whole(MusicOptions.embedding)
+    // Of the keys, before the dense layer.
+    if let inputDropout, inputDropout > 0 {
+      layers.append(LayerDescription(Dropout(inputDropout), name: "input_dropout"))
     }
     if embedding > 0 { layers.append(LayerDescription(Dense(embedding), name: "embedding")) }
     var options = recurrentOptions(cell)

@@ -35,6 +35,7 @@ public struct MusicTask: SequenceTask {
   private static var usual: TrainingSettings {
     var settings = TrainingSettings(hidden: 256, batch: 16, epochs: 60)
     settings.dropout = 0.5
+    settings.inputDropout = 0.1
     settings.optimizerSettings.learningRate = 0.002
     settings.clipNorm = 5
     settings.patience = 6

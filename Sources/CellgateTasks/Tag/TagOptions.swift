@@ -95,7 +95,8 @@ extension TrainingSettings {
         LayerDescription(Concatenate(), name: "words_and_characters"),
         [inputs.count, inputs.count + 1])
     }
-    if dropout > 0 { add(LayerDescription(Dropout(dropout), name: "input_dropout")) }
+    let share = inputDropout ?? dropout
+    if share > 0 { add(LayerDescription(Dropout(share), name: "input_dropout")) }
     var options = recurrentOptions(cell)
     options.isBidirectional = bidirectional || text(TagOptions.directions) != "forward"
     options.returnSequences = true
