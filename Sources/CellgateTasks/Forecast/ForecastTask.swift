@@ -55,7 +55,8 @@ public struct ForecastTask: SequenceTask {
     if settings.inputDropout ?? 0 > 0 {
       problems.append(
         .unsupported(
-          option: "input-dropout", reason: "a forecaster reads segments of a window; --dropout drops outputs"))
+          option: "input-dropout", reason: "a forecaster reads segments of a window; --dropout drops outputs")
+      )
     }
     if settings.start != .cellgate {
       problems.append(
