@@ -142,13 +142,17 @@ struct GenerateCommand: ParsableCommand {
   private func printText(_ text: GeneratedText, _ count: Int) throws {
     Console.write(prompt)
     var written = String.UnicodeScalarView()
-    for character in text.prefix(count) {
-      Console.write(String(character))
-      written.append(character)
-      if Console.isOutputClosed { return }
-      try Interruption.check()
+    do {
+      var last: Unicode.Scalar?
+      defer { if last != "\n" { Console.print() } }
+      for character in text.prefix(count) {
+        Console.write(String(character))
+        last = character
+        if check != nil { written.append(character) }
+        if Console.isOutputClosed { return }
+        try Interruption.check()
+      }
     }
-    if written.last != "\n" { Console.print() }
     guard check != nil else { return }
     let result = Self.checked(prompt + String(written))
     var line =
