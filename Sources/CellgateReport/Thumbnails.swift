@@ -1,5 +1,6 @@
 import CellgateBasics
 import CellgateCharts
+import CellgateFiles
 
 /// Pictures in a folder, for pages that show them: JPEG and PNG files as they are, of 1 MB at most.
 struct Thumbnails {
@@ -15,14 +16,13 @@ struct Thumbnails {
     guard !name.contains("/"), !name.hasPrefix(".") else { return .empty }
     for ending in ["", ".jpg", ".jpeg", ".png"] {
       let file = path + "/" + name + ending
-      guard let size = try? FileManager.default.attributesOfItem(atPath: file)[.size] as? Int,
-        size <= Self.mostBytes, let bytes = FileManager.default.contents(atPath: file),
-        let type = Self.type(of: bytes)
+      guard let input = try? InputFile(file), input.size <= Self.mostBytes,
+        let bytes = try? input.readAll(), let type = Self.type(of: bytes)
       else { continue }
       return .tag(
         "img",
         [
-          "class": "thumbnail", "src": "data:image/\(type);base64," + bytes.base64EncodedString(),
+          "class": "thumbnail", "src": "data:image/\(type);base64," + Data(bytes).base64EncodedString(),
           "height": "160", "alt": name,
         ])
     }
@@ -30,7 +30,7 @@ struct Thumbnails {
   }
 
   /// By its first bytes: a page shows no other file that lies there.
-  private static func type(of bytes: Data) -> String? {
+  private static func type(of bytes: [UInt8]) -> String? {
     if bytes.starts(with: [0xFF, 0xD8, 0xFF]) { return "jpeg" }
     return bytes.starts(with: [0x89, 0x50, 0x4E, 0x47]) ? "png" : nil
   }

@@ -70,7 +70,7 @@ struct ExportCommand: ParsableCommand {
     }
     Console.print()
     for path in result.paths {
-      let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
+      let size = try InputFile(path).size
       Console.print("  \(path)  \(Text.bytes(Double(size)))")
     }
     for remark in result.remarks { Console.print("  \(remark)") }
