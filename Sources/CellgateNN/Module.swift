@@ -22,6 +22,9 @@ public final class Buffer {
   /// Numbers that start from a copy of `value`.
   public init(_ value: Tensor) { parameter = Parameter(value) }
 
+  /// The numbers of a parameter that isn't to be learned.
+  init(keeping parameter: Parameter) { self.parameter = parameter }
+
   /// Copies the numbers of `tensor`, of the same shape.
   public func assign(_ tensor: Tensor) {
     require(tensor.shape == value.shape, "Buffer.assign: expected \(value.shape), found \(tensor.shape)")

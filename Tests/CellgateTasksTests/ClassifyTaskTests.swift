@@ -201,9 +201,32 @@ struct ClassifyTaskTests {
   @Test("Each of the temperatures makes the right classes the likeliest")
   func temperature() {
     // Of logits ±2 three are right of four: softmax at T gives 3/4 where 4 / T = ln 3.
-    let value = Temperature(logits: [2, -2, 2, -2, 2, -2, 2, -2], classes: [0, 0, 0, 1]).value
-    #expect(abs(value - 4 / log(3.0)) < 1e-4)
-    #expect(Temperature(logits: [], classes: []).value == 1)
+    let logits: [Float] = [2, -2, 2, -2, 2, -2, 2, -2]
+    let alone = LogitWeights(logits: logits, evidence: nil, classes: [0, 0, 0, 1])
+    #expect(abs(alone.logits - log(3.0) / 4) < 1e-4 && alone.evidence == 0)
+    #expect(LogitWeights(logits: [], evidence: nil, classes: []).logits == 1)
+    // A second opinion that is right where the logits are wrong counts, and one that is nothing doesn't change them.
+    let useful = LogitWeights(
+      logits: logits, evidence: [0, 0, 0, 0, 0, 0, -1, 1], classes: [0, 0, 0, 1])
+    #expect(useful.evidence > 2)
+    let none = LogitWeights(logits: logits, evidence: logits.map { _ in 0 }, classes: [0, 0, 0, 1])
+    #expect(abs(none.logits - alone.logits) < 1e-4)
+  }
+
+  @Test("What words say for classes is that of naive Bayes on the training part")
+  func evidence() throws {
+    let table = "a,y,part\ngood film,p,train\ngood,p,train\nbad film,n,train\nx,p,valid\nx,p,test\n"
+    let file = try scratch.write(Array(table.utf8), as: "words.csv")
+    let own = try task(file, ["text": "a", "label": "y", "split": "part", "least-count": 1, "unit": "words"])
+    let words = try #require(own.batches.encoder.preprocessing.words)
+    let evidence = WordEvidence(own.batches).table
+    #expect(
+      evidence.shape == [words.count + 2, 2] && evidence[0].scalars == [0, 0]
+        && evidence[1].scalars == [0, 0])
+    let good = try #require(words.firstIndex(of: "good")) + 2
+    // Of the classes n and p: 0 and 2 texts have it, each count being one more, of 7 and 8 with those of all numbers.
+    let difference = log(3.0 / 8) - log(1.0 / 7)
+    #expect(abs(Double(evidence[good].scalars[1] - evidence[good].scalars[0]) - difference) < 1e-5)
   }
 
   @Test("A column of parts is followed, and a sequence is of one part")

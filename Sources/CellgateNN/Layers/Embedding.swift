@@ -22,6 +22,8 @@ public final class Embedding: Layer, Regularized {
     /// The share of the symbols whose vectors are dropped while training, wherever they occur in the batch; nil for
     /// none.
     public var dropout: Float?
+    /// Whether the vectors are a buffer, which stays as it is; nil is no.
+    public var isFrozen: Bool?
 
     /// V vectors of E numbers.
     public init(inputDim: Int, outputDim: Int) {
@@ -76,7 +78,11 @@ public final class Embedding: Layer, Regularized {
   }
 
   /// `weight`.
-  public var members: [Member] { table.map { [.parameter("weight", $0)] } ?? [] }
+  public var members: [Member] {
+    guard let table else { return [] }
+    return options.isFrozen == true
+      ? [.buffer("weight", Buffer(keeping: table))] : [.parameter("weight", table)]
+  }
 
   /// Symbols give vectors.
   public func outputShapes(_ inputs: [LayerShape]) throws(LayerError) -> [LayerShape] {
@@ -104,7 +110,8 @@ public final class Embedding: Layer, Regularized {
   public func callAsFunction(
     _ indices: [Int32], shape: [Int], context: ForwardContext = .inference()
   ) -> Tensor {
-    let vectors = embedding(indices, shape: shape, table: weight.tensor)
+    let vectors = embedding(
+      indices, shape: shape, table: options.isFrozen == true ? weight.value : weight.tensor)
     guard context.isTraining, let probability = options.dropout, probability > 0 else { return vectors }
     var stream = context.stream(name + "/symbols")
     let factors = dropoutMask([options.inputDim], probability: probability, stream: &stream).scalars

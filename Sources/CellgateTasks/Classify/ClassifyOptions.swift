@@ -45,6 +45,9 @@ enum ClassifyOptions {
   static let classWeights = TaskOption.choice(
     "class-weights", "weigh classes in the loss: balanced makes each count the same", default: "none",
     of: ["none", "balanced"])
+  static let evidence = TaskOption.choice(
+    "evidence", "what is added to the logits of texts, weighed by the validation part",
+    default: Evidence.naiveBayes.rawValue, of: Evidence.allCases.map(\.rawValue))
   static let smoothing = TaskOption.real(
     "label-smoothing", "the share of each label that is spread over all classes", default: 0.1, in: 0...0.9)
   static let noise = noise(default: 0.05)
@@ -60,7 +63,7 @@ enum ClassifyOptions {
     text, label, features, group, time, split, test, validation, validPercent, testPercent, words, leastCount,
     length, unit, embedding, patch, front, pooling, directions,
   ]
-  static let all = common + [noise, classWeights, smoothing]
+  static let all = common + [noise, classWeights, smoothing, evidence]
   /// Those of numbers that are to be found.
   static let ofNumbers = common + [noise(default: 0)]
 
@@ -71,6 +74,11 @@ enum ClassifyOptions {
   enum Pooling: String, CaseIterable {
     case last, mean, max, attention
     case both = "mean+max"
+  }
+
+  enum Evidence: String, CaseIterable {
+    case naiveBayes = "naive-bayes"
+    case none
   }
 
   enum Front: String, CaseIterable { case none, convolutions }

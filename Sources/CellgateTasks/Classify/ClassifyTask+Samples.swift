@@ -53,9 +53,13 @@ extension ClassifyTask {
     let size = table.shape[1]
     let (gradients, values) = (table.gradient.scalars, table.value.scalars)
     let tokens = batches.encoder.tokens(of: text)
+    let evidence = (model["evidence"] as? Embedding)?.weight.value
     let weights = example.values.prefix(tokens.count).map { number in
       let start = Int(number) * size
-      return (start..<start + size).reduce(0.0) { $0 + Double(gradients[$1]) * Double(values[$1]) }
+      let own = (start..<start + size).reduce(0.0) { $0 + Double(gradients[$1]) * Double(values[$1]) }
+      guard let evidence else { return own }
+      let places = example.values.count { $0 == number }
+      return own + Double(evidence[Int(number)].scalars[found]) * Double(places) / Double(example.steps)
     }
     table.zeroGradient()
     let largest = weights.map { abs($0) }.max() ?? 0

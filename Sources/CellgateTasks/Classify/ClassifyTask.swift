@@ -26,8 +26,8 @@ public struct ClassifyTask: SequenceTask {
     solved: SolvedCriterion(accuracy, 0.95), defaults: SequenceSettings.usual,
     problems: SequenceSettings.problems,
     parameters: { settings, cell in
-      settings.sequenceModel(
-        cell: cell, input: SequenceSettings.input(settings), outputs: SequenceSettings.classes(settings))
+      settings.classifier(
+        cell: cell, input: SequenceSettings.input(settings), classes: SequenceSettings.classes(settings))
     },
     shape: { SequenceSettings.shape($0, outputs: SequenceSettings.classes($0)) })
 
@@ -92,8 +92,7 @@ public struct ClassifyTask: SequenceTask {
   // MARK: The model
 
   private func form(_ cell: Cell) -> ModelDescription {
-    settings.sequenceModel(
-      cell: cell, input: batches.encoder.input, outputs: batches.encoder.labels.count)
+    settings.classifier(cell: cell, input: batches.encoder.input, classes: batches.encoder.labels.count)
   }
 
   /// The model of the settings; its first values depend on the seed alone.
@@ -104,21 +103,36 @@ public struct ClassifyTask: SequenceTask {
     SequenceSettings.parameterShapes(form(cell))
   }
 
-  /// Divides the logits by the temperature that makes the probabilities of the validation part the likeliest (Guo et al. 2017,
-  /// https://arxiv.org/abs/1706.04599); it becomes part of the head's weights. Not where the training part stands in for it.
+  /// Weighs the logits, and what naive Bayes makes of the words, so that the classes of the validation part become the likeliest:
+  /// a temperature (Guo et al. 2017, https://arxiv.org/abs/1706.04599) and a mixture of both. The weights become part of the head and
+  /// of the words' evidence. Not where the training part stands in for the validation part.
   public func finish(_ model: Model, context: ForwardContext) -> Bool {
     guard objective.remark == nil, let head = model["head"] as? Dense else { return false }
-    var (logits, classes): ([Float], [Int32]) = ([], [])
-    for batch in batches.batches(of: .validation) {
-      if context.shouldStop { return false }
-      logits += model([batch.x], context)[0].tensor.scalars
-      classes += batch.classes
+    guard let logits = logits(model, context) else { return false }
+    var evidence: [Float]?
+    let words = model["evidence"] as? Embedding
+    if let words {
+      words.weight.assign(WordEvidence(batches).table)
+      guard let both = self.logits(model, context) else { return false }
+      evidence = zip(both, logits).map { $0 - $1 }
     }
-    let temperature = Temperature(logits: logits, classes: classes).value
+    let weights = LogitWeights(
+      logits: logits, evidence: evidence, classes: batches.examples(.validation).map(\.label))
     for parameter in [head.map.weight, head.map.bias].compactMap({ $0 }) {
-      parameter.assign(parameter.value * Float(1 / temperature))
+      parameter.assign(parameter.value * Float(weights.logits))
     }
+    if let words { words.weight.assign(words.weight.value * Float(weights.evidence)) }
     return true
+  }
+
+  /// Those of the validation part, C of each example; nil when asked to stop.
+  private func logits(_ model: Model, _ context: ForwardContext) -> [Float]? {
+    var logits: [Float] = []
+    for batch in batches.batches(of: .validation) {
+      if context.shouldStop { return nil }
+      logits += model([batch.x], context)[0].tensor.scalars
+    }
+    return logits
   }
 
   /// The best of what is reached without a network: the largest class, naive Bayes on words, or the nearest series.

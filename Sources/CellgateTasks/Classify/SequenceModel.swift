@@ -6,8 +6,23 @@ extension TrainingSettings {
   /// What goes into a model of sequences: words, or so many numbers a step.
   enum SequenceInput: Equatable { case words(count: Int), numbers(width: Int) }
 
-  /// The model that makes so many numbers of a sequence: the logits of classes, or a number.
-  func sequenceModel(cell: Cell, input: SequenceInput, outputs: Int) -> ModelDescription {
+  /// The model of so many classes, with what words say for themselves where the options say so.
+  func classifier(cell: Cell, input: SequenceInput, classes: Int) -> ModelDescription {
+    guard case .words(let count) = input,
+      text(ClassifyOptions.evidence) != ClassifyOptions.Evidence.none.rawValue,
+      count * classes <= Self.mostEvidence
+    else { return sequenceModel(cell: cell, input: input, outputs: classes) }
+    return sequenceModel(cell: cell, input: input, outputs: classes, evidence: count)
+  }
+
+  /// The most numbers of what words say for classes.
+  private static let mostEvidence = 1 << 22
+
+  /// The model that makes so many numbers of a sequence: the logits of classes, or a number. With `evidence` of so many words the
+  /// mean of what they say for each class, which isn't learned with the rest, is added.
+  func sequenceModel(
+    cell: Cell, input: SequenceInput, outputs: Int, evidence: Int? = nil
+  ) -> ModelDescription {
     var graph = SequenceGraph()
     let pooling = text(ClassifyOptions.pooling).flatMap(ClassifyOptions.Pooling.init) ?? .both
     var front = text(ClassifyOptions.front).flatMap(ClassifyOptions.Front.init)
@@ -56,6 +71,14 @@ extension TrainingSettings {
     }
     if headDropout > 0 { graph.add(LayerDescription(Dropout(headDropout), name: "head_dropout")) }
     graph.add(LayerDescription(Dense(outputs), name: "head"))
+    if let evidence {
+      let head = graph.last
+      var words = Embedding.Options(inputDim: evidence, outputDim: outputs)
+      (words.maskZero, words.isFrozen) = (true, true)
+      graph.add(LayerDescription(Embedding(words), name: "evidence"), of: [0])
+      graph.add(LayerDescription(GlobalAveragePooling1D(), name: "evidence_mean"))
+      graph.add(LayerDescription(Add(), name: "logits"), of: [head, graph.last])
+    }
     return ModelDescription(
       inputs: [.init("x", shape)], layers: graph.layers, calls: graph.calls,
       outputs: [.init(node: graph.last)])

@@ -145,6 +145,8 @@ enum SequenceSettings {
     if let words = model["embedding"] as? Embedding {
       words.weight.assign(words.weight.value * wordDeviation)
     }
+    // What words say for themselves counts once training has ended.
+    if let words = model["evidence"] as? Embedding { words.weight.assign(.zeros(words.weight.shape)) }
     return model
   }
 
