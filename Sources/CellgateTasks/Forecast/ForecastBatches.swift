@@ -4,8 +4,11 @@ import CellgateTraining
 
 /// Windows of series: those of an epoch in an order that depends on the seed.
 public final class ForecastBatches: BatchSource {
-  /// Updates of an epoch at least, and at most: a short series is read several times, and of many a part that differs from epoch to epoch.
-  static let leastSteps = 40, mostSteps = 400
+  /// Updates of an epoch at least, and at most: a short series is read several times, and of a long one a part that differs from epoch to
+  /// epoch. What a forecaster learns of one year soon is wrong in the next one: it is looked at often.
+  static let leastSteps = 40, mostSteps = 100
+  /// Validation windows at most, evenly spaced: enough to choose a model by.
+  static let mostValidated = 8192
   /// Windows of an evaluation that are looked at together.
   static let evaluated = 512
 
@@ -23,8 +26,10 @@ public final class ForecastBatches: BatchSource {
     count = batch
     self.checksum = checksum
     training = data.windows({ $0.training }, isTraining: true)
+    let validation = data.windows({ $0.validation }, isTraining: false)
+    let stride = (validation.count - 1) / Self.mostValidated + 1
     parts = [
-      .validation: data.windows({ $0.validation }, isTraining: false),
+      .validation: Swift.stride(from: 0, to: validation.count, by: max(1, stride)).map { validation[$0] },
       .test: data.windows({ $0.test }, isTraining: false),
     ]
   }
