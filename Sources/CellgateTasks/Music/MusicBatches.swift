@@ -29,13 +29,13 @@ public final class MusicBatches: BatchSource {
 
   init(
     encoder: MusicEncoder, training: [PianoRoll], validation: [PianoRoll], test: [PianoRoll],
-    settings: TrainingSettings, checksum: String?
+    transposition: Int = 0, settings: TrainingSettings, checksum: String?
   ) {
     (self.encoder, self.training, self.checksum) = (encoder, training, checksum)
     parts = [.validation: validation, .test: test]
     count = settings.batch
     length = settings.whole(MusicOptions.length)
-    transposition = settings.whole(MusicOptions.transpose)
+    self.transposition = transposition
   }
 
   /// Pieces of a pass: as many as are needed, wherever tunes are cut.

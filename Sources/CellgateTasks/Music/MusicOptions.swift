@@ -13,9 +13,10 @@ enum MusicOptions {
     .real(0.001...64), default: nil)
   static let length = TaskOption.whole(
     "length", "frames of a tune that are learned together", default: 200, in: 1...1_000_000)
-  static let transpose = TaskOption.whole(
-    "transpose", "semitones up or down that tunes are moved by at random while training", default: 5,
-    in: 0...11)
+  static let transpose = TaskOption(
+    "transpose",
+    "semitones up or down that tunes are moved by at random while training; of MIDI 5 and of other files 0 if you leave it out",
+    .whole(0...11), default: nil)
   static let embedding = TaskOption.whole(
     "embedding", "numbers that a dense layer makes of a frame; 0 for its keys as they are", default: 128,
     in: 0...65_536)

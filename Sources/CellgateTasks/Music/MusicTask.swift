@@ -36,7 +36,7 @@ public struct MusicTask: SequenceTask {
     var settings = TrainingSettings(hidden: 256, batch: 16, epochs: 60)
     settings.dropout = 0.5
     settings.inputDropout = 0.1
-    settings.optimizerSettings.learningRate = 0.002
+    settings.optimizerSettings.learningRate = 0.005
     settings.clipNorm = 5
     settings.patience = 6
     return settings
@@ -188,6 +188,9 @@ public struct MusicTask: SequenceTask {
     return (
       MusicBatches(
         encoder: encoder, training: parts.training, validation: parts.validation, test: parts.test,
+        // The sets with parts are in one key.
+        transposition: settings.taskOptions[MusicOptions.transpose.name]?.whole
+          ?? (files.parts == nil ? 5 : 0),
         settings: settings, checksum: "sha256:" + files.sha256), files.sha256
     )
   }
