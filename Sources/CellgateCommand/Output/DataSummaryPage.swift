@@ -27,8 +27,9 @@ struct DataSummaryPage {
       if let words = summary.words { Console.print("  \(Text.plural(words, "word")) known") }
     }
     printClasses()
-    if let targets = summary.targets { print(targets, title: "number to be found") }
-    if let lengths = summary.lengths { print(lengths, title: "steps") }
+    if let targets = summary.targets { print(targets, title: "number to be found", number: { Text.number($0) }) }
+    // Lengths are whole; those that bins begin at are the next ones.
+    if let lengths = summary.lengths { print(lengths, title: "steps") { Text.count(Int($0.rounded(.up))) } }
     Console.print()
   }
 
@@ -68,16 +69,15 @@ struct DataSummaryPage {
     if rest > 0 { Console.print("  and \(Text.count(rest)) more") }
   }
 
-  private func print(_ spread: DataSummary.Spread, title: String) {
+  private func print(_ spread: DataSummary.Spread, title: String, number: (Double) -> String) {
     Console.print(
-      "\n  \(title): \(Text.number(spread.least)) to \(Text.number(spread.most)), median \(Text.number(spread.median))"
-    )
+      "\n  \(title): \(number(spread.least)) to \(number(spread.most)), median \(number(spread.median))")
     var table = Table([.right("from"), .right("sequences"), .left("")])
     let width = (spread.most - spread.least) / Double(spread.bins.count)
     let most = spread.bins.max() ?? 1
     for (place, count) in spread.bins.enumerated() {
       table.add([
-        Text.number(spread.least + Double(place) * width), Text.count(count), Self.bar(count, of: most),
+        number(spread.least + Double(place) * width), Text.count(count), Self.bar(count, of: most),
       ])
     }
     table.print()

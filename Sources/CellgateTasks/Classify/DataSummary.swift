@@ -126,7 +126,7 @@ public struct DataSummary: Sendable {
     if TSFile.isOne(file) || FolderRows.isOne(file) || ArrayRows.isOne(file) { return true }
     do throws(TableError) {
       let table = try DataTable(file)
-      return table.options.hasHeader == false && table.columns.count > 1
+      return table.options.hasHeader == false && table.columns.count > 2
         && table.columns.dropFirst().allSatisfy { $0.kind == .numbers }
     } catch { throw .table(error) }
   }
