@@ -196,6 +196,7 @@ enum PublicTypes {
     MetricTotals.self,
     MetricValue.self,
     MetricsRecord.self,
+    MissingNumbers.self,
     Model.self,
     ModelBatch.self,
     ModelDataError.self,

@@ -105,7 +105,7 @@ struct ClassifyTaskTests {
   @Test("Shares are of each class, and every part has each class")
   func stratified() {
     let rows = (0..<100).map { SequenceRows.Row(id: "\($0)", line: $0, label: $0 < 90 ? "a" : "b") }
-    let parts = SequenceParts.split(rows, validation: 20, test: 10)
+    let parts = PartChoice(validation: 20, test: 10).parts(of: rows)
     #expect(parts.training.count == 70)
     #expect(parts.validation.count == 20)
     #expect(parts.test.count == 10)
@@ -121,13 +121,13 @@ struct ClassifyTaskTests {
     let wide = try SequenceRows(ucr, source: .init(), labels: .classes)
     #expect(wide.rows.map(\.label) == ["1", "-1"])
     #expect(wide.rows[0].numbers == [0.5, 1.5])
-    #expect(SequenceEncoder.filled(wide.rows[1].numbers, width: 1) == [2, 3, 4])
+    #expect(MissingNumbers.interpolate.filled(wide.rows[1].numbers, width: 1) == [2, 3, 4])
     let uea = try scratch.write(
       Array("# x\n@classLabel true 1 2\n@data\n1,2,3:4,5,6:one\n1,?,3:4,5:two\n".utf8), as: "a.ts")
     let series = try SequenceRows(uea, source: .init(), labels: .classes)
     #expect(series.width == 2 && series.rows.map(\.label) == ["one", "two"])
     #expect(series.rows[0].numbers == [1, 4, 2, 5, 3, 6])
-    #expect(SequenceEncoder.filled(series.rows[1].numbers, width: 2) == [1, 4, 2, 5, 3, 5])
+    #expect(MissingNumbers.interpolate.filled(series.rows[1].numbers, width: 2) == [1, 4, 2, 5, 3, 5])
     var source = Preprocessing.RowSource()
     (source.group, source.time, source.features, source.label) = ("id", "t", ["a", "b"], "y")
     let log = try scratch.write(

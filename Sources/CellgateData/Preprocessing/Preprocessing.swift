@@ -5,8 +5,15 @@ import CellgateTensor
 public struct Preprocessing: Codable, Equatable, Sendable {
   /// The words of texts that go in, from the number 2 on; nil where no texts do.
   public var words: [String]?
-  /// The words of a text that are looked at, the last ones.
+  /// The words of a text that are looked at, the last ones unless `keepsStart` says so.
   public var length: Int?
+  /// Whether the first words of a long text are looked at; nil is no.
+  public var keepsStart: Bool?
+  /// Whether words of capital letters are others; nil is no.
+  public var keepsCase: Bool?
+  /// The merges of the pieces that texts are cut into (``BytePairVocabulary``), in pairs with commas between; nil where they are cut into
+  /// words or characters.
+  public var merges: String?
   /// What the texts of a classifier are cut into; nil where words are cut as in ``WordVocabulary``.
   public var unit: TextUnit?
   /// What the features of the input are brought to; nil where they go in as they are.
@@ -17,6 +24,8 @@ public struct Preprocessing: Codable, Equatable, Sendable {
   public var labels: [String]?
   /// Steps that an input of a time series has; nil where any number goes in.
   public var window: Int?
+  /// What stands for missing numbers of a series; nil is ``MissingNumbers/interpolate``.
+  public var missing: MissingNumbers?
   /// Steps of a long series that are put together to one, with their numbers side by side; nil for one.
   public var patch: Int?
   /// Where the rows of a table or of series have what goes in; nil of models of other data.
@@ -70,6 +79,8 @@ public struct Preprocessing: Codable, Equatable, Sendable {
     public var group: String?
     /// The column by which the rows of a sequence are put in order.
     public var time: String?
+    /// Whether the time since the step before is one more number of each step; nil is no.
+    public var gaps: Bool?
     /// The column of the class or the number to be found; nil of files of series.
     public var label: String?
     /// How many numbers each step of a file of series has; nil of tables.
@@ -135,7 +146,7 @@ public struct Preprocessing: Codable, Equatable, Sendable {
   /// The numbers of texts, [N, length], with the words as they are known; nil where no texts go in, or texts that a
   /// classifier cuts in its own way.
   public func encode(_ texts: [String]) -> Tensor? {
-    guard let words, let length, unit == nil else { return nil }
+    guard let words, let length, unit == nil, merges == nil else { return nil }
     let vocabulary = WordVocabulary(words: words)
     return Tensor(texts.flatMap { vocabulary.encode($0, length: length) }, shape: [texts.count, length])
   }

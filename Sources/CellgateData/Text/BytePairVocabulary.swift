@@ -53,6 +53,20 @@ public struct BytePairVocabulary: Sendable, Equatable {
     (self.merges, self.pieces, self.made) = (merges, pieces, made)
   }
 
+  /// The vocabulary of the merges in a text, as `text` writes them; nil where they can't be.
+  package init?(text: String) {
+    var merges: [Merge] = []
+    for pair in text.split(separator: ",") {
+      let numbers = pair.split(separator: " ").map { Int32($0) }
+      guard numbers.count == 2, let left = numbers[0], let right = numbers[1] else { return nil }
+      merges.append(.init(left, right))
+    }
+    self.init(merges: merges)
+  }
+
+  /// The merges as text, with spaces inside of each and commas between.
+  package var text: String { merges.map { "\($0.left) \($0.right)" }.joined(separator: ",") }
+
   /// The pieces of a text to train on, `count` of them, or fewer where no two pieces stand together twice. Of pairs that are equally
   /// frequent the one of smaller indices is merged first: equal texts give equal pieces.
   public init(learning text: some Sequence<Unicode.Scalar>, count: Int) {

@@ -159,7 +159,7 @@ public enum TextTokenizer: Sendable, Equatable {
         Self.wordsKey: String(decoding: words, as: UTF8.self), Self.splittingKey: splitting.rawValue,
       ]
     case .pieces(let vocabulary):
-      return [Self.mergesKey: vocabulary.merges.map { "\($0.left) \($0.right)" }.joined(separator: ",")]
+      return [Self.mergesKey: vocabulary.text]
     }
   }
 
@@ -175,13 +175,7 @@ public enum TextTokenizer: Sendable, Equatable {
       guard vocabulary.words.count == words.count else { return nil }
       self = .words(vocabulary, splitting)
     } else if let text = metadata[Self.mergesKey] {
-      var merges: [BytePairVocabulary.Merge] = []
-      for pair in text.split(separator: ",") {
-        let numbers = pair.split(separator: " ").map { Int32($0) }
-        guard numbers.count == 2, let left = numbers[0], let right = numbers[1] else { return nil }
-        merges.append(.init(left, right))
-      }
-      guard let vocabulary = BytePairVocabulary(merges: merges) else { return nil }
+      guard let vocabulary = BytePairVocabulary(text: text) else { return nil }
       self = .pieces(vocabulary)
     } else {
       return nil

@@ -2,20 +2,20 @@
 ///
 ///     TextUnit.words.tokens(of: "It's <b>great</b>, 10/10!")     // ["it's", "great", "10", "10", "!"]
 public enum TextUnit: String, Codable, Sendable, CaseIterable {
-  /// Words in small letters with apostrophes inside of them, numbers, and the marks that say something: exclamation and question
+  /// Words, in small letters unless their case is kept, with apostrophes inside of them, numbers, and the marks that say something: exclamation and question
   /// marks, currencies, percent, emoji. Of scripts without spaces, such as Chinese, Japanese and Thai, each character; tags in
   /// angle brackets are left out.
   case words
   /// Every character as it is.
   case characters
 
-  /// The tokens of a text in their order.
-  public func tokens(of text: String) -> [String] {
+  /// The tokens of a text in their order; words keep capital letters only with `keepsCase`.
+  public func tokens(of text: String, keepsCase: Bool = false) -> [String] {
     switch self {
     case .characters: return text.map { String($0) }
     case .words:
       var scanner = WordScanner()
-      for scalar in text.lowercased().unicodeScalars { scanner.read(scalar) }
+      for scalar in (keepsCase ? text : text.lowercased()).unicodeScalars { scanner.read(scalar) }
       return scanner.finished()
     }
   }
@@ -55,7 +55,7 @@ private struct WordScanner {
     }
     if scalar.isASCII {
       switch scalar {
-      case "a"..."z", "0"..."9": word.append(scalar)
+      case "a"..."z", "A"..."Z", "0"..."9": word.append(scalar)
       case "'": if !word.isEmpty { word.append(scalar) }
       case "<":
         finish()
@@ -105,7 +105,7 @@ private struct WordScanner {
   }
 
   private static func opens(_ scalar: Unicode.Scalar) -> Bool {
-    scalar == "/" || scalar == "!" || ("a"..."z").contains(scalar)
+    scalar == "/" || scalar == "!" || ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar)
   }
 
   /// Letters of scripts whose words have no spaces between them.

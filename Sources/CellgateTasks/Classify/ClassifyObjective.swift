@@ -68,8 +68,14 @@ public struct ClassifyObjective: TrainingObjective {
       split == .validation ? values[0] - min(smoothedLoss(probabilities, classes), 10) * 1e-5 : values[0]
     return Evaluation(
       value, extras: Array(values.dropFirst()),
-      remark: split == .test ? remark(scores, classes) : remark)
+      remark: split == .test ? remark(scores, classes) : remark,
+      named: split == .test && labels.count <= Self.mostNamed
+        ? [String: Double](labels.indices.map { ("f1_" + labels[$0], scores.f1[$0]) }) { first, _ in first }
+        : [:])
   }
+
+  /// The most classes whose scores have names of their own.
+  private static let mostNamed = 20
 
   /// The mean cross-entropy of smoothed labels.
   private func smoothedLoss(_ probabilities: [[Double]], _ classes: [Int32]) -> Double {

@@ -11,6 +11,16 @@ enum ClassifyOptions {
   static let time = TaskOption.text("time", "the column by which a sequence's rows are put in order")
   static let split = TaskOption.text(
     "split", "the column that says which part a row belongs to: train, valid or test")
+  static let splitGroup = TaskOption.text(
+    "split-group", "the column whose rows of one value all belong to one part, such as a patient's")
+  static let splitTime = TaskOption.text(
+    "split-time", "the column by which the parts follow each other in time: the test part is the latest")
+  static let gaps = TaskOption.choice(
+    "gaps", "whether the time since the step before is one more number of each step, which needs --time",
+    default: "no", of: ["no", "yes"])
+  static let missing = TaskOption.choice(
+    "missing", "what stands for missing numbers: the line between their neighbours, the last one, or the mean and a mark",
+    default: MissingNumbers.interpolate.rawValue, of: MissingNumbers.allCases.map(\.rawValue))
   static let test = TaskOption.file("test", "the file to test on; a share of --data if you leave it out")
   static let validation = TaskOption.file(
     "valid", "the file to validate on; a share of --data if you leave it out")
@@ -25,10 +35,21 @@ enum ClassifyOptions {
   static let leastCount = TaskOption.whole(
     "least-count", "words that the training part has less often are unknown", default: 2, in: 1...1_000_000)
   static let length = TaskOption.whole(
-    "length", "the most words or characters of a text, the last ones", default: 400, in: 1...100_000)
+    "length", "the most words, characters or pieces of a text", default: 400, in: 1...100_000)
+  static let truncate = TaskOption.choice(
+    "truncate", "where a text that is longer loses some", default: "start", of: ["start", "end"])
   static let unit = TaskOption.choice(
     "unit", "what texts are cut into; characters of texts of a word each, else words",
-    of: TextUnit.allCases.map(\.rawValue))
+    of: TextUnit.allCases.map(\.rawValue) + ["pieces"])
+  static let pieces = TaskOption.whole(
+    "pieces", "how many pieces there are with --unit pieces, the 256 bytes included", default: 2000,
+    in: 256...100_000)
+  static let lowercase = TaskOption.choice(
+    "lowercase", "whether words are the same in capital letters", default: "yes", of: ["yes", "no"])
+  static let vocabulary = TaskOption.file(
+    "vocabulary", "a text with the words that are known, one a line; those of the training part if you leave it out")
+  static let vectors = TaskOption.file(
+    "vectors", "what the words' vectors start from: a text in GloVe's or word2vec's form")
   static let embedding = TaskOption.whole(
     "embedding", "numbers in each word's vector", default: 64, in: 1...65_536)
   static let patch = TaskOption.whole(
@@ -60,8 +81,9 @@ enum ClassifyOptions {
   }
 
   private static let common = [
-    text, label, features, group, time, split, test, validation, validPercent, testPercent, words, leastCount,
-    length, unit, embedding, patch, front, pooling, directions,
+    text, label, features, group, time, gaps, missing, split, splitGroup, splitTime, test, validation,
+    validPercent, testPercent, words, leastCount, length, truncate, unit, pieces, lowercase, vocabulary, vectors,
+    embedding, patch, front, pooling, directions,
   ]
   static let all = common + [noise, classWeights, smoothing, evidence]
   /// Those of numbers that are to be found.

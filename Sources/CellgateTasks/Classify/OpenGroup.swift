@@ -4,10 +4,13 @@ import CellgateFiles
 /// The last sequence of a long table that comes piece by piece: more of its steps may follow.
 struct OpenGroup {
   let column: String
+  /// Where a step has the time since the step before, if it does.
+  private let gapPlace: Int
   private var open: SequenceRows.Row?
   private var closed: Set<String> = []
 
-  init(column: String) { self.column = column }
+  /// Of the sequences that `column` names, with so many features.
+  init(column: String, features: Int) { (self.column, gapPlace) = (column, features) }
 
   /// The sequence that is still open, once the table has ended.
   var last: SequenceRows.Row? { open }
@@ -20,7 +23,13 @@ struct OpenGroup {
     var whole: [SequenceRows.Row] = []
     for row in rows {
       if var own = open, own.id == row.id {
+        let start = own.numbers.count
         own.numbers += row.numbers
+        // The time since the step before is the last number of a step.
+        if let (before, now) = own.times.flatMap({ before in row.times.map { (before, $0) } }) {
+          own.numbers[start + gapPlace] = Float(now.first - before.last)
+          own.times = (before.first, now.last)
+        }
         open = own
         continue
       }

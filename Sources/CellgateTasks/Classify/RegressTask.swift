@@ -57,8 +57,11 @@ public struct RegressTask: SequenceTask {
 
   private let tested: [SequenceRows.Row]
 
+  /// What the words' vectors start from; nil for chance.
+  private let vectors: WordVectors?
+
   private init(_ settings: TrainingSettings, _ parts: SequenceParts, _ batches: ExampleBatches) {
-    (self.settings, self.batches, tested) = (settings, batches, parts.test)
+    (self.settings, self.batches, tested, vectors) = (settings, batches, parts.test, parts.vectors)
     objective = RegressObjective(encoder: parts.encoder, remark: parts.remark)
   }
 
@@ -70,7 +73,9 @@ public struct RegressTask: SequenceTask {
   }
 
   /// The model of the settings; its first values depend on the seed alone.
-  public func makeModel(cell: Cell) -> Model { SequenceSettings.model(form(cell), settings) }
+  public func makeModel(cell: Cell) -> Model {
+    SequenceSettings.model(form(cell), settings, words: batches.encoder.words, vectors: vectors)
+  }
 
   /// The parameters of that model, without making it.
   public func parameterShapes(_ settings: TrainingSettings, cell: Cell) -> AnySequence<ParameterShape> {

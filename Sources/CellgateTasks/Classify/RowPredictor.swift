@@ -58,7 +58,7 @@ public struct RowPredictor {
       try body(try predictions(file, batch: batch))
       return
     }
-    var groups = source.group.map { OpenGroup(column: $0) }
+    var groups = source.group.map { OpenGroup(column: $0, features: source.features?.count ?? 0) }
     let names = ([source.text, source.group, source.time] + (source.features ?? [])).compactMap { $0 }
     do {
       try DataTable.read(file, naming: names) { table in

@@ -21,29 +21,31 @@ struct SequenceEncoder {
 
   /// What a model's file keeps.
   let preprocessing: Preprocessing
-  private let vocabulary: WordVocabulary?
+  /// Of texts; nil of numbers.
+  private let text: TextVectorizer?
   private let classes: [String: Int32]
 
   /// What a model knows; nil of a model of other data.
   init?(_ preprocessing: Preprocessing) {
     guard preprocessing.rows != nil, preprocessing.labels != nil || preprocessing.targetScaler != nil,
-      preprocessing.words != nil || preprocessing.inputScaler != nil
+      TextVectorizer(preprocessing) != nil || preprocessing.inputScaler != nil
     else { return nil }
     self.init(known: preprocessing)
   }
 
   private init(known preprocessing: Preprocessing) {
     self.preprocessing = preprocessing
-    vocabulary = preprocessing.words.map { WordVocabulary(words: $0) }
+    text = TextVectorizer(preprocessing)
     classes = [String: Int32](
       (preprocessing.labels ?? []).enumerated().map { ($1, Int32($0)) },
       uniquingKeysWith: { first, _ in first })
   }
 
-  /// Learns from the training part.
+  /// Learns from the training part. Of texts, words of a `vocabulary` are the only ones that are known, and those of `vectors` are known
+  /// however rare they are.
   init(
     fitting rows: [SequenceRows.Row], of data: SequenceRows, _ labels: SequenceRows.Label,
-    _ settings: TrainingSettings
+    _ settings: TrainingSettings, vocabulary: [String]? = nil, vectors: WordVectors? = nil
   ) {
     var preprocessing = Preprocessing()
     preprocessing.rows = data.source
@@ -56,16 +58,13 @@ struct SequenceEncoder {
     if let width = data.width {
       preprocessing.inputScaler = Self.scaler(rows, width: width)
       let longest = rows.map { $0.numbers.count / max(width, 1) }.max() ?? 1
+      preprocessing.missing = settings.text(ClassifyOptions.missing).flatMap(MissingNumbers.init)
+      if preprocessing.missing == .interpolate { preprocessing.missing = nil }
       let patch = settings.optionalWhole(ClassifyOptions.patch) ?? Self.patch(longest)
       preprocessing.patch = patch > 1 ? patch : nil
     } else {
-      let texts = rows.map { $0.text ?? "" }
-      let unit = settings.text(ClassifyOptions.unit).flatMap(TextUnit.init) ?? Self.unit(of: texts)
-      preprocessing.unit = unit
-      preprocessing.words = Self.known(
-        texts, unit, least: settings.whole(ClassifyOptions.leastCount),
-        most: settings.whole(ClassifyOptions.words) - 2)
-      preprocessing.length = settings.whole(ClassifyOptions.length)
+      TextVectorizer.learn(
+        rows.map { $0.text ?? "" }, settings, given: vocabulary, vectors: vectors, into: &preprocessing)
     }
     self.init(known: preprocessing)
   }
@@ -101,30 +100,6 @@ struct SequenceEncoder {
       })
   }
 
-  /// Characters of texts that are hardly more than a word each, such as names; words of others.
-  private static func unit(of texts: [String]) -> TextUnit {
-    let words = texts.reduce(0) { $0 + TextUnit.words.tokens(of: $1).count }
-    return 2 * words < 3 * texts.count ? .characters : .words
-  }
-
-  /// The tokens that stand in texts often enough, and the forms of those that don't, the most frequent one first.
-  private static func known(_ texts: [String], _ unit: TextUnit, least: Int, most: Int) -> [String] {
-    var counts: [String: Int] = [:]
-    for text in texts { for token in unit.tokens(of: text) { counts[token, default: 0] += 1 } }
-    var kept = counts.filter { $0.value >= least }
-    if unit == .words {
-      var forms: [String: Int] = [:]
-      for (token, count) in counts where count < least {
-        if let form = TextUnit.form(of: token) { forms[form, default: 0] += count }
-      }
-      for (form, count) in forms where count >= max(least, leastForm) { kept[form] = count }
-    }
-    return kept.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(most).map(\.key)
-  }
-
-  /// The fewest unknown words that make their form known.
-  private static let leastForm = 2
-
   /// Numbers by their size, other texts by their characters.
   private static func sorted(_ labels: Set<String>) -> [String] {
     let numbers = labels.compactMap(Double.init)
@@ -137,13 +112,23 @@ struct SequenceEncoder {
 
   /// What goes into the model.
   var input: TrainingSettings.SequenceInput {
-    if let vocabulary { return .words(count: vocabulary.count) }
-    return .numbers(width: width * patch)
+    if let text { return .words(count: text.count) }
+    return .numbers(width: size)
   }
 
   /// F.
   private var width: Int { preprocessing.inputScaler?.means.count ?? 1 }
   private var patch: Int { preprocessing.patch ?? 1 }
+  /// The numbers of a step of a series as examples have them: with `mask` there are as many that say which are known.
+  private var stepWidth: Int { preprocessing.missing == .mask ? 2 * width : width }
+  /// What changes series of this width by chance; nil of texts, and for nothing.
+  func noise(_ strength: Double) -> SeriesNoise? {
+    SeriesNoise(
+      width: preprocessing.inputScaler?.means.count, marks: stepWidth - width, strength: strength)
+  }
+
+  /// The numbers of a step that the model sees.
+  private var size: Int { text == nil ? stepWidth * patch : 1 }
 
   /// The steps that the model sees of `steps`.
   func modelSteps(_ steps: Int) -> Int { (steps + patch - 1) / patch }
@@ -167,9 +152,10 @@ struct SequenceEncoder {
   }
 
   /// The tokens of a text that the model sees, those that count.
-  func tokens(of text: String) -> [String] {
-    Array((preprocessing.unit ?? .words).tokens(of: text).suffix(preprocessing.length ?? .max))
-  }
+  func tokens(of text: String) -> [String] { self.text?.tokens(of: text) ?? [] }
+
+  /// The words that have numbers of their own, the first one with the number 2.
+  var words: [String] { text?.words ?? [] }
 
   /// The first features of a series over time, as they are; none of a text.
   func features(of row: SequenceRows.Row, most: Int = 8) -> [[Float]] {
@@ -180,49 +166,23 @@ struct SequenceEncoder {
   }
 
   private func values(_ row: SequenceRows.Row) -> Example {
-    if let vocabulary {
-      var numbers = tokens(of: row.text ?? "").map { Float(Self.number($0, vocabulary)) }
+    if let text {
+      var numbers = text.numbers(of: row.text ?? "").map { Float($0) }
       if numbers.isEmpty { numbers = [Float(WordVocabulary.unknown)] }
       return Example(values: numbers, steps: numbers.count)
     }
     guard let scaler = preprocessing.inputScaler else { return Example(values: [0], steps: 1) }
-    var numbers = Self.filled(row.numbers, width: width)
-    for index in numbers.indices {
-      let dimension = index % width
-      let number = (numbers[index] - scaler.means[dimension]) / scaler.deviations[dimension]
-      numbers[index] = number.isFinite ? number : 0
+    let way = preprocessing.missing ?? .interpolate
+    let numbers = way.filled(row.numbers, width: width)
+    let steps = max(1, numbers.count / width)
+    var values = [Float](repeating: 0, count: steps * stepWidth)
+    for (index, number) in numbers.enumerated() {
+      let (step, feature) = (index / width, index % width)
+      let scaled = (number - scaler.means[feature]) / scaler.deviations[feature]
+      values[step * stepWidth + feature] = scaled.isFinite ? scaled : 0
+      if way == .mask { values[step * stepWidth + width + feature] = row.numbers[index].isFinite ? 1 : 0 }
     }
-    if numbers.isEmpty { numbers = [Float](repeating: 0, count: width) }
-    return Example(values: numbers, steps: numbers.count / width)
-  }
-
-  /// The number of a token, of its form where it isn't known itself, or of unknown ones.
-  private static func number(_ token: String, _ vocabulary: WordVocabulary) -> Int {
-    let own = vocabulary.number(of: token)
-    guard own == WordVocabulary.unknown, let form = TextUnit.form(of: token) else { return own }
-    return vocabulary.number(of: form)
-  }
-
-  /// Numbers with what is missing on the line between its neighbours, or like the only one; as they are in a dimension without any.
-  static func filled(_ numbers: [Float], width: Int) -> [Float] {
-    guard numbers.contains(where: { !$0.isFinite }) else { return numbers }
-    var numbers = numbers
-    for dimension in 0..<width {
-      let places = Array(stride(from: dimension, to: numbers.count, by: width))
-      let known = places.filter { numbers[$0].isFinite }
-      guard var left = known.first else { continue }
-      for place in places where place < left { numbers[place] = numbers[left] }
-      for right in known.dropFirst() {
-        let gap = Float(right - left)
-        for place in stride(from: left + width, to: right, by: width) {
-          let share = Float(place - left) / gap
-          numbers[place] = numbers[left] * (1 - share) + numbers[right] * share
-        }
-        left = right
-      }
-      for place in places where place > left { numbers[place] = numbers[left] }
-    }
-    return numbers
+    return Example(values: values, steps: steps)
   }
 
   // MARK: Batches
@@ -231,14 +191,13 @@ struct SequenceEncoder {
   func batch(_ examples: [Example]) -> ExampleBatch {
     let lengths = examples.map { modelSteps($0.steps) }
     let steps = lengths.max() ?? 0
-    let size = vocabulary == nil ? width * patch : 1
     var x = [Float](repeating: 0, count: steps * examples.count * size)
     for (column, example) in examples.enumerated() {
       for (index, value) in example.values.enumerated() {
         x[(index / size * examples.count + column) * size + index % size] = value
       }
     }
-    let shape = vocabulary == nil ? [steps, examples.count, size] : [steps, examples.count]
+    let shape = text == nil ? [steps, examples.count, size] : [steps, examples.count]
     return ExampleBatch(
       x: LayerValue(
         Tensor(x, shape: shape), mask: lengths.allSatisfy { $0 == steps } ? nil : .lengths(lengths)),

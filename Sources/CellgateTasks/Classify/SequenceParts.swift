@@ -14,6 +14,8 @@ struct SequenceParts {
   let remark: String?
   /// F; nil of texts.
   let width: Int?
+  /// What the words' vectors start from; nil for chance.
+  let vectors: WordVectors?
 
   /// Reads what `settings` name, beginning with the file at `path`; a `model` that training goes on from brings its encoder.
   /// Throws what is wrong with a file.
@@ -25,9 +27,13 @@ struct SequenceParts {
     source.features = settings.list(ClassifyOptions.features)?.compactMap(\.text)
     source.group = settings.text(ClassifyOptions.group)
     source.time = settings.text(ClassifyOptions.time)
+    source.gaps = settings.text(ClassifyOptions.gaps) == "yes" ? true : nil
     source.label = settings.text(ClassifyOptions.label)
     let data = try SequenceRows(
-      path, source: source, labels: labels, split: settings.text(ClassifyOptions.split))
+      path, source: source, labels: labels,
+      split: .init(
+        part: settings.text(ClassifyOptions.split), group: settings.text(ClassifyOptions.splitGroup),
+        time: settings.text(ClassifyOptions.splitTime)))
     var files = [settings.data?.sha256 ?? ""]
     func other(_ option: TaskOption) throws(TaskDataError) -> [SequenceRows.Row]? {
       guard let file = settings.text(option) else { return nil }
@@ -44,7 +50,15 @@ struct SequenceParts {
         file: path,
         reason: "expected rows enough for validation and test, 3 of a class, found \(data.rows.count) in all")
     }
-    encoder = model ?? SequenceEncoder(fitting: parts.training, of: data, labels, settings)
+    let words = try Self.words(settings)
+    vectors = try Self.vectors(parts.training, words, settings)
+    for file in [settings.text(ClassifyOptions.vocabulary), settings.text(ClassifyOptions.vectors)] {
+      if let file { files.append(try Self.digest(file)) }
+    }
+    encoder =
+      model
+      ?? SequenceEncoder(
+        fitting: parts.training, of: data, labels, settings, vocabulary: words, vectors: vectors)
     (training, self.test) = (parts.training, parts.test)
     // Of a few series each one counts: the training part stands in for the rows that would be held out.
     self.validation = parts.validation.isEmpty ? parts.training : parts.validation
@@ -63,7 +77,7 @@ struct SequenceParts {
     }
     let data = try SequenceRows(file, source: source, labels: labels)
     (self.encoder, training, validation, test) = (encoder, [], data.rows, data.rows)
-    (checksum, remark, width) = (nil, nil, data.width)
+    (checksum, remark, width, vectors) = (nil, nil, data.width, nil)
   }
 
   /// The examples in batches; throws a class of the training part that the model doesn't have.
@@ -79,8 +93,7 @@ struct SequenceParts {
     return ExampleBatches(
       encoder: encoder, training: examples, validation: validation.map { encoder($0) },
       test: test.map { encoder($0) }, count: settings.batch,
-      noise: SeriesNoise(
-        width: encoder.preprocessing.inputScaler?.means.count, strength: settings.real(ClassifyOptions.noise)),
+      noise: encoder.noise(settings.real(ClassifyOptions.noise)),
       checksum: checksum)
   }
 
@@ -88,6 +101,48 @@ struct SequenceParts {
   static func digest(_ path: String) throws(TaskDataError) -> String {
     if FolderRows.isOne(path) { return try FolderRows(path).digest() }
     do throws(FileError) { return try SHA256.hex(ofFile: path) } catch { throw .file(error) }
+  }
+
+  // MARK: Words that are given
+
+  private static let mostWords = 1_000_000
+
+  /// The words of `--vocabulary`; nil without it.
+  private static func words(_ settings: TrainingSettings) throws(TaskDataError) -> [String]? {
+    guard let file = settings.text(ClassifyOptions.vocabulary) else { return nil }
+    let words = try TextLines.read(file).map(\.trimmed).filter { !$0.isEmpty }
+    guard (1...mostWords).contains(words.count) else {
+      throw .unfit(
+        file: file, reason: "expected a word a line, 1 to \(mostWords) of them, found \(words.count)")
+    }
+    var known: Set<String> = []
+    if let word = words.first(where: { !known.insert($0).inserted }) {
+      throw .unfit(file: file, reason: "expected different words, found '\(quotedName(word))' twice")
+    }
+    return words
+  }
+
+  /// The vectors of `--vectors` that the training part, or the `words` that are given, ask for; nil without it.
+  private static func vectors(
+    _ training: [SequenceRows.Row], _ words: [String]?, _ settings: TrainingSettings
+  ) throws(TaskDataError) -> WordVectors? {
+    guard let file = settings.text(ClassifyOptions.vectors) else { return nil }
+    let keepsCase = settings.text(ClassifyOptions.lowercase) == "no"
+    var asked = Set(words ?? [])
+    if words == nil {
+      for row in training { asked.formUnion(TextUnit.words.tokens(of: row.text ?? "", keepsCase: keepsCase)) }
+    }
+    let vectors = try WordVectors(contentsOf: file, words: asked)
+    let size = settings.whole(ClassifyOptions.embedding)
+    guard vectors.size == size else {
+      throw .unfit(
+        file: file,
+        reason: "expected \(size) numbers for each word, as --embedding says, found \(vectors.size)")
+    }
+    guard vectors.count > 0 else {
+      throw .unfit(file: file, reason: "expected vectors of words of the texts, found none of \(asked.count)")
+    }
+    return vectors
   }
 
   // MARK: Parts
@@ -127,7 +182,7 @@ struct SequenceParts {
       validation == nil
       ? settings.optionalWhole(ClassifyOptions.validPercent)
         ?? (data.width != nil && learned < fewSeries ? 0 : validPercent) : 0
-    let parts = split(rows, validation: held, test: tested)
+    let parts = PartChoice(validation: held, test: tested).parts(of: rows)
     return (parts.training, validation ?? parts.validation, test ?? parts.test)
   }
 
@@ -136,32 +191,6 @@ struct SequenceParts {
     "train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid",
     "dev": "valid", "test": "test",
   ]
-
-  /// Shares of the rows of each class, in percent, the same for every seed; every class keeps a row for training. Numbers are one
-  /// class.
-  static func split(
-    _ rows: [SequenceRows.Row], validation: Int, test: Int
-  ) -> (training: [SequenceRows.Row], validation: [SequenceRows.Row], test: [SequenceRows.Row]) {
-    var members: [String: [Int]] = [:]
-    for (place, row) in rows.enumerated() {
-      members[row.target == nil ? row.label ?? "" : "", default: []].append(place)
-    }
-    var parts: [[Int]] = [[], [], []]
-    var stream = RandomStream(seed: 0, name: "classify/split")
-    for label in members.keys.sorted() {
-      var own = members[label] ?? []
-      stream.shuffle(&own)
-      func count(_ percent: Int) -> Int {
-        percent == 0 ? 0 : min(max((own.count * percent + 50) / 100, 1), max(0, (own.count - 1) / 2))
-      }
-      let (held, tested) = (count(validation), count(test))
-      parts[1] += own[..<held]
-      parts[2] += own[held..<held + tested]
-      parts[0] += own[(held + tested)...]
-    }
-    let sorted = parts.map { $0.sorted().map { rows[$0] } }
-    return (sorted[0], sorted[1], sorted[2])
-  }
 
   // MARK: Checks
 

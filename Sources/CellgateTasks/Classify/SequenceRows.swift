@@ -21,6 +21,12 @@ struct SequenceRows {
     var target: Double?
     /// Which part of the data it belongs to, where a column says so.
     var part: String?
+    /// Rows of one value belong to one part, where a column says so.
+    var splitGroup: String?
+    /// Its place in time among the rows of the file, the same for equal times, where a column says so.
+    var splitTime: Int?
+    /// The times of the first and the last step where gaps between steps count.
+    var times: (first: Double, last: Double)?
   }
 
   /// What the labels are.
@@ -38,13 +44,24 @@ struct SequenceRows {
   /// F; nil of texts. The columns of a wide table are steps of one number.
   var width: Int? {
     if source.text != nil { return nil }
-    return source.dimensions ?? (source.group == nil ? 1 : source.features?.count ?? 1)
+    return source.dimensions
+      ?? (source.group == nil ? 1 : (source.features?.count ?? 1) + (source.gaps == true ? 1 : 0))
   }
 
-  /// Reads a file as `source` says. `labels` asks for a class or number in every row; nil for rows that need none. `split` is the
-  /// column of the parts. Throws what is wrong with the file.
+  /// The columns that say which part of the data a row belongs to.
+  struct SplitColumns {
+    /// Of the part's name.
+    var part: String?
+    /// Of what belongs together.
+    var group: String?
+    /// Of what the parts follow each other by.
+    var time: String?
+  }
+
+  /// Reads a file as `source` says. `labels` asks for a class or number in every row; nil for rows that need none. `split` are the
+  /// columns of the parts. Throws what is wrong with the file.
   init(
-    _ file: String, source: Preprocessing.RowSource, labels: Label?, split: String? = nil
+    _ file: String, source: Preprocessing.RowSource, labels: Label?, split: SplitColumns = .init()
   ) throws(TaskDataError) {
     var source = source
     if FolderRows.isOne(file) {
@@ -82,7 +99,8 @@ struct SequenceRows {
 
   /// The sequences of a table with columns, or of a part of one, whose first row is the `first` one of all.
   init(
-    _ table: DataTable, source: Preprocessing.RowSource, labels: Label?, split: String? = nil, first: Int = 0
+    _ table: DataTable, source: Preprocessing.RowSource, labels: Label?, split: SplitColumns = .init(),
+    first: Int = 0
   ) throws(TaskDataError) {
     let rows: [Row]
     do throws(TableError) {
@@ -132,27 +150,49 @@ struct SequenceRows {
 
   /// The columns of what a row is, besides what goes in.
   private struct TableLabels {
-    let labels, parts: TableColumn?
+    let labels, parts, groups: TableColumn?
     private let targets: [Double]?
+    /// The place of each row in time.
+    private let places: [Int]?
 
     init(
-      _ table: DataTable, _ source: Preprocessing.RowSource, _ kind: Label?, split: String?
+      _ table: DataTable, _ source: Preprocessing.RowSource, _ kind: Label?, split: SplitColumns
     ) throws(TableError) {
       // Rows that are predicted need no labels.
       guard let kind, let name = source.label else {
-        (labels, parts, targets) = (nil, nil, nil)
+        (labels, parts, groups, targets, places) = (nil, nil, nil, nil, nil)
         return
       }
       labels = try table.column(name)
       targets = kind == .numbers ? try table.numbers(name) : nil
-      parts = try split.map { name throws(TableError) in try table.column(name) }
+      parts = try split.part.map { name throws(TableError) in try table.column(name) }
+      groups = try split.group.map { name throws(TableError) in try table.column(name) }
+      places = try split.time.map { name throws(TableError) in
+        let times = try RowTimes(table, name)
+        var places = [Int](repeating: 0, count: table.rows)
+        let order = places.indices.sorted { times.areInOrder($0, $1) }
+        for (before, row) in zip(order, order.dropFirst()) {
+          places[row] = places[before] + (times.areInOrder(before, row) ? 1 : 0)
+        }
+        return places
+      }
+      if let groups, let row = (0..<table.rows).first(where: { groups[$0] == nil }) {
+        throw .value(
+          file: table.file, line: table.lines[row], column: groups.name, expected: "what the row belongs to",
+          found: "")
+      }
     }
 
     func set(_ row: inout Row, _ place: Int) {
       row.label = labels?[place]
       row.target = targets.flatMap { $0[place].isFinite ? $0[place] : nil }
       row.part = parts?[place]
+      row.splitGroup = groups?[place]
+      row.splitTime = places?[place]
     }
+
+    /// The earliest place of some rows.
+    func earliest(_ rows: [Int]) -> Int? { places.flatMap { places in rows.map { places[$0] }.min() } }
   }
 
   private static func texts(
@@ -191,12 +231,13 @@ struct SequenceRows {
       if members[name] == nil { order.append(name) }
       members[name, default: []].append(row)
     }
-    let times = try source.time.map { name throws(TableError) in try table.column(name) }
+    let times = try source.time.map { name throws(TableError) in try RowTimes(table, name) }
+    let moments = try source.gaps == true ? times?.moments() : nil
     var rows: [Row] = []
     for name in order {
       var own = members[name] ?? []
-      if let times { try sort(&own, by: times, in: table) }
-      for column in [labels.labels, labels.parts] {
+      if let times { own.sort { times.areInOrder($0, $1) || !times.areInOrder($1, $0) && $0 < $1 } }
+      for column in [labels.labels, labels.parts, labels.groups] {
         guard let column else { continue }
         let value = own.lazy.compactMap { column[$0] }.first
         if let row = own.first(where: { column[$0] != nil && column[$0] != value }) {
@@ -205,9 +246,16 @@ struct SequenceRows {
             expected: "'\(value ?? "")' as in the other rows of \(name)", found: column[row] ?? "")
         }
       }
-      var row = Row(id: name, line: table.lines[own[0]], numbers: own.flatMap(values))
+      var row = Row(id: name, line: table.lines[own[0]])
+      for (step, place) in own.enumerated() {
+        row.numbers += values(place)
+        if let moments { row.numbers.append(Float(step > 0 ? moments[place] - moments[own[step - 1]] : 0)) }
+      }
+      if let moments, let last = own.last { row.times = (moments[own[0]], moments[last]) }
       labels.set(&row, own.first { labels.labels?[$0] != nil } ?? own[0])
       row.part = own.lazy.compactMap { labels.parts?[$0] }.first
+      row.splitGroup = own.lazy.compactMap { labels.groups?[$0] }.first
+      row.splitTime = labels.earliest(own)
       rows.append(row)
     }
     return rows
@@ -223,22 +271,6 @@ struct SequenceRows {
         found: try table.column(name)[row] ?? "")
     }
     return numbers
-  }
-
-  /// Puts the rows of a sequence in the order of their times; rows of one time stay as they are.
-  private static func sort(
-    _ rows: inout [Int], by times: TableColumn, in table: DataTable
-  ) throws(TableError) {
-    if let row = rows.first(where: { times[$0] == nil }) {
-      throw .value(
-        file: table.file, line: table.lines[row], column: times.name, expected: "a time", found: "")
-    }
-    if let numbers = times.numbers {
-      rows.sort { (numbers[$0], $0) < (numbers[$1], $1) }
-    } else {
-      // Dates as in ISO 8601 are in the order of their characters.
-      rows.sort { (times[$0] ?? "", $0) < (times[$1] ?? "", $1) }
-    }
   }
 
   /// UCR's form: a class or number, then the numbers of a series; missing ones at its end are none.

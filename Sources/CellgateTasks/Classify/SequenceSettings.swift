@@ -55,8 +55,22 @@ enum SequenceSettings {
     if text != nil || features != nil, settings.text(ClassifyOptions.label) == nil {
       refuse("label", "a table needs --label COLUMN, the column of the class or of the number")
     }
-    if settings.text(ClassifyOptions.split) != nil, text == nil, features == nil {
-      refuse("split", "files of series have no columns of parts: --test FILE and --valid FILE")
+    let columns = [ClassifyOptions.split, ClassifyOptions.splitGroup, ClassifyOptions.splitTime].filter {
+      settings.text($0) != nil
+    }
+    for option in columns where text == nil && features == nil {
+      refuse(option.name, "files of series have no columns of parts: --test FILE and --valid FILE")
+    }
+    if columns.count > 1 {
+      refuse(columns[1].name, "the parts are chosen in one way, and --\(columns[0].name) is one")
+    }
+    if settings.text(ClassifyOptions.gaps) == "yes", settings.text(ClassifyOptions.time) == nil {
+      refuse("gaps", "what is between steps needs --time COLUMN")
+    }
+    let isWords = settings.text(ClassifyOptions.unit).map { $0 == TextUnit.words.rawValue } ?? true
+    for option in [ClassifyOptions.vocabulary, ClassifyOptions.vectors] where settings.text(option) != nil {
+      if features != nil || !isWords { refuse(option.name, "it is of words, with --unit words") }
+      if settings.from != nil { refuse(option.name, "a model that is trained further has its own") }
     }
     if settings.text(ClassifyOptions.group) != nil, features == nil {
       refuse("group", "steps need --features COLUMNS, the columns of their numbers")
@@ -136,14 +150,22 @@ enum SequenceSettings {
   /// The deviation that the words' vectors start with: the words of few texts say little at first.
   private static let wordDeviation: Float = 0.1
 
-  /// The model of a description; its first values depend on the seed alone.
-  static func model(_ description: ModelDescription, _ settings: TrainingSettings) -> Model {
+  /// The model of a description; its first values depend on the seed alone, but for those of words that have `vectors`.
+  static func model(
+    _ description: ModelDescription, _ settings: TrainingSettings, words: [String] = [], vectors: WordVectors?
+  ) -> Model {
     let model: Model
     do throws(LayerError) { model = try Model(description, seed: settings.seed) } catch {
       fail("SequenceSettings: expected options of a model, found \(error)")
     }
-    if let words = model["embedding"] as? Embedding {
-      words.weight.assign(words.weight.value * wordDeviation)
+    if let embedding = model["embedding"] as? Embedding {
+      var table = (embedding.weight.value * wordDeviation).scalars
+      for (place, word) in words.enumerated() {
+        guard let vectors, let vector = vectors[word] else { continue }
+        let start = (place + WordVocabulary.unknown + 1) * vectors.size
+        table.replaceSubrange(start..<start + vectors.size, with: vector)
+      }
+      embedding.weight.assign(Tensor(table, shape: embedding.weight.shape))
     }
     // What words say for themselves counts once training has ended.
     if let words = model["evidence"] as? Embedding { words.weight.assign(.zeros(words.weight.shape)) }

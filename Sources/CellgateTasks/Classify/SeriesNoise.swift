@@ -4,15 +4,17 @@ import CellgateTensor
 /// What changes a series by chance while training, so that a model of few series learns what matters: a shift in time, where the
 /// end that is left stays as it was; a factor of each feature; and noise on each number.
 struct SeriesNoise {
-  /// F, the numbers of a step.
+  /// F, the numbers of a step that are changed.
   let width: Int
+  /// What comes beside them in each step, and only moves with it.
+  let marks: Int
   /// 0 for nothing; 1 for shifts of up to a fifth of the steps, factors of deviation 0.5 and noise of deviation 0.2.
   let strength: Float
 
   /// Nil for nothing to do.
-  init?(width: Int?, strength: Double) {
+  init?(width: Int?, marks: Int = 0, strength: Double) {
     guard let width, strength > 0 else { return nil }
-    (self.width, self.strength) = (width, Float(strength))
+    (self.width, self.marks, self.strength) = (width, marks, Float(strength))
   }
 
   private static let shift: Float = 0.2, factor: Float = 0.5, noise: Float = 0.2
@@ -28,10 +30,12 @@ struct SeriesNoise {
     }
     for step in 0..<example.steps {
       let from = min(max(step + shift, 0), example.steps - 1)
+      let (own, other) = (step * (width + marks), from * (width + marks))
       for feature in 0..<width {
-        changed.values[step * width + feature] =
-          example.values[from * width + feature] * factors[feature] + Self.noise * strength * stream.normal()
+        changed.values[own + feature] =
+          example.values[other + feature] * factors[feature] + Self.noise * strength * stream.normal()
       }
+      for mark in width..<width + marks { changed.values[own + mark] = example.values[other + mark] }
     }
     return changed
   }
