@@ -104,7 +104,7 @@ struct SequenceDataTests {
     #expect(rows.map(\.numbers) == whole.dropLast().map(\.numbers))
   }
 
-  @Test("Words are those of a file, of the training part and of vectors, at either end, with or without their case")
+  @Test("Words are those of a list, of the training part and of vectors, at either end, with or without case")
   func words() throws {
     let file = try table(
       ["text,y"] + (0..<40).map { "\"Good old words number \($0 % 4) and Rare\($0) end\",\($0 % 2)" })
@@ -152,7 +152,8 @@ struct SequenceDataTests {
     #expect(problems(texts).isEmpty)
     for (more, name) in [
       (["split-time": "t", "split-group": "g"], "split-time"), (["gaps": "yes"], "gaps"),
-      (["vectors": "v", "unit": "characters"], "vectors"), (["vocabulary": "v", "unit": "pieces"], "vocabulary"),
+      (["vectors": "v", "unit": "characters"], "vectors"),
+      (["vocabulary": "v", "unit": "pieces"], "vocabulary"),
     ] as [([String: OptionValue], String)] {
       let found = problems(texts.merging(more) { $1 })
       #expect(found.count == 1 && found[0].contains(name), "\(found)")

@@ -27,7 +27,9 @@ struct DataSummaryPage {
       if let words = summary.words { Console.print("  \(Text.plural(words, "word")) known") }
     }
     printClasses()
-    if let targets = summary.targets { print(targets, title: "number to be found", number: { Text.number($0) }) }
+    if let targets = summary.targets {
+      print(targets, title: "number to be found", number: { Text.number($0) })
+    }
     // Lengths are whole; those that bins begin at are the next ones.
     if let lengths = summary.lengths { print(lengths, title: "steps") { Text.count(Int($0.rounded(.up))) } }
     Console.print()

@@ -19,7 +19,8 @@ enum ClassifyOptions {
     "gaps", "whether the time since the step before is one more number of each step, which needs --time",
     default: "no", of: ["no", "yes"])
   static let missing = TaskOption.choice(
-    "missing", "what stands for missing numbers: the line between their neighbours, the last one, or the mean and a mark",
+    "missing",
+    "what stands for missing numbers: the line between neighbours, the last one, or the mean beside a mark",
     default: MissingNumbers.interpolate.rawValue, of: MissingNumbers.allCases.map(\.rawValue))
   static let test = TaskOption.file("test", "the file to test on; a share of --data if you leave it out")
   static let validation = TaskOption.file(
@@ -47,7 +48,8 @@ enum ClassifyOptions {
   static let lowercase = TaskOption.choice(
     "lowercase", "whether words are the same in capital letters", default: "yes", of: ["yes", "no"])
   static let vocabulary = TaskOption.file(
-    "vocabulary", "a text with the words that are known, one a line; those of the training part if you leave it out")
+    "vocabulary",
+    "a text with the words that are known, one a line; those of the training part if you leave it out")
   static let vectors = TaskOption.file(
     "vectors", "what the words' vectors start from: a text in GloVe's or word2vec's form")
   static let embedding = TaskOption.whole(
@@ -82,7 +84,8 @@ enum ClassifyOptions {
 
   private static let common = [
     text, label, features, group, time, gaps, missing, split, splitGroup, splitTime, test, validation,
-    validPercent, testPercent, words, leastCount, length, truncate, unit, pieces, lowercase, vocabulary, vectors,
+    validPercent, testPercent, words, leastCount, length, truncate, unit, pieces, lowercase, vocabulary,
+    vectors,
     embedding, patch, front, pooling, directions,
   ]
   static let all = common + [noise, classWeights, smoothing, evidence]

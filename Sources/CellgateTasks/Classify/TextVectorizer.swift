@@ -60,7 +60,9 @@ struct TextVectorizer {
   /// The number of a token, of its form where it isn't known itself, or of unknown ones.
   private func number(_ token: String) -> Int {
     let own = vocabulary.number(of: token)
-    guard own == WordVocabulary.unknown, unit == .words, let form = TextUnit.form(of: token) else { return own }
+    guard own == WordVocabulary.unknown, unit == .words, let form = TextUnit.form(of: token) else {
+      return own
+    }
     return vocabulary.number(of: form)
   }
 
