@@ -23,7 +23,7 @@ struct ReportFigures {
       return chart
     }
     var charts: [SVGChart] = []
-    let metrics = task.description.loggedMetrics
+    let metrics = task.description.loggedMetrics(run.settings)
     for (index, metric) in metrics.enumerated() {
       // An extra metric that never changes has its value among the results.
       if index > 0, records.count > 1, Set(records.map { $0.validation.extras[index - 1] }).count == 1 {

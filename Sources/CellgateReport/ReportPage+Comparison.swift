@@ -54,8 +54,12 @@ extension ReportPage {
     let (runs, families) = (group.runs, RunFamilies(group.runs))
     let metric = group.task.metric
     let baseline = runs.lazy.compactMap(\.baseline).first
+    let selections = Set(runs.map { group.task.description.selection($0.settings).name })
+    let other = selections.count == 1 ? selections.first : nil
+    let chosen =
+      other.map { $0 == metric.name ? "" : ", chosen by validation \(ReportFigures.words($0))" } ?? ""
     var facts = [
-      "Test \(ReportFigures.words(metric.name)) of the best model, \(ReportFigures.better(metric))"
+      "Test \(ReportFigures.words(metric.name)) of the best model\(chosen), \(ReportFigures.better(metric))"
     ]
     if let baseline {
       let label = baseline.label.isEmpty ? "" : " (\(baseline.label))"

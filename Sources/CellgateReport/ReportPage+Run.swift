@@ -88,7 +88,16 @@ extension ReportPage {
     entries.append(("Solved at update", solved, "when \(ReportFigures.words(task.solved.description))"))
     if let best = run.best {
       let value = NumberText.number(best.validation.value)
-      entries.append(("Best model at update", NumberText.count(best.step), "validation \(metric) \(value)"))
+      let selection = ModelSelection(task, run.settings)
+      let chosen = selection.other.map {
+        "chosen by validation \(ReportFigures.words($0.name)) "
+          + "\(NumberText.number(selection.value(best.validation))); "
+      }
+      entries.append(
+        (
+          "Best model at update", NumberText.count(best.step),
+          (chosen ?? "") + "validation \(metric) \(value)"
+        ))
     }
     if let parameters = run.parameters {
       let layers = run.settings.layers > 1 ? "\(NumberText.plural(run.settings.layers, "layer")) of " : ""

@@ -57,16 +57,16 @@ public struct ReportedRun {
 
   /// The best evaluation on the validation data so far; nil before the first.
   public var best: MetricsRecord? {
-    records.filter { !$0.validation.value.isNaN }.reduce(nil) { best, record in
-      best.map { taskType.metric.isBetter(record.validation.value, than: $0.validation.value) ? record : $0 }
-        ?? record
+    let selection = ModelSelection(taskType, settings)
+    return records.filter { !$0.validation.value.isNaN }.reduce(nil) { best, record in
+      best.map { selection.isBetter(record.validation, than: $0.validation) ? record : $0 } ?? record
     }
   }
 
   /// The first evaluation at which the task was solved, complete or not.
   public var solvedAtStep: Int? {
     if let result { return result.solvedAtStep }
-    return records.first { taskType.isSolved($0.validation) }?.step
+    return records.first { taskType.isSolved($0.validation, settings) }?.step
   }
 
   /// Reads a run's folder, without its model; throws what is wrong with a file that is there.
@@ -85,7 +85,7 @@ public struct ReportedRun {
     if let problem = Self.problems(settings, tasks: tasks, cells: cells) {
       throw .badConfig(file: config, reason: problem)
     }
-    records = try Self.records(folder, taskType)
+    records = try Self.records(folder, taskType, settings)
     diagnostics = try DiagnosticCurves(folder: folder)
     if let result = try RunDirectory.result(of: folder) {
       state = .complete(result)
@@ -119,11 +119,11 @@ public struct ReportedRun {
 
   /// The rows of `metrics.csv`, if it is there; throws what is wrong with it.
   private static func records(
-    _ folder: String, _ task: any SequenceTask.Type
+    _ folder: String, _ task: any SequenceTask.Type, _ settings: TrainingSettings
   ) throws(RunError) -> [MetricsRecord] {
     let file = folder + "/metrics.csv"
     guard RunDirectory.exists(file) else { return [] }
-    return try MetricsLog.read(file, metrics: task.metricNames)
+    return try MetricsLog.read(file, metrics: task.metricNames(settings))
   }
 
   /// Builds the model for what follows from it: parameters, and samples from the best one. Throws when the model's
@@ -167,5 +167,7 @@ public struct ReportedRun {
 
 extension SequenceTask {
   /// Whether an evaluation meets the task's criterion.
-  static func isSolved(_ evaluation: Evaluation) -> Bool { solved.isMet(by: evaluation, of: Self.self) }
+  static func isSolved(_ evaluation: Evaluation, _ settings: TrainingSettings) -> Bool {
+    solved.isMet(by: evaluation, of: Self.self, settings)
+  }
 }

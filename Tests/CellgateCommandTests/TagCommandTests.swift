@@ -28,6 +28,9 @@ struct TagCommandTests {
     let extras = try #require(last["extras"] as? [String: Any])
     #expect(last["value"] as? Double == 1 && last["metric"] as? String == "accuracy", "\(last)")
     #expect(extras["span_f1"] as? Double == 1 && extras["span_f1_PER"] as? Double == 1)
+    #expect(last["selection"] as? String == "span_f1" && last["selection_value"] as? Double == 1)
+    let evaluated = try #require(try run.records().first { $0["record"] as? String == "evaluation" })
+    #expect(evaluated["selection"] as? String == "span_f1" && evaluated["selection_value"] is Double)
     let scored = try workplace.run(line: "evaluate run --data test.conll --threads 1 --json")
     #expect(scored.status == 0, "\(scored.error)")
     let score = try #require(try scored.records().last?["extras"] as? [String: Any])
@@ -44,7 +47,32 @@ struct TagCommandTests {
     }
     let report = try workplace.run(line: "report run --out report.html")
     #expect(report.status == 0, "\(report.error)")
-    #expect(try workplace.text("report.html").contains("class=\"tagged\""))
+    let page = try workplace.text("report.html")
+    #expect(page.contains("class=\"tagged\"") && page.contains("chosen by validation span f1 1"))
+  }
+
+  @Test("Tags that are no spans have no scores of spans, and a comparison says what models were chosen by")
+  func noSpans() throws {
+    let workplace = try Workplace()
+    let sizes = "--hidden 4 --embedding 4 --character-units 4 --steps 3 --threads 1"
+    try write((0..<12).map { "w\($0) X\nv Y\n\n" }.joined(), "classes.conll", in: workplace)
+    let run = try workplace.run(line: "train tag --data classes.conll \(sizes) --out run")
+    #expect(run.status == 0 && run.output.contains("Test accuracy"), "\(run.error)")
+    #expect(!run.output.contains("span") && !run.output.contains("chosen by"), "\(run.output)")
+    for file in ["run/result.json", "run/metrics.csv"] {
+      #expect(!(try workplace.text(file)).contains("span"), "\(file)")
+    }
+    let score = try workplace.run(line: "evaluate run --threads 1")
+    #expect(score.status == 0 && !score.output.contains("span"), "\(score.error)")
+    try write(sentences, "spans.conll", in: workplace)
+    let spans = try workplace.run(line: "train tag --data spans.conll \(sizes) --out spans")
+    #expect(spans.output.contains(", chosen by validation span f1, "), "\(spans.output)")
+    let both = try workplace.run(
+      line: "compare tag --data spans.conll --cells gru,rnn-tanh \(sizes) --seeds 1 --out both")
+    #expect(
+      both.output.contains("Test accuracy of the best model, chosen by validation span f1, higher"),
+      "\(both.output)\(both.error)")
+    #expect(try workplace.text("both/compare.json").contains("\"selection\" : \"span_f1\""))
   }
 
   @Test("What is wrong is one line, and nothing is written")

@@ -30,7 +30,8 @@ struct SearchTests {
         step: $0, trainingLoss: 0, validation: Evaluation($1), learningRate: 0.1, gradientNorm: 1)
     }
     #expect(
-      Experiment.Measure.stepsToHalfBaseline.step(in: records, task: MeanTask.self, baseline: 0.8) == 24)
+      Experiment.Measure.stepsToHalfBaseline.step(
+        in: records, task: MeanTask.self, settings: MeanTask.defaults, baseline: 0.8) == 24)
   }
 
   private func run(
@@ -156,7 +157,7 @@ struct SearchTests {
         // No test data were looked at.
         #expect(!FileManager.default.fileExists(atPath: path + "/" + trial.run + "/result.json"))
         let records = try MetricsLog.read(
-          path + "/" + trial.run + "/metrics.csv", metrics: MeanTask.metricNames)
+          path + "/" + trial.run + "/metrics.csv", metrics: MeanTask.metricNames(MeanTask.defaults))
         #expect(records.last?.step == trial.rounds.last?.steps)
         for round in trial.rounds {
           #expect(records.filter { $0.step <= round.steps }.map(\.validation.value).min() == round.value)

@@ -151,8 +151,10 @@ struct TrainingSettingsContinuationTests {
       notices == [
         "steps 12 made 24: the run goes on from step 12; the learning rate falls over the new length from here on"
       ])
-    let rates = try MetricsLog.read(scratch.file("a/metrics.csv"), metrics: MeanTask.metricNames)
-      .map(\.learningRate)
+    let rates = try MetricsLog.read(
+      scratch.file("a/metrics.csv"), metrics: MeanTask.metricNames(MeanTask.defaults)
+    )
+    .map(\.learningRate)
     #expect(rates[3] > rates[2] && rates[5] < rates[3])
   }
 

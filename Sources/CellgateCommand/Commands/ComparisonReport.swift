@@ -23,7 +23,9 @@ struct ComparisonReport {
       "seeds": .integer(settings.seeds), "directory": .string(folder),
       "differences": .array((result.differences ?? []).map { .object(RunRecord.difference($0)) }),
     ]
-    return start.reduce(record) { $0.adding($1.key, $1.value) }
+    let selection: [(key: String, value: JSONValue)] =
+      result.selection.map { [("selection", .string($0))] } ?? []
+    return (start + selection).reduce(record) { $0.adding($1.key, $1.value) }
   }
 
   /// Prints the report for people.
@@ -32,7 +34,7 @@ struct ComparisonReport {
     printTable()
     let direction = result.better == "lower" ? "lower is better" : "higher is better"
     Console.print(
-      "\n  Test \(metricName) of the best model, \(direction); without learning "
+      "\n  Test \(metricName) of the best model\(selectionText), \(direction); without learning "
         + "\(Text.number(result.baseline)) (\(result.baselineLabel)).")
     if let before { Console.print("  Before: \(Text.number(before)), with \(settings.cells[0]).") }
     if settings.seeds > 1 {
@@ -59,6 +61,11 @@ struct ComparisonReport {
   }
 
   private var metricName: String { result.metric.replacing("_", with: " ") }
+
+  /// By what best models were chosen, where that isn't the task's metric.
+  private var selectionText: String {
+    result.selection.map { ", chosen by validation \($0.replacing("_", with: " "))" } ?? ""
+  }
 
   private func printTable() {
     var columns: [Table.Column] = [

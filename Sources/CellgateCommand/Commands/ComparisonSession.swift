@@ -15,7 +15,7 @@ struct ComparisonSession {
   func run() throws {
     if !json { printHeading() }
     var progress = ComparisonProgress(
-      comparison: comparison, metric: task.metric.name, folder: folder, json: json)
+      comparison: comparison, task: task, folder: folder, json: json)
     let outcome = try comparison.run(
       onEvent: { progress.report($0, $1) }, shouldStop: { Interruption.isRequested })
     progress.close()
@@ -69,7 +69,7 @@ struct ComparisonProgress {
   private let runs: [TrainingSettings]
   private let cells: [String]
   private let seeds: Int
-  private let metric: String
+  private let task: any SequenceTask.Type
   private let folder: String
   private let json: Bool
   private let display: LiveDisplay
@@ -80,11 +80,11 @@ struct ComparisonProgress {
   private var stepsPerRun = 0
   private var started: Set<Int> = []
 
-  init(comparison: Comparison, metric: String, folder: String, json: Bool) {
+  init(comparison: Comparison, task: any SequenceTask.Type, folder: String, json: Bool) {
     runs = comparison.runs
     cells = comparison.settings.cells
     seeds = comparison.settings.seeds
-    self.metric = metric
+    self.task = task
     self.folder = folder
     self.json = json
     display = LiveDisplay(
@@ -100,7 +100,7 @@ struct ComparisonProgress {
       if case .evaluated(let record, _, _) = event, run.seed == runs[0].seed {
         curves[run.cell, default: []].append(record.validation.value)
       }
-      var reporter = reporters[run.index] ?? RunReporter(settings: settings, metric: metric)
+      var reporter = reporters[run.index] ?? RunReporter(settings: settings, task: task)
       let note = reporter.note(event)
       if json { reporter.print(event) }
       reporters[run.index] = reporter
@@ -148,7 +148,8 @@ struct ComparisonProgress {
     let count = finished[run.cell] ?? 1
     let found = values[run.cell] ?? []
     let text =
-      found.isEmpty ? "diverged" : "test \(metric) \(Text.number(found.reduce(0, +) / Double(found.count)))"
+      found.isEmpty
+      ? "diverged" : "test \(task.metric.name) \(Text.number(found.reduce(0, +) / Double(found.count)))"
     advanceToEnd(line, run, count)
     display.finish(line, verdict: count < seeds ? "\(text) so far" : text)
     if runs.count > 1, run.index == runs.count - 1 { display.finish(cells.count, verdict: "done") }

@@ -291,7 +291,7 @@ struct EvaluateCommand: ParsableCommand {
   ) {
     let type = type(of: task)
     let extras =
-      Array(zip(type.extraMetrics.map(\.name), evaluation.extras))
+      Array(zip(type.description.metrics(settings).dropFirst().map(\.name), evaluation.extras))
       + evaluation.named.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     if json {
       JSONValue.object(

@@ -16,7 +16,7 @@ struct ReproductionSession {
     if !json { printHeading(jobs) }
     try printEstimate(jobs)
     var progress = ReproductionProgress(
-      reproduction: reproduction, metric: task.metric.name, folder: folder, jobs: jobs, json: json)
+      reproduction: reproduction, task: task, folder: folder, jobs: jobs, json: json)
     let outcome = try reproduction.run(
       jobs: jobs, onEvent: { progress.report($0, job: $1, $2) }, shouldStop: { Interruption.isRequested })
     progress.close()
@@ -93,16 +93,16 @@ struct ReproductionProgress {
   private(set) var divergences: [String] = []
 
   private let reproduction: Reproduction
-  private let metric: String
+  private let task: any SequenceTask.Type
   private let folder: String
   private let json: Bool
   private let display: LiveDisplay
   private let jobCount: Int
   private var reporters: [Int: RunReporter] = [:]
 
-  init(reproduction: Reproduction, metric: String, folder: String, jobs: Int, json: Bool) {
+  init(reproduction: Reproduction, task: any SequenceTask.Type, folder: String, jobs: Int, json: Bool) {
     self.reproduction = reproduction
-    self.metric = metric
+    self.task = task
     self.folder = folder
     self.json = json
     display = LiveDisplay(
@@ -123,7 +123,8 @@ struct ReproductionProgress {
       display.update(job, done: result.steps, total: result.steps, note: "")
       let solved = result.solvedAtStep.map { "solved at step \(Text.count($0))" } ?? "not solved"
       ended(
-        run, job, "test \(metric) \(Text.number(result.value)), \(solved), \(Text.duration(result.seconds))")
+        run, job,
+        "test \(task.metric.name) \(Text.number(result.value)), \(solved), \(Text.duration(result.seconds))")
     case .paused(let step):
       if json {
         let record: JSONValue = [
@@ -145,7 +146,7 @@ struct ReproductionProgress {
   func close() { display.close() }
 
   private mutating func training(_ run: Reproduction.Run, _ job: Int, _ event: TrainingEvent) {
-    var reporter = reporters[run.index] ?? RunReporter(settings: run.settings, metric: metric, run: run.name)
+    var reporter = reporters[run.index] ?? RunReporter(settings: run.settings, task: task, run: run.name)
     let note = reporter.note(event)
     if json { reporter.print(event) }
     reporters[run.index] = reporter

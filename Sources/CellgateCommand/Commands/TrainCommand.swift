@@ -179,12 +179,11 @@ private struct TrainingSession {
   let json: Bool
 
   private var settings: TrainingSettings { trainer.settings }
-  private var metric: Metric { type(of: task).metric }
 
   func run() throws {
     if !json { printHeading() }
     let display = LiveDisplay([settings.cell], unit: "steps", isSilent: json)
-    var reporter = RunReporter(settings: settings, metric: metric.name)
+    var reporter = RunReporter(settings: settings, task: type(of: task))
     let outcome = try trainer.run(
       onEvent: { event in
         let note = reporter.note(event)
@@ -234,7 +233,7 @@ private struct TrainingSession {
       Console.print("  Test \(name.replacing("_", with: " ")) \(Text.number(value))")
     }
     Console.print(
-      "  The best model is that of step \(Text.count(result.bestStep)); "
+      "  The best model is that of step \(Text.count(result.bestStep))\(selectionText(result)); "
         + "\(Text.fixed(result.msPerStep, 1)) ms per step, \(Text.duration(result.seconds)) in all")
     Console.print("\n  In \(directory.path): config.json, metrics.csv, model.safetensors, result.json")
     if RunDiagnostics.exist(in: directory.path) {
@@ -245,5 +244,11 @@ private struct TrainingSession {
       Console.print("  Write with it: \(TypedCommand.line(["generate", directory.path]))")
     }
     Console.print()
+  }
+
+  /// By what the best model was chosen, where that isn't the task's own metric.
+  private func selectionText(_ result: TrainingResult) -> String {
+    guard let name = result.selection, let value = result.selectionValue else { return "" }
+    return ", chosen by validation \(name.replacing("_", with: " ")), \(Text.number(value))"
   }
 }

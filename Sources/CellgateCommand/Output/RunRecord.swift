@@ -24,13 +24,14 @@ enum RunRecord {
 
   /// What a run reached on the validation data.
   static func evaluation(
-    _ record: MetricsRecord, isBest: Bool, solved: Bool, metric: String, _ settings: TrainingSettings
+    _ record: MetricsRecord, isBest: Bool, solved: Bool, metric: String,
+    selection: (name: String, value: Double)?, _ settings: TrainingSettings
   ) -> JSONValue {
     .object(
       [("record", "evaluation")] + identity(settings) + [
         ("step", .integer(record.step)), ("loss", .number(record.trainingLoss)), ("metric", .string(metric)),
         ("value", .number(record.validation.value)), ("best", .bool(isBest)), ("solved", .bool(solved)),
-      ])
+      ] + Self.selection(selection))
   }
 
   /// What came out of a run.
@@ -38,16 +39,25 @@ enum RunRecord {
     let extras = result.extras.sorted { $0.key < $1.key }.map {
       (key: $0.key, value: JSONValue.number($0.value))
     }
-    return .object([
-      ("record", "result"), ("task", .string(result.task)), ("cell", .string(result.cell)),
-      ("seed", .unsigned(result.seed)), ("hidden", .integer(result.hidden)),
-      ("parameters", .integer(result.parameters)), ("metric", .string(result.metric)),
-      ("value", .number(result.value)), ("solved_at_step", .optional(result.solvedAtStep)),
-      ("seconds", .number(result.seconds)), ("directory", directory.map { .string($0) } ?? .null),
-      ("extras", .object(extras)), ("validation_value", .number(result.validationValue)),
-      ("best_step", .integer(result.bestStep)), ("steps", .integer(result.steps)),
-      ("baseline", .number(result.baseline)), ("ms_per_step", .number(result.msPerStep)),
-    ])
+    let selection = result.selection.flatMap { name in result.selectionValue.map { (name, $0) } }
+    return .object(
+      [
+        ("record", "result"), ("task", .string(result.task)), ("cell", .string(result.cell)),
+        ("seed", .unsigned(result.seed)), ("hidden", .integer(result.hidden)),
+        ("parameters", .integer(result.parameters)), ("metric", .string(result.metric)),
+        ("value", .number(result.value)), ("solved_at_step", .optional(result.solvedAtStep)),
+        ("seconds", .number(result.seconds)), ("directory", directory.map { .string($0) } ?? .null),
+        ("extras", .object(extras)), ("validation_value", .number(result.validationValue)),
+        ("best_step", .integer(result.bestStep)), ("steps", .integer(result.steps)),
+        ("baseline", .number(result.baseline)), ("ms_per_step", .number(result.msPerStep)),
+      ] + Self.selection(selection))
+  }
+
+  /// What the best model is chosen by, where that isn't the task's metric, and its value on the validation data.
+  private static func selection(
+    _ selection: (name: String, value: Double)?
+  ) -> [(key: String, value: JSONValue)] {
+    selection.map { [("selection", .string($0.name)), ("selection_value", .number($0.value))] } ?? []
   }
 
   /// Where a run diverged.
@@ -85,26 +95,28 @@ enum RunRecord {
 /// Keeps what a progress line says, and prints JSON records of a run, of progress about once a second.
 struct RunReporter {
   private let settings: TrainingSettings
-  private let metric: String
+  private let task: TaskDescription
   /// The run's name, where settings alone don't name it.
   private let run: String?
-  private var validation: Double?
+  private var validation: Evaluation?
   private var lastPrinted: ContinuousClock.Instant?
 
   /// A reporter of one run.
-  init(settings: TrainingSettings, metric: String, run: String? = nil) {
+  init(settings: TrainingSettings, task: any SequenceTask.Type, run: String? = nil) {
     self.settings = settings
-    self.metric = metric
+    self.task = task.description
     self.run = run
   }
 
   /// What stands beside the bar after this event.
   mutating func note(_ event: TrainingEvent) -> String {
     switch event {
-    case .evaluated(let record, _, _): validation = record.validation.value
+    case .evaluated(let record, _, _): validation = record.validation
     case .progress(let progress):
       let loss = "loss \(Text.number(progress.smoothedLoss, digits: 3))"
-      return validation.map { "\(loss)  \(metric) \(Text.number($0, digits: 3))" } ?? loss
+      guard let validation else { return loss }
+      let chosen = selection(validation).map { "  \($0.name) \(Text.number($0.value, digits: 3))" } ?? ""
+      return "\(loss)  \(task.metric.name) \(Text.number(validation.value, digits: 3))" + chosen
     case .notice, .started, .saved: break
     }
     return ""
@@ -120,9 +132,19 @@ struct RunReporter {
       lastPrinted = now
       print(RunRecord.progress(progress, settings))
     case .evaluated(let record, let isBest, let solved):
-      print(RunRecord.evaluation(record, isBest: isBest, solved: solved, metric: metric, settings))
+      print(
+        RunRecord.evaluation(
+          record, isBest: isBest, solved: solved, metric: task.metric.name,
+          selection: selection(record.validation), settings))
     case .notice, .started, .saved: break
     }
+  }
+
+  /// The value that the best model is chosen by, where that isn't the task's metric.
+  private func selection(_ evaluation: Evaluation) -> (name: String, value: Double)? {
+    let selection = task.selection(settings)
+    guard selection != task.metric else { return nil }
+    return evaluation.value(of: selection, among: task.metrics(settings)).map { (selection.name, $0) }
   }
 
   private func print(_ record: JSONValue) {

@@ -171,12 +171,14 @@ public final class Comparison {
 
   private func summary() -> ComparisonSummary {
     let metric = queue.task.metric
+    let selection = queue.task.description.selection(settings.training)
     let rows = runs.prefix(settings.cells.count).map { run in
       ComparisonRow(settings: run, metric: metric.name, ended: ended[run.cell] ?? [])
     }
     return ComparisonSummary(
       task: settings.training.task, equal: settings.equal, metric: metric.name,
-      better: metric.direction.rawValue, baseline: baseline?.value ?? 0,
+      better: metric.direction.rawValue, selection: selection == metric ? nil : selection.name,
+      baseline: baseline?.value ?? 0,
       baselineLabel: baseline?.label ?? "", solved: queue.task.solved.description, rows: Array(rows),
       differences: PairedDifference.all(
         settings.cells.map { cell in

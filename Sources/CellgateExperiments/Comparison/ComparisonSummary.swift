@@ -12,6 +12,8 @@ public struct ComparisonSummary: Codable, Equatable, Sendable {
   public var metric: String
   /// Whether "lower" or "higher" values are better.
   public var better: String
+  /// The metric by which best models were chosen; nil where that is `metric`.
+  public var selection: String?
   /// The metric's value without learning, and how it is reached.
   public var baseline: Double, baselineLabel: String
   /// When a run counts as solved: "mse < 0.01".

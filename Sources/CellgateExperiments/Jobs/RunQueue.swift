@@ -99,7 +99,7 @@ struct RunQueue: Sendable {
       guard let result = try directory.result(), let tests = try tests(of: entry, in: path) else {
         return nil
       }
-      let records = try MetricsLog.read(directory.metricsFile, metrics: task.metricNames)
+      let records = try MetricsLog.read(directory.metricsFile, metrics: task.metricNames(entry.settings))
       return Ended(
         outcome: .completed(result), records: records, parameters: result.parameters, tests: tests)
     } catch { throw .run(error) }
@@ -148,12 +148,12 @@ struct RunQueue: Sendable {
       if let divergence = try RunDirectory.divergence(of: path) {
         let records =
           RunDirectory.exists(directory.metricsFile)
-          ? try MetricsLog.read(directory.metricsFile, metrics: task.metricNames) : []
+          ? try MetricsLog.read(directory.metricsFile, metrics: task.metricNames(entry.settings)) : []
         return Ended(outcome: .diverged(divergence), records: records, parameters: 0)
       }
       // Rows that a killed run left after its last checkpoint are those that it would write again.
       guard RunDirectory.exists(directory.metricsFile),
-        let records = try? MetricsLog.read(directory.metricsFile, metrics: task.metricNames),
+        let records = try? MetricsLog.read(directory.metricsFile, metrics: task.metricNames(entry.settings)),
         let last = records.last, isOver(entry, last)
       else { return nil }
       return Ended(outcome: .paused(step: last.step), records: records, parameters: 0)
@@ -163,7 +163,7 @@ struct RunQueue: Sendable {
   /// Whether a run that pauses has come as far as it goes.
   private func isOver(_ entry: Entry, _ record: MetricsRecord) -> Bool {
     func isSolved<Task: SequenceTask>(_ task: Task.Type) -> Bool {
-      task.solved.isMet(by: record.validation, of: task)
+      task.solved.isMet(by: record.validation, of: task, entry.settings)
     }
     return record.step >= entry.pause ?? .max || (entry.settings.stopWhenSolved == true && isSolved(task))
   }

@@ -163,7 +163,8 @@ struct SettingsSearch {
     }
     var divergedAt: Int?
     if case .diverged(let divergence) = ended.outcome { divergedAt = divergence.step }
-    let step = measure.step(in: records, task: task, baseline: baseline)
+    let step = measure.step(
+      in: records, task: task, settings: groups[piece.group].choices[piece.trial], baseline: baseline)
     groups[piece.group].reached[piece.trial].append(
       SearchTrial.Round(
         steps: divergedAt ?? min(end, records.last?.step ?? end), value: best,
@@ -202,9 +203,11 @@ struct SettingsSearch {
 
 extension Experiment.Measure {
   /// The step of the first of these evaluations at which what is measured is reached.
-  func step(in records: [MetricsRecord], task: any SequenceTask.Type, baseline: Double) -> Int? {
+  func step(
+    in records: [MetricsRecord], task: any SequenceTask.Type, settings: TrainingSettings, baseline: Double
+  ) -> Int? {
     func isSolved<Task: SequenceTask>(_ task: Task.Type, _ evaluation: Evaluation) -> Bool {
-      task.solved.isMet(by: evaluation, of: task)
+      task.solved.isMet(by: evaluation, of: task, settings)
     }
     return records.first { record in
       self == .stepsToHalfBaseline

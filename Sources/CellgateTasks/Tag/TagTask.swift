@@ -19,8 +19,10 @@ public struct TagTask: SequenceTask {
     name: "tag", summary: "tag the tokens of your own sentences (--data FILE, CoNLL or CoNLL-U)",
     options: TagOptions.all, modelOptions: TagOptions.ofModel, data: .file, hasEpochs: true,
     metric: accuracy,
-    extraMetrics: ["span_f1", "span_precision", "span_recall"].map { Metric($0, better: .higher) },
-    solved: SolvedCriterion(accuracy, 0.95), defaults: usual, problems: problems,
+    extraMetrics: [spanF1] + ["span_precision", "span_recall"].map { Metric($0, better: .higher) },
+    solved: SolvedCriterion(accuracy, 0.95), defaults: usual,
+    selection: { sizes($0).areSpans ? spanF1 : nil },
+    measures: { settings, _ in sizes(settings).areSpans }, problems: problems,
     parameters: { settings, cell in settings.tagger(cell: cell, sizes(settings)) },
     shape: { settings in
       let sizes = sizes(settings)
@@ -32,6 +34,7 @@ public struct TagTask: SequenceTask {
     })
 
   private static let accuracy = Metric("accuracy", better: .higher)
+  private static let spanF1 = Metric("span_f1", better: .higher)
 
   private static let what = "sentences, in CoNLL's form,"
 

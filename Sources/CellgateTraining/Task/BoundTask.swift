@@ -46,7 +46,7 @@ extension SequenceTask {
           throw TrainingError(reading: error)
         }
       },
-      isSolved: { Self.solved.isMet(by: $0, of: Self.self) },
+      isSolved: { [settings] in Self.solved.isMet(by: $0, of: Self.self, settings) },
       finish: { context in withoutGradient { finish(model, context: context) } },
       samples: { count in withoutGradient { samples(model, count: count) } })
   }

@@ -77,20 +77,23 @@ public struct SolvedCriterion: Sendable, Equatable {
     "\(metric.name) \(metric.direction == .lower ? "<" : "≥") \(threshold)"
   }
 
-  /// Whether an evaluation of `task` meets it.
-  package func isMet<Task: SequenceTask>(by evaluation: Evaluation, of task: Task.Type) -> Bool {
-    guard let value = evaluation.value(of: metric.name, task) else { return false }
+  /// Whether an evaluation of `task` under `settings` meets it.
+  package func isMet<Task: SequenceTask>(
+    by evaluation: Evaluation, of task: Task.Type, _ settings: TrainingSettings
+  ) -> Bool {
+    guard let value = evaluation.value(of: metric, among: task.description.metrics(settings)) else {
+      return false
+    }
     return metric.direction == .lower ? value < threshold : value >= threshold
   }
 }
 
 extension Evaluation {
-  /// The value of one of the task's metrics by name.
-  func value<Task: SequenceTask>(of name: String, _ task: Task.Type) -> Double? {
-    if name == task.metric.name { return value }
-    return task.extraMetrics.firstIndex { $0.name == name }.flatMap {
-      extras.indices.contains($0) ? extras[$0] : nil
-    }
+  /// The value of one of the metrics that were measured, the task's own first; nil where it isn't one of them.
+  public func value(of metric: Metric, among metrics: [Metric]) -> Double? {
+    guard let place = metrics.firstIndex(where: { $0.name == metric.name }) else { return nil }
+    if place == 0 { return value }
+    return extras.indices.contains(place - 1) ? extras[place - 1] : nil
   }
 }
 

@@ -131,7 +131,7 @@ extension SequenceTask {
   public static var options: [TaskOption] { description.options }
   /// The default settings of a run or of a comparison.
   public static var defaults: TrainingSettings { description.defaults }
-  /// What the best model is chosen and reported by.
+  /// What the best model is reported by.
   public static var metric: Metric { description.metric }
   /// What is reported besides.
   public static var extraMetrics: [Metric] { description.extraMetrics }
@@ -162,7 +162,8 @@ extension SequenceTask {
     _ model: Objective.Model, on split: Split, context: ForwardContext = .inference()
   ) throws(Objective.Failure) -> Evaluation {
     try objective.evaluate(
-      model, on: split, batches.batches(of: split), metrics: Self.description.metrics, context: context)
+      model, on: split, batches.batches(of: split), metrics: Self.description.metrics(settings),
+      context: context)
   }
 }
 

@@ -1,3 +1,4 @@
+import CellgateBasics
 import CellgateCells
 import CellgateData
 import CellgateNN
@@ -17,7 +18,7 @@ public struct TaskDescription: Sendable {
   public let data: DataRequirement
   /// Whether the training data end, so that there are epochs.
   public let hasEpochs: Bool
-  /// What the best model is chosen and reported by.
+  /// What the best model is reported by and, unless `selection` names another metric, chosen by.
   public let metric: Metric
   /// What is reported besides; those that are not logged come last.
   public let extraMetrics: [Metric]
@@ -26,6 +27,8 @@ public struct TaskDescription: Sendable {
   /// The default settings of a run or of a comparison.
   public let defaults: TrainingSettings
   private let sizes: @Sendable (TrainingSettings) -> SequenceShape
+  private let ownSelection: @Sendable (TrainingSettings) -> Metric?
+  private let measures: @Sendable (TrainingSettings, Metric) -> Bool
   private let ownProblems: @Sendable (TrainingSettings) -> [SettingsError]
   private let ownModel: (@Sendable (TrainingSettings, Cell) -> ModelDescription?)?
 
@@ -33,13 +36,17 @@ public struct TaskDescription: Sendable {
   ///
   /// `defaults` are the published settings; name and options are filled in. `shape` gives the sizes of a batch under
   /// valid options, known before any data are loaded. `problems` is what is wrong with settings for this task alone,
-  /// besides the ranges of its options, which all lie within them. `parameters` describes a model of other layers than an
+  /// besides the ranges of its options, which all lie within them. `selection` is the extra metric, a logged one, that the best
+  /// model is chosen by, where that isn't `metric`; `measures` says whether an extra metric means anything of the data
+  /// that the settings know. `parameters` describes a model of other layers than an
   /// embedding, recurrent layers and a head, whose parameters are counted for it; nil for sizes that no model has.
   public init(
     name: String, summary: String, options: [TaskOption] = [], modelOptions: [TaskOption] = [],
     data: DataRequirement = .none,
     hasEpochs: Bool = false, metric: Metric, extraMetrics: [Metric] = [], solved: SolvedCriterion,
     defaults: TrainingSettings,
+    selection: @escaping @Sendable (TrainingSettings) -> Metric? = { _ in nil },
+    measures: @escaping @Sendable (TrainingSettings, Metric) -> Bool = { _, _ in true },
     problems: @escaping @Sendable (TrainingSettings) -> [SettingsError] = { _ in [] },
     parameters: (@Sendable (TrainingSettings, Cell) -> ModelDescription?)? = nil,
     shape: @escaping @Sendable (TrainingSettings) -> SequenceShape
@@ -57,6 +64,8 @@ public struct TaskDescription: Sendable {
     defaults.task = name
     for option in options { defaults.taskOptions[option.name] = option.defaultValue }
     self.defaults = defaults
+    ownSelection = selection
+    self.measures = measures
     ownProblems = problems
     ownModel = parameters
     sizes = shape
@@ -65,8 +74,24 @@ public struct TaskDescription: Sendable {
   /// The metric and the extra ones.
   public var metrics: [Metric] { [metric] + extraMetrics }
 
+  /// The metric, and the extra ones that mean something of the data that the settings know.
+  public func metrics(_ settings: TrainingSettings) -> [Metric] {
+    [metric] + extraMetrics.filter { measures(settings, $0) }
+  }
+
   /// Those that `metrics.csv` has.
-  package var loggedMetrics: [Metric] { metrics.filter(\.isLogged) }
+  package func loggedMetrics(_ settings: TrainingSettings) -> [Metric] {
+    metrics(settings).filter(\.isLogged)
+  }
+
+  /// What the best model is chosen by, on validation data; of evaluations that are equal in it, by `metric`.
+  public func selection(_ settings: TrainingSettings) -> Metric {
+    guard let own = ownSelection(settings) else { return metric }
+    require(
+      loggedMetrics(settings).contains(own),
+      "TaskDescription: expected a logged metric to choose by, found '\(own.name)'")
+    return own
+  }
 
   /// The sizes of a batch under valid options.
   public func shape(_ settings: TrainingSettings) -> SequenceShape { sizes(settings) }

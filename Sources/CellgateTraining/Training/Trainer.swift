@@ -36,6 +36,7 @@ public final class Trainer {
   let directory: RunDirectory?
   let recording: RunRecording
   let store: RunStore
+  let selection: ModelSelection
   /// What a checkpoint has besides the loop's state.
   var kept = Checkpoint()
   private var began = (clock: ContinuousClock.now, total: 0.0)
@@ -78,9 +79,11 @@ public final class Trainer {
     try loop.freeze(settings.freeze ?? [])
     loop.evaluationInterval =
       settings.evaluationInterval ?? task.stepsPerEpoch ?? Self.usualEvaluationInterval
+    selection = ModelSelection(taskType, settings)
+    loop.monitor = selection.monitored
     do throws(RunError) {
       store = try RunStore(
-        directory, identity: identity, steps: loop.steps, metrics: taskType.metricNames,
+        directory, identity: identity, steps: loop.steps, metrics: taskType.metricNames(settings),
         carriedShapes: bound.carriedShapes, diagnosticsEvery: recording.diagnosticsEvery, state: &kept,
         parameters: loop.parameters, optimizer: loop.optimizer, schedule: &loop.schedule)
       loop.state = kept.loop
@@ -88,6 +91,7 @@ public final class Trainer {
         loop.parameters.assign(try from.values(of: loop.parameters, own: identity.own))
       }
       try store.extend(kept, parameters)
+      try checkSelection()
       // A resumed run knows its diagnostics and its length from the checkpoint.
       let isNew = store.savedStep == nil || store.isExtended
       if isNew || kept.diagnostics?.every != store.diagnostics?.every { try save() }
@@ -188,9 +192,9 @@ public final class Trainer {
       onEvent(.notice("validation data: " + remark))
     }
     validation = Evaluation(
-      evaluation.value, extras: Array(evaluation.extras.prefix(taskType.metricNames.count - 1)),
+      evaluation.value, extras: Array(evaluation.extras.prefix(taskType.metricNames(settings).count - 1)),
       remark: evaluation.remark)
-    return zip([taskType.metric] + taskType.extraMetrics, values).map { MetricValue($0, $1) }
+    return zip(taskType.description.metrics(settings), values).map { MetricValue($0, $1) }
   }
 
   /// Puts the best model in place of the last, and evaluates it on the test data; nil when that was stopped.
@@ -214,8 +218,10 @@ public final class Trainer {
     let result = TrainingResult(
       task: settings.task, cell: settings.cell, seed: settings.seed, hidden: settings.hidden,
       parameters: parameterCount, metric: taskType.metric.name, value: test.value,
-      extras: taskType.named(test.extras).merging(test.named) { own, _ in own },
-      validationValue: best.value, bestStep: best.step,
+      extras: taskType.named(test.extras, settings).merging(test.named) { own, _ in own },
+      validationValue: best.value, selection: selection.other?.name,
+      selectionValue: selection.other.flatMap { _ in bestRecord.map { selection.value($0.validation) } },
+      bestStep: best.step,
       solvedAtStep: kept.solvedStep, steps: step, baseline: task.baseline.value, seconds: seconds,
       msPerStep: loop.msPerStep)
     // What a longer run goes on from stays as it was.
@@ -270,11 +276,13 @@ public final class Trainer {
 
 extension SequenceTask {
   /// The names of the metric and the extra ones that are logged.
-  package static var metricNames: [String] { description.loggedMetrics.map(\.name) }
+  package static func metricNames(_ settings: TrainingSettings) -> [String] {
+    description.loggedMetrics(settings).map(\.name)
+  }
 
   /// Extra metrics by name.
-  package static func named(_ extras: [Double]) -> [String: Double] {
-    Dictionary(uniqueKeysWithValues: zip(extraMetrics.map(\.name), extras))
+  package static func named(_ extras: [Double], _ settings: TrainingSettings) -> [String: Double] {
+    Dictionary(uniqueKeysWithValues: zip(description.metrics(settings).dropFirst().map(\.name), extras))
   }
 }
 

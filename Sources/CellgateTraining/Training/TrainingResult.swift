@@ -20,6 +20,8 @@ public struct TrainingResult: Codable, Equatable, Sendable {
   public var extras: [String: Double]
   /// The best model's metric on the validation data.
   public var validationValue: Double
+  /// The metric by which the best model was chosen, and its value on the validation data; nil where that is `metric`.
+  public var selection: String?, selectionValue: Double?
   /// The step of the best model.
   public var bestStep: Int
   /// The first evaluation at which the task was solved; nil when it never was.
