@@ -17,6 +17,7 @@ public enum Tasks {
       TextTask.self,
       CaptionsTask.self,
       ClassifyTask.self,
+      MultiLabelTask.self,
       RegressTask.self,
       ForecastTask.self,
       MusicTask.self,

@@ -37,6 +37,51 @@ struct ClassifyCommandTests {
     }
   }
 
+  @Test(
+    "Rows of several labels train a model, which is described, scored, shown, and finds labels of raw rows")
+  func labels() throws {
+    let workplace = try Workplace()
+    let (words, names) = (["bright", "wet", "stormy"], ["sun", "rain", "strong wind"])
+    let rows = (0..<80).map { number in
+      let own = (0..<3).filter { (number + number / 8) >> $0 & 1 == 1 }
+      return
+        "a day \(own.map { words[$0] }.joined(separator: " ")),\(own.map { names[$0] }.joined(separator: ", "))"
+        .replacing(",", with: ",\"", maxReplacements: 1) + "\"\n"
+    }
+    try Data(("text,tags\n" + rows.joined()).utf8).write(
+      to: URL(fileURLWithPath: workplace.path + "/days.csv"))
+    let columns = "--data days.csv --text text --label tags --multi-label"
+    let described = try workplace.run(line: "train classify \(columns) --describe --json")
+    #expect(described.status == 0, "\(described.error)")
+    let classes = try #require(try described.records().last?["classes"] as? [[String: Any]])
+    #expect(classes.map { $0["label"] as? String } == ["rain", "strong wind", "sun"])
+    #expect(classes.map { $0["count"] as? Int } == [40, 40, 40])
+    let run = try workplace.run(
+      line:
+        "train classify \(columns) --hidden 8 --embedding 8 --steps 100 --warm-up 0 --learning-rate 0.02 "
+        + "--threads 1 --out run --json")
+    #expect(run.status == 0, "\(run.error)")
+    let last = try #require(try run.records().last)
+    let extras = try #require(last["extras"] as? [String: Any])
+    #expect(last["task"] as? String == "multi-label" && last["metric"] as? String == "accuracy")
+    #expect(last["value"] as? Double == 1 && extras["micro_f1"] as? Double == 1, "\(last)")
+    #expect(extras["auc_strong wind"] as? Double == 1 && extras["hamming_loss"] as? Double == 0)
+    try Data("text\na stormy and wet day\na day\n".utf8).write(
+      to: URL(fileURLWithPath: workplace.path + "/new.csv"))
+    let predicted = try workplace.run(line: "predict run --data new.csv --out out.csv --threads 1")
+    #expect(predicted.status == 0 && predicted.output.contains("1  strong wind"), "\(predicted.error)")
+    let lines = try workplace.text("out.csv").split(separator: "\n")
+    #expect(lines[0] == "row,prediction,probability_rain,probability_strong wind,probability_sun")
+    #expect(lines[1].hasPrefix("1,\"rain,strong wind\",0.") && lines[2].hasPrefix("2,,0."), "\(lines)")
+    let report = try workplace.run(line: "report run --out report.html")
+    #expect(report.status == 0, "\(report.error)")
+    #expect(try workplace.text("report.html").contains("rain, strong wind"))
+    let both = try workplace.run(line: "train classify \(columns) --regress")
+    #expect(both.status == 64 && both.error.contains("--regress and --multi-label"), "\(both.error)")
+    let other = try workplace.run(line: "train adding --multi-label")
+    #expect(other.status == 64 && other.error.contains("--multi-label: is no option"), "\(other.error)")
+  }
+
   @Test("What is wrong is one line, and nothing is written")
   func errors() throws {
     let workplace = try Workplace()

@@ -127,7 +127,9 @@ struct PredictCommand: ParsableCommand {
       ]).print()
       return
     }
-    if let labels = preprocessing.labels, outputs.count == 1 { printCounts(labels, outputs[0]) }
+    if let labels = preprocessing.labels, outputs.count == 1, preprocessing.rows?.hasLabelSets != true {
+      printCounts(labels, outputs[0])
+    }
     let shapes = outputs.map { "\($0.shape)" }.joined(separator: ", ")
     Console.print("\n  \(Text.plural(inputs[0].shape[0], "sample")): outputs \(shapes) in \(out)\n")
   }

@@ -32,6 +32,7 @@ struct TrainCommand: ParsableCommand {
         cellgate train classify --data log.csv --group id --time t --features a,b,c --label y
         cellgate train classify --data reviews.csv --describe
         cellgate train classify --data TRAIN.ts --test TEST.ts --regress
+        cellgate train classify --data t.csv --text t --label tags --multi-label
         cellgate train forecast --data ETTh1.csv --time date --target all --horizon 96
         cellgate train music --data JSB_Chorales.mat
         cellgate train music --data tunes/ --step 0.5 --form chords
@@ -95,7 +96,7 @@ struct TrainCommand: ParsableCommand {
     var problems = OptionProblems()
     let type = options.task(task, &problems)
     guard let type else { throw CommandFailure(problems: problems.lines) }
-    guard type == ClassifyTask.self || type == RegressTask.self else {
+    guard type == ClassifyTask.self || type == RegressTask.self || type == MultiLabelTask.self else {
       throw CommandFailure(.usage, "--describe: is no option of the task \(type.name)")
     }
     let settings = try options.applied(to: try options.base(type, &problems), task: type, &problems)
@@ -103,8 +104,7 @@ struct TrainCommand: ParsableCommand {
     guard let path = Tasks.source(of: options.dataDirectory, for: type).path else {
       throw CommandFailure(.usage, "--describe: expected --data FILE as well")
     }
-    DataSummaryPage(try DataSummary(settings, file: path, findsNumbers: type == RegressTask.self))
-      .print(json: options.json)
+    DataSummaryPage(try DataSummary(settings, file: path)).print(json: options.json)
   }
 
   /// The run's settings, and what it writes on the way.

@@ -68,11 +68,11 @@ struct TaskOptions: ParsableArguments, CustomReflectable {
   static var help: String {
     var lines = ["TASKS:"]
     for task in Tasks.all {
-      lines.append("  \(Text.padded(task.name, to: 10))\(task.summary)")
+      lines.append("  \(Text.padded(task.name, to: 13))\(task.summary)")
       for option in task.options {
         let value = option.defaultValue.map { " (default: \($0))" } ?? ""
         lines.append(
-          "  \(Text.padded("", to: 10))--\(option.name) \(word(option.kind))  \(option.summary)\(value)")
+          "  \(Text.padded("", to: 13))--\(option.name) \(word(option.kind))  \(option.summary)\(value)")
       }
     }
     return lines.joined(separator: "\n")

@@ -79,7 +79,7 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The data folder, see 'cellgate data --help'; of text, classify, regress, forecast, tag and music your file.",
+      "The data folder, see 'cellgate data --help'; of text, classify, multi-label, regress, forecast, tag and music your file.",
       valueName: "path"))
   var data: String?
 
@@ -102,6 +102,9 @@ struct TrainingOptions: ParsableArguments {
 
   @Flag(help: "The label of classify is a number that is to be found: the task regress.")
   var regress = false
+
+  @Flag(help: "A row of classify may have several labels: the task multi-label.")
+  var multiLabel = false
 
   @Flag(help: "End the run once it has solved the task: its result is that of the best model until then.")
   var stopWhenSolved = false
@@ -130,14 +133,17 @@ struct TrainingOptions: ParsableArguments {
 
   @OptionGroup var taskOptions: TaskOptions
 
-  /// The task of a name, nil after noting what is wrong; with --regress that of numbers for `classify`.
+  /// The task of a name, nil after noting what is wrong; with --regress that of numbers for `classify`, and with --multi-label that of
+  /// several labels.
   func task(_ name: String, _ problems: inout OptionProblems) -> (any SequenceTask.Type)? {
-    guard regress else { return problems.task(name) }
-    guard [ClassifyTask.name, RegressTask.name].contains(name) else {
-      problems.add("--regress: is no option of the task \(quotedName(name))")
+    if regress, multiLabel { problems.add("--regress and --multi-label: expected only one of them") }
+    guard regress || multiLabel else { return problems.task(name) }
+    let own: any SequenceTask.Type = regress ? RegressTask.self : MultiLabelTask.self
+    guard [ClassifyTask.name, own.name].contains(name) else {
+      problems.add("--\(regress ? "regress" : "multi-label"): is no option of the task \(quotedName(name))")
       return nil
     }
-    return RegressTask.self
+    return own
   }
 
   /// What holds where nothing is typed: the settings of `--config`, else the task's own. What is wrong with a file is no

@@ -31,7 +31,7 @@ struct RowPredictions {
     var (count, counts): (Int, [String: Int]) = (0, [:])
     func note(_ piece: [RowPredictor.Prediction]) {
       count += piece.count
-      for one in piece { counts[one.label, default: 0] += 1 }
+      for one in piece { for label in one.labels { counts[label, default: 0] += 1 } }
     }
     if isInput {
       // Whoever waits for a prediction reads the file as it grows.

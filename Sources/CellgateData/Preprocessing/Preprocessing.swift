@@ -83,10 +83,17 @@ public struct Preprocessing: Codable, Equatable, Sendable {
     public var gaps: Bool?
     /// The column of the class or the number to be found; nil of files of series.
     public var label: String?
+    /// The columns of the labels of rows that may have several, each with 1 or 0; nil where one column has them all.
+    public var labels: [String]?
+    /// What stands between the labels of a row in one column; nil where a row has one label.
+    public var labelSeparator: String?
     /// How many numbers each step of a file of series has; nil of tables.
     public var dimensions: Int?
     /// The highest frequency of sounds, in hertz, whose bands are the numbers of a step; nil of other data.
     public var highestFrequency: Int?
+
+    /// Whether a row may have several labels.
+    public var hasLabelSets: Bool { labels != nil || labelSeparator != nil }
 
     /// Nothing at first.
     public init() {}

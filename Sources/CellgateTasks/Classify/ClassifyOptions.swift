@@ -1,10 +1,16 @@
 import CellgateData
 import CellgateTraining
 
-/// The options of the tasks `classify` and `regress`.
+/// The options of the tasks `classify`, `multi-label` and `regress`.
 enum ClassifyOptions {
   static let text = TaskOption.text("text", "the column of the texts")
   static let label = TaskOption.text("label", "the column of the class, or of the number to be found")
+  static let labels = TaskOption.list(
+    "label", "the column of the labels, with a character between, or columns of 0 and 1, one for each label",
+    of: .text)
+  static let labelSeparator = TaskOption.text(
+    "label-separator",
+    "what stands between the labels of a row; the first of ; | and , that there is, if you leave it out")
   static let features = TaskOption.list(
     "features", "the columns of numbers: of each step with --group, else the steps of a row", of: .text)
   static let group = TaskOption.text("group", "the column that says which sequence a row is a step of")
@@ -71,9 +77,12 @@ enum ClassifyOptions {
   static let evidence = TaskOption.choice(
     "evidence", "what is added to the logits of texts, weighed by the validation part",
     default: Evidence.naiveBayes.rawValue, of: Evidence.allCases.map(\.rawValue))
-  static let smoothing = TaskOption.real(
-    "label-smoothing", "the share of each label that is spread over all classes", default: 0.1, in: 0...0.9)
+  static let smoothing = smoothing("the share of each label that is spread over all classes", default: 0.1)
   static let noise = noise(default: 0.05)
+
+  private static func smoothing(_ summary: String, default value: Double) -> TaskOption {
+    .real("label-smoothing", summary, default: value, in: 0...0.9)
+  }
 
   /// What a number depends on may be what noise changes.
   private static func noise(default value: Double) -> TaskOption {
@@ -83,14 +92,21 @@ enum ClassifyOptions {
   }
 
   private static let common = [
-    text, label, features, group, time, gaps, missing, split, splitGroup, splitTime, test, validation,
+    features, group, time, gaps, missing, split, splitGroup, splitTime, test, validation,
     validPercent, testPercent, words, leastCount, length, truncate, unit, pieces, lowercase, vocabulary,
     vectors,
     embedding, patch, front, pooling, directions,
   ]
-  static let all = common + [noise, classWeights, smoothing, evidence]
+  static let all = [text, label] + common + [noise, classWeights, smoothing, evidence]
   /// Those of numbers that are to be found.
-  static let ofNumbers = common + [noise(default: 0)]
+  static let ofNumbers = [text, label] + common + [noise(default: 0)]
+
+  /// Those of rows that may have several labels.
+  static let ofLabels =
+    [text, labels, labelSeparator] + common + [
+      noise, classWeights, smoothing("the share of each answer that is spread over yes and no", default: 0),
+      evidence,
+    ]
 
   static let ofModel = [
     text, features, group, time, length, unit, embedding, patch, front, pooling, directions,

@@ -112,32 +112,11 @@ public struct ClassifyTask: SequenceTask {
   /// a temperature (Guo et al. 2017, https://arxiv.org/abs/1706.04599) and a mixture of both. The weights become part of the head and
   /// of the words' evidence. Not where the training part stands in for the validation part.
   public func finish(_ model: Model, context: ForwardContext) -> Bool {
-    guard objective.remark == nil, let head = model["head"] as? Dense else { return false }
-    guard let logits = logits(model, context) else { return false }
-    var evidence: [Float]?
-    let words = model["evidence"] as? Embedding
-    if let words {
-      words.weight.assign(WordEvidence(batches).table)
-      guard let both = self.logits(model, context) else { return false }
-      evidence = zip(both, logits).map { $0 - $1 }
-    }
-    let weights = LogitWeights(
-      logits: logits, evidence: evidence, classes: batches.examples(.validation).map(\.label))
-    for parameter in [head.map.weight, head.map.bias].compactMap({ $0 }) {
-      parameter.assign(parameter.value * Float(weights.logits))
-    }
-    if let words { words.weight.assign(words.weight.value * Float(weights.evidence)) }
-    return true
-  }
-
-  /// Those of the validation part, C of each example; nil when asked to stop.
-  private func logits(_ model: Model, _ context: ForwardContext) -> [Float]? {
-    var logits: [Float] = []
-    for batch in batches.batches(of: .validation) {
-      if context.shouldStop { return nil }
-      logits += model([batch.x], context)[0].tensor.scalars
-    }
-    return logits
+    guard objective.remark == nil else { return false }
+    let classes = batches.examples(.validation).map(\.label)
+    return ClassifierCalibration(batches: batches)(
+      model, context, evidence: { WordEvidence(batches).table },
+      weights: { LogitWeights(logits: $0, evidence: $1, classes: classes) })
   }
 
   /// The best of what is reached without a network: the largest class, naive Bayes on words, or the nearest series.

@@ -3,9 +3,9 @@ import CellgateData
 import CellgateFiles
 import CellgateTraining
 
-/// What `classify` and `regress` recognise in a file, before anything is learned.
+/// What `classify`, `multi-label` and `regress` recognise in a file, before anything is learned.
 ///
-///     let summary = try DataSummary(settings, file: "reviews.csv", findsNumbers: false)
+///     let summary = try DataSummary(settings, file: "reviews.csv")
 ///     summary.classes                      // [("no", 120), ("yes", 240)]
 public struct DataSummary: Sendable {
   /// A column of a table.
@@ -56,7 +56,7 @@ public struct DataSummary: Sendable {
   public let columns: [Column]
   /// Sequences in the training, validation and test parts; nil where the options don't say what a sequence is.
   public let parts: (training: Int, validation: Int, test: Int)?
-  /// The classes with how many sequences have each; none of numbers that are to be found.
+  /// The classes or labels with how many sequences have each; none of numbers that are to be found.
   public let classes: [(name: String, count: Int)]
   /// The numbers that are to be found; nil of classes.
   public let targets: Spread?
@@ -72,11 +72,12 @@ public struct DataSummary: Sendable {
   public let remark: String?
 
   /// Reads a file as a run of `settings` would; of a table without `--label` the columns alone. Throws what is wrong with the file.
-  public init(_ settings: TrainingSettings, file: String, findsNumbers: Bool) throws(TaskDataError) {
+  public init(_ settings: TrainingSettings, file: String) throws(TaskDataError) {
     self.file = file
     let isTable =
       settings.text(ClassifyOptions.text) != nil || settings.list(ClassifyOptions.features) != nil
-    let hasLabel = settings.text(ClassifyOptions.label) != nil
+    let hasLabel = !ClassifyOptions.labelNames(settings).isEmpty
+    let labels = SequenceRows.Label(task: settings.task)
     let isSeries = isTable ? false : try Self.isSeries(file)
     var tableRows: Int?
     if isSeries {
@@ -98,19 +99,21 @@ public struct DataSummary: Sendable {
         return
       }
     }
-    let read = try SequenceParts(settings, file, findsNumbers ? .numbers : .classes, model: nil)
+    let read = try SequenceParts(settings, file, labels, model: nil)
     let all = read.training + (read.remark == nil ? read.validation : []) + read.test
     (rows, self.tableRows) = (all.count, tableRows ?? all.count)
     parts = (read.training.count, read.remark == nil ? read.validation.count : 0, read.test.count)
     let encoder = read.encoder
     var counts: [String: Int] = [:]
-    for row in all { counts[row.label ?? "", default: 0] += 1 }
+    for row in all {
+      for label in labels == .sets ? row.labels : [row.label ?? ""] { counts[label, default: 0] += 1 }
+    }
     let known = Set(encoder.labels)
     classes =
-      findsNumbers
+      labels == .numbers
       ? []
       : (encoder.labels + counts.keys.filter { !known.contains($0) }.sorted()).map { ($0, counts[$0] ?? 0) }
-    targets = findsNumbers ? Spread(all.compactMap(\.target), whole: false) : nil
+    targets = labels == .numbers ? Spread(all.compactMap(\.target), whole: false) : nil
     lengths = Spread(
       all.map { row in
         Double(row.text.map { encoder.tokens(of: $0).count } ?? row.numbers.count / max(1, read.width ?? 1))

@@ -1,11 +1,30 @@
 import CellgateBasics
 
-/// The factors of logits, and of a second opinion beside them, that make the right classes the likeliest.
+/// The factors of logits, and of a second opinion beside them, that make the right classes or labels the likeliest.
 struct LogitWeights {
   /// That of the logits, one over their temperature, in 0.05 ... 20; 1 where no class is known.
   private(set) var logits = 1.0
   /// That of the evidence, 0 or more; 0 without any.
   private(set) var evidence = 0.0
+
+  /// Of logits and evidence, N rows of L, and the labels of N rows, each answered for itself; one below 0 doesn't count.
+  init(logits: [Float], evidence: [Float]?, labels: [[Int32]], count: Int) {
+    guard !labels.isEmpty, count > 0 else { return }
+    var targets = [Double](repeating: 0, count: logits.count)
+    for (row, own) in labels.enumerated() {
+      for label in own where label >= 0 { targets[row * count + Int(label)] = 1 }
+    }
+    // Of many answers some are enough.
+    let places = Array(stride(from: 0, to: logits.count, by: logits.count / Self.mostAnswers + 1))
+    fit(hasEvidence: evidence != nil) { factor, share in
+      places.reduce(0) { sum, place in
+        let x = factor * Double(logits[place]) + share * Double(evidence?[place] ?? 0)
+        return sum + max(x, 0) - x * targets[place] + log1p(CLibrary.exp(-abs(x)))
+      }
+    }
+  }
+
+  private static let mostAnswers = 200_000
 
   /// Of logits and evidence, N rows of C, and N classes; a class below 0 doesn't count.
   init(logits: [Float], evidence: [Float]?, classes: [Int32]) {
@@ -22,11 +41,15 @@ struct LogitWeights {
         return sum + largest + CLibrary.log(total) - own[Int(classes[row])]
       }
     }
+    fit(hasEvidence: evidence != nil, loss)
+  }
+
+  private mutating func fit(hasEvidence: Bool, _ loss: (_ logits: Double, _ evidence: Double) -> Double) {
     // The loss is convex in both factors: one after the other comes to its minimum.
-    for _ in 0..<(evidence == nil ? 1 : Self.rounds) {
+    for _ in 0..<(hasEvidence ? Self.rounds : 1) {
       let share = self.evidence
       self.logits = Self.smallest(in: Self.factors) { loss($0, share) }
-      guard evidence != nil else { break }
+      guard hasEvidence else { break }
       let factor = self.logits
       self.evidence = Self.smallest(in: Self.shares) { loss(factor, $0) }
     }

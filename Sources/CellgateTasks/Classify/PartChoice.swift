@@ -29,12 +29,20 @@ struct PartChoice {
     percent == 0 ? 0 : min(max((count * percent + 50) / 100, 1), max(0, (count - 1) / 2))
   }
 
-  /// Numbers are one class.
-  private static func label(_ row: SequenceRows.Row) -> String { row.target == nil ? row.label ?? "" : "" }
+  /// The class of each row: of rows that may have several labels the rarest one; numbers are one class.
+  private static func labels(_ rows: [SequenceRows.Row]) -> [String] {
+    var counts: [String: Int] = [:]
+    for row in rows { for label in row.labels { counts[label, default: 0] += 1 } }
+    return rows.map { row in
+      let rarest = row.labels.min { (counts[$0] ?? 0, $0) < (counts[$1] ?? 0, $1) }
+      return row.target == nil ? rarest ?? row.label ?? "" : ""
+    }
+  }
 
   /// Every class keeps a row for training.
   private func byClass(_ rows: [SequenceRows.Row]) -> [[Int]] {
-    let members = [String: [Int]](grouping: rows.indices) { Self.label(rows[$0]) }
+    let labels = Self.labels(rows)
+    let members = [String: [Int]](grouping: rows.indices) { labels[$0] }
     var parts: [[Int]] = [[], [], []]
     var stream = RandomStream(seed: 0, name: "classify/split")
     for label in members.keys.sorted() {
@@ -75,7 +83,8 @@ struct PartChoice {
     }
     let shares = [100 - validation - test, validation, test].map { Double($0) / 100 }
     var sizes: [String: Double] = [:]
-    for row in rows { sizes[Self.label(row), default: 0] += 1 }
+    let labels = Self.labels(rows)
+    for label in labels { sizes[label, default: 0] += 1 }
     var filled = [[String: Double]](repeating: [:], count: 3)
     var parts: [[Int]] = [[], [], []]
     for name in names {
@@ -84,12 +93,12 @@ struct PartChoice {
       func need(_ part: Int) -> Double {
         guard shares[part] > 0 else { return -.infinity }
         return own.reduce(0) { sum, place in
-          let label = Self.label(rows[place])
+          let label = labels[place]
           return sum + 1 - (filled[part][label] ?? 0) / (shares[part] * (sizes[label] ?? 1))
         }
       }
       let part = (1..<3).reduce(0) { need($1) > need($0) ? $1 : $0 }
-      for place in own { filled[part][Self.label(rows[place]), default: 0] += 1 }
+      for place in own { filled[part][labels[place], default: 0] += 1 }
       parts[part] += own
     }
     return parts

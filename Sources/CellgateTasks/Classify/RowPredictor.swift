@@ -5,7 +5,7 @@ import CellgateNN
 import CellgateTensor
 import CellgateTraining
 
-/// A model that takes the raw rows of a file: one that `classify` or `regress` trained.
+/// A model that takes the raw rows of a file: one that `classify`, `multi-label` or `regress` trained.
 ///
 ///     let predictor = RowPredictor(try Model.load("runs/classify-lstm"))
 ///     let predictions = try predictor?.predictions("new.csv")     // id, prediction, probabilities
@@ -14,11 +14,13 @@ public struct RowPredictor {
   public struct Prediction: Sendable, Equatable {
     /// The group of a sequence, else its row from 1 on.
     public let id: String
-    /// The likeliest class, or the number that was found as text.
+    /// The likeliest class, all labels with what stands between them in the training data, or the number that was found as text.
     public let label: String
+    /// The likeliest class, or all labels whose probability is 0.5 or more; none of a number.
+    public let labels: [String]
     /// The number that was found; nil of a class.
     public let number: Double?
-    /// The probability of each class, in the order of `labels`; none of a number.
+    /// The probability of each class or label, in the order of `labels`; none of a number.
     public let probabilities: [Double]
   }
 
@@ -35,7 +37,7 @@ public struct RowPredictor {
     (self.model, self.encoder, self.source) = (model, encoder, source)
   }
 
-  /// The classes; none of a model that finds numbers.
+  /// The classes or labels; none of a model that finds numbers.
   public var labels: [String] { encoder.labels }
 
   /// Whether a sequence is several rows of a table.
@@ -84,12 +86,22 @@ public struct RowPredictor {
     guard encoder.preprocessing.labels != nil else {
       let numbers = RegressObjective(encoder: encoder, remark: nil).numbers(model, batch, .inference())
       return zip(rows, numbers).map {
-        Prediction(id: $0.id, label: Self.text($1), number: $1, probabilities: [])
+        Prediction(id: $0.id, label: Self.text($1), labels: [], number: $1, probabilities: [])
+      }
+    }
+    if encoder.kind == .sets {
+      let separator = source.labelSeparator ?? ";"
+      return zip(rows, MultiLabelObjective.probabilities(model, batch, .inference())).map { row, values in
+        let found = encoder.labels(of: values)
+        return Prediction(
+          id: row.id, label: found.joined(separator: separator), labels: found, number: nil,
+          probabilities: values)
       }
     }
     return zip(rows, ClassifyObjective.probabilities(model, batch, .inference())).map { row, values in
       let best = values.indices.max { (values[$0], $1) < (values[$1], $0) } ?? 0
-      return Prediction(id: row.id, label: labels[best], number: nil, probabilities: values)
+      return Prediction(
+        id: row.id, label: labels[best], labels: [labels[best]], number: nil, probabilities: values)
     }
   }
 

@@ -15,6 +15,8 @@ struct SequenceEncoder {
     var steps: Int
     /// Which class; -1 for none, or for one that training had none of.
     var label: Int32 = -1
+    /// Which of several labels, each -1 for one that training had none of.
+    var labels: [Int32] = []
     /// The scaled number to be found; NaN for none.
     var target: Float = .nan
   }
@@ -51,6 +53,7 @@ struct SequenceEncoder {
     preprocessing.rows = data.source
     switch labels {
     case .classes: preprocessing.labels = Self.sorted(Set(rows.compactMap(\.label)))
+    case .sets: preprocessing.labels = data.source.labels ?? Self.sorted(Set(rows.flatMap(\.labels)))
     case .numbers:
       let targets = rows.compactMap { $0.target.map { Float($0) } }
       preprocessing.targetScaler = Scaler(fitting: Tensor(targets, shape: [targets.count, 1]))
@@ -110,6 +113,26 @@ struct SequenceEncoder {
   /// The classes' names; none of numbers that are to be found.
   var labels: [String] { preprocessing.labels ?? [] }
 
+  /// What is to be found.
+  var kind: SequenceRows.Label {
+    if preprocessing.labels == nil { return .numbers }
+    return preprocessing.rows?.hasLabelSets == true ? .sets : .classes
+  }
+
+  /// The labels whose probability is 0.5 or more.
+  func labels(of probabilities: [Double]) -> [String] {
+    zip(labels, probabilities).filter { $1 >= MultiLabelScores.bound }.map(\.0)
+  }
+
+  /// A class or label of a row that training had none of; nil where all are known.
+  func unknownLabel(of row: SequenceRows.Row, _ example: Example) -> String? {
+    switch kind {
+    case .numbers: nil
+    case .classes: example.label < 0 ? row.label ?? "" : nil
+    case .sets: row.labels.first { classes[$0] == nil }
+    }
+  }
+
   /// What goes into the model.
   var input: TrainingSettings.SequenceInput {
     if let text { return .words(count: text.count) }
@@ -139,6 +162,7 @@ struct SequenceEncoder {
   func callAsFunction(_ row: SequenceRows.Row) -> Example {
     var example = values(row)
     example.label = row.label.flatMap { classes[$0] } ?? -1
+    example.labels = row.labels.map { classes[$0] ?? -1 }
     if let scaler = preprocessing.targetScaler, let target = row.target {
       example.target = (Float(target) - scaler.means[0]) / scaler.deviations[0]
     }
@@ -201,7 +225,7 @@ struct SequenceEncoder {
     return ExampleBatch(
       x: LayerValue(
         Tensor(x, shape: shape), mask: lengths.allSatisfy { $0 == steps } ? nil : .lengths(lengths)),
-      classes: examples.map(\.label), targets: examples.map(\.target))
+      classes: examples.map(\.label), labels: examples.map(\.labels), targets: examples.map(\.target))
   }
 }
 
@@ -211,6 +235,8 @@ public struct ExampleBatch {
   public let x: LayerValue
   /// B classes.
   public let classes: [Int32]
+  /// The labels of each sequence, where it may have several.
+  let labels: [[Int32]]
   /// B numbers.
   let targets: [Float]
 }

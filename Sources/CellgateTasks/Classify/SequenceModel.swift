@@ -16,7 +16,7 @@ extension TrainingSettings {
   }
 
   /// The most numbers of what words say for classes.
-  private static let mostEvidence = 1 << 22
+  static let mostEvidence = 1 << 22
 
   /// The model that makes so many numbers of a sequence: the logits of classes, or a number. With `evidence` of so many words the
   /// mean of what they say for each class, which isn't learned with the rest, is added.

@@ -28,7 +28,15 @@ struct SequenceParts {
     source.group = settings.text(ClassifyOptions.group)
     source.time = settings.text(ClassifyOptions.time)
     source.gaps = settings.text(ClassifyOptions.gaps) == "yes" ? true : nil
-    source.label = settings.text(ClassifyOptions.label)
+    let names = ClassifyOptions.labelNames(settings)
+    source.label = names.count == 1 ? names[0] : nil
+    if labels == .sets {
+      source.labels = names.count > 1 ? names : nil
+      source.labelSeparator = settings.text(ClassifyOptions.labelSeparator)
+    }
+    if let model, model.kind != labels {
+      throw .unfit(file: path, reason: "expected labels as those of the model of --from, found others")
+    }
     let data = try SequenceRows(
       path, source: source, labels: labels,
       split: .init(
@@ -83,12 +91,10 @@ struct SequenceParts {
   /// The examples in batches; throws a class of the training part that the model doesn't have.
   func batches(_ settings: TrainingSettings, file: String) throws(TaskDataError) -> ExampleBatches {
     let examples = training.map { encoder($0) }
-    if encoder.preprocessing.labels != nil, let place = examples.firstIndex(where: { $0.label < 0 }) {
+    for (row, example) in zip(training, examples) {
+      guard let name = encoder.unknownLabel(of: row, example) else { continue }
       throw .unfit(
-        file: file,
-        reason:
-          "line \(training[place].line): expected a class of the model, found '\(quotedName(training[place].label ?? ""))'"
-      )
+        file: file, reason: "line \(row.line): expected a class of the model, found '\(quotedName(name))'")
     }
     return ExampleBatches(
       encoder: encoder, training: examples, validation: validation.map { encoder($0) },
@@ -198,9 +204,16 @@ struct SequenceParts {
   private static func check(
     _ training: [SequenceRows.Row], _ labels: SequenceRows.Label, of data: SequenceRows
   ) throws(TaskDataError) {
-    let column = "column '\(quotedName(data.source.label ?? (labels == .classes ? "class" : "number")))'"
+    let names =
+      data.source.label ?? data.source.labels?.joined(separator: ",")
+      ?? (labels == .numbers ? "number" : "class")
+    let column = "column '\(quotedName(names))'"
     let found = Set(training.compactMap(\.label))
     if training.isEmpty { throw .unfit(file: data.file, reason: "expected rows for training, found none") }
+    if labels == .sets {
+      try checkSets(training, column, of: data)
+      return
+    }
     guard labels == .classes else {
       if Set(training.compactMap(\.target)).count < 2 {
         throw .unfit(
@@ -220,6 +233,28 @@ struct SequenceParts {
         reason:
           "\(column): expected classes, found \(found.count) different values in \(training.count) rows; "
           + "numbers that are to be found need --regress")
+    }
+  }
+
+  /// Throws for sets of labels from which nothing is learned.
+  private static func checkSets(
+    _ training: [SequenceRows.Row], _ column: String, of data: SequenceRows
+  ) throws(TaskDataError) {
+    let sets = Set(training.map { Set($0.labels) })
+    if sets.count < 2 {
+      let all = (sets.first ?? []).sorted().joined(separator: ", ")
+      throw .unfit(
+        file: data.file,
+        reason: "\(column): expected rows with different labels, found "
+          + (all.isEmpty ? "none in any row" : "'\(quotedName(all))' in every row"))
+    }
+    let found = Set(sets.joined())
+    if data.source.labels == nil, found.count > 20, found.count * 2 > training.count {
+      throw .unfit(
+        file: data.file,
+        reason:
+          "\(column): expected labels, found \(found.count) different ones in \(training.count) rows; "
+          + "--label-separator names what stands between them, if not '\(data.source.labelSeparator ?? "")'")
     }
   }
 

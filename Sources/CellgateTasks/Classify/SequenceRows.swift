@@ -17,6 +17,8 @@ struct SequenceRows {
     var numbers: [Float] = []
     /// The class, or the number to be found as it was written; nil where there is none.
     var label: String?
+    /// The labels of a row that may have several.
+    var labels: [String] = []
     /// The number to be found; nil of classes.
     var target: Double?
     /// Which part of the data it belongs to, where a column says so.
@@ -35,12 +37,14 @@ struct SequenceRows {
     case classes
     /// Numbers.
     case numbers
+    /// Names of which a row may have none, one or several.
+    case sets
   }
 
   let file: String
   private(set) var rows: [Row]
   /// Where they came from, as a model keeps it.
-  let source: Preprocessing.RowSource
+  private(set) var source: Preprocessing.RowSource
   /// F; nil of texts. The columns of a wide table are steps of one number.
   var width: Int? {
     if source.text != nil { return nil }
@@ -67,6 +71,8 @@ struct SequenceRows {
     if FolderRows.isOne(file) {
       let read = try FolderRows(file).rows(highest: source.highestFrequency)
       let isSound = read.highestFrequency != nil
+      let separator = source.labelSeparator
+      source.labelSeparator = nil
       guard source == .init() || (isSound ? source.highestFrequency != nil : source.text != nil) else {
         throw .unfit(
           file: file,
@@ -74,7 +80,7 @@ struct SequenceRows {
       }
       // Files have no columns.
       source = .init()
-      source.highestFrequency = read.highestFrequency
+      (source.highestFrequency, source.labelSeparator) = (read.highestFrequency, separator)
       if isSound { source.dimensions = SpectrumFrames.bands } else { source.text = "" }
       try self.init(file, read.rows, source, labels)
     } else if source.text == nil, source.features == nil {
@@ -119,6 +125,10 @@ struct SequenceRows {
     (self.file, self.source) = (file, source)
     self.rows = rows
     guard let labels else { return }
+    if labels == .sets {
+      try readSets()
+      return
+    }
     let column = quotedName(source.label ?? "class")
     if let row = rows.first(where: { $0.label == nil }) {
       throw .unfit(
@@ -140,6 +150,22 @@ struct SequenceRows {
     }
   }
 
+  /// Cuts the labels of each row apart; throws where nothing is between any.
+  private mutating func readSets() throws(TaskDataError) {
+    if source.labels != nil { return }
+    guard let separator = source.labelSeparator ?? LabelSets.separator(of: rows.compactMap(\.label)) else {
+      throw .unfit(
+        file: file,
+        reason:
+          "column '\(quotedName(source.label ?? "class"))': expected labels with \(LabelSets.usualText) "
+          + "between those of a row, found none of these; --label-separator names another one")
+    }
+    source.labelSeparator = separator
+    for place in rows.indices {
+      rows[place].labels = rows[place].label.map { LabelSets.labels($0, separator: separator) } ?? []
+    }
+  }
+
   private static func table(
     _ file: String, hasHeader: Bool?
   ) throws(TaskDataError) -> DataTable {
@@ -148,60 +174,13 @@ struct SequenceRows {
     }
   }
 
-  /// The columns of what a row is, besides what goes in.
-  private struct TableLabels {
-    let labels, parts, groups: TableColumn?
-    private let targets: [Double]?
-    /// The place of each row in time.
-    private let places: [Int]?
-
-    init(
-      _ table: DataTable, _ source: Preprocessing.RowSource, _ kind: Label?, split: SplitColumns
-    ) throws(TableError) {
-      // Rows that are predicted need no labels.
-      guard let kind, let name = source.label else {
-        (labels, parts, groups, targets, places) = (nil, nil, nil, nil, nil)
-        return
-      }
-      labels = try table.column(name)
-      targets = kind == .numbers ? try table.numbers(name) : nil
-      parts = try split.part.map { name throws(TableError) in try table.column(name) }
-      groups = try split.group.map { name throws(TableError) in try table.column(name) }
-      places = try split.time.map { name throws(TableError) in
-        let times = try RowTimes(table, name)
-        var places = [Int](repeating: 0, count: table.rows)
-        let order = places.indices.sorted { times.areInOrder($0, $1) }
-        for (before, row) in zip(order, order.dropFirst()) {
-          places[row] = places[before] + (times.areInOrder(before, row) ? 1 : 0)
-        }
-        return places
-      }
-      if let groups, let row = (0..<table.rows).first(where: { groups[$0] == nil }) {
-        throw .value(
-          file: table.file, line: table.lines[row], column: groups.name, expected: "what the row belongs to",
-          found: "")
-      }
-    }
-
-    func set(_ row: inout Row, _ place: Int) {
-      row.label = labels?[place]
-      row.target = targets.flatMap { $0[place].isFinite ? $0[place] : nil }
-      row.part = parts?[place]
-      row.splitGroup = groups?[place]
-      row.splitTime = places?[place]
-    }
-
-    /// The earliest place of some rows.
-    func earliest(_ rows: [Int]) -> Int? { places.flatMap { places in rows.map { places[$0] }.min() } }
-  }
-
   private static func texts(
     _ table: DataTable, _ source: Preprocessing.RowSource, _ labels: TableLabels, _ first: Int
   ) throws(TableError) -> [Row] {
     let texts = try table.column(source.text ?? "")
-    return (0..<table.rows).map { place in
+    return try (0..<table.rows).map { place throws(TableError) in
       var row = Row(id: "\(first + place + 1)", line: table.lines[place], text: texts[place] ?? "")
-      labels.set(&row, place)
+      try labels.set(&row, [place])
       return row
     }
   }
@@ -214,9 +193,9 @@ struct SequenceRows {
     for name in source.features ?? [] { columns.append(try finite(table, name)) }
     func values(_ row: Int) -> [Float] { columns.map { Float($0[row]) } }
     guard let group = source.group else {
-      return (0..<table.rows).map { place in
+      return try (0..<table.rows).map { place throws(TableError) in
         var row = Row(id: "\(first + place + 1)", line: table.lines[place], numbers: values(place))
-        labels.set(&row, place)
+        try labels.set(&row, [place])
         return row
       }
     }
@@ -237,8 +216,7 @@ struct SequenceRows {
     for name in order {
       var own = members[name] ?? []
       if let times { own.sort { times.areInOrder($0, $1) || !times.areInOrder($1, $0) && $0 < $1 } }
-      for column in [labels.labels, labels.parts, labels.groups] {
-        guard let column else { continue }
+      for column in labels.columns {
         let value = own.lazy.compactMap { column[$0] }.first
         if let row = own.first(where: { column[$0] != nil && column[$0] != value }) {
           throw .value(
@@ -252,10 +230,7 @@ struct SequenceRows {
         if let moments { row.numbers.append(Float(step > 0 ? moments[place] - moments[own[step - 1]] : 0)) }
       }
       if let moments, let last = own.last { row.times = (moments[own[0]], moments[last]) }
-      labels.set(&row, own.first { labels.labels?[$0] != nil } ?? own[0])
-      row.part = own.lazy.compactMap { labels.parts?[$0] }.first
-      row.splitGroup = own.lazy.compactMap { labels.groups?[$0] }.first
-      row.splitTime = labels.earliest(own)
+      try labels.set(&row, own)
       rows.append(row)
     }
     return rows
@@ -296,5 +271,16 @@ struct SequenceRows {
       return Row(id: "\(row + 1)", line: table.lines[row], numbers: numbers, label: table.columns[0][row])
     }
     return (rows, 1)
+  }
+}
+
+extension SequenceRows.Label {
+  /// What the task of this name finds.
+  init(task: String) {
+    switch task {
+    case RegressTask.name: self = .numbers
+    case MultiLabelTask.name: self = .sets
+    default: self = .classes
+    }
   }
 }

@@ -6,7 +6,7 @@ import CellgateNN
 import CellgateTensor
 import CellgateTraining
 
-/// What the tasks `classify` and `regress` have in common.
+/// What the tasks `classify`, `multi-label` and `regress` have in common.
 enum SequenceSettings {
   /// The settings of a new run.
   static var usual: TrainingSettings {
@@ -52,7 +52,8 @@ enum SequenceSettings {
     if settings.start != .cellgate { refuse("initialization", "these models start as their layers do") }
     let (text, features) = (settings.text(ClassifyOptions.text), settings.list(ClassifyOptions.features))
     if text != nil, features != nil { refuse("features", "texts have none: --text or --features") }
-    if text != nil || features != nil, settings.text(ClassifyOptions.label) == nil {
+    let names = ClassifyOptions.labelNames(settings)
+    if text != nil || features != nil, names.isEmpty {
       refuse("label", "a table needs --label COLUMN, the column of the class or of the number")
     }
     let columns = [ClassifyOptions.split, ClassifyOptions.splitGroup, ClassifyOptions.splitTime].filter {
@@ -71,6 +72,17 @@ enum SequenceSettings {
     for option in [ClassifyOptions.vocabulary, ClassifyOptions.vectors] where settings.text(option) != nil {
       if features != nil || !isWords { refuse(option.name, "it is of words, with --unit words") }
       if settings.from != nil { refuse(option.name, "a model that is trained further has its own") }
+    }
+    if let name = names.first(where: { name in names.count { $0 == name } > 1 }) {
+      refuse("label", "each column has a label of its own, and '\(quotedName(name))' is there twice")
+    }
+    if let separator = settings.text(ClassifyOptions.labelSeparator) {
+      if separator.isEmpty {
+        problems.append(.outOfRange(option: "label-separator", expected: "a character", found: "none"))
+      }
+      if names.count > 1 {
+        refuse("label-separator", "columns of 0 and 1 have a label each: one column as --label")
+      }
     }
     if settings.text(ClassifyOptions.group) != nil, features == nil {
       refuse("group", "steps need --features COLUMNS, the columns of their numbers")
@@ -103,7 +115,7 @@ enum SequenceSettings {
     settings.data = DataReference(path: Paths.absolute(path), sha256: try SequenceParts.digest(path))
     let parts = try SequenceParts(settings, path, labels, model: source(settings))
     let encoder = parts.encoder
-    if labels == .classes { settings.data?["classes"] = .whole(encoder.labels.count) }
+    if labels != .numbers { settings.data?["classes"] = .whole(encoder.labels.count) }
     let steps = parts.training.map { encoder.modelSteps(encoder($0).steps) }.max() ?? 1
     settings.data?["steps"] = .whole(steps)
     switch encoder.input {

@@ -29,4 +29,17 @@ struct WordEvidence {
     }
     table = Tensor(values, shape: [words, classes])
   }
+
+  /// Of the training part of texts whose rows may have several labels: ln p(word | label) less ln p(word | not the label).
+  init(labelsOf batches: ExampleBatches) {
+    let labels = batches.encoder.labels.count
+    let words: Int
+    if case .words(let count) = batches.encoder.input { words = count } else { words = 0 }
+    let counts = LabelWordCounts(batches, words: words, labels: labels) { Array(Set($0.values)) }
+    var values = [Float](repeating: 0, count: words * labels)
+    for word in min(WordVocabulary.unknown + 1, words)..<words {
+      for label in 0..<labels { values[word * labels + label] = Float(counts.logRatio(word, label)) }
+    }
+    table = Tensor(values, shape: [words, labels])
+  }
 }
