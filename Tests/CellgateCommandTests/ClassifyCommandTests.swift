@@ -72,7 +72,7 @@ struct ClassifyCommandTests {
     #expect(predicted.status == 0 && predicted.output.contains("1  strong wind"), "\(predicted.error)")
     let lines = try workplace.text("out.csv").split(separator: "\n")
     #expect(lines[0] == "row,prediction,probability_rain,probability_strong wind,probability_sun")
-    #expect(lines[1].hasPrefix("1,\"rain,strong wind\",0.") && lines[2].hasPrefix("2,,0."), "\(lines)")
+    #expect(lines[1].hasPrefix("1,\"rain,strong wind\",") && lines[2].hasPrefix("2,,"), "\(lines)")
     let report = try workplace.run(line: "report run --out report.html")
     #expect(report.status == 0, "\(report.error)")
     #expect(try workplace.text("report.html").contains("rain, strong wind"))

@@ -19,12 +19,7 @@ public struct ClassifyObjective: TrainingObjective {
     _ model: Model, _ batch: ExampleBatch, carried: inout [Tensor], context: ForwardContext,
     probe: TensorProbe?
   ) -> BatchLoss {
-    probe?("input", "x", batch.x.tensor)
-    let logits = model(
-      [batch.x], context,
-      probe: probe.map { probe in
-        { name, values in for value in values { probe(name, "output", value.tensor) } }
-      })[0].tensor
+    let logits = outputs(model, [batch.x], named: "x", context, probe)[0].tensor
     let mask = weights.map { weights in batch.classes.map { weights[Int($0)] } }
     return BatchLoss(
       mean: crossEntropy(logits, classes: batch.classes, mask: mask, labelSmoothing: smoothing),

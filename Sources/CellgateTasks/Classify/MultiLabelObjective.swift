@@ -19,7 +19,7 @@ public struct MultiLabelObjective: TrainingObjective {
     _ model: Model, _ batch: ExampleBatch, carried: inout [Tensor], context: ForwardContext,
     probe: TensorProbe?
   ) -> BatchLoss {
-    let logits = outputs(model, [("x", batch.x)], context, probe)[0].tensor
+    let logits = outputs(model, [batch.x], named: "x", context, probe)[0].tensor
     let targets = targets(batch, smoothing: smoothing)
     let mask = weights.map { weights in
       self.targets(batch, smoothing: 0).enumerated().map { place, target in
@@ -96,7 +96,8 @@ public struct MultiLabelObjective: TrainingObjective {
 
   private func remark(_ labels: [[Int32]]) -> String? {
     let unknown = labels.count { $0.contains(-1) }
-    return unknown > 0
-      ? "\(unknown) examples have a label that the training data have none of, which is missed" : nil
+    guard unknown > 0 else { return nil }
+    let examples = unknown == 1 ? "1 example has" : "\(unknown) examples have"
+    return "\(examples) a label that the training data have none of, which is missed"
   }
 }

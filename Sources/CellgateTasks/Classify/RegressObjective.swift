@@ -13,12 +13,7 @@ public struct RegressObjective: TrainingObjective {
     _ model: Model, _ batch: ExampleBatch, carried: inout [Tensor], context: ForwardContext,
     probe: TensorProbe?
   ) -> BatchLoss {
-    probe?("input", "x", batch.x.tensor)
-    let found = model(
-      [batch.x], context,
-      probe: probe.map { probe in
-        { name, values in for value in values { probe(name, "output", value.tensor) } }
-      })[0].tensor
+    let found = outputs(model, [batch.x], named: "x", context, probe)[0].tensor
     let target = Tensor(batch.targets, shape: [batch.targets.count, 1])
     return BatchLoss(mean: meanSquaredError(found, target: target), weight: Double(batch.targets.count))
   }

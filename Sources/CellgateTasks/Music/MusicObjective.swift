@@ -20,12 +20,7 @@ public struct MusicObjective: TrainingObjective {
     _ model: Model, _ batch: MusicBatch, carried: inout [Tensor], context: ForwardContext,
     probe: TensorProbe?
   ) -> BatchLoss {
-    probe?("input", "x", batch.x.tensor)
-    let logits = model(
-      [batch.x], context,
-      probe: probe.map { probe in
-        { name, values in for value in values { probe(name, "output", value.tensor) } }
-      })[0].tensor
+    let logits = outputs(model, [batch.x], named: "x", context, probe)[0].tensor
     let mean: Tensor
     if encoder.hasChords {
       mean = crossEntropy(logits, classes: batch.chords.map { encoder.number(of: $0) }, mask: batch.weights)

@@ -15,12 +15,7 @@ public struct TagObjective: TrainingObjective {
   public func loss(
     _ model: Model, _ batch: TagBatch, carried: inout [Tensor], context: ForwardContext, probe: TensorProbe?
   ) -> BatchLoss {
-    probe?("input", "words", batch.inputs[0].tensor)
-    let scores = model(
-      batch.inputs, context,
-      probe: probe.map { probe in
-        { name, values in for value in values { probe(name, "output", value.tensor) } }
-      })[0]
+    let scores = outputs(model, batch.inputs, named: "words", context, probe)[0]
     let tokens = batch.lengths.reduce(0, +)
     if let field = Self.field(model) {
       let sum = -field.logLikelihood(scores, tags: batch.tags).sum()

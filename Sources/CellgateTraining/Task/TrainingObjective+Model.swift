@@ -1,14 +1,14 @@
 import CellgateNN
 
 extension TrainingObjective where Model == CellgateNN.Model {
-  /// What a model makes of some inputs; the first one, and what comes out of each layer, is shown to the probe.
+  /// What a model makes of some inputs; the first one under a name, and what comes out of each layer, is shown to the probe.
   package func outputs(
-    _ model: Model, _ inputs: [(name: String, value: LayerValue)], _ context: ForwardContext,
+    _ model: Model, _ inputs: [LayerValue], named name: String, _ context: ForwardContext,
     _ probe: TensorProbe?
   ) -> [LayerValue] {
-    if let probe, let first = inputs.first { probe("input", first.name, first.value.tensor) }
+    if let probe, let first = inputs.first { probe("input", name, first.tensor) }
     return model(
-      inputs.map(\.value), context,
+      inputs, context,
       probe: probe.map { probe in
         { name, values in for value in values { probe(name, "output", value.tensor) } }
       })
