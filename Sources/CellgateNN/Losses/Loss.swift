@@ -25,6 +25,21 @@ public struct Loss: Sendable, Equatable, CustomStringConvertible {
     self.mean = mean
   }
 
+  /// A loss of one's own by its name and the loss of each number, for outputs and targets of one shape `[…, K]`: it is the mean
+  /// over them, the rows weighed and those that are masked left out. Gradients reach the output alone.
+  ///
+  /// ```swift
+  /// let pinball = Loss("pinball") { y, target in ((target - y) * 0.9).maximum((target - y) * -0.1) }
+  /// ```
+  public init(
+    _ name: String, aliases: [String] = [],
+    each: @escaping @Sendable (_ output: Tensor, _ target: Tensor) -> Tensor
+  ) {
+    self.init(name, aliases: aliases) { output, target, weights in
+      Self.mean(each(output.tensor, target.detached), weights)
+    }
+  }
+
   /// The mean [] of an output `[…, K]` for a target of its shape, or for classes `[…]`. `weights` [rows] weigh the rows; a
   /// mask leaves out its steps.
   public func callAsFunction(_ output: LayerValue, target: Tensor, weights: [Float]? = nil) -> Tensor {
@@ -67,17 +82,16 @@ extension Loss {
   }
 
   /// The mean of |y − t|.
-  public static let meanAbsoluteError = Loss("mean_absolute_error", aliases: ["mae"]) {
-    output, target, weights in
-    mean((output.tensor - target.detached).abs(), weights)
+  public static let meanAbsoluteError = Loss("mean_absolute_error", aliases: ["mae"]) { y, target in
+    (y - target).abs()
   }
 
   /// The mean of d²/2 where d = |y − t| is at most 1, else of d − 1/2 (Huber 1964,
   /// https://doi.org/10.1214/aoms/1177703732).
-  public static let huber = Loss("huber") { output, target, weights in
-    let distance = (output.tensor - target.detached).abs()
+  public static let huber = Loss("huber") { y, target in
+    let distance = (y - target).abs()
     let near = distance.minimum(Tensor(1))
-    return mean(near * (distance - near * 0.5), weights)
+    return near * (distance - near * 0.5)
   }
 
   /// −t ln p − (1 − t) ln(1 − p) for targets t in [0, 1], p = σ(logit): of an output of a sigmoid, or of logits.

@@ -40,6 +40,7 @@ extension Model {
   ///   - validationData: what is evaluated after each epoch instead.
   ///   - sampleWeight: what each sample weighs in the loss, [N].
   ///   - classWeight: what the samples of a class weigh besides; 1 where a class isn't named.
+  ///   - schedule: how the learning rate changes from update to update.
   ///   - shouldStop: asked before each update and in evaluations; training ends when it is true.
   /// - Returns: the loss and the metrics of each epoch, those of the validation data after "val_".
   /// - Throws: `ModelDataError` for arrays that don't fit, `OptimizerError`, `TrainingError.diverged`, and what callbacks
@@ -48,8 +49,9 @@ extension Model {
   public func fit(
     _ x: [Tensor], _ y: [Tensor], batchSize: Int = 32, epochs: Int = 1, validationSplit: Double = 0,
     validationData: (x: [Tensor], y: [Tensor])? = nil, shuffle: Bool = true, sampleWeight: [Float]? = nil,
-    classWeight: [Int: Float] = [:], callbacks: [any TrainingCallback] = [], verbose: Verbosity = .epochs,
-    seed: UInt64 = 1, shouldStop: () -> Bool = { false }
+    classWeight: [Int: Float] = [:], callbacks: [any TrainingCallback] = [],
+    schedule: any Schedule = ConstantSchedule(), verbose: Verbosity = .epochs, seed: UInt64 = 1,
+    shouldStop: () -> Bool = { false }
   ) throws -> History {
     let compilation = compiled
     guard validationSplit >= 0, validationSplit < 1 else {
@@ -79,8 +81,8 @@ extension Model {
       throw ModelDataError.badOption(name: "x", expected: "1 or more samples", found: "0")
     }
     return try fit(
-      training, epochs: epochs, validation: validation, callbacks: callbacks, verbose: verbose, seed: seed,
-      shouldStop: shouldStop)
+      training, epochs: epochs, validation: validation, callbacks: callbacks, schedule: schedule,
+      verbose: verbose, seed: seed, shouldStop: shouldStop)
   }
 
   /// Trains a model of one input and one output on arrays; see `fit` of several.
@@ -88,13 +90,15 @@ extension Model {
   public func fit(
     _ x: Tensor, _ y: Tensor, batchSize: Int = 32, epochs: Int = 1, validationSplit: Double = 0,
     validationData: (x: Tensor, y: Tensor)? = nil, shuffle: Bool = true, sampleWeight: [Float]? = nil,
-    classWeight: [Int: Float] = [:], callbacks: [any TrainingCallback] = [], verbose: Verbosity = .epochs,
-    seed: UInt64 = 1, shouldStop: () -> Bool = { false }
+    classWeight: [Int: Float] = [:], callbacks: [any TrainingCallback] = [],
+    schedule: any Schedule = ConstantSchedule(), verbose: Verbosity = .epochs, seed: UInt64 = 1,
+    shouldStop: () -> Bool = { false }
   ) throws -> History {
     try fit(
       [x], [y], batchSize: batchSize, epochs: epochs, validationSplit: validationSplit,
       validationData: validationData.map { ([$0.x], [$0.y]) }, shuffle: shuffle, sampleWeight: sampleWeight,
-      classWeight: classWeight, callbacks: callbacks, verbose: verbose, seed: seed, shouldStop: shouldStop)
+      classWeight: classWeight, callbacks: callbacks, schedule: schedule, verbose: verbose, seed: seed,
+      shouldStop: shouldStop)
   }
 
   /// Trains the model, which must be built and compiled, on batches of any source; `schedule` says how the learning rate
