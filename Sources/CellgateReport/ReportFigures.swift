@@ -121,7 +121,9 @@ struct ReportFigures {
       lines.append(.init(label: baseline.label.isEmpty ? "baseline" : baseline.label, value: baseline.value))
     }
     let solved = run.taskType.solved
-    if solved.metric == metric { lines.append(.init(label: "solved", value: solved.threshold)) }
+    if solved.metric == metric, !run.taskType.description.isOfOwnData {
+      lines.append(.init(label: "solved", value: solved.threshold))
+    }
     return lines.filter { $0.value.isFinite }
   }
 

@@ -72,9 +72,8 @@ extension ReportPage {
     let (task, result) = (run.taskType, run.result)
     let metric = ReportFigures.words(task.metric.name)
     var entries: [(name: String, value: String, note: String)] = []
-    let baseline = run.baseline.map { baseline in
-      "\(NumberText.number(baseline.value)) without learning"
-        + (baseline.label.isEmpty ? "" : " (\(baseline.label))")
+    let baseline = run.baseline.map {
+      task.description.text(of: $0, value: NumberText.number($0.value))
     }
     if let result {
       entries.append(("Test \(metric)", NumberText.number(result.value), baseline ?? ""))
@@ -84,8 +83,10 @@ extension ReportPage {
     } else if let best = run.best {
       entries.append(("Validation \(metric)", NumberText.number(best.validation.value), baseline ?? ""))
     }
-    let solved = run.solvedAtStep.map { NumberText.count($0) } ?? "not solved"
-    entries.append(("Solved at update", solved, "when \(ReportFigures.words(task.solved.description))"))
+    if !task.description.isOfOwnData {
+      let solved = run.solvedAtStep.map { NumberText.count($0) } ?? "not solved"
+      entries.append(("Solved at update", solved, "when \(ReportFigures.words(task.solved.description))"))
+    }
     if let best = run.best {
       let value = NumberText.number(best.validation.value)
       let selection = ModelSelection(task, run.settings)

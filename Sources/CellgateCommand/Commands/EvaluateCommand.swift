@@ -307,7 +307,7 @@ struct EvaluateCommand: ParsableCommand {
     Console.print("\n  \(Terminal.output.styled(settings.task, .bold))  \(type.summary)")
     Console.print("  \(settings.cell), \(SettingsText.model(settings)); \(SettingsText.training(settings))\n")
     var table = Table([.left("\(split) data"), .right("value"), .left("")])
-    let baseline = "\(Text.number(task.baseline.value)) without learning (\(task.baseline.label))"
+    let baseline = type.description.text(of: task.baseline, value: Text.number(task.baseline.value))
     table.add([type.metric.name, Text.number(evaluation.value), baseline])
     for (name, value) in extras { table.add([name.replacing("_", with: " "), Text.number(value), ""]) }
     table.print()

@@ -223,12 +223,12 @@ private struct TrainingSession {
   }
 
   private func printResult(_ result: TrainingResult) {
-    let value = Text.number(result.value)
+    let description = type(of: task).description
+    let baseline = description.text(of: task.baseline, value: Text.number(result.baseline))
     let solved = result.solvedAtStep.map { "solved at step \(Text.count($0))" } ?? "not solved"
     Console.print(
-      "\n  Test \(result.metric) \(Terminal.output.styled(value, .bold)), without learning "
-        + "\(Text.number(result.baseline)) (\(task.baseline.label)); "
-        + "\(solved) (\(type(of: task).solved.description))")
+      "\n  Test \(result.metric) \(Terminal.output.styled(Text.number(result.value), .bold)), \(baseline)"
+        + (description.isOfOwnData ? "" : "; \(solved) (\(description.solved.description))"))
     for (name, value) in result.extras.sorted(by: { $0.key < $1.key }) {
       Console.print("  Test \(name.replacing("_", with: " ")) \(Text.number(value))")
     }
@@ -240,7 +240,8 @@ private struct TrainingSession {
       Console.print("  What was observed: diagnostics.csv, gradients.csv, diagnostics-….svg")
     }
     Console.print("  Score it again: \(TypedCommand.line(["evaluate", directory.path]))")
-    if task is any LanguageModelTask {
+    Console.print("  Look at it: \(TypedCommand.line(["report", directory.path]))")
+    if task is any LanguageModelTask || task is MusicTask {
       Console.print("  Write with it: \(TypedCommand.line(["generate", directory.path]))")
     }
     Console.print()

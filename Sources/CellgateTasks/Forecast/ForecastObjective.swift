@@ -120,8 +120,9 @@ public struct ForecastObjective: TrainingObjective {
       scores.add(found, batch, data)
     }
     let values = metrics.map { scores.value($0.name) }
+    // It is of the whole table: said once.
     return Evaluation(
-      values.first ?? .nan, extras: Array(values.dropFirst()), remark: data.remark)
+      values.first ?? .nan, extras: Array(values.dropFirst()), remark: split == .test ? data.remark : nil)
   }
 }
 

@@ -146,8 +146,10 @@ public struct MusicTask: SequenceTask {
     if batches.encoder.hasChords {
       let frames = test.lazy.flatMap(\.frames)
       let unknown = frames.count { !batches.encoder.knows($0) }
-      text +=
-        "; \(unknown) of \(frames.count) test frames have a chord that the training part has not or too seldom"
+      if unknown > 0 {
+        text +=
+          "; \(unknown) of \(frames.count) test frames have a chord that the training part has not or too seldom"
+      }
     }
     return text
   }

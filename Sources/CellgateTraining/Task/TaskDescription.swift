@@ -71,6 +71,17 @@ public struct TaskDescription: Sendable {
     sizes = shape
   }
 
+  /// Whether it learns from the user's own data, where nobody can say beforehand what is good: such a run is shown beside its
+  /// baseline and never counts as solved or not.
+  package var isOfOwnData: Bool { data == .file || data == .folder }
+
+  /// What `baseline` reaches, in words: "0.1667 without learning (constant 1)", or of one's own data, whose baselines may have
+  /// learned something, "baseline 0.55 (naive Bayes on words)". `value` is the number as it is shown.
+  package func text(of baseline: Baseline, value: String) -> String {
+    let label = baseline.label.isEmpty ? "" : " (\(baseline.label))"
+    return (isOfOwnData ? "baseline \(value)" : "\(value) without learning") + label
+  }
+
   /// The metric and the extra ones.
   public var metrics: [Metric] { [metric] + extraMetrics }
 
