@@ -90,6 +90,37 @@ class Captions:
 
 
 @dataclass(frozen=True)
+class Everyday:
+    """A pass over batches of an everyday model, with its updates: `imdb` over reviews of `lengths`, 32 a batch in this order, each batch
+    as long as its longest review with a mask, or all of 200 words without one; `segrnn` over one batch."""
+
+    model: str
+    cell: str
+    lengths: tuple = ()
+    is_padded: bool = False
+    kind = "training"
+    is_short = False
+
+    @property
+    def batches(self):
+        """The lengths of each batch."""
+        return [self.lengths[i:i + 32] for i in range(0, len(self.lengths), 32)]
+
+    @property
+    def padding(self):
+        """The share of the steps past the ends of reviews."""
+        steps = sum((200 if self.is_padded else max(batch)) * len(batch) for batch in self.batches)
+        return 1 - sum(self.lengths) / steps if steps else 0
+
+    def record(self):
+        return asdict(self) | {"lengths": list(self.lengths)}
+
+    @staticmethod
+    def of(record):
+        return Everyday(**{**record, "lengths": tuple(record["lengths"])})
+
+
+@dataclass(frozen=True)
 class Sessions:
     """A step of `batch` sequences whose states are carried on, through `layers` layers of a cell, a dense head of `outputs`
     numbers and softmax. Cellgate writes the model for ONNX Runtime into `file`."""
@@ -116,7 +147,7 @@ class Sessions:
 
 def case_of(record):
     """The case that `record()` gave."""
-    kind = (Operation if "operation" in record else Captions if "form" in record
+    kind = (Operation if "operation" in record else Everyday if "model" in record else Captions if "form" in record
             else Sessions if "outputs" in record else Case)
     return kind.of(record)
 

@@ -12,6 +12,7 @@ PYTHON = VENV / "bin" / "python"
 PYTORCH = [["torch==2.13.0+cpu", "--extra-index-url", "https://download.pytorch.org/whl/cpu"], ["torch==2.13.0"]]
 PACKAGES = {
     "torch": [("torch", PYTORCH), ("numpy", [["numpy"]])],
+    "keras": [("torch", PYTORCH), ("keras", [["keras==3.15.*"]])],
     "jax": [("jax", [["jax==0.10.*"]])],
     "torchrecurrent": [("torch", PYTORCH), ("numpy", [["numpy"]]), ("torchrecurrent", [["torchrecurrent"]])],
     "onnxruntime": [("onnx", [["onnx"]]), ("onnxruntime", [["onnxruntime"]])],

@@ -3,7 +3,7 @@
 import math, random, tempfile
 
 from . import goals
-from .case import Captions, Case, NoSuchCase, Operation, Sessions
+from .case import Captions, Case, Everyday, NoSuchCase, Operation, Sessions
 from .report import Report, number, times, verdict
 from .rounds import best_peer, ratio_of, take_turns
 from .side import Cellgate, Peer
@@ -64,7 +64,8 @@ PEERS = {
     "training": ["torch", "jax", "torchrecurrent"], "forward": ["torch", "jax", "onnxruntime"],
     "streaming": ["onnxruntime"], "scaling": ["torch"], "shapes": ["torch"], "lengths": ["torch"],
     "stacks": ["torch"], "precision": [], "memory": ["torch", "jax"],
-    "recompute": [], "operations": ["torch"], "captions": ["torch"], "builds": [],
+    "recompute": [], "operations": ["torch"], "captions": ["torch"], "everyday": ["torch", "keras"],
+    "builds": [],
 }
 
 
@@ -439,6 +440,50 @@ def captions(options):
 FORMS = ["show-and-tell", "show-attend-tell", "up-down"]
 
 
+def everyday(options):
+    """An epoch of Keras' example of film reviews, 25,000 of them of unequal lengths, and of SegRNN on ETTh1's 8,449 windows."""
+    session = Session(options, "everyday")
+    report = session.report(
+        "Everyday models: seconds of an epoch, updates included",
+        [("model", 8), ("reviews", 24), ("padding", 7), ("cellgate", 9), *((p.name, 9) for p in session.peers),
+         ("ratio", 7), ("goal", 14)])
+    rng = random.Random(1)
+    count = 32 * max(1, options.batches)
+    lengths = [min(200, max(10, round(math.exp(rng.gauss(5.24, 0.645))))) for _ in range(count)]
+    batches = [sorted(lengths)[i:i + 32] for i in range(0, count, 32)]
+    rng.shuffle(batches)
+    alike = tuple(length for batch in batches for length in batch)
+    cells = options.cells or ["lstm"]
+    cases = [(text, Everyday("imdb", cell, own, is_padded), 25_000 / count)
+             for cell in cells
+             for text, own, is_padded in [("padded to 200 words", tuple(lengths), True),
+                                          ("as they come, masked", tuple(lengths), False),
+                                          ("like lengths together", alike, False)]]
+    cases.append(("", Everyday("segrnn", "gru"), 8_449 / 256))
+    for text, case, scale in cases:
+        results = session.measure(case)
+        if results["cellgate"].seconds is None:
+            raise NoSuchCase(results["cellgate"].note)
+        ratio, padding = ratio_of(results), case.padding
+        report.row(
+            [case.model, text, f"{100 * padding:.0f} %" if case.lengths else "–",
+             *(number(r.seconds and r.seconds * scale, 1) for r in results.values()), times(ratio),
+             verdict(ratio, goals.EVERYDAY)],
+            session.kept(case, results, reviews=text, padding=padding, passes_of_an_epoch=scale, ratio=ratio,
+                         goal=goals.EVERYDAY, best_peer=best_peer(results)[0]))
+        for side, result in results.items():
+            if result.note:
+                report.note(f"{side}, {case.model}{', ' + text if text else ''}: {result.note}")
+    data = session.cellgate.ask(f"everyday --pass data --cell {cells[0]} --batch {count} --threads {session.threads}")
+    report.note(
+        f"classify on {data['reviews']:,} made reviews of {data['megabytes']:.1f} MB: reading and tokenising "
+        f"{data['reading_ms']:.0f} ms in all, a batch {data['batching_ms']:.2f} ms, its update {data['update_ms']:.1f} ms: "
+        f"batching {100 * data['batching_share']:.1f} % of a step, all of it {100 * data['first_epoch_share']:.1f} % of the "
+        f"first epoch; padding {100 * data['padding_share']:.1f} % of the steps")
+    report.rows.append(data)
+    return session, report
+
+
 def builds(options):
     """Another build of Cellgate beside this one: the grid, unequal lengths, streams and memory."""
     session = Session(options, "builds")
@@ -485,4 +530,5 @@ def builds(options):
 
 MODES = {"training": training, "forward": forward, "streaming": streaming, "scaling": scaling, "shapes": shapes,
          "lengths": lengths, "stacks": stacks, "precision": precision, "memory": memory,
-         "recompute": recompute, "operations": operations, "captions": captions, "builds": builds}
+         "recompute": recompute, "operations": operations, "captions": captions, "everyday": everyday,
+         "builds": builds}

@@ -3,7 +3,7 @@ no start-up, and no side's idle threads or memory are in the other's way."""
 
 import json, os, select, subprocess, sys, time
 
-from .case import Captions, NoSuchCase, Operation, Sessions
+from .case import Captions, Everyday, NoSuchCase, Operation, Sessions
 from .environment import HERE, PYTHON
 
 
@@ -95,6 +95,12 @@ class Cellgate(Side):
         if isinstance(case, Captions):
             record = self.ask(f"captions --name {case.form} --cell {case.cell} --pass {case.kind} --steps {case.steps}"
                               f" --batch {case.batch} --width {case.width} --pictures {case.pictures}"
+                              f" --threads {self.threads} --repeats {repeats}")
+            return [t * 1e-3 for t in record["times_ms"]], record
+        if isinstance(case, Everyday):
+            lengths = f" --batch {len(case.lengths)} --lengths {','.join(map(str, case.lengths))} --steps 200"
+            record = self.ask(f"everyday --name {case.model} --cell {case.cell}"
+                              f" --pass {'padded' if case.is_padded else 'masked'}{lengths if case.lengths else ''}"
                               f" --threads {self.threads} --repeats {repeats}")
             return [t * 1e-3 for t in record["times_ms"]], record
         if isinstance(case, Sessions):

@@ -7,6 +7,7 @@ struct Grid {
   static let names = [
     "serve", "training", "forward", "stream", "table", "rows", "machine", "peak", "limits", "memory",
     "losses", "operations", "operation", "captions", "sessions",
+    "everyday",
   ]
 
   static func main() {
@@ -43,6 +44,7 @@ struct Grid {
   private var sessions: (key: [String], value: SessionsWorkload)?
   private var operation: (key: [String], value: OperationWorkload)?
   private var captions: (key: [String], value: CaptionsWorkload)?
+  private var everyday: (key: [String], value: EverydayWorkload)?
 
   private mutating func answer(_ words: [String]) throws {
     let options = try Options(words)
@@ -67,10 +69,13 @@ struct Grid {
     case "operations": Output.line(try Output.json(OperationWorkload.all))
     case "operation": try print(apply(options, words), options)
     case "captions": try print(caption(options, words), options)
+    case "everyday" where options.pass == "data": try print(EverydayData(options), options)
+    case "everyday": try print(pass(options, words), options)
     case "forget":
       workload = nil
       operation = nil
       captions = nil
+      everyday = nil
       streaming = nil
       sessions = nil
       Output.line("{}")
@@ -158,6 +163,24 @@ struct Grid {
     }
     let times = (0..<options.repeats).map { _ in seconds { captions.run() } }
     return captions.record(options, times: times)
+  }
+
+  private mutating func pass(
+    _ options: Options, _ words: [String]
+  ) throws -> EverydayWorkload.Record {
+    let key = Self.withoutRepeats(words.dropFirst())
+    let everyday: EverydayWorkload
+    if let last = self.everyday, last.key == key {
+      everyday = last.value
+    } else {
+      self.everyday = nil
+      everyday = try EverydayWorkload(options)
+      self.everyday = (key, everyday)
+      everyday.run()
+      everyday.run()
+    }
+    let times = (0..<options.repeats).map { _ in seconds { everyday.run() } }
+    return everyday.record(options, times: times)
   }
 
   /// The words but for how often something is timed.

@@ -24,6 +24,7 @@ struct Options {
   /// Calls of a stream that one time is the mean of.
   var calls = 1
   /// `operation`: which one, and forward or training. `captions`: which form, and training or beam.
+  /// `everyday`: which model, and masked, padded or data.
   var name = "", pass = "forward"
   /// `captions`: hypotheses of a beam, and pictures.
   var width = 5, pictures = 1000
