@@ -33,6 +33,32 @@ struct ForecastLossTests {
     #expect(abs(values(7)[0][0] - 0.65) < 1e-6)
   }
 
+  /// With very many degrees of freedom Student's distribution is the normal one, and with a large shape that of counts is Poisson's.
+  @Test("The limits of the distributions with heavy tails are those without")
+  func limits() {
+    let (y, t) = (Tensor([0.5, -1, 3]), Tensor([0, 2, 2.5]))
+    let scale = Tensor([1, 0.5, 2])
+    let student = studentTNLL(location: y, scale: scale, degrees: .full([3], 1e8), target: t)
+    #expect(abs(student.item - gaussianNLL(mean: y, variance: scale * scale, target: t).item) < 1e-5)
+    let counts = negativeBinomialNLL(
+      mean: Tensor([2, 3]), shape: .full([2], 1e7), target: Tensor([0, 4]))
+    let poisson = (2 + 3 - 4 * log(3.0) + log(24.0)) / 2
+    #expect(abs(Double(counts.item) - poisson) < 1e-5)
+  }
+
+  @Test("What is no distribution or no count gives NaN, unless it has weight 0")
+  func domain() {
+    let one = Tensor([1])
+    #expect(studentTNLL(location: one, scale: Tensor([0]), degrees: one, target: Tensor([2])).item.isNaN)
+    #expect(studentTNLL(location: one, scale: one, degrees: Tensor([-1]), target: one).item.isNaN)
+    #expect(negativeBinomialNLL(mean: Tensor([0]), shape: one, target: one).item.isNaN)
+    #expect(negativeBinomialNLL(mean: one, shape: one, target: Tensor([-1])).item.isNaN)
+    let odd = Tensor([Float.nan])
+    let mask = Tensor([0])
+    #expect(negativeBinomialNLL(mean: odd, shape: odd, target: odd, mask: mask).item == 0)
+    #expect(studentTNLL(location: odd, scale: odd, degrees: odd, target: odd, mask: mask).item == 0)
+  }
+
   @Test("NaN gives NaN")
   func nan() {
     let y = Tensor([Float.nan, 1])

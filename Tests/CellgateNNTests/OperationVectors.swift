@@ -300,5 +300,15 @@ struct VectorFile {
         mean: try $0.input("mean"), variance: try $0.input("variance"),
         target: try $0.tensor("arg.target") { Float($0) })
     },
+    "student_t_nll": {
+      studentTNLL(
+        location: try $0.input("loc"), scale: try $0.input("scale"), degrees: try $0.input("df"),
+        target: try $0.tensor("arg.target") { Float($0) })
+    },
+    "negative_binomial_nll": {
+      negativeBinomialNLL(
+        mean: try $0.input("mean"), shape: try $0.input("shape"),
+        target: try $0.tensor("arg.target") { Float($0) })
+    },
   ]
 }

@@ -30,20 +30,20 @@ struct ForecastTaskTests {
     "t,v\n" + (0..<count).map { "\($0),\(value($0))\n" }.joined()
   }
 
-  private func write(_ text: String) throws -> (scratch: Scratch, source: DataSource) {
+  func write(_ text: String) throws -> (scratch: Scratch, source: DataSource) {
     let scratch = try Scratch()
     try scratch.write(Array(text.utf8), as: "s.csv")
     return (scratch, .file(scratch.path + "/s.csv"))
   }
 
-  private func task(_ text: String, _ settings: TrainingSettings = settings()) throws -> ForecastTask {
+  func task(_ text: String, _ settings: TrainingSettings = settings()) throws -> ForecastTask {
     let (scratch, source) = try write(text)
     return try withExtendedLifetime(scratch) {
       try ForecastTask(settings: try ForecastTask.prepared(settings, data: source), data: .unspecified)
     }
   }
 
-  private func preprocessing(_ task: ForecastTask) throws -> SeriesPreprocessing {
+  func preprocessing(_ task: ForecastTask) throws -> SeriesPreprocessing {
     try #require(try Preprocessing(metadata: task.modelMetadata).series)
   }
 
@@ -180,7 +180,7 @@ struct ForecastTaskTests {
 
   @Test(
     "Quantiles are in order, and a model learns more than the last value",
-    arguments: ["quantiles", "gaussian"])
+    arguments: ["quantiles", "gaussian", "student-t"])
   func training(_ output: String) throws {
     let settings = Self.settings {
       $0.taskOptions["output"] = .text(output)
@@ -278,7 +278,7 @@ struct ForecastTaskTests {
     }
   }
 
-  private func train(
+  func train(
     _ task: ForecastTask, _ model: Model, _ settings: TrainingSettings, steps: Int
   ) {
     let parameters = ParameterSet(model)

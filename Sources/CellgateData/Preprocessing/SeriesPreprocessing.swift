@@ -48,6 +48,30 @@ public struct SeriesPreprocessing: Codable, Equatable, Sendable {
     case steady
   }
 
+  /// What a model makes of each step that it forecasts.
+  public enum Output: String, Codable, CaseIterable, Sendable {
+    /// A mean and the quantiles 0.1, 0.5 and 0.9.
+    case quantiles
+    /// A normal distribution, of a mean and a variance.
+    case gaussian
+    /// Student's t distribution, of a location, a scale and degrees of freedom.
+    case studentT = "student-t"
+    /// A negative binomial distribution of counts, of a mean and a dispersion.
+    case negativeBinomial = "negative-binomial"
+
+    /// The numbers of a step.
+    public var count: Int {
+      switch self {
+      case .quantiles: 4
+      case .studentT: 3
+      case .gaussian, .negativeBinomial: 2
+      }
+    }
+
+    /// How many of the first ones are places, and not widths or forms.
+    public var locations: Int { self == .quantiles ? count : 1 }
+  }
+
   /// The columns.
   public var columns: SeriesTable.Columns
   /// How times are written.
@@ -72,21 +96,26 @@ public struct SeriesPreprocessing: Codable, Equatable, Sendable {
   public var marksMissing: Bool
   /// Whether the model is given the dates of the steps.
   public var readsDates: Bool
-  /// Whether the outputs of a step are a mean and a deviation of a normal distribution, not a mean and three quantiles.
-  public var isGaussian: Bool
+  /// What the model makes of each step. Files of earlier versions say whether that is a normal distribution.
+  public var output: Output {
+    get { distribution ?? (isGaussian == true ? .gaussian : .quantiles) }
+    set { (distribution, isGaussian) = (newValue, nil) }
+  }
+  private var distribution: Output?
+  private var isGaussian: Bool?
 
   /// What is known of a model's series.
   public init(
     columns: SeriesTable.Columns, form: TimeForm, step: TimeStep, season: Int, window: Int, horizon: Int,
     scales: [Scale], covariateScales: [Scale], base: Base, scalesWindows: Bool, marksMissing: Bool,
-    readsDates: Bool, isGaussian: Bool
+    readsDates: Bool, output: Output
   ) {
     (self.columns, self.form, self.step, self.season) = (columns, form, step, season)
     (self.window, self.horizon, self.scales, self.covariateScales) = (
       window, horizon, scales, covariateScales
     )
     (self.base, self.scalesWindows) = (base, scalesWindows)
-    (self.marksMissing, self.readsDates, self.isGaussian) = (marksMissing, readsDates, isGaussian)
+    (self.marksMissing, self.readsDates, distribution) = (marksMissing, readsDates, output)
   }
 
   /// What is wrong with it, such as a scale by 0; nil for nothing.

@@ -180,6 +180,23 @@ public struct SeriesTable: Sendable {
     return form == .number ? "\(step.length)" : "\(step.length) seconds"
   }
 
+  /// Throws ``TaskDataError`` at the first target that is no count, 0 or more, with its line.
+  public func requireCounts() throws(TaskDataError) {
+    func isCount(_ value: Double) -> Bool { value.isNaN || (value >= 0 && value == value.rounded()) }
+    guard !series.allSatisfy({ $0.targets.allSatisfy { $0.allSatisfy(isCount) } }) else { return }
+    let table = try SeriesFile(file)
+    do throws(SeriesError) {
+      for name in columns.targets {
+        let column = try table.column(name)
+        let numbers = try table.numbers(column)
+        guard let row = numbers.firstIndex(where: { !isCount($0) }) else { continue }
+        throw SeriesError(
+          file, line: table.line(row), column: name, expected: "a count, a whole number of 0 or more",
+          found: "'\(quotedName(table.text(row, column)))'")
+      }
+    } catch { throw .series(error) }
+  }
+
   /// The time of a step of a series, as the file writes times.
   public func time(_ index: Int, of series: Series) -> String {
     SeriesTime(value: step.time(index, after: series.start), form: form).text

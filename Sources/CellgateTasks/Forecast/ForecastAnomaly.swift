@@ -64,11 +64,15 @@ extension ForecastTask {
         func original(_ value: Float) -> Double {
           (Double(value) + Double(batch.bases[at])) * channel.scale.deviation + channel.scale.mean
         }
+        // Quantiles of counts are counts.
+        func quantile(_ value: Float) -> Double {
+          data.preprocessing.output == .negativeBinomial ? original(value).rounded() : original(value)
+        }
         found.append(
           ForecastAnomaly(
             id: series.id, time: data.table.time(place, of: series),
             target: data.table.columns.targets[channel.target], value: original(batch.targets[at]),
-            mean: original(values.mean[at]), q10: original(values.lower[at]), q90: original(values.upper[at]),
+            mean: original(values.mean[at]), q10: quantile(values.lower[at]), q90: quantile(values.upper[at]),
             score: own))
       }
     }

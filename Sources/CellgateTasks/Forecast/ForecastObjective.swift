@@ -4,20 +4,12 @@ import CellgateNN
 import CellgateTensor
 import CellgateTraining
 
-/// What a model forecasts for some windows, in scaled units, horizon × B each.
-struct ForecastValues {
-  let mean: [Float]
-  let lower: [Float], median: [Float], upper: [Float]
-}
-
-/// The squared error of the mean and the pinball loss of the quantiles 0.1, 0.5 and 0.9, or the likelihood of a normal distribution;
-/// missing values don't count.
+/// The squared error of the mean and the pinball loss of the quantiles 0.1, 0.5 and 0.9, or the likelihood of a distribution; missing
+/// values don't count.
 public struct ForecastObjective: TrainingObjective {
   let data: ForecastData
 
   private static let quantiles: [Float] = [0.1, 0.5, 0.9]
-  /// The quantile 0.9 of the standard normal distribution.
-  private static let reach: Float = 1.281_551_6
 
   /// The model's output [horizon, B, outputs].
   private static func output(
@@ -50,52 +42,100 @@ public struct ForecastObjective: TrainingObjective {
       Tensor(batch.targets, shape: shape), Tensor(batch.weights, shape: shape)
     )
     let weight = batch.weights.reduce(0.0) { $0 + Double($1) }
-    var parts = output.split(sizes: Array(repeating: 1, count: output.shape[2]))
-    if data.preprocessing.isGaussian { parts[1] = Self.variance(parts[1]) }
-    if let spreads = spreads(batch) {
-      parts = parts.map { $0 * spreads }
-      if data.preprocessing.isGaussian { parts[1] = parts[1] * spreads }
+    let parts = output.split(sizes: Array(repeating: 1, count: output.shape[2]))
+    func spread(_ part: Tensor) -> Tensor { spreads(batch).map { part * $0 } ?? part }
+    let mean: Tensor
+    switch data.preprocessing.output {
+    case .quantiles:
+      let difference = (spread(parts[0]) - target) * mask
+      var loss = (difference * difference).sum() * Float(1 / max(weight, 1))
+      for (quantile, part) in zip(Self.quantiles, parts.dropFirst()) {
+        let own = quantileLoss(spread(part), target: target, quantile: quantile, mask: mask)
+        loss = loss + own * Float(2.0 / 3)
+      }
+      mean = loss
+    case .gaussian:
+      let variance = spread(spread(ForecastDistributions.variance(parts[1])))
+      mean = gaussianNLL(mean: spread(parts[0]), variance: variance, target: target, mask: mask)
+    case .studentT:
+      mean = studentTNLL(
+        location: spread(parts[0]), scale: spread(ForecastDistributions.scale(parts[1])),
+        degrees: ForecastDistributions.degrees(parts[2]), target: target, mask: mask)
+    case .negativeBinomial:
+      let own = ForecastDistributions.counts(spread(parts[0]), parts[1], .init(batch, data))
+      let counts = Tensor(self.counts(batch), shape: shape)
+      mean = negativeBinomialNLL(mean: own.mean, shape: own.shape, target: counts, mask: mask)
     }
-    if data.preprocessing.isGaussian {
-      return BatchLoss(
-        mean: gaussianNLL(mean: parts[0], variance: parts[1], target: target, mask: mask), weight: weight)
-    }
-    let difference = (parts[0] - target) * mask
-    var loss = (difference * difference).sum() * Float(1 / max(weight, 1))
-    for (quantile, part) in zip(Self.quantiles, parts.dropFirst()) {
-      loss = loss + quantileLoss(part, target: target, quantile: quantile, mask: mask) * Float(2.0 / 3)
-    }
-    return BatchLoss(mean: loss, weight: weight)
+    return BatchLoss(mean: mean, weight: weight)
   }
 
-  private static func variance(_ raw: Tensor) -> Tensor { raw.softplus() + Float(1e-4) }
+  /// The targets as they stand in the table, horizon × B.
+  private func counts(_ batch: ForecastBatch) -> [Float] {
+    let scales = batch.channels.map { data.channels[$0].scale }
+    return batch.targets.indices.map { index in
+      let scale = scales[index % batch.count]
+      let value = (Double(batch.targets[index]) + Double(batch.bases[index])) * scale.deviation + scale.mean
+      return Float(max(0, value.rounded()))
+    }
+  }
 
   /// What the model forecasts from the bases on; quantiles in their order.
   func forecast(_ model: Model, _ batch: ForecastBatch, context: ForwardContext) -> ForecastValues {
-    let output = withoutGradient { Self.output(model, batch, context) }
-    let (width, values, spreads) = (output.shape[2], output.scalars, batch.spreads)
+    withoutGradient { values(Self.output(model, batch, context), batch) }
+  }
+
+  private func values(_ output: Tensor, _ batch: ForecastBatch) -> ForecastValues {
+    let spreads = batch.spreads
     let count = batch.horizon * batch.count
-    func column(_ place: Int) -> [Float] {
-      (0..<count).map { values[$0 * width + place] * spreads[$0 % spreads.count] }
+    let parts = output.split(sizes: Array(repeating: 1, count: output.shape[2]))
+    func spread(_ part: Tensor) -> [Float] {
+      part.scalars.enumerated().map { $1 * spreads[$0 % spreads.count] }
     }
-    let mean = column(0)
-    if data.preprocessing.isGaussian {
-      let raw = (0..<count).map { values[$0 * width + 1] }
-      let deviations = Self.variance(Tensor(raw)).sqrt().scalars.enumerated().map {
-        $1 * spreads[$0 % spreads.count]
+    func interval(_ mean: [Float], _ reaches: [Float]) -> ForecastValues {
+      ForecastValues(
+        mean: mean, lower: zip(mean, reaches).map { $0 - $1 }, median: mean,
+        upper: zip(mean, reaches).map { $0 + $1 })
+    }
+    switch data.preprocessing.output {
+    case .quantiles:
+      var quantiles = (1...3).map { spread(parts[$0]) }
+      for index in 0..<count {
+        let own = (quantiles[0][index], quantiles[1][index], quantiles[2][index])
+        guard !(own.0 <= own.1 && own.1 <= own.2) else { continue }
+        let sorted = [own.0, own.1, own.2].sorted()
+        for place in 0..<3 { quantiles[place][index] = sorted[place] }
       }
       return ForecastValues(
-        mean: mean, lower: zip(mean, deviations).map { $0 - Self.reach * $1 }, median: mean,
-        upper: zip(mean, deviations).map { $0 + Self.reach * $1 })
+        mean: spread(parts[0]), lower: quantiles[0], median: quantiles[1], upper: quantiles[2])
+    case .gaussian:
+      let deviations = spread(ForecastDistributions.variance(parts[1]).sqrt())
+      var values = interval(spread(parts[0]), deviations.map { Float(ForecastValues.reach) * $0 })
+      values.distribution = .normal(deviations)
+      return values
+    case .studentT:
+      let scales = spread(ForecastDistributions.scale(parts[1]))
+      let degrees = ForecastDistributions.degrees(parts[2]).scalars
+      let reaches = zip(scales, degrees).map { $0 * ForecastDistributions.reach(degrees: $1) }
+      var values = interval(spread(parts[0]), reaches)
+      values.distribution = .studentT(scale: scales, degrees: degrees)
+      return values
+    case .negativeBinomial:
+      let first = Tensor(spread(parts[0]), shape: parts[0].shape)
+      let own = ForecastDistributions.counts(first, parts[1], .init(batch, data))
+      let (means, shapes) = (own.mean.scalars.map { Double($0) }, own.shape.scalars.map { Double($0) })
+      let scales = batch.channels.map { data.channels[$0].scale }
+      var quantiles = (0..<4).map { _ in [Float](repeating: 0, count: count) }
+      for index in 0..<count {
+        let counts = NegativeBinomial(mean: means[index], shape: shapes[index])
+        for (place, value) in ([means[index]] + [0.1, 0.5, 0.9].map { counts.quantile($0) }).enumerated() {
+          quantiles[place][index] = ForecastValues.scaled(
+            value, scales[index % batch.count], batch.bases[index])
+        }
+      }
+      return ForecastValues(
+        mean: quantiles[0], lower: quantiles[1], median: quantiles[2], upper: quantiles[3],
+        distribution: .counts(mean: means, shape: shapes, origins: batch.bases, scales: scales))
     }
-    var quantiles = (1...3).map { column($0) }
-    for index in 0..<count {
-      let own = (quantiles[0][index], quantiles[1][index], quantiles[2][index])
-      guard !(own.0 <= own.1 && own.1 <= own.2) else { continue }
-      let sorted = [own.0, own.1, own.2].sorted()
-      for place in 0..<3 { quantiles[place][index] = sorted[place] }
-    }
-    return ForecastValues(mean: mean, lower: quantiles[0], median: quantiles[1], upper: quantiles[2])
   }
 
   /// Adds squared errors.

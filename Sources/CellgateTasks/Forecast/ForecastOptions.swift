@@ -49,7 +49,9 @@ public enum ForecastOptions {
     default: "series", of: ["series", "window"])
   /// What comes out.
   public static let output = TaskOption.choice(
-    "output", "what a forecast has besides its mean", default: "quantiles", of: ["quantiles", "gaussian"])
+    "output",
+    "what a forecast has besides its mean: quantiles, or a distribution; negative-binomial is for counts",
+    default: "quantiles", of: SeriesPreprocessing.Output.allCases.map(\.rawValue))
   /// How the forecast is made.
   public static let decoder = TaskOption.choice(
     "decoder", "segments of the forecast as steps of the cell, or all of it from the last state",
@@ -78,6 +80,11 @@ extension TrainingSettings {
     return columns
   }
 
+  /// What the model makes of each step.
+  var forecastOutput: SeriesPreprocessing.Output {
+    text(ForecastOptions.output).flatMap { SeriesPreprocessing.Output(rawValue: $0) } ?? .quantiles
+  }
+
   /// The model of these settings. Sizes that the data decide stand in `data`.
   func forecastModel(_ cell: Cell) -> ModelDescription {
     func fact(_ name: String, _ usual: Int) -> Int { max(1, data?[name]?.whole ?? usual) }
@@ -89,11 +96,11 @@ extension TrainingSettings {
     recurrent.dropout = layers > 1 ? dropout : 0
     var options = SegmentForecaster.Options(
       recurrent: recurrent, segment: segment, horizon: horizon,
-      outputs: text(ForecastOptions.output) == "gaussian" ? 2 : 4)
+      outputs: forecastOutput.count)
     (options.series, options.known, options.dropout) = (series, known, headDropout)
     options.decodesSegments = text(ForecastOptions.decoder) != "direct"
     (options.seasons, options.season) = (max(0, data?["seasons"]?.whole ?? 0), fact("seasonRead", 1))
-    options.locations = options.outputs == 2 ? 1 : options.outputs
+    options.locations = forecastOutput.locations
     var inputs = [ModelDescription.Input("past", .sequence(features))]
     if series > 1 { inputs.append(.init("series", .vector())) }
     if known > 0 { inputs.append(.init("known", .sequence(known))) }

@@ -14,6 +14,7 @@ struct ForecastPlan {
     var columns = settings.seriesColumns
     if columns.targets.isEmpty { columns.targets = ["all"] }
     let table = try SeriesTable(path, columns: columns)
+    if settings.forecastOutput == .negativeBinomial { try table.requireCounts() }
     let horizon = settings.whole(ForecastOptions.horizon)
     let parts = try Self.parts(table, settings, horizon: horizon)
     (self.table, self.parts) = (table, parts)
@@ -64,7 +65,7 @@ struct ForecastPlan {
         scalesWindows: settings.text(ForecastOptions.normalize) == "window",
         marksMissing: table.absentSteps + table.missingValues > 0,
         readsDates: settings.text(ForecastOptions.dates) == "yes",
-        isGaussian: settings.text(ForecastOptions.output) == "gaussian")
+        output: settings.forecastOutput)
       own.base =
         settings.text(ForecastOptions.base).flatMap { SeriesPreprocessing.Base(rawValue: $0) }
         ?? ForecastBase.best(

@@ -3,7 +3,7 @@ import CellgateData
 /// Sums of a forecast's scores over windows, and of those of the naive forecasts.
 struct ForecastScores {
   private(set) var count = 0.0, squares = 0.0
-  private var distances = 0.0, unscaled = 0.0, shares = 0.0, pinball = 0.0, covered = 0.0
+  private var distances = 0.0, unscaled = 0.0, shares = 0.0, pinball = 0.0, ranked = 0.0, covered = 0.0
   private var persistence = 0.0, seasonal = 0.0
   private var scaled = 0.0, scaledCount = 0.0
 
@@ -22,10 +22,8 @@ struct ForecastScores {
       count += 1
       squares += error * error
       distances += abs(error)
-      for (quantile, values) in zip([0.1, 0.5, 0.9], [found.lower, found.median, found.upper]) {
-        let difference = difference(values)
-        pinball += max(quantile * difference, (quantile - 1) * difference) / 3
-      }
+      pinball += found.pinball(index, of: batch.targets[index])
+      ranked += found.rankedScore(index, of: batch.targets[index])
       if difference(found.lower) >= 0, difference(found.upper) <= 0 { covered += 1 }
       let (last, season) = (difference(batch.persistent), difference(batch.seasonal))
       persistence += last * last
@@ -55,8 +53,7 @@ struct ForecastScores {
     case "mase": return scaledCount > 0 ? scaled / scaledCount : 0
     case "smape": return mean(shares)
     case "pinball": return mean(pinball)
-    // The integral of twice the pinball loss over all quantiles, from those that there are.
-    case "crps": return 2 * mean(pinball)
+    case "crps": return mean(ranked)
     case "coverage": return mean(covered)
     case "skill_persistence": return skill(persistence)
     case "skill_seasonal": return skill(seasonal)

@@ -7,7 +7,7 @@ import CellgateTensor
 import CellgateTraining
 
 /// Forecasts of series in a table of the user's own: `SegmentForecaster` with any cell, which corrects a naive
-/// forecast; a mean and the quantiles 0.1, 0.5 and 0.9 of each step.
+/// forecast; a mean and the quantiles 0.1, 0.5 and 0.9 of each step, or a distribution.
 ///
 /// Each target of each series is a series of its own to the model. Scales are those of the training part alone, and part of the model's
 /// file.
@@ -30,7 +30,7 @@ public struct ForecastTask: SequenceTask {
       let segment = settings.data?["segment"]?.whole ?? 24
       return SequenceShape(
         steps: max(1, (window == 0 ? 336 : window) / max(1, segment)), inputSize: settings.hidden,
-        outputSize: settings.text(ForecastOptions.output) == "gaussian" ? 2 : 4)
+        outputSize: settings.forecastOutput.count)
     })
 
   private static let mse = Metric("mse", better: .lower)
@@ -132,7 +132,7 @@ public struct ForecastTask: SequenceTask {
   public let settings: TrainingSettings
   /// Windows of the series.
   public let batches: ForecastBatches
-  /// The squared error and the pinball loss.
+  /// The squared error and the pinball loss, or a likelihood.
   public let objective: ForecastObjective
   let data: ForecastData
   /// Whether all of the table is test data: that of another table than the run's own.
@@ -163,6 +163,7 @@ public struct ForecastTask: SequenceTask {
       return
     }
     let table = try SeriesTable(path, columns: own.columns, step: own.step)
+    if own.output == .negativeBinomial { try table.requireCounts() }
     let digest = try Self.digest(path)
     let isWhole = split == nil && digest != settings.data?.sha256
     let parts =

@@ -40,7 +40,7 @@ public struct Forecaster {
       model.layers.contains(where: { layer in
         guard let forecaster = layer.layer as? SegmentForecaster else { return false }
         return forecaster.options.horizon == own.horizon && own.window % forecaster.options.segment == 0
-          && forecaster.options.outputs == (own.isGaussian ? 2 : 4) && forecaster.options.known == own.known
+          && forecaster.options.outputs == own.output.count && forecaster.options.known == own.known
           && own.window / forecaster.options.season >= forecaster.options.seasons
       })
     else { return nil }
@@ -51,6 +51,7 @@ public struct Forecaster {
   /// columns of what follows the last row that has a target, and the rows below must have what is known of those steps. `batch` series are
   /// computed at once, which changes no result. Throws `series` for a table that can't be forecast from.
   public func forecast(_ table: SeriesTable, batch: Int = 64) throws(TaskDataError) -> [Row] {
+    if preprocessing.output == .negativeBinomial { try table.requireCounts() }
     let parts = table.series.map { _ in (training: 0..<0, validation: 0..<0, test: 0..<0) }
     let data = ForecastData(table, preprocessing, parts: parts)
     let windows: [ForecastData.Window]
@@ -69,12 +70,16 @@ public struct Forecaster {
           func original(_ value: Float) -> Double {
             (Double(value) + Double(own.bases[at])) * channel.scale.deviation + channel.scale.mean
           }
+          // Quantiles of counts are counts.
+          func quantile(_ value: Float) -> Double {
+            preprocessing.output == .negativeBinomial ? original(value).rounded() : original(value)
+          }
           rows.append(
             Row(
               id: series.id, time: table.time(Int(window.origin) + step, of: series),
               target: table.columns.targets[channel.target], step: step + 1, mean: original(found.mean[at]),
-              q10: original(found.lower[at]), q50: original(found.median[at]),
-              q90: original(found.upper[at])))
+              q10: quantile(found.lower[at]), q50: quantile(found.median[at]),
+              q90: quantile(found.upper[at])))
         }
       }
     }
