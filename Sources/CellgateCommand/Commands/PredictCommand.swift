@@ -23,7 +23,8 @@ struct PredictCommand: ParsableCommand {
       a group stand together.
 
       A model of 'cellgate train forecast' takes a table with the columns that it was trained on, and writes \
-      id,time,target,step,mean,q10,q50,q90 for the steps after the end of each series. One that \
+      id,time,target,step,mean,q10,q50,q90 for the steps after the end of each series; with --samples it draws that many paths of \
+      each series and writes id,time,target,step,sample,value, the same for the same --seed. One that \
       'cellgate train music' made takes tunes, .mid, a folder of it or .mat, and writes for each tune and frame the keys that \
       are likelier to sound than not and the probability_KEY of each, given the frames before. \
       One that 'cellgate train tag' made takes sentences in CoNLL's form, with tags or without, and writes them with one more \
@@ -35,6 +36,7 @@ struct PredictCommand: ParsableCommand {
         cellgate predict sentiment.safetensors --data reviews.txt --out praise.csv
         cellgate predict runs/classify-lstm --data new.csv --out predictions.csv
         cellgate predict runs/forecast-lstm --data new.csv --out predictions.csv
+        cellgate predict runs/forecast-lstm --data new.csv --out p.csv --samples 100
         cellgate predict runs/music-lstm --data tune.mid --out keys.csv
         cellgate predict runs/tag-lstm --data new.conll --out tagged.conll
         cellgate predict runs/classify-lstm --data - < new.csv
@@ -67,6 +69,18 @@ struct PredictCommand: ParsableCommand {
     help: ArgumentHelp("Threads; one for each available processor if you leave it out.", valueName: "n"))
   var threads: WholeNumber?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Of forecasts: draw so many paths of each series, instead of the mean and quantiles of each step.",
+      valueName: "n"))
+  var samples: WholeNumber?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The seed of --samples; 1 if you leave it out.", valueName: "n"))
+  var seed: WholeNumber?
+
   @OptionGroup var trusted: TrustOptions
 
   @Flag(help: "Print one JSON object and nothing else.")
@@ -76,9 +90,14 @@ struct PredictCommand: ParsableCommand {
     var problems = OptionProblems()
     let batch = problems.whole("--batch", batch, in: 1...ModelOptions.largestSize)
     problems.threads(threads)
+    let samples = problems.whole("--samples", samples, in: 1...1_000_000)
+    let seed = seed.flatMap { problems.seed($0) } ?? 1
+    if self.seed != nil, samples == nil { problems.add("--seed: expected --samples as well") }
     try problems.check()
     let model = try Model.load(path, trustingWeights: trusted.weights)
     try FilePredictors.run(
-      PredictionJob(model: path, data: data, out: out, batch: batch, json: json), by: model)
+      PredictionJob(
+        model: path, data: data, out: out, batch: batch, json: json, paths: samples.map { ($0, seed) }),
+      by: model)
   }
 }

@@ -10,6 +10,8 @@ protocol FilePredictor {
   static func takes(_ job: PredictionJob) -> Bool
   /// Whether data may come from standard input, and predictions go to standard output.
   static var streams: Bool { get }
+  /// Whether it draws paths.
+  static var drawsPaths: Bool { get }
 
   /// The predictor of a model; nil of one that takes other data.
   init?(_ model: Model)
@@ -23,6 +25,8 @@ extension FilePredictor {
   static func takes(_ job: PredictionJob) -> Bool { !ArrayFile.isOne(job.data) }
   /// Files alone.
   static var streams: Bool { false }
+  /// No paths.
+  static var drawsPaths: Bool { false }
 }
 
 /// The kinds of models that `cellgate predict` knows.
@@ -39,6 +43,9 @@ enum FilePredictors {
   static func run(_ job: PredictionJob, by model: Model) throws {
     for kind in all where kind.takes(job) {
       guard let predictor = kind.init(model) else { continue }
+      if job.paths != nil, !kind.drawsPaths {
+        throw CommandFailure(.usage, "--samples: is for models of forecast, and \(job.model) is none")
+      }
       if !kind.streams { try job.checkFiles() }
       return try predictor.run(job)
     }
@@ -55,6 +62,8 @@ struct PredictionJob {
   let batch: Int
   /// Whether what was written is said as JSON.
   let json: Bool
+  /// How many paths of each series are drawn, by which seed; nil for the forecast itself.
+  let paths: (count: Int, seed: UInt64)?
 
   /// Whether the data come from standard input.
   var readsInput: Bool { data == StandardInput.name }

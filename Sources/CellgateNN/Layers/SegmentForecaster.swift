@@ -22,6 +22,9 @@ import CellgateTensor
 ///
 /// A forecast starts at 0: the head's weights and A do.
 ///
+/// With `pathLags` L > 0 it keeps, for whoever draws paths of a forecast, the partial autocorrelations of its residuals at the lags 1 to L as the
+/// buffer `path_correlation` [L], which starts at 0 and changes no forecast.
+///
 /// Inputs are steps `[T, B, F]`, T a multiple of S; with `series` C > 1 the number of each one's series, `[B]`, of which 0 and whatever lies
 /// past C are series that training had none of; with `known` K > 0 what is known of the steps that are forecast, `[horizon, B, K]`. The
 /// output is `[horizon, B, outputs]`.
@@ -33,74 +36,6 @@ public final class SegmentForecaster: Layer {
   /// "segment_forecaster".
   public static let kind = "segment_forecaster"
 
-  /// The options of a segment forecaster.
-  public struct Options: LayerOptions {
-    /// The recurrent layers, of one direction.
-    public var recurrent: RecurrentOptions
-    /// S: steps of a segment of the input.
-    public var segment: Int
-    /// Steps that are forecast.
-    public var horizon: Int
-    /// R: steps of a segment of the forecast; the last one may be cut short.
-    public var horizonSegment: Int
-    /// Numbers for each step of the forecast.
-    public var outputs: Int
-    /// C: how many series there are.
-    public var series = 1
-    /// K: numbers that are known of each step that is forecast.
-    public var known = 0
-    /// N: how many of the last seasons are read linearly; 0 for none.
-    public var seasons = 0
-    /// P: steps of a season.
-    public var season = 1
-    /// How many of the first outputs of a step what was read linearly is added to.
-    public var locations = 1
-    /// Whether each segment of the forecast is a step of the cell.
-    public var decodesSegments = true
-    /// The share that is dropped of what the head reads.
-    public var dropout: Float = 0
-
-    /// Options with their defaults.
-    public init(
-      recurrent: RecurrentOptions, segment: Int, horizon: Int, horizonSegment: Int? = nil, outputs: Int = 1
-    ) {
-      self.recurrent = recurrent
-      self.segment = segment
-      self.horizon = horizon
-      self.horizonSegment = horizonSegment ?? min(segment, horizon)
-      self.outputs = outputs
-    }
-
-    /// Sizes of 1 or more, recurrent layers of one direction.
-    public var problem: String? {
-      if let problem = SizeCheck.problem(
-        ("segment", segment), ("horizon", horizon), ("horizon_segment", horizonSegment), ("outputs", outputs),
-        ("series", series), ("known", known + 1), ("seasons", seasons + 1), ("season", season))
-      {
-        return problem
-      }
-      if horizonSegment > horizon {
-        return "horizon_segment: expected at most the horizon, \(horizon), found \(horizonSegment)"
-      }
-      if !(1...outputs).contains(locations) {
-        return "locations: expected 1 to the outputs, \(outputs), found \(locations)"
-      }
-      let (product, overflows) = horizon.multipliedReportingOverflow(by: max(outputs, known))
-      if overflows || product > SizeCheck.most {
-        return "horizon: expected at most \(SizeCheck.most) numbers of a forecast, found more"
-      }
-      return recurrent.problem ?? DecoderCell.problem(recurrent)
-        ?? SizeCheck.problem(share: "dropout", dropout)
-    }
-
-    /// Segments of the forecast.
-    var segments: Int { decodesSegments ? (horizon - 1) / horizonSegment + 1 : 1 }
-    /// Seasons of the forecast that are made linearly.
-    var seasonsOfForecast: Int { seasons == 0 ? 0 : (horizon - 1) / season + 1 }
-    /// Steps that the head forecasts.
-    var stepsOfHead: Int { decodesSegments ? horizonSegment : horizon }
-  }
-
   /// What it was made with.
   public let options: Options
   private let recurrent: Recurrent
@@ -108,6 +43,7 @@ public final class SegmentForecaster: Layer {
   private struct Parts {
     let encoder: Linear, position: Parameter?, series: Parameter?, known: Linear?, head: Linear
     let seasonal: Parameter?
+    let paths: Buffer?
   }
   private var own: Parts?
 
@@ -135,7 +71,11 @@ public final class SegmentForecaster: Layer {
       + (own.series.map { [.parameter("series", $0)] } ?? [])
       + (own.known.map { [.module("known", $0)] } ?? []) + [.module("head", own.head)]
       + (own.seasonal.map { [.parameter("seasonal", $0)] } ?? [])
+      + (own.paths.map { [.buffer("path_correlation", $0)] } ?? [])
   }
+
+  /// The partial autocorrelations of the residuals of a forecast's steps, of a layer that is built; nil where none are kept.
+  public var pathCorrelation: Buffer? { own?.paths }
 
   /// Takes steps, then the number of the series where there are several, then what is known.
   public func outputShapes(_ inputs: [LayerShape]) throws(LayerError) -> [LayerShape] {
@@ -177,6 +117,7 @@ public final class SegmentForecaster: Layer {
     if options.seasons > 0 {
       add([ParameterShape("seasonal", [options.seasonsOfForecast, options.seasons])])
     }
+    if let lags = options.pathLags, lags > 0 { add([ParameterShape("path_correlation", [lags])]) }
     return AnySequence(shapes.lazy.joined())
   }
 
@@ -200,7 +141,8 @@ public final class SegmentForecaster: Layer {
       head: Linear(
         inputSize: recurrent.outputSize, outputSize: options.stepsOfHead * options.outputs,
         stream: stream.child("head"), weightInitializer: .zeros, biasInitializer: .zeros),
-      seasonal: options.seasons > 0 ? Parameter(.zeros([options.seasonsOfForecast, options.seasons])) : nil)
+      seasonal: options.seasons > 0 ? Parameter(.zeros([options.seasonsOfForecast, options.seasons])) : nil,
+      paths: options.pathLags.flatMap { $0 > 0 ? Buffer(.zeros([$0])) : nil })
   }
 
   /// The forecast `[horizon, B, outputs]`.

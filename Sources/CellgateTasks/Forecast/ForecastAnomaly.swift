@@ -62,11 +62,10 @@ extension ForecastTask {
         let own = abs(difference) / max(abs(edge), 1e-6)
         guard own > score else { continue }
         func original(_ value: Float) -> Double {
-          (Double(value) + Double(batch.bases[at])) * channel.scale.deviation + channel.scale.mean
+          data.original(value, from: batch.bases[at], channel.scale)
         }
-        // Quantiles of counts are counts.
         func quantile(_ value: Float) -> Double {
-          data.preprocessing.output == .negativeBinomial ? original(value).rounded() : original(value)
+          data.quantile(value, from: batch.bases[at], channel.scale)
         }
         found.append(
           ForecastAnomaly(

@@ -97,6 +97,17 @@ struct ForecastData {
     return count > 0 && sum > 0 ? sum / Double(count) : nil
   }
 
+  /// A number of a forecast in the units of the table.
+  func original(_ value: Float, from base: Float, _ scale: SeriesPreprocessing.Scale) -> Double {
+    (Double(value) + Double(base)) * scale.deviation + scale.mean
+  }
+
+  /// The same of a quantile: those of counts are counts.
+  func quantile(_ value: Float, from base: Float, _ scale: SeriesPreprocessing.Scale) -> Double {
+    let original = original(value, from: base, scale)
+    return preprocessing.output == .negativeBinomial ? original.rounded() : original
+  }
+
   // MARK: Windows
 
   /// A forecast to be made: of a channel, from step `origin` on.

@@ -101,6 +101,7 @@ extension TrainingSettings {
     options.decodesSegments = text(ForecastOptions.decoder) != "direct"
     (options.seasons, options.season) = (max(0, data?["seasons"]?.whole ?? 0), fact("seasonRead", 1))
     options.locations = forecastOutput.locations
+    options.pathLags = data?["pathLags"]?.whole.map { max(0, $0) }
     var inputs = [ModelDescription.Input("past", .sequence(features))]
     if series > 1 { inputs.append(.init("series", .vector())) }
     if known > 0 { inputs.append(.init("known", .sequence(known))) }

@@ -108,6 +108,7 @@ public struct ForecastTask: SequenceTask {
         "segment": .whole(read.segment), "season": .whole(read.preprocessing.season),
         "seasons": .whole(read.linear.seasons), "seasonRead": .whole(read.linear.season),
         "base": .text(read.preprocessing.base.rawValue),
+        "pathLags": .whole(min(read.preprocessing.horizon - 1, PathCorrelation.mostLags)),
       ])
     return settings
   }
@@ -212,6 +213,28 @@ public struct ForecastTask: SequenceTask {
     } catch { fail("ForecastTask: expected options of a model, found \(error)") }
   }
 
+  /// Finds how the residuals of a forecast's steps go together, on 1,024 windows of the validation part at most: what paths are drawn by.
+  public func finish(_ model: Model, context: ForwardContext) -> Bool {
+    guard let buffer = model.segmentForecaster?.pathCorrelation else { return false }
+    let windows = batches.windows(.validation)
+    let chosen = stride(from: 0, to: windows.count, by: (windows.count - 1) / 1024 + 1).map { windows[$0] }
+    var sums = PathCorrelation(lags: buffer.value.count)
+    for start in stride(from: 0, to: chosen.count, by: ForecastBatches.evaluated) {
+      if context.shouldStop { return false }
+      let batch = data.batch(chosen[start..<min(start + ForecastBatches.evaluated, chosen.count)])
+      let found = objective.forecast(model, batch, context: context)
+      for column in 0..<batch.count {
+        sums.add(
+          (0..<batch.horizon).map { step in
+            let at = step * batch.count + column
+            return batch.weights[at] == 0 ? nil : found.score(at, of: batch.targets[at])
+          })
+      }
+    }
+    buffer.assign(Tensor(sums.partial))
+    return true
+  }
+
   // MARK: What is shown
 
   /// The mean squared error of the test windows where each step is what it was a season before, or the last value without a season.
@@ -258,5 +281,12 @@ public struct ForecastTask: SequenceTask {
           truth: Array(series.targets[channel.target][origin..<origin + batch.horizon]),
           mean: original(found.mean), lower: original(found.lower), upper: original(found.upper)))
     }
+  }
+}
+
+extension Model {
+  /// The layer that makes forecasts; nil of a model that has none.
+  var segmentForecaster: SegmentForecaster? {
+    layers.lazy.compactMap { $0.layer as? SegmentForecaster }.first
   }
 }

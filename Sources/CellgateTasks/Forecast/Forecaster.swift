@@ -31,59 +31,76 @@ public struct Forecaster {
 
   /// What the model's file knows of its series.
   public let preprocessing: SeriesPreprocessing
+  /// The layer that makes the forecasts.
+  let forecasting: SegmentForecaster
   private let model: Model
 
   /// A model's forecaster; nil of a model that makes no forecasts.
   public init?(_ model: Model) {
     guard let own = model.preprocessing.series, let shape = model.inputs.first?.shape,
       model.inputs.first?.name == "past", shape.features == [own.features],
-      model.layers.contains(where: { layer in
-        guard let forecaster = layer.layer as? SegmentForecaster else { return false }
-        return forecaster.options.horizon == own.horizon && own.window % forecaster.options.segment == 0
-          && forecaster.options.outputs == own.output.count && forecaster.options.known == own.known
-          && own.window / forecaster.options.season >= forecaster.options.seasons
-      })
+      let layer = model.segmentForecaster, layer.options.horizon == own.horizon,
+      own.window % layer.options.segment == 0, layer.options.outputs == own.output.count,
+      layer.options.known == own.known, own.window / layer.options.season >= layer.options.seasons
     else { return nil }
-    (preprocessing, self.model) = (own, model)
+    (preprocessing, forecasting, self.model) = (own, layer, model)
   }
 
   /// The forecasts, series after series, target after target, step after step, of what follows the last row; of a model with `future`
   /// columns of what follows the last row that has a target, and the rows below must have what is known of those steps. `batch` series are
   /// computed at once, which changes no result. Throws `series` for a table that can't be forecast from.
   public func forecast(_ table: SeriesTable, batch: Int = 64) throws(TaskDataError) -> [Row] {
-    if preprocessing.output == .negativeBinomial { try table.requireCounts() }
-    let parts = table.series.map { _ in (training: 0..<0, validation: 0..<0, test: 0..<0) }
-    let data = ForecastData(table, preprocessing, parts: parts)
-    let windows: [ForecastData.Window]
-    do throws(SeriesError) { windows = try self.windows(data) } catch { throw .series(error) }
-    let objective = ForecastObjective(data: data)
+    let prepared = try prepared(table)
     var rows: [Row] = []
-    for start in stride(from: 0, to: windows.count, by: max(1, batch)) {
-      let chosen = windows[start..<min(start + max(1, batch), windows.count)]
-      let own = data.batch(chosen)
-      let found = objective.forecast(model, own, context: .inference())
-      for (column, window) in chosen.enumerated() {
-        let channel = data.channels[own.channels[column]]
+    forEachBatch(prepared, batch: batch) { windows, own, found in
+      for (column, window) in windows.enumerated() {
+        let channel = prepared.data.channels[own.channels[column]]
         let series = table.series[channel.series]
         for step in 0..<own.horizon {
           let at = step * own.count + column
-          func original(_ value: Float) -> Double {
-            (Double(value) + Double(own.bases[at])) * channel.scale.deviation + channel.scale.mean
-          }
-          // Quantiles of counts are counts.
-          func quantile(_ value: Float) -> Double {
-            preprocessing.output == .negativeBinomial ? original(value).rounded() : original(value)
+          func quantile(_ values: [Float]) -> Double {
+            prepared.data.quantile(values[at], from: own.bases[at], channel.scale)
           }
           rows.append(
             Row(
               id: series.id, time: table.time(Int(window.origin) + step, of: series),
-              target: table.columns.targets[channel.target], step: step + 1, mean: original(found.mean[at]),
-              q10: quantile(found.lower[at]), q50: quantile(found.median[at]),
-              q90: quantile(found.upper[at])))
+              target: table.columns.targets[channel.target], step: step + 1,
+              mean: prepared.data.original(found.mean[at], from: own.bases[at], channel.scale),
+              q10: quantile(found.lower), q50: quantile(found.median), q90: quantile(found.upper)))
         }
       }
     }
     return rows
+  }
+
+  /// A table as the model reads it, and where the forecasts begin.
+  struct Prepared {
+    let data: ForecastData
+    let windows: [ForecastData.Window]
+  }
+
+  /// A table to forecast from; throws `series` where it can't be.
+  func prepared(_ table: SeriesTable) throws(TaskDataError) -> Prepared {
+    if preprocessing.output == .negativeBinomial { try table.requireCounts() }
+    let parts = table.series.map { _ in (training: 0..<0, validation: 0..<0, test: 0..<0) }
+    let data = ForecastData(table, preprocessing, parts: parts)
+    do throws(SeriesError) {
+      return Prepared(data: data, windows: try windows(data))
+    } catch { throw .series(error) }
+  }
+
+  /// Calls `body` with the forecasts of `batch` windows at once, which changes none.
+  func forEachBatch<Failure>(
+    _ prepared: Prepared, batch: Int,
+    _ body: (ArraySlice<ForecastData.Window>, ForecastBatch, ForecastValues) throws(Failure) -> Void
+  ) throws(Failure) {
+    let objective = ForecastObjective(data: prepared.data)
+    let windows = prepared.windows
+    for start in stride(from: 0, to: windows.count, by: max(1, batch)) {
+      let chosen = windows[start..<min(start + max(1, batch), windows.count)]
+      let own = prepared.data.batch(chosen)
+      try body(chosen, own, objective.forecast(model, own, context: .inference()))
+    }
   }
 
   /// Where each channel's forecast begins.
