@@ -124,6 +124,7 @@ enum PublicTypes {
     FileError.self,
     Flatten.self,
     ForecastAnomaly.self,
+    ForecastBacktest.self,
     ForecastBatch.self,
     ForecastBatches.self,
     ForecastObjective.self,

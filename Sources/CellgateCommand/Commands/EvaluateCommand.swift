@@ -19,6 +19,10 @@ struct EvaluateCommand: ParsableCommand {
       into a CSV file: id,time,target,value,mean,q10,q90,score, where the score is how far from the median, 1 at the \
       quantile 0.1 or 0.9.
 
+      With --backtest a forecaster is scored at origins that move on through the test data, or through all of another table, \
+      --stride steps apart: a line each with the scores of the horizon that follows. With --refit it is trained on with what lies \
+      before each origin first, under the run's settings; the run's model stays as it is.
+
       With --loss a model of any origin, a file or a run's best, is scored on arrays with the sample first: its inputs by \
       their names or as x, the targets as y, in an NPZ or safetensors file.
 
@@ -29,6 +33,7 @@ struct EvaluateCommand: ParsableCommand {
         cellgate evaluate runs/digits --precision f32
         cellgate evaluate runs/text-lstm --data other.txt
         cellgate evaluate runs/forecast-lstm --data new.csv --anomalies odd.csv
+        cellgate evaluate runs/forecast-lstm --backtest 12 --stride 24 --refit
         cellgate evaluate runs/music-lstm --data tunes/
         cellgate evaluate runs/captions-lstm --beam 1,3,5 --length-power 0.7
         cellgate evaluate m.safetensors --data x.npz --loss binary_cross_entropy
@@ -84,6 +89,8 @@ struct EvaluateCommand: ParsableCommand {
       "The score above which a step is such a one; above 3 if you leave it out.", valueName: "x"))
   var anomalyScore: RealNumber?
 
+  @OptionGroup var backtests: BacktestOptions
+
   @OptionGroup var captions: CaptionScoreOptions
 
   @OptionGroup var trusted: TrustOptions
@@ -102,6 +109,9 @@ struct EvaluateCommand: ParsableCommand {
       if split != nil || precision != nil {
         problems.add("--split and --precision: expected the folder of a run, found a model's file")
       }
+      if backtests.backtest != nil {
+        problems.add("--backtest: expected the folder of a run, found a model's file")
+      }
       try problems.check()
       try scoreText(data)
       return
@@ -110,6 +120,10 @@ struct EvaluateCommand: ParsableCommand {
     if anomalyScore != nil, anomalies == nil { problems.add("--anomaly-score: expected --anomalies as well") }
     let compilation = compilation(&problems)
     let searches = captions.searches(&problems)
+    let plan = backtests.plan(&problems)
+    if plan != nil, anomalies != nil || precision != nil || loss != nil || part == .validation {
+      problems.add("--backtest: expected none of --anomalies, --precision, --loss and --split validation")
+    }
     try problems.check()
     if let compilation {
       try evaluateModel(compilation)
@@ -143,6 +157,14 @@ struct EvaluateCommand: ParsableCommand {
     if anomalies != nil, !(task is ForecastTask) {
       throw CommandFailure(
         .usage, "--anomalies: is for runs of forecast, and \(folder) is one of \(settings.task)")
+    }
+    if let plan {
+      guard let task = task as? ForecastTask else {
+        throw CommandFailure(
+          .usage, "--backtest: is for runs of forecast, and \(folder) is one of \(settings.task)")
+      }
+      try backtests.evaluate(folder, task, plan, trustingWeights: trusted.weights, json: json)
+      return
     }
     let evaluation = try RunDirectory.evaluate(
       folder, task: task, precision: chosen, on: part ?? .test, trustingWeights: trusted.weights)
