@@ -157,7 +157,7 @@ struct SeriesTests {
         == "line 3: column 't': expected a number as before, found '2020-01-01'")
     #expect(
       error("t,v\n1,1\n2,2\n", targets: ["v", "v"])
-        == "column 'v': expected a column named once, as target, past or future, found it twice")
+        == "column 'v': expected a column named once, as target, past, future or static, found it twice")
   }
 
   // MARK: Scales

@@ -74,6 +74,10 @@ struct SummaryCommand: ParsableCommand {
           "\(Text.plural(series.horizon, "step")) of \(series.columns.targets.prefix(8).joined(separator: ", ")) from "
             + "\(Text.plural(series.window, "step")); \(Text.count(series.scales.count)) series, scaled"
         ))
+      let categories = zip(series.columns.categories, series.categories ?? []).map { "\($0) (\($1.count))" }
+      if !categories.isEmpty {
+        lines.append(("categories", categories.prefix(20).joined(separator: ", ") + ", besides unknown ones"))
+      }
     }
     return lines
   }

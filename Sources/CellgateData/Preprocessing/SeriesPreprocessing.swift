@@ -86,8 +86,13 @@ public struct SeriesPreprocessing: Codable, Equatable, Sendable {
   public var horizon: Int
   /// The scale of each target of each series: a series' number in the model is its place here, from 1 on.
   public var scales: [Scale]
-  /// The scale of each covariate, the past ones and then the future ones, over all series.
+  /// The scale of each covariate that is a number, the past ones and then the future ones, over all series.
   public var covariateScales: [Scale]
+  /// The scale of each static column that is a number, over all series; nil for none.
+  public var staticScales: [Scale]?
+  /// The categories of each column of them, in the order of `Columns.categories`, that the training part has: a category's number in the model is its
+  /// place here, from 1 on; 0 is for all others. Nil for no such column.
+  public var categories: [[String]]?
   /// What a forecast is before anything is learned.
   public var base: Base
   /// Whether the numbers of a window are divided by their own deviation, too.
@@ -126,11 +131,19 @@ public struct SeriesPreprocessing: Codable, Equatable, Sendable {
       return "series.\(name): expected 1 to \(limit), found \(value)"
     }
     guard !scales.isEmpty, !columns.targets.isEmpty else { return "series.scales: expected one or more" }
-    let covariates = columns.past.count + columns.future.count
+    let covariates = columns.numericCovariates.count
     guard covariateScales.count == covariates else {
       return "series.covariate_scales: expected \(covariates), found \(covariateScales.count)"
     }
-    for scale in scales + covariateScales
+    let (statics, categories) = (columns.numericStatics.count, columns.categories.count)
+    guard (staticScales ?? []).count == statics else {
+      return "series.static_scales: expected \(statics), found \((staticScales ?? []).count)"
+    }
+    guard (self.categories ?? []).count == categories else {
+      return
+        "series.categories: expected those of \(categories) columns, found \((self.categories ?? []).count)"
+    }
+    for scale in scales + covariateScales + (staticScales ?? [])
     where !(scale.mean.isFinite && scale.deviation > 0 && scale.deviation.isFinite) {
       return
         "series.scales: expected finite means and deviations above 0, found \(scale.mean), \(scale.deviation)"
@@ -142,10 +155,10 @@ public struct SeriesPreprocessing: Codable, Equatable, Sendable {
   }
 
   /// F: the numbers of each step that the model reads.
-  public var features: Int { 1 + (marksMissing ? 1 : 0) + columns.past.count + columns.future.count }
+  public var features: Int { 1 + (marksMissing ? 1 : 0) + columns.numericCovariates.count }
 
   /// K: the numbers that are known of each step of a forecast.
-  public var known: Int { dateCount + columns.future.count }
+  public var known: Int { dateCount + columns.numericFuture.count }
 
   /// How many of those are of dates.
   package var dateCount: Int { readsDates ? Self.dateCount(form, step) : 0 }

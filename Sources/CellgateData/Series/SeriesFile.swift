@@ -61,6 +61,26 @@ struct SeriesFile {
     return numbers
   }
 
+  /// A field as a category; nil for none.
+  func category(_ row: Int, _ column: Int) -> String? {
+    guard let text = table.columns[column][row]?.trimmed, !Self.missing.contains(text.lowercased()) else {
+      return nil
+    }
+    return text
+  }
+
+  /// Whether most of what a column has are no numbers.
+  func isText(_ column: Int) -> Bool {
+    if table.columns[column].numbers != nil { return false }
+    var (known, others) = (0, 0)
+    for row in 0..<count {
+      guard let text = category(row, column) else { continue }
+      known += 1
+      if Double(text) == nil { others += 1 }
+    }
+    return 2 * others > known
+  }
+
   private func wrong(_ row: Int, _ column: Int) -> SeriesError {
     SeriesError(
       file, line: line(row), column: table.columns[column].name, expected: "a number, or nothing",

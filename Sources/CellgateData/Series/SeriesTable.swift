@@ -12,27 +12,6 @@ import CellgateFiles
 /// A step that has no row, and a field that is empty or says that there is no value (NA, NaN, null, -, ?), is NaN. The time must grow
 /// within a series, and each time stand on the grid.
 public struct SeriesTable: Sendable {
-  /// Which columns are read.
-  public struct Columns: Codable, Equatable, Sendable {
-    /// The time: one column, or year, month, day, hour, minute, second as far as there are; [] for rows one step apart.
-    public var time: [String]
-    /// What is forecast; ["all"] for every column of numbers that is no time, group or covariate.
-    public var targets: [String]
-    /// Numbers that are known up to the last step.
-    public var past: [String] = []
-    /// Numbers that are known of the steps that are forecast, too, such as prices or holidays.
-    public var future: [String] = []
-    /// What names the series; nil for a table of one.
-    public var group: String?
-
-    /// Columns by their names.
-    public init(
-      time: [String], targets: [String], past: [String] = [], future: [String] = [], group: String? = nil
-    ) {
-      (self.time, self.targets, self.past, self.future, self.group) = (time, targets, past, future, group)
-    }
-  }
-
   /// One series.
   public struct Series: Sendable, Equatable {
     /// Its name in the group's column; "" of a table of one.
@@ -41,8 +20,14 @@ public struct SeriesTable: Sendable {
     public var start: Double
     /// Of each target the value at each step; NaN where there is none.
     public var targets: [[Double]]
-    /// The same of the covariates, the past ones and then the future ones.
+    /// The same of the covariates that are numbers, the past ones and then the future ones.
     public var covariates: [[Double]]
+    /// Of the covariates that are categories, in the same order, the place of each step's one in `levels`; −1 where there is none.
+    public var categories: [[Int32]]
+    /// What is known of all of it: its numbers, NaN where there is none.
+    public var statics: [Double]
+    /// And its categories, as places in `levels`; −1 where there is none.
+    public var staticCategories: [Int32]
 
     /// Steps.
     public var count: Int { targets.first?.count ?? 0 }
@@ -50,8 +35,10 @@ public struct SeriesTable: Sendable {
 
   /// The file.
   public let file: String
-  /// The columns, the targets by name.
+  /// The columns, the targets and the categories by name.
   public let columns: Columns
+  /// The categories of each column of them, in the order of `Columns.categories`.
+  public let levels: [[String]]
   /// How times are written.
   public let form: TimeForm
   /// The time between steps.
@@ -64,7 +51,8 @@ public struct SeriesTable: Sendable {
   /// The most steps of a grid for each row.
   static let mostStepsOfARow = 100
 
-  /// Reads a table. With a `step` that is known, such as a model's, series of one row are read too. Throws ``TaskDataError``.
+  /// Reads a table. Covariates and static columns of texts are categories. With a `step` that is known, such as a model's, series of one row are read
+  /// too, and those columns alone are categories that `columns` say are. Throws ``TaskDataError``.
   public init(_ path: String, columns: Columns, step known: TimeStep? = nil) throws(TaskDataError) {
     let table = try SeriesFile(path)
     do throws(SeriesError) { try self.init(table, columns: columns, step: known) } catch {
@@ -77,12 +65,14 @@ public struct SeriesTable: Sendable {
     var columns = given
     let times = try columns.time.map { name throws(SeriesError) in try table.column(name) }
     let group = try columns.group.map { name throws(SeriesError) in try table.column(name) }
-    let covariates = try (columns.past + columns.future).map { name throws(SeriesError) in
+    columns.categorical = try Self.categorical(table, given, recognizes: known == nil)
+    let covariates = try columns.numericCovariates.map { name throws(SeriesError) in try table.column(name) }
+    let others = try (columns.categories + columns.numericStatics).map { name throws(SeriesError) in
       try table.column(name)
     }
     var targets: [Int]
     if columns.targets == ["all"], !table.header.contains("all") {
-      let taken = Set(times + covariates + (group.map { [$0] } ?? []))
+      let taken = Set(times + covariates + others + (group.map { [$0] } ?? []))
       targets = table.header.indices.filter { !taken.contains($0) && table.isNumeric($0) }
       columns.targets = targets.map { table.header[$0] }
       if targets.isEmpty {
@@ -91,10 +81,11 @@ public struct SeriesTable: Sendable {
     } else {
       targets = try columns.targets.map { name throws(SeriesError) in try table.column(name) }
     }
-    let named = columns.targets + columns.past + columns.future
+    let named = columns.targets + columns.past + columns.future + columns.statics
     for (index, name) in named.enumerated() where named[..<index].contains(name) {
       throw SeriesError(
-        file, column: name, expected: "a column named once, as target, past or future", found: "it twice")
+        file, column: name, expected: "a column named once, as target, past, future or static",
+        found: "it twice")
     }
 
     // The rows of each series, with their times.
@@ -133,6 +124,7 @@ public struct SeriesTable: Sendable {
         ?? TimeStep(of: order.map { rows[$0]?.times ?? [] }, form: ownForm)
     else { throw SeriesError(file, expected: "two rows or more of a series", found: "one") }
 
+    let categories = try SeriesCategories(table, columns)
     let numbers = try (targets + covariates).map { column throws(SeriesError) in try table.numbers(column) }
     var series: [Series] = []
     var (absent, missing) = (0, 0)
@@ -149,7 +141,7 @@ public struct SeriesTable: Sendable {
       }
       let count = Int(span.rounded()) + 1
       var values = (targets + covariates).map { _ in [Double](repeating: .nan, count: count) }
-      var last = -1
+      var (last, places) = (-1, [Int]())
       for (row, time) in zip(own.rows, own.times) {
         let place = Int(step.steps(from: start, to: time).rounded())
         guard place > last, place < count else {
@@ -159,6 +151,7 @@ public struct SeriesTable: Sendable {
             found: SeriesTime(value: time, form: ownForm).text)
         }
         last = place
+        places.append(place)
         for index in numbers.indices {
           let value = numbers[index][row]
           if value.isNaN { missing += 1 }
@@ -166,13 +159,34 @@ public struct SeriesTable: Sendable {
         }
       }
       absent += count - own.rows.count
+      let statics = try categories.statics(own.rows, id: id)
       series.append(
         Series(
           id: id, start: start, targets: Array(values[..<targets.count]),
-          covariates: Array(values[targets.count...])))
+          covariates: Array(values[targets.count...]),
+          categories: categories.covariates(own.rows, at: places, count: count), statics: statics.numbers,
+          staticCategories: statics.categories))
     }
     (self.file, self.columns, self.form, self.step, self.series) = (file, columns, ownForm, step, series)
-    (absentSteps, missingValues) = (absent, missing)
+    (absentSteps, missingValues, levels) = (absent, missing, categories.levels)
+  }
+
+  /// Which of the covariates and static columns are categories: those that are named so, and those of texts where they are to be recognised.
+  private static func categorical(
+    _ table: SeriesFile, _ columns: Columns, recognizes: Bool
+  ) throws(SeriesError) -> [String] {
+    let all = columns.past + columns.future + columns.statics
+    if let other = columns.categorical.first(where: { !all.contains($0) }) {
+      throw SeriesError(
+        table.file, column: other, expected: "a past, future or static column to be one of categories",
+        found: "none of these")
+    }
+    var found: [String] = []
+    for name in all {
+      let column = try table.column(name)
+      if columns.categorical.contains(name) || recognizes && table.isText(column) { found.append(name) }
+    }
+    return found
   }
 
   private static func text(_ step: TimeStep, _ form: TimeForm) -> String {

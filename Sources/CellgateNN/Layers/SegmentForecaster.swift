@@ -6,11 +6,11 @@ import CellgateTensor
 ///
 ///     eₖ = max(Wₑ xₖ + bₑ, 0)            xₖ: the numbers of segment k, S · F
 ///     h  = the cell's states after e₁ … eₙ
-///     zₘ = Pₘ + Eₛ + V fₘ                 Pₘ: where segment m lies, Eₛ: the series, fₘ: what is known of its steps
+///     zₘ = Pₘ + Eₛ + V fₘ + U s           Pₘ: where segment m lies, Eₛ: the series, fₘ: what is known of its steps, s: of the series
 ///     yₘ = Wₒ (one step of the same cell from h, reading zₘ) + bₒ
 ///
 /// All segments of the forecast are made at once: each begins from h, and none waits for another. Without segments of the forecast
-/// (`decodesSegments` false) all of it is Wₒ (the output at eₙ + Eₛ) + bₒ.
+/// (`decodesSegments` false) all of it is Wₒ (the output at eₙ + Eₛ + V f + U s) + bₒ.
 ///
 /// With `seasons` N > 0 a linear map of what was at the same place of the last N seasons of P steps is added, which costs N numbers for each
 /// season of the forecast (SparseTSF: Lin et al. 2024, https://arxiv.org/abs/2405.00946); a season of one step makes it a linear
@@ -26,11 +26,14 @@ import CellgateTensor
 /// buffer `path_correlation` [L], which starts at 0 and changes no forecast.
 ///
 /// Inputs are steps `[T, B, F]`, T a multiple of S; with `series` C > 1 the number of each one's series, `[B]`, of which 0 and whatever lies
-/// past C are series that training had none of; with `known` K > 0 what is known of the steps that are forecast, `[horizon, B, K]`. The
+/// past C are series that training had none of; with `known` K > 0 what is known of the steps that are forecast, `[horizon, B, K]`; with
+/// `pastCategories` C the numbers of categories at each step, `[T, B, C]`, and with `knownCategories` those of the last of them at the steps that are
+/// forecast, `[horizon, B, …]`; with `statics` M numbers of each one's series, `[B, M]`, and with `staticCategories` the numbers of
+/// its categories, `[B, …]`. A category's learned vector stands beside the numbers that it is known with. The
 /// output is `[horizon, B, outputs]`.
 ///
 /// Parameters are `encoder.weight` [E, S · F], `encoder.bias`, those of `recurrent`, `position` [segments, E], which starts normal
-/// with deviation 1, `series` [C + 1, E], which starts at 0, `known.weight` [E, R · K], `head.weight` [R · outputs, H], `head.bias`, and
+/// with deviation 1, `series` [C + 1, E], which starts at 0, `category_1` and so on [V + 1, size], which start at 0, `static.weight`, `known.weight` [E, R · K], `head.weight` [R · outputs, H], `head.bias`, and
 /// `seasonal` [seasons of the forecast, N]; E is the cell's H, and R the steps of a segment of the forecast.
 public final class SegmentForecaster: Layer {
   /// "segment_forecaster".
@@ -42,6 +45,7 @@ public final class SegmentForecaster: Layer {
   private let noise: Dropout
   private struct Parts {
     let encoder: Linear, position: Parameter?, series: Parameter?, known: Linear?, head: Linear
+    let categories: [Parameter], statics: Linear?
     let seasonal: Parameter?
     let paths: Buffer?
   }
@@ -69,6 +73,8 @@ public final class SegmentForecaster: Layer {
     return [.module("encoder", own.encoder), .module("recurrent", recurrent)]
       + (own.position.map { [.parameter("position", $0)] } ?? [])
       + (own.series.map { [.parameter("series", $0)] } ?? [])
+      + own.categories.enumerated().map { .parameter("category_\($0 + 1)", $1) }
+      + (own.statics.map { [.module("static", $0)] } ?? [])
       + (own.known.map { [.module("known", $0)] } ?? []) + [.module("head", own.head)]
       + (own.seasonal.map { [.parameter("seasonal", $0)] } ?? [])
       + (own.paths.map { [.buffer("path_correlation", $0)] } ?? [])
@@ -79,9 +85,7 @@ public final class SegmentForecaster: Layer {
 
   /// Takes steps, then the number of the series where there are several, then what is known.
   public func outputShapes(_ inputs: [LayerShape]) throws(LayerError) -> [LayerShape] {
-    let rest =
-      (options.series > 1 ? [LayerShape.vector()] : [])
-      + (options.known > 0 ? [LayerShape.sequence(options.known)] : [])
+    let rest = extras.map(\.shape)
     guard let first = inputs.first, first.isSequence, first.features.count == 1,
       inputs.dropFirst().elementsEqual(rest)
     else {
@@ -90,7 +94,8 @@ public final class SegmentForecaster: Layer {
         expected: (["a sequence [T, B, F]"] + rest.map(\.description)).joined(separator: ", "),
         found: "\(inputs.map(\.description))")
     }
-    let (size, overflows) = first.features[0].multipliedReportingOverflow(by: options.segment)
+    let (size, overflows) = (first.features[0] + options.pastVectors)
+      .multipliedReportingOverflow(by: options.segment)
     guard !overflows, size <= SizeCheck.most else {
       throw .badInput(
         layer: Self.kind, expected: "at most \(SizeCheck.most) numbers of a segment", found: "\(first)")
@@ -98,17 +103,42 @@ public final class SegmentForecaster: Layer {
     return [.sequence(options.outputs)]
   }
 
+  /// What goes in besides the steps.
+  private enum Extra { case series, known, pastCategories, knownCategories, statics, staticCategories }
+
+  /// The inputs after the steps, in their order.
+  private var extras: [(kind: Extra, shape: LayerShape)] {
+    var inputs: [(kind: Extra, shape: LayerShape)] = []
+    if options.series > 1 { inputs.append((.series, .vector())) }
+    if options.known > 0 { inputs.append((.known, .sequence(options.known))) }
+    if let own = options.pastCategories, !own.isEmpty {
+      inputs.append((.pastCategories, .sequence(own.count)))
+    }
+    if let own = options.knownCategories, own > 0 { inputs.append((.knownCategories, .sequence(own))) }
+    if let own = options.statics, own > 0 { inputs.append((.statics, .vector(own))) }
+    if let own = options.staticCategories, !own.isEmpty {
+      inputs.append((.staticCategories, .vector(own.count)))
+    }
+    return inputs
+  }
+
+  /// The categories of all columns, the past ones and then the static ones.
+  private var categories: [Category] { (options.pastCategories ?? []) + (options.staticCategories ?? []) }
+
   /// Those of the maps and the cell.
   public func parameterShapes(_ inputs: [LayerShape]) -> AnySequence<ParameterShape> {
     var shapes: [AnySequence<ParameterShape>] = []
     func add(_ some: [ParameterShape]) { shapes.append(AnySequence(some)) }
-    let size = (inputs.first?.features.first ?? 1) * options.segment
+    let size = ((inputs.first?.features.first ?? 1) + options.pastVectors) * options.segment
     add(Linear.parameterShapes(inputSize: size, outputSize: width).map { $0.inside("encoder") })
     shapes.append(DecoderCell.parameterShapes(recurrent, inputSize: width, name: "recurrent"))
     if options.decodesSegments { add([ParameterShape("position", [options.segments, width])]) }
     if options.series > 1 { add([ParameterShape("series", [options.series + 1, width])]) }
-    if options.known > 0 {
-      add([ParameterShape("known.weight", [width, options.stepsOfHead * options.known])])
+    add(
+      categories.enumerated().map { ParameterShape("category_\($0 + 1)", [$1.count + 1, $1.size]) })
+    if options.staticWidth > 0 { add([ParameterShape("static.weight", [width, options.staticWidth])]) }
+    if options.knownWidth > 0 {
+      add([ParameterShape("known.weight", [width, options.stepsOfHead * options.knownWidth])])
     }
     add(
       Linear.parameterShapes(
@@ -124,7 +154,7 @@ public final class SegmentForecaster: Layer {
   /// Makes the parameters.
   public func build(_ inputs: [LayerShape], _ context: BuildContext) {
     let stream = context.stream
-    let size = (inputs.first?.features.first ?? 1) * options.segment
+    let size = ((inputs.first?.features.first ?? 1) + options.pastVectors) * options.segment
     recurrent.build(
       inputSize: width, name: options.recurrent.noise ?? context.name + "/recurrent",
       stream: stream.child("recurrent"))
@@ -134,13 +164,18 @@ public final class SegmentForecaster: Layer {
       position: options.decodesSegments
         ? Parameter(normal([options.segments, width], stream: stream.child("position"))) : nil,
       series: options.series > 1 ? Parameter(.zeros([options.series + 1, width])) : nil,
-      known: options.known > 0
+      known: options.knownWidth > 0
         ? Linear(
-          inputSize: options.stepsOfHead * options.known, outputSize: width, hasBias: false,
+          inputSize: options.stepsOfHead * options.knownWidth, outputSize: width, hasBias: false,
           stream: stream.child("known")) : nil,
       head: Linear(
         inputSize: recurrent.outputSize, outputSize: options.stepsOfHead * options.outputs,
         stream: stream.child("head"), weightInitializer: .zeros, biasInitializer: .zeros),
+      categories: categories.map { Parameter(.zeros([$0.count + 1, $0.size])) },
+      statics: options.staticWidth > 0
+        ? Linear(
+          inputSize: options.staticWidth, outputSize: width, hasBias: false, stream: stream.child("static"))
+        : nil,
       seasonal: options.seasons > 0 ? Parameter(.zeros([options.seasonsOfForecast, options.seasons])) : nil,
       paths: options.pathLags.flatMap { $0 > 0 ? Buffer(.zeros([$0])) : nil })
   }
@@ -149,28 +184,46 @@ public final class SegmentForecaster: Layer {
   public func callAsFunction(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
     let own = built
     let x = inputs[0].tensor
-    let (steps, batch, size) = (x.shape[0], x.shape[1], x.shape[2])
+    let (steps, batch) = (x.shape[0], x.shape[1])
     require(
       steps % options.segment == 0,
       "SegmentForecaster: expected a multiple of \(options.segment) steps, found \(steps)")
     let count = steps / options.segment
-    var encoded = own.encoder(segmented(x, of: options.segment, count: count, size: size)).relu()
+    let given = zip(extras, inputs.dropFirst())
+    func input(_ kind: Extra) -> Tensor? { given.first { $0.0.kind == kind }?.1.tensor }
+    let past = options.pastCategories ?? []
+    let vectors = input(.pastCategories).map { self.vectors($0, past, own.categories[...]) } ?? []
+    let read = vectors.isEmpty ? x : concatenated([x] + vectors)
+    var encoded = own.encoder(
+      segmented(read, of: options.segment, count: count, size: read.shape[2])
+    ).relu()
     var extra: Tensor?
-    if let table = own.series {
+    if let table = own.series, let numbers = input(.series) {
       // What is no number of a series is one that is not known.
-      let rows = inputs[1].tensor.scalars.map { value -> Int32 in
-        value >= 1 && value <= Float(options.series) ? Int32(value) : 0
-      }
-      extra = embedding(rows, shape: [batch], table: table.tensor)
+      let category = Category(count: options.series, size: width)
+      extra = embedding(numbers.scalars.map { category.row($0) }, shape: [batch], table: table.tensor)
+    }
+    if let map = own.statics {
+      let tables = own.categories[past.count...]
+      let parts =
+        (input(.statics).map { [$0] } ?? [])
+        + (input(.staticCategories).map { self.vectors($0, options.staticCategories ?? [], tables) } ?? [])
+      let statics = map(concatenated(parts))
+      extra = extra.map { $0 + statics } ?? statics
     }
     let known = own.known.map { map -> Tensor in
-      let given = inputs[inputs.count - 1].tensor
-      let whole = options.segments * options.stepsOfHead
+      let first = past.count - (options.knownCategories ?? 0)
+      let parts =
+        (input(.known).map { [$0] } ?? [])
+        + (input(.knownCategories).map {
+          self.vectors($0, Array(past[first...]), own.categories[first..<past.count])
+        } ?? [])
+      let given = concatenated(parts)
+      let (whole, size) = (options.segments * options.stepsOfHead, options.knownWidth)
       let padded =
         whole == options.horizon
-        ? given : concatenated([given, .zeros([whole - options.horizon, batch, options.known])], axis: 0)
-      return map(
-        segmented(padded, of: options.stepsOfHead, count: options.segments, size: options.known))
+        ? given : concatenated([given, .zeros([whole - options.horizon, batch, size])], axis: 0)
+      return map(segmented(padded, of: options.stepsOfHead, count: options.segments, size: size))
     }
     let last: Tensor
     if let position = own.position {
@@ -200,6 +253,16 @@ public final class SegmentForecaster: Layer {
     let forecast = segments * long == options.horizon ? made : made[0..<options.horizon]
     guard let map = own.seasonal else { return [LayerValue(forecast)] }
     return [LayerValue(forecast + seasonal(x, map.tensor))]
+  }
+
+  /// The vectors of categories by their numbers [.., C], each [.., size].
+  private func vectors(
+    _ numbers: Tensor, _ categories: [Category], _ tables: ArraySlice<Parameter>
+  ) -> [Tensor] {
+    zip(numbers.split(sizes: categories.map { _ in 1 }), zip(categories, tables)).map { numbers, own in
+      embedding(
+        numbers.scalars.map { own.0.row($0) }, shape: Array(numbers.shape.dropLast()), table: own.1.tensor)
+    }
   }
 
   /// What is read linearly of steps `[T, B, F]`: `[horizon, B, outputs]`.

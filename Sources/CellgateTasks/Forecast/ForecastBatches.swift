@@ -9,6 +9,8 @@ public final class ForecastBatches: BatchSource {
   static let leastSteps = 40, mostSteps = 100
   /// Validation windows at most, evenly spaced: enough to choose a model by.
   static let mostValidated = 8192
+  /// The share of the windows of training in which a column of categories is not known.
+  static let hiddenShare: Float = 0.05
   /// Windows of an evaluation that are looked at together.
   static let evaluated = 512
 
@@ -46,6 +48,9 @@ public final class ForecastBatches: BatchSource {
     let kept = shard.range(of: count)
     let first = step * count
     var chosen: [ForecastData.Window] = []
+    // A category that is not known is learned from examples whose own is hidden.
+    var hidden: [[Bool]] = []
+    let columns = data.preprocessing.columns.categories.count
     for place in (first + kept.lowerBound)..<(first + kept.upperBound) {
       let pass = place / training.count
       if order?.seed != seed || order?.pass != pass {
@@ -55,8 +60,12 @@ public final class ForecastBatches: BatchSource {
         order = (seed, pass, windows)
       }
       if let index = order?.windows[place % training.count] { chosen.append(training[Int(index)]) }
+      if columns > 0 {
+        var stream = RandomStream(seed: seed, name: "forecast/unknown", step: UInt64(place))
+        hidden.append((0..<columns).map { _ in stream.uniform() < Self.hiddenShare })
+      }
     }
-    return data.batch(chosen[...])
+    return data.batch(chosen[...]) { hidden[$0][$1] }
   }
 
   /// Batches of 512 windows.

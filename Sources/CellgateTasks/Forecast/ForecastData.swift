@@ -29,6 +29,10 @@ struct ForecastData {
   let channels: [ForecastChannel]
   /// Of each series each covariate, scaled: of a gap the last value before.
   let covariates: [[[Float]]]
+  /// Of each series the number of each categorical covariate's category: of a gap the last one before; 0 for one that the model doesn't know.
+  let categories: [[[Float]]]
+  /// Of each series what is known of all of it: numbers, scaled, 0 for none; and the numbers of categories.
+  let statics: [[Float]], staticCategories: [[Float]]
   /// Of each series what the dates of the steps say, so many numbers each; [] without dates.
   let dates: [[Float]]
 
@@ -75,6 +79,25 @@ struct ForecastData {
         }
       }
     }
+    let numbers = Self.categoryNumbers(table, preprocessing)
+    let count = table.columns.categoricalCovariates.count
+    categories = table.series.map { series in
+      zip(series.categories, numbers).map { places, numbers in
+        var last: Float = 0
+        return places.map {
+          if $0 >= 0 { last = numbers[Int($0)] }
+          return last
+        }
+      }
+    }
+    staticCategories = table.series.map { series in
+      zip(series.staticCategories, numbers.dropFirst(count)).map { $0 >= 0 ? $1[Int($0)] : 0 }
+    }
+    statics = table.series.map { series in
+      zip(series.statics, preprocessing.staticScales ?? []).map {
+        $0.isNaN ? 0 : Float(($0 - $1.mean) / $1.deviation)
+      }
+    }
     let (step, form, horizon) = (preprocessing.step, preprocessing.form, preprocessing.horizon)
     dates =
       preprocessing.dateCount == 0
@@ -84,6 +107,17 @@ struct ForecastData {
           SeriesPreprocessing.dates(step.time($0, after: series.start), form: form, step: step)
         }
       }
+  }
+
+  /// Of each column of categories the number in the model of each one that the table has.
+  private static func categoryNumbers(
+    _ table: SeriesTable, _ preprocessing: SeriesPreprocessing
+  ) -> [[Float]] {
+    zip(table.levels, preprocessing.categories ?? []).map { levels, known in
+      var numbers: [String: Float] = [:]
+      for (place, category) in known.enumerated() { numbers[category] = Float(place + 1) }
+      return levels.map { numbers[$0] ?? 0 }
+    }
   }
 
   private static func naiveError(
@@ -144,12 +178,15 @@ struct ForecastData {
       kind: preprocessing.base, season: preprocessing.season, scalesWindows: preprocessing.scalesWindows)
   }
 
-  /// Windows side by side.
-  func batch(_ windows: ArraySlice<Window>) -> ForecastBatch {
+  /// Windows side by side. `hides` says of which column of categories a window's are not to be known.
+  func batch(
+    _ windows: ArraySlice<Window>, hides: (_ column: Int, _ category: Int) -> Bool = { _, _ in false }
+  ) -> ForecastBatch {
     let (steps, horizon) = (preprocessing.window, preprocessing.horizon)
     let (features, known, season) = (preprocessing.features, preprocessing.known, preprocessing.season)
     let (count, base) = (windows.count, base)
-    let firstFuture = preprocessing.columns.past.count
+    let firstFuture =
+      preprocessing.columns.numericCovariates.count - preprocessing.columns.numericFuture.count
     var batch = ForecastBatch(horizon: horizon, channels: windows.map { Int($0.channel) })
     var input = [Float](repeating: 0, count: steps * count * features)
     var future = [Float](repeating: 0, count: horizon * count * known)
@@ -201,32 +238,44 @@ struct ForecastData {
     }
     batch.past = Tensor(input, shape: [steps, count, features])
     if known > 0 { batch.known = Tensor(future, shape: [horizon, count, known]) }
+    addCategories(windows, to: &batch, hides: hides)
     return batch
   }
-}
 
-/// Some windows of series, and what follows them, in scaled units from each window's base on.
-public struct ForecastBatch {
-  let horizon: Int
-  /// Whose windows they are.
-  let channels: [Int]
-  /// [T, B, F].
-  var past = Tensor.zeros([0])
-  /// What is known of the steps that are forecast, [horizon, B, K]; nil for nothing.
-  var known: Tensor?
-  /// The number of each one's series, and what its numbers were divided by, [B].
-  var numbers: [Float] = [], spreads: [Float] = []
-  /// What follows, horizon × B; whether it is known, 1 or 0; the last value; and what was a season before.
-  var targets: [Float], weights: [Float], persistent: [Float], seasonal: [Float]
-  /// What a forecast is before anything is learned, horizon × B, in scaled units.
-  var bases: [Float]
-
-  init(horizon: Int, channels: [Int]) {
-    (self.horizon, self.channels) = (horizon, channels)
-    let zeros = [Float](repeating: 0, count: horizon * channels.count)
-    (targets, weights, persistent, seasonal, bases) = (zeros, zeros, zeros, zeros, zeros)
+  /// What is known by category, and of whole series.
+  private func addCategories(
+    _ windows: ArraySlice<Window>, to batch: inout ForecastBatch,
+    hides: (_ column: Int, _ category: Int) -> Bool
+  ) {
+    let columns = preprocessing.columns
+    let (steps, horizon, count) = (preprocessing.window, preprocessing.horizon, windows.count)
+    let (width, wide) = (columns.categoricalCovariates.count, columns.categoricalFuture.count)
+    let (numbers, kinds) = (columns.numericStatics.count, columns.categoricalStatics.count)
+    var past = [Float](repeating: 0, count: steps * count * width)
+    var future = [Float](repeating: 0, count: horizon * count * wide)
+    var (statics, staticCategories): ([Float], [Float]) = ([], [])
+    for (column, window) in windows.enumerated() {
+      let channel = channels[Int(window.channel)]
+      let origin = Int(window.origin)
+      for (category, values) in categories[channel.series].enumerated() where !hides(column, category) {
+        for place in max(0, origin - steps)..<origin {
+          past[((place - origin + steps) * count + column) * width + category] = values[place]
+        }
+        let later = category - (width - wide)
+        guard later >= 0 else { continue }
+        for step in 0..<horizon {
+          let value = origin + step < values.count ? values[origin + step] : values.last
+          future[(step * count + column) * wide + later] = value ?? 0
+        }
+      }
+      statics += self.statics[channel.series]
+      staticCategories += self.staticCategories[channel.series].enumerated().map {
+        hides(column, width + $0) ? 0 : $1
+      }
+    }
+    if width > 0 { batch.pastCategories = Tensor(past, shape: [steps, count, width]) }
+    if wide > 0 { batch.knownCategories = Tensor(future, shape: [horizon, count, wide]) }
+    if numbers > 0 { batch.statics = Tensor(statics, shape: [count, numbers]) }
+    if kinds > 0 { batch.staticCategories = Tensor(staticCategories, shape: [count, kinds]) }
   }
-
-  /// B.
-  var count: Int { channels.count }
 }

@@ -15,11 +15,12 @@ public struct ForecastObjective: TrainingObjective {
   private static func output(
     _ model: Model, _ batch: ForecastBatch, _ context: ForwardContext, probe: TensorProbe? = nil
   ) -> Tensor {
-    var inputs = [LayerValue(batch.past)]
-    if model.inputs.contains(where: { $0.name == "series" }) {
-      inputs.append(LayerValue(Tensor(batch.numbers)))
+    let inputs = model.inputs.map { input in
+      guard let value = batch.input(input.name) else {
+        fail("ForecastObjective: expected inputs of a forecaster, found '\(input.name)'")
+      }
+      return LayerValue(value)
     }
-    if let known = batch.known { inputs.append(LayerValue(known)) }
     probe?("input", "past", batch.past)
     let output = model(inputs, context)[0].tensor
     probe?("forecaster", "output", output)

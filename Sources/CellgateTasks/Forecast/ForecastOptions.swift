@@ -15,10 +15,20 @@ public enum ForecastOptions {
   public static let targets = TaskOption.list("targets", "the same as --target", of: .text)
   /// Covariates that are known up to the last step.
   public static let past = TaskOption.list(
-    "past", "columns of numbers that the forecast may depend on, known up to the last step", of: .text)
+    "past", "columns that the forecast may depend on, known up to the last step; texts are categories",
+    of: .text)
   /// Covariates that are known of the steps that are forecast, too.
   public static let future = TaskOption.list(
-    "future", "columns of numbers that are known of the steps to forecast, too, such as holidays", of: .text)
+    "future", "columns that are known of the steps to forecast, too, such as holidays; texts are categories",
+    of: .text)
+  /// What is known of whole series.
+  public static let statics = TaskOption.list(
+    "static", "columns that are the same in all rows of a series, numbers or categories", of: .text)
+  /// Numbers that are categories.
+  public static let categorical = TaskOption.list(
+    "categorical",
+    "those of --past, --future and --static whose numbers are categories; texts are without it",
+    of: .text)
   /// The column that names the series.
   public static let group = TaskOption.text("group", "the column that names the series of a row")
   /// Steps that are forecast.
@@ -63,7 +73,8 @@ public enum ForecastOptions {
 
   /// All of them.
   static let all = [
-    time, target, targets, past, future, group, horizon, window, segment, split, season, base, normalize,
+    time, target, targets, past, future, statics, categorical, group, horizon, window, segment, split, season,
+    base, normalize,
     output, decoder, dates,
   ]
 }
@@ -76,6 +87,8 @@ extension TrainingSettings {
     var columns = SeriesTable.Columns(time: names(ForecastOptions.time), targets: targets)
     columns.past = names(ForecastOptions.past)
     columns.future = names(ForecastOptions.future)
+    columns.statics = names(ForecastOptions.statics)
+    columns.categorical = names(ForecastOptions.categorical)
     columns.group = text(ForecastOptions.group)
     return columns
   }
@@ -85,26 +98,45 @@ extension TrainingSettings {
     text(ForecastOptions.output).flatMap { SeriesPreprocessing.Output(rawValue: $0) } ?? .quantiles
   }
 
-  /// The model of these settings. Sizes that the data decide stand in `data`.
-  func forecastModel(_ cell: Cell) -> ModelDescription {
+  /// What the forecaster of these settings is made of. Sizes that the data decide stand in `data`.
+  func forecasterOptions(_ recurrent: RecurrentOptions) -> SegmentForecaster.Options {
     func fact(_ name: String, _ usual: Int) -> Int { max(1, data?[name]?.whole ?? usual) }
-    let (series, features) = (fact("series", 1), fact("features", 1))
-    let known = max(0, data?["known"]?.whole ?? 0)
-    let horizon = whole(ForecastOptions.horizon)
     let segment = fact("segment", max(1, whole(ForecastOptions.segment)))
-    var recurrent = recurrentOptions(cell)
-    recurrent.dropout = layers > 1 ? dropout : 0
     var options = SegmentForecaster.Options(
-      recurrent: recurrent, segment: segment, horizon: horizon,
+      recurrent: recurrent, segment: segment, horizon: whole(ForecastOptions.horizon),
       outputs: forecastOutput.count)
-    (options.series, options.known, options.dropout) = (series, known, headDropout)
+    (options.series, options.known) = (fact("series", 1), max(0, data?["known"]?.whole ?? 0))
     options.decodesSegments = text(ForecastOptions.decoder) != "direct"
     (options.seasons, options.season) = (max(0, data?["seasons"]?.whole ?? 0), fact("seasonRead", 1))
     options.locations = forecastOutput.locations
+    func categories(_ name: String) -> [SegmentForecaster.Category]? {
+      data?[name]?.list?.map { .init(count: max(0, $0.whole ?? 0)) }
+    }
+    (options.statics, options.knownCategories) = (data?["statics"]?.whole, data?["futureCategories"]?.whole)
+    options.pastCategories = categories("pastCategories")
+    options.staticCategories = categories("staticCategories")
     options.pathLags = data?["pathLags"]?.whole.map { max(0, $0) }
+    return options
+  }
+
+  /// The model of these settings.
+  func forecastModel(_ cell: Cell) -> ModelDescription {
+    var recurrent = recurrentOptions(cell)
+    recurrent.dropout = layers > 1 ? dropout : 0
+    var options = forecasterOptions(recurrent)
+    options.dropout = headDropout
+    let features = max(1, data?["features"]?.whole ?? 1)
     var inputs = [ModelDescription.Input("past", .sequence(features))]
-    if series > 1 { inputs.append(.init("series", .vector())) }
-    if known > 0 { inputs.append(.init("known", .sequence(known))) }
+    if options.series > 1 { inputs.append(.init("series", .vector())) }
+    if options.known > 0 { inputs.append(.init("known", .sequence(options.known))) }
+    if let own = options.pastCategories, !own.isEmpty {
+      inputs.append(.init("past_categories", .sequence(own.count)))
+    }
+    if let own = options.knownCategories, own > 0 { inputs.append(.init("known_categories", .sequence(own))) }
+    if let own = options.statics, own > 0 { inputs.append(.init("statics", .vector(own))) }
+    if let own = options.staticCategories, !own.isEmpty {
+      inputs.append(.init("static_categories", .vector(own.count)))
+    }
     return ModelDescription(
       inputs: inputs, layers: [LayerDescription(SegmentForecaster(options), name: "forecaster")],
       calls: [.init("forecaster", inputs.indices.map { .init(node: $0) })],

@@ -48,8 +48,7 @@ struct ForecastPlan {
           path, column: table.columns.targets.joined(separator: ","),
           expected: "values that vary in the training part", found: "the constant \(first.mean)")
       }
-      let covariates = table.columns.past + table.columns.future
-      let covariateScales = covariates.enumerated().map { place, column in
+      let covariateScales = table.columns.numericCovariates.enumerated().map { place, column in
         SeriesPreprocessing.Scale(
           id: "", column: column,
           fitting: zip(table.series, parts).lazy.flatMap { $0.covariates[place][$1.training] })
@@ -66,6 +65,7 @@ struct ForecastPlan {
         marksMissing: table.absentSteps + table.missingValues > 0,
         readsDates: settings.text(ForecastOptions.dates) == "yes",
         output: settings.forecastOutput)
+      Self.addStatics(table, parts, to: &own)
       own.base =
         settings.text(ForecastOptions.base).flatMap { SeriesPreprocessing.Base(rawValue: $0) }
         ?? ForecastBase.best(
@@ -73,6 +73,34 @@ struct ForecastPlan {
       preprocessing = own
       linear = Self.linear(own, training: longest)
     } catch { throw .series(error) }
+  }
+
+  /// The scales of static numbers, and the categories, of the training part.
+  private static func addStatics(
+    _ table: SeriesTable, _ parts: [(training: Range<Int>, validation: Range<Int>, test: Range<Int>)],
+    to own: inout SeriesPreprocessing
+  ) {
+    let columns = table.columns
+    let learned = zip(table.series, parts).filter { !$1.training.isEmpty }
+    if !columns.numericStatics.isEmpty {
+      own.staticScales = columns.numericStatics.enumerated().map { place, column in
+        SeriesPreprocessing.Scale(id: "", column: column, fitting: learned.lazy.map { $0.0.statics[place] })
+          ?? .init(id: "", column: column, mean: 0, deviation: 1)
+      }
+    }
+    guard !columns.categories.isEmpty else { return }
+    let covariates = columns.categoricalCovariates.count
+    own.categories = table.levels.enumerated().map { place, levels in
+      var isKnown = [Bool](repeating: false, count: levels.count)
+      for (series, part) in learned {
+        let found =
+          place < covariates
+          ? series.categories[place][part.training]
+          : series.staticCategories[(place - covariates)...(place - covariates)]
+        for code in found where code >= 0 { isKnown[Int(code)] = true }
+      }
+      return zip(levels, isKnown).filter { $1 }.map(\.0)
+    }
   }
 
   /// Window and segment: as they were chosen, else a season or 24 steps at once, and 336 steps or as many as half of the training part has.

@@ -78,6 +78,13 @@ public struct ForecastTask: SequenceTask {
           expected: "three numbers of rows, or three shares that sum to 1 at most, TRAIN,VALIDATION,TEST",
           found: parts.map { "\($0)" }.joined(separator: ",")))
     }
+    if settings.data != nil {
+      // What config.json says of the table.
+      let problem = settings.forecasterOptions(RecurrentOptions(cell: .lstm, units: 1)).problem
+      if let problem {
+        problems.append(.outOfRange(option: "data", expected: "sizes of a table's series", found: problem))
+      }
+    }
     let (window, segment) = (settings.whole(ForecastOptions.window), settings.whole(ForecastOptions.segment))
     if window > 0, segment > 0, window % segment != 0 {
       problems.append(
@@ -100,16 +107,21 @@ public struct ForecastTask: SequenceTask {
     let sha256 = try digest(path)
     settings.data = nil
     let read = try ForecastPlan(settings, path: path)
-    settings.data = DataReference(
-      path: Paths.absolute(path), sha256: sha256,
-      facts: [
-        "series": .whole(read.preprocessing.scales.count), "features": .whole(read.preprocessing.features),
-        "known": .whole(read.preprocessing.known), "window": .whole(read.preprocessing.window),
-        "segment": .whole(read.segment), "season": .whole(read.preprocessing.season),
-        "seasons": .whole(read.linear.seasons), "seasonRead": .whole(read.linear.season),
-        "base": .text(read.preprocessing.base.rawValue),
-        "pathLags": .whole(min(read.preprocessing.horizon - 1, PathCorrelation.mostLags)),
-      ])
+    let known = read.preprocessing.columns
+    let categories = (read.preprocessing.categories ?? []).map { OptionValue.whole($0.count) }
+    let covariates = known.categoricalCovariates.count
+    let own = read.preprocessing
+    var facts: [String: OptionValue] = [
+      "series": .whole(own.scales.count), "features": .whole(own.features), "known": .whole(own.known),
+      "window": .whole(own.window), "segment": .whole(read.segment), "season": .whole(own.season),
+      "seasons": .whole(read.linear.seasons), "seasonRead": .whole(read.linear.season),
+      "base": .text(own.base.rawValue), "pathLags": .whole(min(own.horizon - 1, PathCorrelation.mostLags)),
+    ]
+    if covariates > 0 { facts["pastCategories"] = .list(Array(categories[..<covariates])) }
+    if covariates < categories.count { facts["staticCategories"] = .list(Array(categories[covariates...])) }
+    if !known.categoricalFuture.isEmpty { facts["futureCategories"] = .whole(known.categoricalFuture.count) }
+    if !known.numericStatics.isEmpty { facts["statics"] = .whole(known.numericStatics.count) }
+    settings.data = DataReference(path: Paths.absolute(path), sha256: sha256, facts: facts)
     return settings
   }
 

@@ -37,13 +37,29 @@ public struct Forecaster {
 
   /// A model's forecaster; nil of a model that makes no forecasts.
   public init?(_ model: Model) {
-    guard let own = model.preprocessing.series, let shape = model.inputs.first?.shape,
-      model.inputs.first?.name == "past", shape.features == [own.features],
+    guard let own = model.preprocessing.series,
+      Self.inputs(own).elementsEqual(
+        model.inputs.filter { $0.name != "series" || $0.shape != .vector() }),
       let layer = model.segmentForecaster, layer.options.horizon == own.horizon,
       own.window % layer.options.segment == 0, layer.options.outputs == own.output.count,
-      layer.options.known == own.known, own.window / layer.options.season >= layer.options.seasons
+      own.window / layer.options.season >= layer.options.seasons
     else { return nil }
     (preprocessing, forecasting, self.model) = (own, layer, model)
+  }
+
+  /// What goes into a model, besides the numbers of series.
+  private static func inputs(_ own: SeriesPreprocessing) -> [ModelDescription.Input] {
+    let columns = own.columns
+    let sequences = [
+      ("past", own.features), ("known", own.known),
+      ("past_categories", columns.categoricalCovariates.count),
+      ("known_categories", columns.categoricalFuture.count),
+    ]
+    let vectors = [
+      ("statics", columns.numericStatics.count), ("static_categories", columns.categoricalStatics.count),
+    ]
+    return sequences.filter { $0.1 > 0 }.map { .init($0.0, .sequence($0.1)) }
+      + vectors.filter { $0.1 > 0 }.map { .init($0.0, .vector($0.1)) }
   }
 
   /// The forecasts, series after series, target after target, step after step, of what follows the last row; of a model with `future`
@@ -117,8 +133,13 @@ public struct Forecaster {
       var origin = series.count
       if !future.isEmpty {
         origin = (series.targets.map { ($0.lastIndex { !$0.isNaN } ?? -1) + 1 }).max() ?? series.count
-        for (column, values) in zip(future, series.covariates.suffix(future.count)) {
-          let known = values.dropFirst(origin).prefix { !$0.isNaN }.count
+        let columns = preprocessing.columns
+        let numbers = zip(columns.numericFuture, series.covariates.suffix(columns.numericFuture.count))
+          .map { ($0, $1.dropFirst(origin).prefix { !$0.isNaN }.count) }
+        let categories = zip(
+          columns.categoricalFuture, series.categories.suffix(columns.categoricalFuture.count)
+        ).map { ($0, $1.dropFirst(origin).prefix { $0 >= 0 }.count) }
+        for (column, known) in numbers + categories {
           guard known >= preprocessing.horizon else {
             throw SeriesError(
               table.file, column: column,
