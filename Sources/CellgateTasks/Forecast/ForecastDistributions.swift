@@ -3,9 +3,7 @@ import CellgateData
 import CellgateTensor
 
 /// What the outputs of a forecaster mean, by the kind of its output: the parameters of distributions and their quantiles.
-struct ForecastDistributions {
-  let output: SeriesPreprocessing.Output
-
+enum ForecastDistributions {
   /// The least variance, scale or dispersion.
   private static let least: Float = 1e-4
   /// How sharply the mean of counts turns from 0 to the line; in deviations of the series.
