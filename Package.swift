@@ -105,7 +105,7 @@ let package = Package(
       resources: [.copy("Interchange"), .copy("KerasFiles")]),
     tests("CellgateData", ["CellgateData", "CellgateFiles", "CellgateTensor", "CellgateTraining"]),
     tests("CellgateTraining", umbrella),
-    tests("CellgateTasks", umbrella),
+    tests("CellgateTasks", umbrella + ["CellgateBasics"]),
     tests("CellgateExperiments", umbrella),
     tests("CellgateReport", umbrella),
     .testTarget(
