@@ -17,7 +17,7 @@ struct PredictCommand: ParsableCommand {
       digits the logits of the classes.
 
       A model that 'cellgate train classify' made takes raw rows, of the form that it was trained on, and writes the row or \
-      group, the prediction, and the probability_LABEL of each class as CSV. With --data - it reads rows from standard input as \
+      group, the prediction, and the probability_LABEL of each class, or of each of several labels, as CSV. With --data - it reads rows from standard input as \
       they come, and writes each prediction at once: to standard output if you leave out --out. Tables larger than memory are \
       read in pieces; of a table with a group all rows are read first, unless they come from standard input, where the rows of \
       a group stand together.
