@@ -15,7 +15,15 @@ public enum TextUnit: String, Codable, Sendable, CaseIterable {
     case .characters: return text.map { String($0) }
     case .words:
       var scanner = WordScanner()
-      for scalar in (keepsCase ? text : text.lowercased()).unicodeScalars { scanner.read(scalar) }
+      // Most texts are ASCII, whose letters need no table.
+      if text.utf8.allSatisfy({ $0 < 0x80 }) {
+        for byte in text.utf8 {
+          let isCapital = !keepsCase && (0x41...0x5A).contains(byte)
+          scanner.read(Unicode.Scalar(isCapital ? byte | 0x20 : byte))
+        }
+      } else {
+        for scalar in (keepsCase ? text : text.lowercased()).unicodeScalars { scanner.read(scalar) }
+      }
       return scanner.finished()
     }
   }
@@ -41,9 +49,10 @@ public enum TextUnit: String, Codable, Sendable, CaseIterable {
 /// Finds words scalar by scalar.
 private struct WordScanner {
   private var tokens: [String] = []
-  private var word = String.UnicodeScalarView()
+  /// In UTF-8.
+  private var word: [UInt8] = []
   /// Characters since an angle bracket that may begin a tag; nil outside of one.
-  private var tag: String.UnicodeScalarView?
+  private var tag: [Unicode.Scalar]?
 
   /// The most characters of a tag.
   private static let longestTag = 200
@@ -55,11 +64,11 @@ private struct WordScanner {
     }
     if scalar.isASCII {
       switch scalar {
-      case "a"..."z", "A"..."Z", "0"..."9": word.append(scalar)
-      case "'": if !word.isEmpty { word.append(scalar) }
+      case "a"..."z", "A"..."Z", "0"..."9": append(scalar)
+      case "'": if !word.isEmpty { append(scalar) }
       case "<":
         finish()
-        tag = String.UnicodeScalarView(["<"])
+        tag = ["<"]
       case "!", "?", "$", "%":
         finish()
         tokens.append(String(scalar))
@@ -73,16 +82,16 @@ private struct WordScanner {
       finish()
       tokens.append(String(scalar))
     case .nonspacingMark, .spacingMark, .enclosingMark:
-      if !word.isEmpty { word.append(scalar) }
+      if !word.isEmpty { append(scalar) }
     case .format: break
     default:
       if scalar == "’" {
-        if !word.isEmpty { word.append("'") }
+        if !word.isEmpty { append("'") }
       } else if Self.standsAlone(scalar) {
         finish()
         tokens.append(String(scalar))
       } else if properties.isAlphabetic || properties.numericType != nil {
-        word.append(scalar)
+        append(scalar)
       } else {
         finish()
         // The marks of other scripts that end a question or an exclamation.
@@ -116,9 +125,17 @@ private struct WordScanner {
     }
   }
 
+  private mutating func append(_ scalar: Unicode.Scalar) {
+    if scalar.isASCII {
+      word.append(UInt8(truncatingIfNeeded: scalar.value))
+    } else {
+      word.append(contentsOf: Unicode.UTF8.encode(scalar) ?? Unicode.UTF8.encodedReplacementCharacter)
+    }
+  }
+
   private mutating func finish() {
-    while word.last == "'" { word.removeLast() }
-    if !word.isEmpty { tokens.append(String(word)) }
+    while word.last == UInt8(ascii: "'") { word.removeLast() }
+    if !word.isEmpty { tokens.append(String(decoding: word, as: UTF8.self)) }
     word.removeAll(keepingCapacity: true)
   }
 

@@ -95,8 +95,9 @@ struct TextVectorizer {
     preprocessing.words = given ?? known(texts, unit, keepsCase: keepsCase, vectors, settings)
   }
 
-  /// Characters of texts that are hardly more than a word each, such as names; words of others.
+  /// Characters of texts that are hardly more than a word each, such as names, by the first thousand; words of others.
   private static func unit(of texts: [String]) -> TextUnit {
+    let texts = texts.prefix(1000)
     let words = texts.reduce(0) { $0 + TextUnit.words.tokens(of: $1).count }
     return 2 * words < 3 * texts.count ? .characters : .words
   }
