@@ -34,9 +34,11 @@ public struct MusicTask: SequenceTask {
 
   private static var usual: TrainingSettings {
     var settings = TrainingSettings(hidden: 256, batch: 16, epochs: 60)
-    settings.dropout = 0.5
+    settings.dropout = 0.3
     settings.inputDropout = 0.1
     settings.optimizerSettings.learningRate = 0.005
+    settings.schedule = ScheduleSettings(name: "cosine")
+    settings.averageWeights = .exponential(decay: 0.98)
     settings.clipNorm = 5
     settings.patience = 6
     return settings
