@@ -36,6 +36,21 @@ public struct WordVectors: Sendable, Equatable {
     (self.size, vectors) = (size, reader.vectors)
   }
 
+  /// As `init(contentsOf:words:)`, and throws `unfit` where vectors have not `size` numbers, the size of an embedding, or where no word
+  /// has one.
+  package init(contentsOf path: String, words: Set<String>, size: Int) throws(TaskDataError) {
+    try self.init(contentsOf: path, words: words)
+    guard self.size == size else {
+      throw .unfit(
+        file: path,
+        reason: "expected \(size) numbers for each word, as --embedding says, found \(self.size)")
+    }
+    guard count > 0 else {
+      throw .unfit(
+        file: path, reason: "expected vectors of words of the text, found none of its \(words.count)")
+    }
+  }
+
   /// How many of the words that were asked for have a vector, some of them in lower case.
   public var count: Int { vectors.count }
 

@@ -16,20 +16,14 @@ public struct ClassifyTask: SequenceTask {
   /// settings: 64 units in both directions, words of 64 numbers, the mean and the largest outputs over time, dropout 0.3, batches of
   /// 32, Adam at 2e-3 falling along a cosine, gradients of norm 1 at most, at most 40 epochs of 25 updates or more, early stopping
   /// after 8 without improvement, an exponential mean of the weights. Solved at an accuracy of 95 %: our choice.
-  public static let description = TaskDescription(
+  public static let description = SequenceSettings.classifier(
     name: "classify",
     summary: "classify texts or series of your own (--data FILE --text COLUMN --label COLUMN)",
-    options: ClassifyOptions.all, modelOptions: ClassifyOptions.ofModel, data: .file, hasEpochs: true,
+    options: ClassifyOptions.all,
     metric: accuracy,
     extraMetrics: ["macro_f1", "weighted_f1", "auc", "average_precision"].map { Metric($0, better: .higher) }
       + ["log_loss", "ece"].map { Metric($0, better: .lower) },
-    solved: SolvedCriterion(accuracy, 0.95), defaults: SequenceSettings.usual,
-    problems: SequenceSettings.problems,
-    parameters: { settings, cell in
-      settings.classifier(
-        cell: cell, input: SequenceSettings.input(settings), classes: SequenceSettings.classes(settings))
-    },
-    shape: { SequenceSettings.shape($0, outputs: SequenceSettings.classes($0)) })
+    solvedAt: 0.95)
 
   private static let accuracy = Metric("accuracy", better: .higher)
 
@@ -54,26 +48,24 @@ public struct ClassifyTask: SequenceTask {
   /// The task on the file that `settings` know, or on that of `data`; throws what is wrong with it, `changed` if it isn't the one
   /// that they know.
   public init(settings: TrainingSettings, data: DataSource) throws(TaskDataError) {
-    let (path, parts) = try SequenceSettings.parts(settings, data, .classes, task: Self.name)
-    self.init(settings, parts, try parts.batches(settings, file: path))
+    self.init(settings, try SequenceSettings.opened(settings, data, .classes, task: Self.name))
   }
 
   /// The task to score a model on: all rows of another file, or the run's own parts.
   public init(
     scoring settings: TrainingSettings, data: DataSource, metadata: [String: String], split: Split?
   ) throws(TaskDataError) {
-    guard let parts = try SequenceSettings.scored(settings, data, metadata, .classes) else {
-      try self.init(settings: settings, data: data)
-      return
-    }
-    self.init(settings, parts, try parts.batches(settings, file: data.path ?? ""))
+    self.init(
+      settings,
+      try SequenceSettings.opened(scoring: settings, data, metadata, .classes, task: Self.name))
   }
 
   /// What the words' vectors start from; nil for chance.
   private let vectors: WordVectors?
 
-  private init(_ settings: TrainingSettings, _ parts: SequenceParts, _ batches: ExampleBatches) {
-    (self.settings, self.batches, tested, vectors) = (settings, batches, parts.test, parts.vectors)
+  private init(_ settings: TrainingSettings, _ rows: SequenceSettings.OpenedRows) {
+    let parts = rows.parts
+    (self.settings, batches, tested, vectors) = (settings, rows.batches, parts.test, parts.vectors)
     let labels = parts.encoder.labels
     objective = ClassifyObjective(
       labels: labels,

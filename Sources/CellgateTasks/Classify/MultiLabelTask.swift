@@ -13,20 +13,14 @@ public struct MultiLabelTask: SequenceTask {
   /// The name `multi-label`; the share of rows whose labels are all right, F1 over all labels and the mean over the labels, AUC and
   /// average precision, the share of wrong answers and the cross-entropy of an answer in nats; and the settings of ``ClassifyTask``.
   /// The best model is chosen by the F1 over all labels. Solved at an accuracy of 90 %: our choice.
-  public static let description = TaskDescription(
+  public static let description = SequenceSettings.classifier(
     name: "multi-label",
     summary: "find the labels of texts or series that may have several, also classify --multi-label",
-    options: ClassifyOptions.ofLabels, modelOptions: ClassifyOptions.ofModel, data: .file, hasEpochs: true,
+    options: ClassifyOptions.ofLabels,
     metric: accuracy,
     extraMetrics: [microF1] + ["macro_f1", "auc", "average_precision"].map { Metric($0, better: .higher) }
       + ["hamming_loss", "log_loss"].map { Metric($0, better: .lower) },
-    solved: SolvedCriterion(accuracy, 0.9), defaults: SequenceSettings.usual, selection: { _ in microF1 },
-    problems: SequenceSettings.problems,
-    parameters: { settings, cell in
-      settings.classifier(
-        cell: cell, input: SequenceSettings.input(settings), classes: SequenceSettings.classes(settings))
-    },
-    shape: { SequenceSettings.shape($0, outputs: SequenceSettings.classes($0)) })
+    solvedAt: 0.9, selection: microF1)
 
   private static let accuracy = Metric("accuracy", better: .higher)
   private static let microF1 = Metric("micro_f1", better: .higher)
@@ -53,23 +47,21 @@ public struct MultiLabelTask: SequenceTask {
   /// The task on the file that `settings` know, or on that of `data`; throws what is wrong with it, `changed` if it isn't the one
   /// that they know.
   public init(settings: TrainingSettings, data: DataSource) throws(TaskDataError) {
-    let (path, parts) = try SequenceSettings.parts(settings, data, .sets, task: Self.name)
-    self.init(settings, parts, try parts.batches(settings, file: path))
+    self.init(settings, try SequenceSettings.opened(settings, data, .sets, task: Self.name))
   }
 
   /// The task to score a model on: all rows of another file, or the run's own parts.
   public init(
     scoring settings: TrainingSettings, data: DataSource, metadata: [String: String], split: Split?
   ) throws(TaskDataError) {
-    guard let parts = try SequenceSettings.scored(settings, data, metadata, .sets) else {
-      try self.init(settings: settings, data: data)
-      return
-    }
-    self.init(settings, parts, try parts.batches(settings, file: data.path ?? ""))
+    self.init(
+      settings,
+      try SequenceSettings.opened(scoring: settings, data, metadata, .sets, task: Self.name))
   }
 
-  private init(_ settings: TrainingSettings, _ parts: SequenceParts, _ batches: ExampleBatches) {
-    (self.settings, self.batches, tested, vectors) = (settings, batches, parts.test, parts.vectors)
+  private init(_ settings: TrainingSettings, _ rows: SequenceSettings.OpenedRows) {
+    let parts = rows.parts
+    (self.settings, batches, tested, vectors) = (settings, rows.batches, parts.test, parts.vectors)
     let labels = parts.encoder.labels
     objective = MultiLabelObjective(
       labels: labels,

@@ -40,19 +40,16 @@ public struct RegressTask: SequenceTask {
   /// The task on the file that `settings` know, or on that of `data`; throws what is wrong with it, `changed` if it isn't the one
   /// that they know.
   public init(settings: TrainingSettings, data: DataSource) throws(TaskDataError) {
-    let (path, parts) = try SequenceSettings.parts(settings, data, .numbers, task: Self.name)
-    self.init(settings, parts, try parts.batches(settings, file: path))
+    self.init(settings, try SequenceSettings.opened(settings, data, .numbers, task: Self.name))
   }
 
   /// The task to score a model on: all rows of another file, or the run's own parts.
   public init(
     scoring settings: TrainingSettings, data: DataSource, metadata: [String: String], split: Split?
   ) throws(TaskDataError) {
-    guard let parts = try SequenceSettings.scored(settings, data, metadata, .numbers) else {
-      try self.init(settings: settings, data: data)
-      return
-    }
-    self.init(settings, parts, try parts.batches(settings, file: data.path ?? ""))
+    self.init(
+      settings,
+      try SequenceSettings.opened(scoring: settings, data, metadata, .numbers, task: Self.name))
   }
 
   private let tested: [SequenceRows.Row]
@@ -60,8 +57,9 @@ public struct RegressTask: SequenceTask {
   /// What the words' vectors start from; nil for chance.
   private let vectors: WordVectors?
 
-  private init(_ settings: TrainingSettings, _ parts: SequenceParts, _ batches: ExampleBatches) {
-    (self.settings, self.batches, tested, vectors) = (settings, batches, parts.test, parts.vectors)
+  private init(_ settings: TrainingSettings, _ rows: SequenceSettings.OpenedRows) {
+    let parts = rows.parts
+    (self.settings, batches, tested, vectors) = (settings, rows.batches, parts.test, parts.vectors)
     objective = RegressObjective(encoder: parts.encoder, remark: parts.remark)
   }
 

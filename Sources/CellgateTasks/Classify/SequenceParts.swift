@@ -138,17 +138,8 @@ struct SequenceParts {
     if words == nil {
       for row in training { asked.formUnion(TextUnit.words.tokens(of: row.text ?? "", keepsCase: keepsCase)) }
     }
-    let vectors = try WordVectors(contentsOf: file, words: asked)
-    let size = settings.whole(ClassifyOptions.embedding)
-    guard vectors.size == size else {
-      throw .unfit(
-        file: file,
-        reason: "expected \(size) numbers for each word, as --embedding says, found \(vectors.size)")
-    }
-    guard vectors.count > 0 else {
-      throw .unfit(file: file, reason: "expected vectors of words of the texts, found none of \(asked.count)")
-    }
-    return vectors
+    return try WordVectors(
+      contentsOf: file, words: asked, size: settings.whole(ClassifyOptions.embedding))
   }
 
   // MARK: Parts

@@ -20,6 +20,19 @@ enum SequenceSettings {
     return settings
   }
 
+  /// A task of a user's own rows whose model has an output for each class or label.
+  static func classifier(
+    name: String, summary: String, options: [TaskOption], metric: Metric, extraMetrics: [Metric],
+    solvedAt share: Double, selection: Metric? = nil
+  ) -> TaskDescription {
+    TaskDescription(
+      name: name, summary: summary, options: options, modelOptions: ClassifyOptions.ofModel, data: .file,
+      hasEpochs: true, metric: metric, extraMetrics: extraMetrics, solved: SolvedCriterion(metric, share),
+      defaults: usual, selection: { _ in selection }, problems: problems,
+      parameters: { $0.classifier(cell: $1, input: input($0), classes: classes($0)) },
+      shape: { shape($0, outputs: classes($0)) })
+  }
+
   // MARK: What the settings know of the data, and usual sizes before that
 
   static func input(_ settings: TrainingSettings) -> TrainingSettings.SequenceInput {
@@ -149,6 +162,27 @@ enum SequenceSettings {
     else { return nil }
     return try SequenceParts(scoring: path, encoder, labels)
   }
+
+  /// The parts that `settings` name in their file or that of `data`, and their examples; throws what is wrong with it.
+  static func opened(
+    _ settings: TrainingSettings, _ data: DataSource, _ labels: SequenceRows.Label, task: String
+  ) throws(TaskDataError) -> OpenedRows {
+    let (path, parts) = try parts(settings, data, labels, task: task)
+    return (parts, try parts.batches(settings, file: path))
+  }
+
+  /// All rows of the file of `data` for the model whose file has `metadata`, or the run's own parts.
+  static func opened(
+    scoring settings: TrainingSettings, _ data: DataSource, _ metadata: [String: String],
+    _ labels: SequenceRows.Label, task: String
+  ) throws(TaskDataError) -> OpenedRows {
+    guard let parts = try scored(settings, data, metadata, labels) else {
+      return try opened(settings, data, labels, task: task)
+    }
+    return (parts, try parts.batches(settings, file: data.path ?? ""))
+  }
+
+  typealias OpenedRows = (parts: SequenceParts, batches: ExampleBatches)
 
   /// What the model knows that training goes on from.
   private static func source(_ settings: TrainingSettings) -> SequenceEncoder? {

@@ -14,8 +14,7 @@ import CellgateTraining
 public struct ForecastTask: SequenceTask {
   /// The name `forecast`; the mean squared error in scaled units, other scores, and skill against naive forecasts; and the settings: 128
   /// units, 256 windows, dropout 0.3, Adam at 1e-3 that falls to 0, 40 epochs of 40 to 100 updates at most, early stopping after 6 without
-  /// improvement. Solved where no skill against the seasonal forecast is
-  /// negative: our choice.
+  /// improvement. Solved where the skill against the seasonal forecast is not negative: our choice.
   public static let description = TaskDescription(
     name: "forecast",
     summary: "forecast series of your own (--data FILE --time COLUMN --target COLUMN --horizon N)",

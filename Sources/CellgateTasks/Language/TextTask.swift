@@ -150,19 +150,8 @@ public struct TextTask: LanguageModelTask {
     guard let path = settings.text(vectorsFile), case .words(let vocabulary, _) = tokenizer else {
       return nil
     }
-    let vectors = try WordVectors(contentsOf: path, words: Set(vocabulary.words))
-    let size = settings.whole(LanguageModelOptions.embedding)
-    guard vectors.size == size else {
-      throw .unfit(
-        file: path,
-        reason: "expected \(size) numbers for each word, as --embedding says, found \(vectors.size)")
-    }
-    guard vectors.count > 0 else {
-      throw .unfit(
-        file: path,
-        reason: "expected vectors of words of the text, found none of its \(vocabulary.words.count)")
-    }
-    return vectors
+    return try WordVectors(
+      contentsOf: path, words: Set(vocabulary.words), size: settings.whole(LanguageModelOptions.embedding))
   }
 
   /// The symbols of a training part.

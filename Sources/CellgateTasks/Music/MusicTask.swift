@@ -12,7 +12,9 @@ import CellgateTraining
 /// The sets of Boulanger-Lewandowski et al. (2012) come with their parts. Of MIDI files shares of the tunes are held out, the same
 /// for every seed; of fewer than three tunes the end of each.
 public struct MusicTask: SequenceTask {
-  /// The name `music`; the negative log-likelihood of a frame in nats; and the settings. Solved below 1 nat: our choice.
+  /// The name `music`; the negative log-likelihood of a frame in nats; and the settings: 256 units, batches of 16
+  /// pieces, dropout 0.3, Adam at 5e-3 falling along a cosine, an exponential mean of the weights, at most 60 epochs, early stopping after 6
+  /// without improvement. Solved below 1 nat: our choice.
   public static let description = TaskDescription(
     name: "music",
     summary: "predict the next frame of tunes of your own (--data .mat, .mid or a folder of it)",
