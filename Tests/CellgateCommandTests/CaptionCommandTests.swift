@@ -75,35 +75,38 @@ struct CaptionCommandTests {
     #expect(try workplace.text("report.html").split(separator: "class=\"thumbnail\"").count == 2)
   }
 
-  @Test(
-    "What is wrong is one line with its exit code",
-    arguments: [
-      ("caption nothing --features pool", 66, "nothing"),
-      ("caption run --features regions", 65, "expected features of width"),
-      ("caption run unknown.jpg --features pool", 65, "unknown.jpg"),
-      ("caption run --features absent.npy", 66, "absent.npy"),
-      ("caption run --features pool --beam 0", 64, "--beam"),
-      ("caption run --features pool --n-best 9", 64, "--n-best"),
-      ("caption run --features pool --without zebra", 64, "zebra"),
-      ("report run --pictures absent", 66, "absent"), ("evaluate run --beam 1,x", 64, "--beam"),
-      ("evaluate run --meteor-data here", 64, "--beam"),
-      ("train captions --captions absent.json --features pool --out other", 66, "absent.json"),
-      ("train captions --captions captions --features captions --out other", 65, "dataset_made.json"),
-      ("train captions --captions captions --features pool --splits a,b --out other", 64, "splits"),
-      (
-        "train captions --captions captions --features pool --model show-attend-tell --out other", 65,
-        "regions"
-      ),
-    ])
-  func mistakes(line: String, status: Int, part: String) throws {
+  /// A line, its exit code, and what its error names; made files stand for some words.
+  private static let mistakes: [(line: String, status: Int32, part: String)] = [
+    ("caption nothing --features pool", 66, "nothing"),
+    ("caption run --features regions", 65, "expected features of width"),
+    ("caption run unknown.jpg --features pool", 65, "unknown.jpg"),
+    ("caption run --features absent.npy", 66, "absent.npy"),
+    ("caption run --features pool --beam 0", 64, "--beam"),
+    ("caption run --features pool --n-best 9", 64, "--n-best"),
+    ("caption run --features pool --without zebra", 64, "zebra"),
+    ("report run --pictures absent", 66, "absent"), ("evaluate run --beam 1,x", 64, "--beam"),
+    ("evaluate run --meteor-data here", 64, "--beam"),
+    ("train captions --captions absent.json --features pool --out other", 66, "absent.json"),
+    ("train captions --captions captions --features captions --out other", 65, "dataset_made.json"),
+    ("train captions --captions captions --features pool --splits a,b --out other", 64, "splits"),
+    (
+      "train captions --captions captions --features pool --model show-attend-tell --out other", 65,
+      "regions"
+    ),
+  ]
+
+  @Test("What is wrong is one line with its exit code")
+  func mistakes() throws {
     let (workplace, pictures) = try trained("show-and-tell")
     let names = ["pool": pictures.pooled, "regions": pictures.regions, "captions": pictures.captions]
-    let words = line.split(separator: " ").map { names[String($0)] ?? String($0) }
-    // The task's name stays one.
-    let given = words.enumerated().map { $0 == 1 && words[0] == "train" ? "captions" : $1 }
-    let run = try workplace.run(line: given.joined(separator: " "))
-    #expect(run.status == Int32(status), "\(run.error)")
-    #expect(run.error.contains(part), "\(run.error)")
-    #expect(run.errorLines.allSatisfy { $0.utf8.count < 1000 } && run.output.isEmpty)
+    for (line, status, part) in Self.mistakes {
+      let words = line.split(separator: " ").map { names[String($0)] ?? String($0) }
+      // The task's name stays one.
+      let given = words.enumerated().map { $0 == 1 && words[0] == "train" ? "captions" : $1 }
+      let run = try workplace.run(line: given.joined(separator: " "))
+      #expect(run.status == status, "\(line): \(run.error)")
+      #expect(run.error.contains(part), "\(line): \(run.error)")
+      #expect(run.errorLines.allSatisfy { $0.utf8.count < 1000 } && run.output.isEmpty, "\(line)")
+    }
   }
 }

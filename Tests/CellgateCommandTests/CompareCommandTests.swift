@@ -69,7 +69,7 @@ struct CompareCommandTests {
   @Test("After Ctrl-C the printed command continues, and the comparison ends like one that never stopped")
   func interruption() throws {
     let workplace = try Workplace()
-    let long = Self.tiny + " --steps 1500 --cells lstm,gru"
+    let long = Self.tiny + " --steps 400 --cells lstm,gru"
     #expect(try workplace.run(line: long + " --out whole").status == 0)
     let arguments = (long + " --out parts --json").split(separator: " ").map(String.init)
     let started = try workplace.start(arguments)

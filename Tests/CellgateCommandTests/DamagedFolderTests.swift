@@ -19,39 +19,33 @@ struct DamagedFolderTests {
     try Data(text.utf8).write(to: URL(fileURLWithPath: workplace.path + "/" + file))
   }
 
-  /// A field, what is put in its place, and the exit code of the commands that read it.
-  struct Case: Sendable, CustomTestStringConvertible {
-    var field: String
-    var value: String
-    var testDescription: String { field + " " + value }
-  }
+  /// A field of the settings, and what is put in its place.
+  private static let wrong = [
+    ("valid-percent", "9223372036854775807"), ("test-percent", "9223372036854775807"),
+    ("hidden", "2147483648"), ("symbols", "-1"), ("layers", "9223372036854775807"), ("seed", "-1"),
+    ("hidden", "\"\(String(repeating: "\\n", count: 9000))\""),
+  ]
 
-  @Test(
-    "Each is named in one short line, exit code 65",
-    arguments: [
-      Case(field: "valid-percent", value: "9223372036854775807"),
-      Case(field: "test-percent", value: "9223372036854775807"),
-      Case(field: "hidden", value: "2147483648"), Case(field: "symbols", value: "-1"),
-      Case(field: "layers", value: "9223372036854775807"), Case(field: "seed", value: "-1"),
-      Case(field: "hidden", value: "\"\(String(repeating: "\\n", count: 9000))\""),
-    ])
-  func named(wrong: Case) throws {
+  @Test("Each is named in one short line, exit code 65")
+  func named() throws {
     let workplace = try trained()
     let config = try workplace.text("good/config.json")
-    let place = try #require(
-      config.firstMatch(of: try Regex("\"\(wrong.field)\" : [0-9]+")), "no \(wrong.field)")
-    let text = config.replacingCharacters(in: place.range, with: "\"\(wrong.field)\" : \(wrong.value)")
     try FileManager.default.copyItem(atPath: workplace.path + "/good", toPath: workplace.path + "/bad")
-    try write(text, "bad/config.json", in: workplace)
-    for line in ["evaluate bad", "generate bad", "report bad", "train text --out bad --resume"] {
-      let run = try workplace.run(line: line)
-      #expect(run.status == 65 && run.output.isEmpty, "\(line): \(run.error)")
-      #expect(run.errorLines.count == 1 && run.error.utf8.count < 1000, "\(line): \(run.error)")
-      #expect(run.error.hasPrefix("cellgate: bad/config.json: ") && run.error.contains(wrong.field))
+    for (field, value) in Self.wrong {
+      let place = try #require(config.firstMatch(of: try Regex("\"\(field)\" : [0-9]+")), "no \(field)")
+      let text = config.replacingCharacters(in: place.range, with: "\"\(field)\" : \(value)")
+      try write(text, "bad/config.json", in: workplace)
+      for line in ["evaluate bad", "generate bad", "report bad", "train text --out bad --resume"] {
+        let run = try workplace.run(line: line)
+        #expect(run.status == 65 && run.output.isEmpty, "\(field), \(line): \(run.error)")
+        #expect(
+          run.errorLines.count == 1 && run.error.utf8.count < 1000, "\(field), \(line): \(run.error)")
+        #expect(run.error.hasPrefix("cellgate: bad/config.json: ") && run.error.contains(field))
+      }
+      let report = try workplace.run(line: "report good bad --out both.html")
+      #expect(report.status == 0 && report.errorLines.count == 1)
+      #expect(report.error.contains("bad/config.json") && report.error.contains("the run is left out"))
+      #expect(try workplace.text("both.html").contains("A run is left out"))
     }
-    let report = try workplace.run(line: "report good bad --out both.html")
-    #expect(report.status == 0 && report.errorLines.count == 1)
-    #expect(report.error.contains("bad/config.json") && report.error.contains("the run is left out"))
-    #expect(try workplace.text("both.html").contains("A run is left out"))
   }
 }

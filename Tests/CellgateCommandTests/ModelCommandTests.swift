@@ -81,32 +81,35 @@ struct ModelCommandTests {
     #expect(text.status == 0 && text.output.contains("mean absolute error"))
   }
 
-  @Test(
-    "What is wrong is one line with its exit code",
-    arguments: [
-      ("summary nothing", 66, "nothing"), ("summary data.npz", 65, "data.npz"),
-      ("predict m.safetensors --data data.npz --out out.txt", 64, "out.txt"),
-      ("predict m.safetensors --data nothing.npz --out out.npz", 66, "nothing.npz"),
-      ("predict m.safetensors --data m.safetensors --out out.npz", 65, "'x'"),
-      ("predict m.safetensors --data data.npz --out no/out.npz", 73, "no/out.npz"),
-      ("predict m.safetensors --data data.npz --out out.npz --batch 0", 64, "--batch"),
-      ("evaluate m.safetensors --data data.npz --loss msee", 64, "--loss"),
-      ("evaluate m.safetensors --loss mse", 64, "--data"),
-      ("evaluate m.safetensors --data data.npz", 64, "--loss"),
-      ("evaluate m.safetensors --data data.npz --loss mse --metrics accurate", 64, "accuracy"),
-      ("evaluate m.safetensors --data short.npz --loss mse", 65, "N = 5"),
-      ("generate m.safetensors", 65, "language model"),
-    ])
-  func mistakes(_ line: String, _ status: Int32, _ part: String) throws {
+  /// A line, its exit code, and what its error names.
+  private static let mistakes: [(line: String, status: Int32, part: String)] = [
+    ("summary nothing", 66, "nothing"), ("summary data.npz", 65, "data.npz"),
+    ("predict m.safetensors --data data.npz --out out.txt", 64, "out.txt"),
+    ("predict m.safetensors --data nothing.npz --out out.npz", 66, "nothing.npz"),
+    ("predict m.safetensors --data m.safetensors --out out.npz", 65, "'x'"),
+    ("predict m.safetensors --data data.npz --out no/out.npz", 73, "no/out.npz"),
+    ("predict m.safetensors --data data.npz --out out.npz --batch 0", 64, "--batch"),
+    ("evaluate m.safetensors --data data.npz --loss msee", 64, "--loss"),
+    ("evaluate m.safetensors --loss mse", 64, "--data"),
+    ("evaluate m.safetensors --data data.npz", 64, "--loss"),
+    ("evaluate m.safetensors --data data.npz --loss mse --metrics accurate", 64, "accuracy"),
+    ("evaluate m.safetensors --data short.npz --loss mse", 65, "N = 5"),
+    ("generate m.safetensors", 65, "language model"),
+  ]
+
+  @Test("What is wrong is one line with its exit code")
+  func mistakes() throws {
     let workplace = try trained()
     try writeData(workplace, y: [1, 2])
     try FileManager.default.moveItem(
       atPath: workplace.path + "/data.npz", toPath: workplace.path + "/short.npz")
     try writeData(workplace)
-    let run = try workplace.run(line: line)
-    #expect(run.status == status, "\(run.error)")
-    #expect(run.error.contains(part), "\(run.error)")
-    #expect(run.errorLines.allSatisfy { $0.utf8.count < 1000 } && run.output.isEmpty)
+    for (line, status, part) in Self.mistakes {
+      let run = try workplace.run(line: line)
+      #expect(run.status == status, "\(line): \(run.error)")
+      #expect(run.error.contains(part), "\(line): \(run.error)")
+      #expect(run.errorLines.allSatisfy { $0.utf8.count < 1000 } && run.output.isEmpty, "\(line)")
+    }
   }
 
   @Test("train starts from a model's weights and sizes, and freezes layers")
