@@ -46,6 +46,11 @@ public final class ForwardContext {
     ForwardContext(isTraining: false, seed: 0, step: 0, stop: stop)
   }
 
+  /// The same pass without noise, of the same observer.
+  var withoutNoise: ForwardContext {
+    ForwardContext(isTraining: false, seed: seed, step: step, observer: observer, stop: stop)
+  }
+
   /// Whether the pass is wanted no longer: what it gives is thrown away.
   public var shouldStop: Bool { stop?.check() ?? false }
 

@@ -16,6 +16,7 @@ extension ReportPage {
     var forecasts: [PredictionSample.Forecast] = []
     var rolls: [PredictionSample.Roll] = []
     var sentences: [PredictionSample.Tags] = []
+    var answers: [PredictionSample.Answer] = []
     var labelled: [PredictionSample.Labelled] = []
     var confusion: [PredictionSample.Confusion] = []
     for sample in run.samples {
@@ -28,6 +29,7 @@ extension ReportPage {
       case .forecast(let forecast): forecasts.append(forecast)
       case .roll(let roll): rolls.append(roll)
       case .tags(let sentence): sentences.append(sentence)
+      case .answer(let one): answers.append(one)
       case .labelled(let one): labelled.append(one)
       case .confusion(let matrix): confusion.append(matrix)
       }
@@ -36,7 +38,7 @@ extension ReportPage {
       "section", ["class": "part"], .tag("h4", [:], "Samples of the best model"), self.pictures(pictures),
       self.numbers(numbers), self.symbols(symbols), self.texts(texts), self.captions(captions),
       self.forecasts(forecasts), self.rolls(rolls), self.sentences(sentences),
-      self.confusion(confusion), self.labelled(labelled))
+      self.answers(answers), self.confusion(confusion), self.labelled(labelled))
   }
 
   func caption(_ text: String) -> HTML { .tag("p", ["class": "note"], HTML(text)) }

@@ -22,6 +22,7 @@ public enum Tasks {
       ForecastTask.self,
       MusicTask.self,
       TagTask.self,
+      AnswerTask.self,
     ]
   }
 

@@ -28,7 +28,8 @@ struct PredictCommand: ParsableCommand {
       'cellgate train music' made takes tunes, .mid, a folder of it or .mat, and writes for each tune and frame the keys that \
       are likelier to sound than not and the probability_KEY of each, given the frames before. \
       One that 'cellgate train tag' made takes sentences in CoNLL's form, with tags or without, and writes them with one more \
-      column.
+      column. One that 'cellgate train answer' made takes questions in bAbI's form or as JSON Lines, with answers or without, \
+      and writes id or row, question, prediction, probability, and the numbers of the sentences that it looked at.
 
       EXAMPLES:
         cellgate predict runs/adding-lstm --data sequences.npz --out sums.csv

@@ -35,7 +35,7 @@ enum FilePredictors {
   private static var all: [any FilePredictor.Type] {
     [
       RowPredictions.self, ForecastPredictions.self, KeyPredictions.self, TagPredictions.self,
-      ArrayPredictions.self,
+      AnswerPredictions.self, ArrayPredictions.self,
     ]
   }
 

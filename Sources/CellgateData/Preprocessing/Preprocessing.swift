@@ -69,6 +69,34 @@ public struct Preprocessing: Codable, Equatable, Sendable {
     public init(wordLength: Int = 20) { self.wordLength = wordLength }
   }
 
+  /// How questions about texts go in; nil of models of other data.
+  public var stories: StorySource?
+
+  /// How questions about texts become what goes in.
+  public struct StorySource: Codable, Equatable, Sendable {
+    /// The most sentences of a text that go in, its last ones.
+    public var sentences: Int
+    /// The words of a sentence that go in, its first ones.
+    public var sentenceLength: Int
+    /// Whether a text and its question go in as one sequence of words.
+    public var isWhole: Bool
+
+    /// Sentences of so many words.
+    public init(sentences: Int, sentenceLength: Int, isWhole: Bool = false) {
+      (self.sentences, self.sentenceLength, self.isWhole) = (sentences, sentenceLength, isWhole)
+    }
+
+    fileprivate var problem: String? {
+      if !(1...1 << 20).contains(sentences) {
+        return "stories.sentences: expected 1 to \(1 << 20), found \(sentences)"
+      }
+      if !(1...1 << 16).contains(sentenceLength) {
+        return "stories.sentence_length: expected 1 to \(1 << 16), found \(sentenceLength)"
+      }
+      return nil
+    }
+  }
+
   /// Where the rows of a user's own file have what goes in, by the names of columns.
   public struct RowSource: Codable, Equatable, Sendable {
     /// The column of the texts.
@@ -129,6 +157,7 @@ public struct Preprocessing: Codable, Equatable, Sendable {
     if let length = tokens?.wordLength, length < 1 || length > 1 << 16 {
       throw PreprocessingError(reason: "tokens.wordLength: expected 1 to \(1 << 16), found \(length)")
     }
+    if let problem = stories?.problem { throw PreprocessingError(reason: problem) }
     if let highest = rows?.highestFrequency, highest <= 100 || highest > 1 << 24 {
       throw PreprocessingError(reason: "highest_frequency: expected above 100, found \(highest)")
     }

@@ -222,8 +222,9 @@ public struct DecodingModel {
   ///
   ///     − Σ over samples of (reward − baseline) Σ over symbols of ln p(symbol) / Σ over samples of symbols
   ///
-  /// Samples and baseline are drawn without dropout; ln p is computed anew in the pass that is recorded, with dropout. The
-  /// samples depend on the context's seed and step.
+  /// p is what samples are drawn from: the model's without dropout, at their temperature, of the symbols that the rules allow.
+  /// Another one's ln p has a gradient without any reward, times how much worse than the baseline samples are, which soon undoes a
+  /// model. The samples depend on the context's seed and step.
   ///
   /// - Parameters:
   ///   - subjects: values of ``subjects``, N sequences.
@@ -265,19 +266,46 @@ public struct DecodingModel {
     let known = Self.known(
       drawn.map { ([options.start] + $0.tokens).prefix($0.logProbabilities.count).map { $0 } },
       about: owners)
-    let result = outputs(known, subjects, context)
+    let result = outputs(known, subjects, context.withoutNoise)
     let total = Double(max(1, result.places.count))
     let weights = result.places.map { place in
       let index = Int(place) % max(1, result.count)
       return Float((own[index] - baselines[index]) / total)
     }
+    let logits = allowed(layer.logits(result.outputs), drawn, result, options.rules)
     let loss = crossEntropy(
-      layer.logits(result.outputs), classes: Self.targets(drawn.map(\.tokens), result, end: end),
-      weights: weights)
+      options.temperature == 1 ? logits : logits / Float(options.temperature),
+      classes: Self.targets(drawn.map(\.tokens), result, end: end), weights: weights)
     func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(1, values.count)) }
     return SelfCriticalLoss(
       mean: loss, weight: Double(result.places.count), reward: mean(own), baseline: mean(baselines))
   }
+
+  /// The logits `[P, V]` of the places of drawn sequences, those that the rules don't allow there too small to count.
+  private func allowed(
+    _ logits: Tensor, _ drawn: [Hypothesis], _ result: DecoderOutputs, _ rules: DecodingRules
+  ) -> Tensor {
+    let size = logits.shape[1]
+    var hidden = [Float](repeating: 0, count: size)
+    for symbol in rules.forbidden where (0..<Int32(size)).contains(symbol) { hidden[Int(symbol)] = 1 }
+    guard rules.minimumLength > 0 || rules.noRepeatedNGram != nil else {
+      return rules.forbidden.isEmpty
+        ? logits : logits.filled(where: Tensor(hidden, shape: [1, size]), with: Self.impossible)
+    }
+    var rows: [Float] = []
+    rows.reserveCapacity(result.places.count * size)
+    for place in result.places {
+      let (step, index) = Int(place).quotientAndRemainder(dividingBy: max(1, result.count))
+      var own = hidden
+      for symbol in rules.excluded(after: Array(drawn[index].tokens.prefix(step))) { own[Int(symbol)] = 1 }
+      rows += own
+    }
+    return logits.filled(
+      where: Tensor(rows, shape: [result.places.count, size]), with: Self.impossible)
+  }
+
+  /// A logit whose symbol has no probability.
+  private static let impossible: Float = -1e9
 }
 
 extension LayerDecoder {

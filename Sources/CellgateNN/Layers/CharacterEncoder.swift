@@ -2,13 +2,13 @@ import CellgateBasics
 import CellgateCells
 import CellgateTensor
 
-/// A vector for each word of a sequence, made of the word's characters: an embedding, then a convolution over them and the
+/// A vector for each word of a sequence, made of the word's characters, or for each sentence, made of its words: an embedding, then a convolution over them and the
 /// largest outputs (Ma and Hovy 2016, https://arxiv.org/abs/1603.01354), or a recurrent layer in both directions and its last
 /// states (Lample et al. 2016, https://arxiv.org/abs/1603.01360).
 ///
 /// It takes the numbers of C characters of each word, `[T, B, C]`, 0 after a shorter word's end, and gives `[T, B, F]` with the mask of
 /// its input, F the units, twice as many of a recurrent layer; 0 for a word without characters. Words that stand several times in
-/// a batch are computed once. Its parameters are those of the parts `embedding` and `convolution` or `recurrent`.
+/// a batch are computed once. Of sentences the numbers are those of C words. Its parameters are those of the parts `embedding` and `convolution` or `recurrent`.
 public final class CharacterEncoder: Layer {
   /// "character_encoder".
   public static let kind = "character_encoder"
@@ -25,6 +25,8 @@ public final class CharacterEncoder: Layer {
     public var kernelSize = 3
     /// The cell of a recurrent layer; nil for a convolution.
     public var cell: CellText?
+    /// The share of the characters whose vectors are dropped while training, wherever they occur; nil for none.
+    public var dropout: Float?
 
     /// A convolution over vectors of so many characters.
     public init(inputDim: Int, outputDim: Int, units: Int) {
@@ -37,7 +39,7 @@ public final class CharacterEncoder: Layer {
     public var problem: String? {
       SizeCheck.problem(
         ("input_dim", inputDim), ("output_dim", outputDim), ("units", units), ("kernel_size", kernelSize))
-        ?? recurrent?.problem
+        ?? SizeCheck.problem(share: "dropout", dropout ?? 0) ?? recurrent?.problem
     }
 
     var recurrent: RecurrentOptions? {
@@ -60,7 +62,7 @@ public final class CharacterEncoder: Layer {
   public init(_ options: Options) {
     require(options.problem == nil, "CharacterEncoder: \(options.problem ?? "")")
     self.options = options
-    embedding = Embedding(options.inputDim, options.outputDim)
+    embedding = Embedding(options.inputDim, options.outputDim, dropout: options.dropout)
     recurrent = options.recurrent.map { Recurrent($0) }
     convolution =
       recurrent == nil

@@ -4,6 +4,7 @@ public enum Layers {
   public static var all: [any Layer.Type] {
     [
       Embedding.self,
+      PositionEmbedding.self,
       Recurrent.self,
       Bidirectional.self,
       TimeDistributed.self,
@@ -32,6 +33,7 @@ public enum Layers {
       DotAttention.self,
       GeneralAttention.self,
       MultiHeadAttention.self,
+      AttentionHops.self,
       RecurrentDecoder.self,
       AttentionDecoder.self,
       SegmentForecaster.self,

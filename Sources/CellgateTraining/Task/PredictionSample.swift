@@ -19,6 +19,8 @@ public enum PredictionSample: Sendable, Equatable {
   case roll(Roll)
   /// A sentence and its tags.
   case tags(Tags)
+  /// A question about a text, and its answer.
+  case answer(Answer)
   /// A text or a series and its class, or its number.
   case labelled(Labelled)
   /// How often the examples of each class were taken for each.
@@ -194,6 +196,37 @@ public enum PredictionSample: Sendable, Equatable {
         words.count == expected.count && words.count == found.count,
         "Tags: expected tags of \(words.count) words, found \(expected.count) and \(found.count)")
       (self.words, self.expected, self.found) = (words, expected, found)
+    }
+  }
+
+  /// A question about a text, its answer and that which was found.
+  public struct Answer: Sendable, Equatable {
+    /// The sentences that a model looked at.
+    public var sentences: [String]
+    /// For each look how much it was at each sentence, which sum to 1; empty of a model that reads words alone.
+    public var weights: [[Float]]
+    /// The question.
+    public var question: String
+    /// The right answer.
+    public var expected: String
+    /// The answer that was found.
+    public var found: String
+    /// The model's probability of `found`.
+    public var probability: Double
+
+    /// Whether the answer was found.
+    public var isRight: Bool { expected == found }
+
+    /// A question and its answers.
+    public init(
+      sentences: [String], weights: [[Float]], question: String, expected: String, found: String,
+      probability: Double
+    ) {
+      require(
+        weights.allSatisfy { $0.count == sentences.count },
+        "Answer: expected a weight for each of \(sentences.count) sentences, found \(weights.map(\.count))")
+      (self.sentences, self.weights, self.question) = (sentences, weights, question)
+      (self.expected, self.found, self.probability) = (expected, found, probability)
     }
   }
 

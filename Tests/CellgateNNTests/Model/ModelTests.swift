@@ -37,6 +37,8 @@ struct ModelTests {
       (DotAttention(scaled: true), [.vector(3), .sequence(3)]),
       (GeneralAttention(), [.vector(2), .sequence(3)]),
       (MultiHeadAttention(heads: 2, units: 6), [.sequence(2), .sequence(3)]),
+      (AttentionHops(AttentionHopsTests.options(.lstmWM)), [.vector(2), .sequence(3)]),
+      (PositionEmbedding(3), [.sequence(2)]),
       (RecurrentDecoder(DecoderTests.recurrent(.firstInput)), [.sequence(), .vector(3)]),
       (AttentionDecoder(DecoderTests.attending(.between)), [.sequence(), .sequence(3)]),
       (SegmentForecaster(SegmentForecasterTests.options()), [.sequence(3)]),
