@@ -58,7 +58,7 @@ struct AnswerCommandTests {
     for (line, status, part) in [
       ("--data bad.txt", 65, "bad.txt: line 2: expected the number of a sentence"), ("", 64, "--data FILE"),
       ("--data train.txt --model looks", 64, "attention"),
-      ("--data train.txt --model encoder --supporting 1", 64, "encoder"),
+      ("--data train.txt --supporting -1", 64, "--supporting"),
       ("--data train.txt --valid-percent 60 --test-percent 60", 64, "valid-percent"),
     ] as [(String, Int32, String)] {
       let run = try workplace.run(line: "train answer \(line) --out run \(Self.sizes)")

@@ -102,7 +102,7 @@ struct AnswerTaskTests {
   func learns(form: String) throws {
     let file = try write(stories(108))
     var prepared = settings(["model": .text(form), "hops": 2])
-    if form == "memory" { prepared.taskOptions["supporting"] = .real(0.5) }
+    if form == "attention" { prepared.taskOptions["supporting"] = .real(0) }
     (prepared.epochs, prepared.steps, prepared.optimizerSettings.learningRate) = (nil, 150, 0.02)
     prepared = try AnswerTask.prepared(prepared, data: .file(file))
     let folder = try RunDirectory(creating: scratch.file("run"), settings: prepared)

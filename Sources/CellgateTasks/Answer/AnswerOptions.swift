@@ -33,8 +33,8 @@ enum AnswerOptions {
     "words", "the most words that are known, those of the training part", default: 20_000, in: 2...1_000_000)
   static let supporting = TaskOption.real(
     "supporting",
-    "λ of a loss −λ ln attention of the sentences that the file names for an answer, a look each",
-    default: 0, in: 0...1000)
+    "λ of a loss −λ ln attention of the sentences that the file names for an answer, a look each; 0 for answers alone",
+    default: 1, in: 0...1000)
 
   static let all = [
     test, validation, validPercent, testPercent, model, hops, embedding, attention, sentences,

@@ -9,7 +9,8 @@ import CellgateTraining
 /// Answers to questions about texts of a user's own, in bAbI's form or as JSON Lines.
 ///
 /// A cell of any kind reads each sentence and the question. A memory, steps of that cell too, looks at the sentences several times,
-/// each time at what the look before left to ask for; or one look does, or the cell reads all words in a row. An answer is one of those
+/// each time at what the look before left to ask for; or one look does, or the cell reads all words in a row. Where the file names the
+/// sentences that an answer comes from, the looks are trained to be at them. An answer is one of those
 /// that the training part has, of one word or several. Words and answers are learned from the training part alone and are part of
 /// the model's file.
 public struct AnswerTask: SequenceTask {
@@ -67,10 +68,6 @@ public struct AnswerTask: SequenceTask {
         .outOfRange(
           option: "valid-percent", expected: "less than 100 together with test-percent",
           found: "\(valid) and \(test)"))
-    }
-    if settings.real(AnswerOptions.supporting) > 0, AnswerOptions.readsWhole(settings) {
-      problems.append(
-        .unsupported(option: "supporting", reason: "is for models that look at sentences, not 'encoder'"))
     }
     return problems
   }
