@@ -103,7 +103,9 @@ let package = Package(
       "CellgateExchange",
       ["CellgateExchange", "CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN"],
       resources: [.copy("Interchange"), .copy("KerasFiles")]),
-    tests("CellgateData", ["CellgateData", "CellgateFiles", "CellgateTensor", "CellgateTraining"]),
+    tests(
+      "CellgateData", ["CellgateData", "CellgateFiles", "CellgateTensor", "CellgateTraining"],
+      resources: [.copy("TranslationScores")]),
     tests("CellgateTraining", umbrella),
     tests("CellgateTasks", umbrella + ["CellgateBasics"]),
     tests("CellgateExperiments", umbrella),

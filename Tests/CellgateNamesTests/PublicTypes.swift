@@ -412,6 +412,8 @@ enum PublicTypes {
     TrainingRecord.self,
     TrainingResult.self,
     TrainingSettings.self,
+    TranslationMetrics.self,
+    TranslationTokenizer.self,
     UnknownCharacter.self,
     UpdateRecord.self,
     Vectors.self,

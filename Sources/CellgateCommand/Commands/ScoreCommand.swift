@@ -11,8 +11,9 @@ struct ScoreCommand: ParsableCommand {
       EXAMPLES:
         cellgate score captions --references annotations.json --candidates mine.json
         cellgate score captions --references refs.txt --candidates mine.txt --json
+        cellgate score translation --references test.en --candidates mine.en
       """,
-    subcommands: [ScoreCaptionsCommand.self])
+    subcommands: [ScoreCaptionsCommand.self, ScoreTranslationCommand.self])
 }
 
 /// `cellgate score captions`.

@@ -10,45 +10,27 @@ import CellgateBasics
 ///
 /// Source: Papineni et al. 2002, https://aclanthology.org/P02-1040
 struct CaptionBLEU: Sendable {
-  private var correct = [Int](repeating: 0, count: NGram.longest)
-  private var guessed = [Int](repeating: 0, count: NGram.longest)
-  private var candidateLength = 0, referenceLength = 0
+  private var matches: NGramMatches
 
   /// The counts of no picture.
-  init() {}
+  init() { matches = NGramMatches() }
 
   /// The counts of a picture: its candidate and references, one at least.
   init(_ candidate: [Int32], references: [[Int32]]) {
-    var most: [NGram: Int] = [:]
-    for reference in references {
-      for (gram, count) in NGram.counts(reference) { most[gram] = max(most[gram] ?? 0, count) }
-    }
-    candidateLength = candidate.count
-    for (gram, count) in NGram.counts(candidate) { correct[gram.order] += min(most[gram] ?? 0, count) }
-    for order in guessed.indices { guessed[order] = max(0, candidate.count - order) }
-    let lengths = references.map(\.count)
-    referenceLength =
-      lengths.min { (abs($0 - candidateLength), $0) < (abs($1 - candidateLength), $1) } ?? 0
+    matches = NGramMatches(candidate, references: references)
   }
 
   /// Adds the counts of another picture.
-  mutating func add(_ other: CaptionBLEU) {
-    for order in correct.indices {
-      correct[order] += other.correct[order]
-      guessed[order] += other.guessed[order]
-    }
-    candidateLength += other.candidateLength
-    referenceLength += other.referenceLength
-  }
+  mutating func add(_ other: CaptionBLEU) { matches.add(other.matches) }
 
   /// BLEU-1 to 4.
   var scores: [Double] {
     let (small, tiny) = (1e-9, 1e-15)
-    let ratio = (Double(candidateLength) + tiny) / (Double(referenceLength) + small)
+    let ratio = (Double(matches.candidateLength) + tiny) / (Double(matches.referenceLength) + small)
     let brevity = ratio < 1 ? exp(1 - 1 / ratio) : 1
     var product = 1.0
-    return correct.indices.map { order in
-      product *= (Double(correct[order]) + tiny) / (Double(guessed[order]) + small)
+    return zip(matches.correct, matches.guessed).enumerated().map { order, counts in
+      product *= (Double(counts.0) + tiny) / (Double(counts.1) + small)
       return pow(product, 1 / Double(order + 1)) * brevity
     }
   }
