@@ -438,7 +438,7 @@ public final class AttentionDecoder: DecodingLayer {
       let head = symbols.packedLogits()
       return LayerDecoder(start: pass.start) { states, tokens in
         let step = pass.step(pass.read(tokens, context), states)
-        return (head(step.output), step.states)
+        return .init(logits: head(step.output), states: step.states, weights: step.weights)
       }
     }
   }

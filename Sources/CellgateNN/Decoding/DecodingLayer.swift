@@ -144,6 +144,8 @@ public final class LayerDecoder: SequenceDecoder {
     public var tensors: [Tensor]
     /// Of each row which of the inputs' sequences it is about.
     public var sequences: [Int32]
+    /// How much each row has looked at each place so far, `[N, S]`; nil where that isn't kept.
+    var seen: Tensor?
 
     /// States of rows.
     public init(_ tensors: [Tensor], sequences: [Int32]) {
@@ -163,8 +165,10 @@ public final class LayerDecoder: SequenceDecoder {
 
     /// These rows.
     func gathered(_ rows: [Int32]) -> States {
-      States(
+      var states = States(
         tensors.map { $0.gathered(rows, axis: 1) }, sequences: rows.map { sequences[Int($0)] })
+      states.seen = seen?.gathered(rows)
+      return states
     }
 
     /// Rows of these of the inputs' sequences, of states that have a row for each.
@@ -174,23 +178,69 @@ public final class LayerDecoder: SequenceDecoder {
     }
   }
 
+  /// What one step gives.
+  public struct Step {
+    /// `[N, V]`.
+    public var logits: Tensor
+    /// The states after it.
+    public var states: States
+    /// What was looked at, `[N, S]`; nil without attention.
+    public var weights: Tensor?
+
+    /// Logits, states and weights of attention.
+    public init(logits: Tensor, states: States, weights: Tensor? = nil) {
+      (self.logits, self.states, self.weights) = (logits, states, weights)
+    }
+  }
+
   /// A row for each of the inputs' sequences, before the first symbol.
   public let start: States
-  private let stepping: (_ states: States, _ tokens: [Int32]) -> (logits: Tensor, states: States)
+  private let stepping: (_ states: States, _ tokens: [Int32]) -> Step
+  /// The places that each of the inputs' sequences has, where what was looked at is kept.
+  private let places: [[Range<Int>]]?
 
   /// A decoder by its first states and its step.
-  public init(
-    start: States, step: @escaping (_ states: States, _ tokens: [Int32]) -> (logits: Tensor, states: States)
-  ) {
-    self.start = start
-    stepping = step
+  public init(start: States, step: @escaping (_ states: States, _ tokens: [Int32]) -> Step) {
+    (self.start, stepping, places) = (start, step, nil)
+  }
+
+  private init(_ other: LayerDecoder, places: [[Range<Int>]]) {
+    (start, stepping, self.places) = (other.start, other.stepping, places)
+  }
+
+  /// The same decoder, which keeps how much was looked at each place: what ``BeamSearch/coveragePenalty`` needs. `mask` says which
+  /// of the S places each of the inputs' sequences has.
+  func keepingCoverage(_ mask: SequenceMask?, places count: Int) -> LayerDecoder {
+    let batch = start.sequences.count
+    return LayerDecoder(
+      self, places: mask?.ranges(steps: count, batch: batch) ?? start.sequences.map { _ in [0..<count] })
   }
 
   /// The logits `[N, V]` of what comes after the last symbols, and the states after them.
   public func step(_ states: States, tokens: [Int32]) -> (logits: Tensor, states: States) {
-    withoutGradient { stepping(states, tokens) }
+    withoutGradient {
+      var step = stepping(states, tokens)
+      if places != nil, let weights = step.weights {
+        step.states.seen = states.seen.map { $0 + weights } ?? weights
+      }
+      return (step.logits, step.states)
+    }
   }
 
   /// These rows.
   public func select(_ states: States, rows: [Int32]) -> States { states.gathered(rows) }
+
+  /// The least share of a place that counts, so that one that wasn't looked at has a logarithm.
+  private static let leastSeen = 1e-6
+
+  /// How little each row has looked at some places, of a decoder that keeps it.
+  public func coverage(_ states: States) -> [Double]? {
+    guard let places, let seen = states.seen else { return nil }
+    let (width, all) = (seen.shape[1], seen.scalars)
+    return states.sequences.enumerated().map { row, sequence in
+      places[Int(sequence)].reduce(0) { sum, range in
+        range.reduce(sum) { $0 + log(min(max(Double(all[row * width + $1]), Self.leastSeen), 1)) }
+      }
+    }
+  }
 }

@@ -60,9 +60,17 @@ public struct DecodingModel {
     return model.values(Array(call.inputs.dropFirst()), of: given, context)
   }
 
-  /// The model a step at a time, for values of the `subjects`: a sequence for each.
-  public func decoder(_ subjects: [LayerValue], _ context: ForwardContext = .inference()) -> LayerDecoder {
-    withoutGradient { layer.decoder(encoded(subjects, context), context) }
+  /// The model a step at a time, for values of the `subjects`: a sequence for each. With `keepsCoverage` it knows at each step what
+  /// was looked at so far, which a beam search with a ``BeamSearch/coveragePenalty`` needs; without attention nothing is.
+  public func decoder(
+    _ subjects: [LayerValue], _ context: ForwardContext = .inference(), keepsCoverage: Bool = false
+  ) -> LayerDecoder {
+    withoutGradient {
+      let inputs = encoded(subjects, context)
+      let decoder = layer.decoder(inputs, context)
+      guard keepsCoverage, let memory = inputs.first else { return decoder }
+      return decoder.keepingCoverage(memory.mask, places: memory.tensor.shape[0])
+    }
   }
 
   /// What the decoding layer gives for known symbols; see ``DecoderOutputs``. The logits of its rows are

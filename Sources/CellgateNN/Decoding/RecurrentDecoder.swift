@@ -185,7 +185,8 @@ public final class RecurrentDecoder: DecodingLayer {
       let sequences = (0..<Int32(batch)).map { $0 }
       return LayerDecoder(start: .init(start, sequences: sequences)) { states, tokens in
         let step = pass([pass.part(0, tokens, own.symbols, context)], states: states.tensors)
-        return (head(step.output), .init(step.states, sequences: states.sequences))
+        return .init(
+          logits: head(step.output), states: .init(step.states, sequences: states.sequences))
       }
     }
   }

@@ -7,11 +7,17 @@ public struct BeamSearch: Sendable, Equatable {
   public var width: Int
   /// α of the score that hypotheses are compared by when they are finished:
   ///
-  ///     score = ln p(sequence) / length^α
+  ///     score = ln p(sequence) / length^α + β coverage
   ///
   /// where the length counts the symbols that have a part in ln p, the end included. 0 compares probabilities, which are
   /// larger for shorter sequences; 1 compares the mean ln p of a symbol.
   public var lengthPower = 0.0
+  /// β of that score, for what a sequence has not looked at (Wu et al. 2016, https://arxiv.org/abs/1609.08144, 7):
+  ///
+  ///     coverage = Σ over places s of ln min(Σ over symbols t of attention_ts, 1)
+  ///
+  /// It is 0 of decoders without attention.
+  public var coveragePenalty = 0.0
   /// The number of hypotheses that are returned for each sentence, or fewer where there are fewer.
   public var count = 1
 
@@ -29,12 +35,15 @@ public struct BeamSearch: Sendable, Equatable {
     if !(lengthPower >= 0 && lengthPower.isFinite) {
       return "length power: expected 0 or more, found \(lengthPower)"
     }
+    if !(coveragePenalty >= 0 && coveragePenalty.isFinite) {
+      return "coverage penalty: expected 0 or more, found \(coveragePenalty)"
+    }
     return nil
   }
 
-  /// The score of a sequence of ln p and so many symbols, its end included.
-  public func score(_ logProbability: Double, length: Int) -> Double {
-    logProbability / pow(Double(max(1, length)), lengthPower)
+  /// The score of a sequence of ln p and so many symbols, its end included, and of its coverage.
+  public func score(_ logProbability: Double, length: Int, coverage: Double = 0) -> Double {
+    logProbability / pow(Double(max(1, length)), lengthPower) + coveragePenalty * coverage
   }
 }
 
@@ -68,6 +77,7 @@ extension SequenceDecoder {
         require(
           logits.rank == 2 && logits.shape[0] == tokens.count,
           "beam search: expected logits [\(tokens.count), V], found \(logits.shape)")
+        let coverage = search.coveragePenalty > 0 ? self.coverage(after) : nil
         let excluded = active.flatMap { beams[$0].excluded }
         let likely = LikelyTokens.best(logits, count: search.width, forbidden: rules.forbidden) {
           excluded[$0]
@@ -75,7 +85,8 @@ extension SequenceDecoder {
         var (rows, next, first): ([Int32], [Int32], Int) = ([], [], 0)
         for sentence in active {
           let count = beams[sentence].live.count
-          for (parent, token) in beams[sentence].advance(likely[first..<first + count]) {
+          let own = first..<first + count
+          for (parent, token) in beams[sentence].advance(likely[own], coverage: coverage?[own]) {
             rows.append(Int32(first + parent))
             next.append(token)
           }
@@ -107,6 +118,8 @@ private struct Beam {
     var hypothesis = Hypothesis()
     /// ln p of it.
     var sum = 0.0
+    /// How little it has looked at some places, 0 or less.
+    var coverage = 0.0
   }
 
   init(_ rules: DecodingRules, _ search: BeamSearch) { (self.rules, self.search) = (rules, search) }
@@ -114,9 +127,11 @@ private struct Beam {
   /// What may not come after each hypothesis that goes on.
   var excluded: [[Int32]] { live.map { rules.excluded(after: $0.hypothesis.tokens) } }
 
-  /// Goes on by one symbol, by the likeliest ones after each hypothesis; returns the place that each new hypothesis comes
-  /// from, and its last symbol.
-  mutating func advance(_ likely: ArraySlice<[LikelyToken]>) -> [(parent: Int, token: Int32)] {
+  /// Goes on by one symbol, by the likeliest ones after each hypothesis, whose coverage is known with them; returns the place
+  /// that each new hypothesis comes from, and its last symbol.
+  mutating func advance(
+    _ likely: ArraySlice<[LikelyToken]>, coverage: ArraySlice<Double>?
+  ) -> [(parent: Int, token: Int32)] {
     var candidates: [(sum: Double, parent: Int, token: LikelyToken)] = []
     for (parent, tokens) in likely.enumerated() {
       for token in tokens { candidates.append((live[parent].sum + token.logProbability, parent, token)) }
@@ -124,11 +139,12 @@ private struct Beam {
     // A stable order: of equal sums the first hypothesis, and of its symbols the likeliest and first.
     let order = candidates.indices.sorted { (-candidates[$0].sum, $0) < (-candidates[$1].sum, $1) }
     last = live
+    if let coverage { for (place, own) in zip(last.indices, coverage) { last[place].coverage = own } }
     live = []
     var continuations: [(parent: Int, token: Int32)] = []
     for index in order.prefix(search.width) {
       let (sum, parent, token) = candidates[index]
-      var next = Live(hypothesis: last[parent].hypothesis, sum: sum)
+      var next = Live(hypothesis: last[parent].hypothesis, sum: sum, coverage: last[parent].coverage)
       next.hypothesis.logProbabilities.append(token.logProbability)
       if token.token == rules.end {
         next.hypothesis.isComplete = true
@@ -152,14 +168,16 @@ private struct Beam {
 
   private mutating func finish(_ ended: Live) {
     var hypothesis = ended.hypothesis
-    hypothesis.score = search.score(ended.sum, length: hypothesis.logProbabilities.count)
+    hypothesis.score = search.score(
+      ended.sum, length: hypothesis.logProbabilities.count, coverage: ended.coverage)
     // Those of one score stay in the order in which they ended.
     let place = finished.firstIndex { $0.score < hypothesis.score } ?? finished.count
     finished.insert(hypothesis, at: place)
     if finished.count > search.count { finished.removeLast() }
   }
 
-  /// Whether none that goes on can come to a higher score: ln p only falls, and is divided by the longest length at best.
+  /// Whether none that goes on can come to a higher score: ln p only falls, and is divided by the longest length at best; the
+  /// coverage is 0 at best.
   private var isDone: Bool {
     guard finished.count == search.count, let least = finished.last, let best = live.first else {
       return live.isEmpty
@@ -172,7 +190,8 @@ private struct Beam {
     guard finished.isEmpty else { return finished }
     return last.prefix(search.count).map { ended in
       var hypothesis = ended.hypothesis
-      hypothesis.score = search.score(ended.sum, length: hypothesis.logProbabilities.count)
+      hypothesis.score = search.score(
+        ended.sum, length: hypothesis.logProbabilities.count, coverage: ended.coverage)
       return hypothesis
     }
   }

@@ -19,6 +19,15 @@ public protocol SequenceDecoder {
 
   /// The states of these rows, in this order and as often as they are named.
   func select(_ states: States, rows: [Int32]) -> States
+
+  /// How little each row has looked at some places, 0 or less; see ``BeamSearch/coveragePenalty``. Nil of a decoder that doesn't
+  /// know, as by default.
+  func coverage(_ states: States) -> [Double]?
+}
+
+extension SequenceDecoder {
+  /// Unknown.
+  public func coverage(_ states: States) -> [Double]? { nil }
 }
 
 /// What a decoded sequence must look like.
