@@ -13,6 +13,7 @@ extension ReportPage {
     var symbols: [PredictionSample.Symbols] = []
     var texts: [PredictionSample.Text] = []
     var captions: [PredictionSample.Caption] = []
+    var translations: [PredictionSample.Translation] = []
     var forecasts: [PredictionSample.Forecast] = []
     var rolls: [PredictionSample.Roll] = []
     var sentences: [PredictionSample.Tags] = []
@@ -26,6 +27,7 @@ extension ReportPage {
       case .symbols(let one): symbols.append(one)
       case .text(let text): texts.append(text)
       case .caption(let caption): captions.append(caption)
+      case .translation(let translation): translations.append(translation)
       case .forecast(let forecast): forecasts.append(forecast)
       case .roll(let roll): rolls.append(roll)
       case .tags(let sentence): sentences.append(sentence)
@@ -39,6 +41,9 @@ extension ReportPage {
       self.numbers(numbers), self.symbols(symbols), self.texts(texts), self.captions(captions),
       self.forecasts(forecasts), self.rolls(rolls), self.sentences(sentences),
       self.answers(answers), self.confusion(confusion), self.labelled(labelled))
+      self.translations(translations), self.forecasts(forecasts), self.rolls(rolls),
+      self.sentences(sentences),
+      self.confusion(confusion), self.labelled(labelled))
   }
 
   func caption(_ text: String) -> HTML { .tag("p", ["class": "note"], HTML(text)) }
@@ -181,6 +186,23 @@ extension ReportPage {
         "The best caption of a beam of 5 for each test picture, over what people wrote of it."
           + (hasAttention ? " Above each word, how much it looked at each region: dark is much." : "")),
       .tag("div", ["class": "captions"], HTML(items)),
+    ])
+  }
+
+  private func translations(_ translations: [PredictionSample.Translation]) -> HTML {
+    guard !translations.isEmpty else { return .empty }
+    let items = translations.map { sample -> HTML in
+      .tag(
+        "figure", ["class": "translation"], .tag("p", [:], HTML(sample.source)),
+        .tag("p", ["class": "written"], HTML(sample.text)),
+        .tag("p", ["class": "faint"], HTML(sample.reference)),
+        AlignmentMarkup.picture(sample.alignment))
+    }
+    return HTML([
+      caption(
+        "Test sentences, the translation that the model finds best, and what people wrote. Below, a row for each symbol that it wrote, "
+          + "and how much it looked at each symbol that it read: dark is much."),
+      .tag("div", ["class": "translations"], HTML(items)),
     ])
   }
 

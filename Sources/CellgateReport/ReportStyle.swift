@@ -145,6 +145,7 @@ enum ReportStyle {
     \(CaptionMarkup.style)
     \(RollMarkup.style)
     \(TagMarkup.style)
+    \(AlignmentMarkup.style)
     pre { margin: 0; padding: 14px 18px; background: var(--tint); border-radius: 4px; font: 13px/1.6 ui-monospace, "SF Mono", Menlo, Consolas, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 
     @media (prefers-color-scheme: dark) { .pictures img { filter: none; } }

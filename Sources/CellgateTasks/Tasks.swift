@@ -23,6 +23,7 @@ public enum Tasks {
       MusicTask.self,
       TagTask.self,
       AnswerTask.self,
+      TranslateTask.self,
     ]
   }
 

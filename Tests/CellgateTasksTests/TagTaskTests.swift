@@ -138,9 +138,9 @@ struct TagTaskTests {
 
   @Test("Sentences are grouped by length, with room for one of any length")
   func groups() {
-    let groups = TagBatches.groups([5, 100_000, 3, 9000, 4], sentences: 2)
+    let groups = LengthOrder.groups(of: [5, 100_000, 3, 9000, 4], most: 2)
     #expect(groups == [[2, 4], [0], [3], [1]])
-    #expect(TagBatches.groups([], sentences: 2) == [])
+    #expect(LengthOrder.groups(of: [], most: 2) == [])
   }
 
   @Test("Long sentences are trained on in pieces, and long words are seen at both ends")

@@ -36,6 +36,7 @@ struct EvaluateCommand: ParsableCommand {
         cellgate evaluate runs/forecast-lstm --backtest 12 --stride 24 --refit
         cellgate evaluate runs/music-lstm --data tunes/
         cellgate evaluate runs/captions-lstm --beam 1,3,5 --length-power 0.7
+        cellgate evaluate runs/translate-lstm --data other.tsv
         cellgate evaluate m.safetensors --data x.npz --loss binary_cross_entropy
         cellgate evaluate lm.safetensors --data text.txt
       """)
@@ -91,7 +92,7 @@ struct EvaluateCommand: ParsableCommand {
 
   @OptionGroup var backtests: BacktestOptions
 
-  @OptionGroup var captions: CaptionScoreOptions
+  @OptionGroup var searched: SearchScoreOptions
 
   @OptionGroup var trusted: TrustOptions
 
@@ -119,7 +120,7 @@ struct EvaluateCommand: ParsableCommand {
     let limit = problems.real("--anomaly-score", anomalyScore, "0 or more") { $0 >= 0 } ?? 3
     if anomalyScore != nil, anomalies == nil { problems.add("--anomaly-score: expected --anomalies as well") }
     let compilation = compilation(&problems)
-    let searches = captions.searches(&problems)
+    let searches = searched.searches(&problems)
     let plan = backtests.plan(&problems)
     if plan != nil, anomalies != nil || precision != nil || loss != nil || part == .validation {
       problems.add("--backtest: expected none of --anomalies, --precision, --loss and --split validation")
@@ -146,12 +147,18 @@ struct EvaluateCommand: ParsableCommand {
       throw CommandFailure(.data, "\(folder)/config.json: \(errors)")
     }
     if let searches {
-      guard let task = task as? CaptionsTask else {
+      switch task {
+      case let task as CaptionsTask:
+        try searched.evaluate(
+          folder, task, on: part ?? .test, searches: searches, trustingWeights: trusted.weights, json: json)
+      case let task as TranslateTask:
+        try searched.evaluate(
+          folder, task, on: part ?? .test, searches: searches, trustingWeights: trusted.weights, json: json)
+      default:
         throw CommandFailure(
-          .usage, "--beam: is for runs of captions, and \(folder) is one of \(settings.task)")
+          .usage,
+          "--beam: is for runs of captions and of translate, and \(folder) is one of \(settings.task)")
       }
-      try captions.evaluate(
-        folder, task, on: part ?? .test, searches: searches, trustingWeights: trusted.weights, json: json)
       return
     }
     if anomalies != nil, !(task is ForecastTask) {

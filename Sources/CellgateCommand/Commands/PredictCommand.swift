@@ -30,6 +30,8 @@ struct PredictCommand: ParsableCommand {
       One that 'cellgate train tag' made takes sentences in CoNLL's form, with tags or without, and writes them with one more \
       column. One that 'cellgate train answer' made takes questions in bAbI's form or as JSON Lines, with answers or without, \
       and writes id or row, question, prediction, probability, and the numbers of the sentences that it looked at.
+      column. One that 'cellgate train translate' made takes a text with a sentence a line, and writes their translations by a beam \
+      of 5; 'cellgate translate' has more options.
 
       EXAMPLES:
         cellgate predict runs/adding-lstm --data sequences.npz --out sums.csv
@@ -40,6 +42,7 @@ struct PredictCommand: ParsableCommand {
         cellgate predict runs/forecast-lstm --data new.csv --out p.csv --samples 100
         cellgate predict runs/music-lstm --data tune.mid --out keys.csv
         cellgate predict runs/tag-lstm --data new.conll --out tagged.conll
+        cellgate predict runs/translate-lstm --data new.de --out new.en
         cellgate predict runs/classify-lstm --data - < new.csv
         cellgate predict model.safetensors --data x.npz --out y.npz --json
       """)

@@ -32,6 +32,24 @@ public struct Preprocessing: Codable, Equatable, Sendable {
   public var rows: RowSource?
   /// The words of captions that come out; nil where none do.
   public var captions: CaptionVocabulary?
+  /// What sentences are cut into that are translated; nil where none are.
+  public var translation: Translation?
+
+  /// The symbols of both sides of a translation.
+  public struct Translation: Codable, Equatable, Sendable {
+    /// Those of what is read.
+    public var source: TranslationVocabulary
+    /// Those of what is written.
+    public var target: TranslationVocabulary
+    /// The most symbols of a sentence that was trained on, of either side.
+    public var length: Int
+
+    /// Symbols of both sides.
+    public init(source: TranslationVocabulary, target: TranslationVocabulary, length: Int) {
+      (self.source, self.target, self.length) = (source, target, length)
+    }
+  }
+
   /// The series that are forecast; nil where none are.
   public var series: SeriesPreprocessing?
 
@@ -152,6 +170,9 @@ public struct Preprocessing: Codable, Equatable, Sendable {
     } catch { throw PreprocessingError(reason: "expected JSON") }
     if let length, length < 1 || length > 1 << 24 {
       throw PreprocessingError(reason: "length: expected 1 to \(1 << 24), found \(length)")
+    }
+    if let length = translation?.length, length < 1 || length > 1 << 16 {
+      throw PreprocessingError(reason: "translation.length: expected 1 to \(1 << 16), found \(length)")
     }
     if let problem = series?.problem { throw PreprocessingError(reason: problem) }
     if let length = tokens?.wordLength, length < 1 || length > 1 << 16 {

@@ -92,6 +92,18 @@ public struct BytePairVocabulary: Sendable, Equatable {
   /// The pieces of a text.
   public func encode(_ text: some Sequence<Unicode.Scalar>) -> [Int32] {
     var known: [[UInt8]: [Int32]] = [:]
+    return encode(text, &known)
+  }
+
+  /// The pieces of each of some texts, which have many words in common.
+  package func encode(each texts: [[Unicode.Scalar]]) -> [[Int32]] {
+    var known: [[UInt8]: [Int32]] = [:]
+    return texts.map { encode($0, &known) }
+  }
+
+  private func encode(
+    _ text: some Sequence<Unicode.Scalar>, _ known: inout [[UInt8]: [Int32]]
+  ) -> [Int32] {
     var indices: [Int32] = []
     BytePairUnits.forEach(of: text) { unit in
       if let own = known[unit] {

@@ -154,11 +154,6 @@ struct CaptionFiles: Equatable {
         features: try PictureFeatures(features, scale: scale, names: names))
     } catch { throw TaskDataError(error) }
   }
-
-  /// The SHA-256 digest of the captions' file.
-  func digest() throws(TaskDataError) -> String {
-    do throws(FileError) { return try SHA256.hex(ofFile: captions) } catch { throw .file(error) }
-  }
 }
 
 extension TaskDataError {

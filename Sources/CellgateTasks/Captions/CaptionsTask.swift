@@ -90,7 +90,7 @@ public struct CaptionsTask: SequenceTask {
   ) throws(TaskDataError) -> TrainingSettings {
     let files = try CaptionFiles(settings, data: data)
     var settings = settings
-    var reference = files.reference(sha256: try files.digest())
+    var reference = files.reference(sha256: try SHA256.hex(ofTaskFile: files.captions))
     let opened = try files.open()
     let vocabulary = try vocabulary(settings, of: opened.set)
     reference["symbols"] = .whole(vocabulary.count)
@@ -166,7 +166,7 @@ public struct CaptionsTask: SequenceTask {
     let known = data.path == nil ? settings.data.flatMap(CaptionFiles.init) : nil
     let files = if let known { known } else { try CaptionFiles(settings, data: data) }
     if let reference = settings.data {
-      let found = try files.digest()
+      let found = try SHA256.hex(ofTaskFile: files.captions)
       guard found == reference.sha256 else {
         throw .changed(file: files.captions, expected: reference.sha256, found: found)
       }

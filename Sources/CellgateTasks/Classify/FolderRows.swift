@@ -81,8 +81,7 @@ struct FolderRows {
   func digest() throws(TaskDataError) -> String {
     var lines: [String] = []
     for (label, path) in try files() {
-      let own: String
-      do throws(FileError) { own = try SHA256.hex(ofFile: path) } catch { throw .file(error) }
+      let own = try SHA256.hex(ofTaskFile: path)
       lines.append((label ?? "") + "/" + Paths.name(of: path) + " " + own)
     }
     return SHA256.hex(Array(lines.joined(separator: "\n").utf8))

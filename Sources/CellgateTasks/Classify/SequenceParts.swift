@@ -106,7 +106,7 @@ struct SequenceParts {
   /// The SHA-256 digest of a file, or of all files of a folder.
   static func digest(_ path: String) throws(TaskDataError) -> String {
     if FolderRows.isOne(path) { return try FolderRows(path).digest() }
-    do throws(FileError) { return try SHA256.hex(ofFile: path) } catch { throw .file(error) }
+    return try SHA256.hex(ofTaskFile: path)
   }
 
   // MARK: Words that are given

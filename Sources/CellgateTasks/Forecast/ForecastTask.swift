@@ -103,7 +103,7 @@ public struct ForecastTask: SequenceTask {
   ) throws(TaskDataError) -> TrainingSettings {
     var settings = settings
     let path = try Self.path(settings, data)
-    let sha256 = try digest(path)
+    let sha256 = try SHA256.hex(ofTaskFile: path)
     settings.data = nil
     let read = try ForecastPlan(settings, path: path)
     let known = read.preprocessing.columns
@@ -134,10 +134,6 @@ public struct ForecastTask: SequenceTask {
     return path
   }
 
-  private static func digest(_ path: String) throws(TaskDataError) -> String {
-    do throws(FileError) { return try SHA256.hex(ofFile: path) } catch { throw .file(error) }
-  }
-
   // MARK: The data
 
   /// What it was made with.
@@ -154,7 +150,7 @@ public struct ForecastTask: SequenceTask {
   public init(settings: TrainingSettings, data: DataSource) throws(TaskDataError) {
     let path = try Self.path(settings, data)
     if let reference = settings.data {
-      let found = try Self.digest(path)
+      let found = try SHA256.hex(ofTaskFile: path)
       guard found == reference.sha256 else {
         throw .changed(file: path, expected: reference.sha256, found: found)
       }
@@ -176,7 +172,7 @@ public struct ForecastTask: SequenceTask {
     }
     let table = try SeriesTable(path, columns: own.columns, step: own.step)
     if own.output == .negativeBinomial { try table.requireCounts() }
-    let digest = try Self.digest(path)
+    let digest = try SHA256.hex(ofTaskFile: path)
     let isWhole = split == nil && digest != settings.data?.sha256
     let parts =
       isWhole

@@ -24,8 +24,8 @@ public final class TagBatches: BatchSource {
   private static let leastSteps = 25
   /// The most tokens of a piece that is trained on.
   static let longest = 256
-  /// Sentences, and tokens, of an evaluation that are looked at together, unless one sentence has more.
-  static let evaluated = (sentences: 128, tokens: 8192)
+  /// Sentences of an evaluation that are looked at together.
+  private static let evaluated = 128
 
   init(
     encoder: TokenEncoder, training: [TokenEncoder.Example], validation: [TokenEncoder.Example],
@@ -72,22 +72,9 @@ public final class TagBatches: BatchSource {
   public func batches(of split: Split) -> AnySequence<TagBatch> {
     let examples = examples(split)
     return AnySequence(
-      Self.groups(examples.map(\.steps), sentences: Self.evaluated.sentences).lazy.map { [encoder] group in
+      LengthOrder.groups(of: examples.map(\.steps), most: Self.evaluated).lazy.map { [encoder] group in
         encoder.batch(group.map { examples[$0] })
       })
-  }
-
-  /// Sentences of like lengths, the short ones first: so many at most, and as few as have so many tokens with their padding.
-  static func groups(_ lengths: [Int], sentences: Int) -> [[Int]] {
-    var (groups, group): ([[Int]], [Int]) = ([], [])
-    for place in lengths.indices.sorted(by: { (lengths[$0], $0) < (lengths[$1], $1) }) {
-      if !group.isEmpty, group.count == sentences || lengths[place] * (group.count + 1) > evaluated.tokens {
-        groups.append(group)
-        group = []
-      }
-      group.append(place)
-    }
-    return group.isEmpty ? groups : groups + [group]
   }
 }
 

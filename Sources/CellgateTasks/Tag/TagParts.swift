@@ -19,7 +19,7 @@ struct TagParts {
     var digests = [settings.data?.sha256 ?? ""]
     func other(_ option: TaskOption) throws(TaskDataError) -> [CoNLLFile.Sentence]? {
       guard let name = settings.text(option) else { return nil }
-      digests.append(try Self.digest(name))
+      digests.append(try SHA256.hex(ofTaskFile: name))
       return try CoNLLFile(name, columns: columns, needsTags: true).sentences
     }
     let (validation, test) = (try other(TagOptions.validation), try other(TagOptions.test))
@@ -27,9 +27,14 @@ struct TagParts {
       validation == nil ? settings.whole(TagOptions.validPercent) : 0,
       test == nil ? settings.whole(TagOptions.testPercent) : 0
     )
-    let parts = Self.split(file.sentences, validation: percents.0, test: percents.1)
-    let held = (validation ?? parts.validation, test ?? parts.test)
-    if parts.training.isEmpty || held.0.isEmpty || held.1.isEmpty {
+    let places = HeldOut(
+      of: file.sentences.count, validation: percents.0, test: percents.1, stream: "tag/split")
+    let training = places.training.map { file.sentences[$0] }
+    let held = (
+      validation ?? places.validation.map { file.sentences[$0] },
+      test ?? places.test.map { file.sentences[$0] }
+    )
+    if training.isEmpty || held.0.isEmpty || held.1.isEmpty {
       throw .unfit(
         file: path,
         reason:
@@ -45,7 +50,7 @@ struct TagParts {
     self.remarks = remarks
 
     let preprocessing =
-      model?.preprocessing ?? TokenEncoder.preprocessing(fitting: parts.training, columns: columns, settings)
+      model?.preprocessing ?? TokenEncoder.preprocessing(fitting: training, columns: columns, settings)
     guard let encoder = TokenEncoder(preprocessing) else {
       fail("TagTask: expected words and tags, found none")
     }
@@ -54,14 +59,14 @@ struct TagParts {
         file: path,
         reason: "expected two tags or more, found '\(quotedName(encoder.labels.first ?? ""))' alone")
     }
-    let tokens = parts.training.reduce(0) { $0 + $1.tokens.count }
+    let tokens = training.reduce(0) { $0 + $1.tokens.count }
     if encoder.labels.count > 1000, encoder.labels.count * 2 > tokens {
       throw .unfit(
         file: path,
         reason: "expected tags, found \(encoder.labels.count) different ones of \(tokens) tokens")
     }
-    let training = parts.training.map { encoder($0) }
-    for (sentence, example) in zip(parts.training, training) {
+    let examples = training.map { encoder($0) }
+    for (sentence, example) in zip(training, examples) {
       if let place = example.tags.firstIndex(where: { $0 < 0 }) {
         throw .unfit(
           file: path,
@@ -71,7 +76,7 @@ struct TagParts {
       }
     }
     batches = TagBatches(
-      encoder: encoder, training: training, validation: held.0.map { encoder($0) },
+      encoder: encoder, training: examples, validation: held.0.map { encoder($0) },
       test: held.1.map { encoder($0) }, count: settings.batch, replaced: settings.real(TagOptions.replaced),
       checksum: "sha256:" + digests.joined(separator: ","))
   }
@@ -83,30 +88,5 @@ struct TagParts {
     batches = TagBatches(
       encoder: encoder, training: [], validation: examples, test: examples, count: settings.batch,
       replaced: 0, checksum: nil)
-  }
-
-  static func digest(_ path: String) throws(TaskDataError) -> String {
-    do throws(FileError) { return try SHA256.hex(ofFile: path) } catch { throw .file(error) }
-  }
-
-  /// Shares of the sentences, in percent, the same for every seed, each of one or more; some are left for training.
-  static func split(
-    _ sentences: [CoNLLFile.Sentence], validation: Int, test: Int
-  ) -> (
-    training: [CoNLLFile.Sentence], validation: [CoNLLFile.Sentence], test: [CoNLLFile.Sentence]
-  ) {
-    var places = Array(sentences.indices)
-    var stream = RandomStream(seed: 0, name: "tag/split")
-    stream.shuffle(&places)
-    func count(_ percent: Int) -> Int {
-      percent == 0 ? 0 : min(max((places.count * percent + 50) / 100, 1), max(0, (places.count - 1) / 2))
-    }
-    let (held, tested) = (count(validation), count(test))
-    func part(_ range: Range<Int>) -> [CoNLLFile.Sentence] {
-      places[range].sorted().map { sentences[$0] }
-    }
-    return (
-      part(held + tested..<places.count), part(0..<held), part(held..<held + tested)
-    )
   }
 }

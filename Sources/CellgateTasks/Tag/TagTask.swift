@@ -90,7 +90,7 @@ public struct TagTask: SequenceTask {
   ) throws(TaskDataError) -> TrainingSettings {
     guard let path = data.path else { throw .noFile(task: name, what: what) }
     var settings = settings
-    settings.data = DataReference(path: Paths.absolute(path), sha256: try TagParts.digest(path))
+    settings.data = DataReference(path: Paths.absolute(path), sha256: try SHA256.hex(ofTaskFile: path))
     let batches = try TagParts(settings, path, model: source(settings)).batches
     let sizes = Self.sizes(of: batches.encoder)
     settings.data?["words"] = .whole(sizes.words)
@@ -128,7 +128,7 @@ public struct TagTask: SequenceTask {
   public init(settings: TrainingSettings, data: DataSource) throws(TaskDataError) {
     guard let path = data.path ?? settings.data?.path else { throw .noFile(task: Self.name, what: Self.what) }
     if let known = settings.data?.sha256 {
-      let found = try TagParts.digest(path)
+      let found = try SHA256.hex(ofTaskFile: path)
       guard found == known else { throw .changed(file: path, expected: known, found: found) }
     }
     self.init(settings, try TagParts(settings, path, model: Self.source(settings)))
@@ -140,7 +140,7 @@ public struct TagTask: SequenceTask {
   ) throws(TaskDataError) {
     guard let path = data.path, let preprocessing = try? Preprocessing(metadata: metadata),
       let encoder = TokenEncoder(preprocessing), let columns = TokenColumns(preprocessing.tokens?.columns),
-      try TagParts.digest(path) != settings.data?.sha256
+      try SHA256.hex(ofTaskFile: path) != settings.data?.sha256
     else {
       try self.init(settings: settings, data: data)
       return

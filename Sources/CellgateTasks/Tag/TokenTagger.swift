@@ -41,7 +41,7 @@ public struct TokenTagger {
       encoder(
         .init(tokens: sentences[place], tags: sentences[place].map { _ in nil }, lines: []))
     }
-    for group in TagBatches.groups(examples.map(\.steps), sentences: batch) {
+    for group in LengthOrder.groups(of: examples.map(\.steps), most: batch) {
       let tags = withoutGradient {
         TagObjective.tags(model, encoder.batch(group.map { examples[$0] }), .inference())
       }

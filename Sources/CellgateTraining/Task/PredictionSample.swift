@@ -13,6 +13,8 @@ public enum PredictionSample: Sendable, Equatable {
   case text(Text)
   /// What a model wrote of a picture.
   case caption(Caption)
+  /// A sentence and what a model wrote as its translation.
+  case translation(Translation)
   /// A part of a series, and what follows it.
   case forecast(Forecast)
   /// A tune and how likely a model found its keys, or one that a model wrote.
@@ -131,6 +133,23 @@ public enum PredictionSample: Sendable, Equatable {
         attention.map { $0.count == words.count } ?? true,
         "Caption: expected attention of \(words.count) words, found \(attention?.count ?? 0)")
       (self.picture, self.references, self.words, self.attention) = (picture, references, words, attention)
+    }
+  }
+
+  /// A sentence with the translations of people and of a model.
+  public struct Translation: Sendable, Equatable {
+    /// The sentence.
+    public var source: String
+    /// What people wrote.
+    public var reference: String
+    /// What the model wrote.
+    public var text: String
+    /// What each symbol of that looked at.
+    public var alignment: Alignment
+
+    /// A sentence and its translations.
+    public init(source: String, reference: String, text: String, alignment: Alignment) {
+      (self.source, self.reference, self.text, self.alignment) = (source, reference, text, alignment)
     }
   }
 
