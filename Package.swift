@@ -106,6 +106,7 @@ let package = Package(
     tests(
       "CellgateData", ["CellgateData", "CellgateFiles", "CellgateTensor", "CellgateTraining"],
       resources: [.copy("TranslationScores")]),
+      resources: [.copy("AudioFeatures")]),
     tests("CellgateTraining", umbrella),
     tests("CellgateTasks", umbrella + ["CellgateBasics"]),
     tests("CellgateExperiments", umbrella),

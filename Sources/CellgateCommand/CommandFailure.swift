@@ -108,6 +108,7 @@ struct CommandFailure: Error {
     case let error as FileError: code(of: error)
     case let error as DataError: code(of: error)
     case let error as TaskDataError: code(of: error)
+    case let error as WAVError: code(of: .sound(error))
     case let error as CaptionDataError: code(of: error)
     case let error as ImportError:
       switch error {

@@ -23,6 +23,7 @@ struct CellgateCommand: ParsableCommand {
       CompareCommand.self, ReproduceCommand.self, TrainCommand.self, EvaluateCommand.self,
       PredictCommand.self,
       GenerateCommand.self, CaptionCommand.self, TranslateCommand.self, ScoreCommand.self,
+      GenerateCommand.self, CaptionCommand.self, TranscribeCommand.self, ScoreCommand.self,
       SummaryCommand.self, ImportCommand.self,
       ExportCommand.self,
       RetrofitCommand.self, ReportCommand.self,

@@ -24,6 +24,7 @@ public enum Tasks {
       TagTask.self,
       AnswerTask.self,
       TranslateTask.self,
+      TranscribeTask.self,
     ]
   }
 

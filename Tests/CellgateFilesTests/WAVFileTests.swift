@@ -1,3 +1,4 @@
+import CellgateTestSupport
 import Testing
 
 @testable import CellgateFiles
@@ -62,5 +63,64 @@ struct WAVFileTests {
       }
     }
     #expect(text.hasPrefix("a.wav: "))
+  }
+
+  @Test("A file in pieces gives the samples of the whole, of every kind and whatever the pieces are")
+  func pieces() throws {
+    for (tag, bits, channels) in [(UInt16(1), UInt16(8), UInt16(1)), (1, 24, 2), (3, 32, 1)] {
+      let data = (0..<UInt8(61)).map { $0 &* 7 }
+      let bytes = file(tag: tag, bits: bits, channels: channels, data: data)
+      let whole = try WAVFile(bytes: bytes, file: "a.wav").samples
+      for size in [1, 5, bytes.count] {
+        var stream = WAVStream("a.wav")
+        var found: [Float] = []
+        for start in stride(from: 0, to: bytes.count, by: size) {
+          found += try stream.append(Array(bytes[start..<min(start + size, bytes.count)]))
+        }
+        try stream.finish()
+        #expect(found == whole && stream.rate == 8000, "\(bits) bits, \(size) bytes")
+      }
+    }
+  }
+
+  @Test("A length that nobody knew takes all that comes; what follows the data is passed over")
+  func lengths() throws {
+    var stream = WAVStream("a.wav")
+    let endless = file(tag: 1, bits: 16, data: [0, 0x40, 0, 0x20], size: 0xFFFF_FFFF)
+    #expect(try stream.append(endless) == [0.5, 0.25] && stream.append([0, 0x40]) == [0.5])
+    stream = WAVStream("a.wav")
+    let short = file(tag: 1, bits: 16, data: [0, 0x40, 0, 0x20], size: 2)
+    #expect(try stream.append(short) == [0.5] && stream.append([1, 2, 3, 4]) == [])
+    try stream.finish()
+  }
+
+  @Test("A stream that is no WAV file, or that ends before its samples, is an error")
+  func badStreams() throws {
+    let whole = file(tag: 1, bits: 16, data: [0, 0x40])
+    for count in [0, 3, 11, 12, 20, 40] {
+      var stream = WAVStream("standard input")
+      _ = try stream.append(Array(whole[..<count]))
+      let error = #expect(throws: WAVError.self) { try stream.finish() }
+      #expect(error?.description.hasPrefix("standard input: damaged WAV file: expected ") == true)
+    }
+    var stream = WAVStream("standard input")
+    #expect(throws: WAVError.self) { try stream.append(Array("no WAV file at all".utf8)) }
+    stream = WAVStream("standard input")
+    #expect(throws: WAVError.unsupported(file: "standard input", format: 2, bits: 4)) {
+      try stream.append(file(tag: 2, bits: 4, data: []))
+    }
+  }
+
+  @Test("The outline of a file is its rate and how many samples it has at most")
+  func outline() throws {
+    let scratch = try Scratch()
+    let path = try scratch.write(
+      file(tag: 1, bits: 16, channels: 2, data: .init(repeating: 0, count: 400)), as: "a.wav")
+    let outline = try WAVFile.outline(path)
+    #expect(outline.rate == 8000 && (100...120).contains(outline.samples))
+    let other = try scratch.write(Array("RIFF".utf8), as: "b.wav")
+    #expect(throws: WAVError.damaged(file: other, reason: WAVFile.expectedData)) {
+      try WAVFile.outline(other)
+    }
   }
 }

@@ -40,8 +40,8 @@ struct OperationVectors {
 struct VectorCase: Decodable, Sendable, CustomTestStringConvertible {
   var file: String
   var operation: String
-  var transposeA, transposeB, keep, causal: Bool?
-  var axis, kernel, stride, padding, dilation, groups, ignored: Int?
+  var transposeA, transposeB, keep, causal, zeroInfinity: Bool?
+  var blank, axis, kernel, stride, padding, dilation, groups, ignored: Int?
   var axes, before, after: [Int]?
   var low, high, exponent, epsilon, labelSmoothing, quantile: Float?
   var approximate: String?
@@ -279,6 +279,16 @@ struct VectorFile {
         try $0.input("emissions"), tags: try $0.integers("tags"),
         transitions: try $0.input("transitions"), first: try $0.input("start"), last: try $0.input("end"),
         lengths: try $0.integers("lengths").map { Int($0) })
+    },
+    "ctc_loss": { file in
+      let targets = try file.integers("targets")
+      let counts = try file.integers("target_lengths").map { Int($0) }
+      let width = targets.count / counts.count
+      return ctcLoss(
+        try file.input("logits"),
+        targets: counts.enumerated().map { Array(targets[$0 * width..<$0 * width + $1]) },
+        lengths: try file.integers("input_lengths").map { Int($0) }, blank: file.vector.blank ?? 0,
+        zeroInfinity: file.vector.zeroInfinity ?? false)
     },
     "cross_entropy": { file in
       let classes = try file.integers("classes")

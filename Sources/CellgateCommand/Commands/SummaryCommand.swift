@@ -67,6 +67,21 @@ struct SummaryCommand: ParsableCommand {
     if let scaler = own.targetScaler { lines.append(("target scaler", features(scaler))) }
     if let labels = own.labels { lines.append(("labels", labels.prefix(20).joined(separator: ", "))) }
     if let window = own.window { lines.append(("window", Text.plural(window, "step"))) }
+    if let audio = own.speech?.features ?? own.rows?.audio {
+      lines.append(
+        (
+          "audio",
+          "\(audio.width) \(audio.kind.rawValue) of windows of \(audio.window) samples every \(audio.hop), at "
+            + "\(audio.rate) a second"
+        ))
+    }
+    if let speech = own.speech {
+      lines.append(
+        (
+          "transcripts",
+          "\(Text.plural(speech.outputs - 1, "character")); \(Text.plural(speech.stack, "window")) a step"
+        ))
+    }
     if let series = own.series {
       lines.append(
         (

@@ -38,6 +38,7 @@ struct TrainCommand: ParsableCommand {
         cellgate train music --data tunes/ --step 0.5 --form chords
         cellgate train tag --data train.conll --valid dev.conll --test test.conll
         cellgate train answer --data train.jsonl --test test.jsonl --hops 2
+        cellgate train transcribe --data recordings/ --directions forward
         cellgate train adding --length 400 --from runs/adding-lstm --freeze recurrent
         cellgate train adding --out runs/adding-lstm --resume
         cellgate train adding --out runs/adding-lstm --resume --steps 20000

@@ -79,7 +79,7 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The data folder, see 'cellgate data --help'; of text, classify, multi-label, regress, forecast, tag and music your file.",
+      "The data folder, see 'cellgate data --help'; of text, classify, multi-label, regress, forecast, tag, transcribe and music your file.",
       valueName: "path"))
   var data: String?
 

@@ -37,6 +37,7 @@ enum FilePredictors {
       RowPredictions.self, ForecastPredictions.self, KeyPredictions.self, TagPredictions.self,
       AnswerPredictions.self, ArrayPredictions.self,
       TranslationPredictions.self, ArrayPredictions.self,
+      AnswerPredictions.self, TranscriptPredictions.self, ArrayPredictions.self,
     ]
   }
 

@@ -53,6 +53,9 @@ public struct Preprocessing: Codable, Equatable, Sendable {
   /// The series that are forecast; nil where none are.
   public var series: SeriesPreprocessing?
 
+  /// What of sounds goes in, and the symbols of transcripts that come out; nil of models of other data.
+  public var speech: SpeechPreprocessing?
+
   /// What the frames of tunes are; nil of models of other data.
   public var music: Music?
 
@@ -137,6 +140,8 @@ public struct Preprocessing: Codable, Equatable, Sendable {
     public var dimensions: Int?
     /// The highest frequency of sounds, in hertz, whose bands are the numbers of a step; nil of other data.
     public var highestFrequency: Int?
+    /// The features of sounds that are the numbers of a step; nil of other data, and where bands up to `highestFrequency` are.
+    public var audio: AudioFeatures?
 
     /// Whether a row may have several labels.
     public var hasLabelSets: Bool { labels != nil || labelSeparator != nil }
@@ -174,6 +179,7 @@ public struct Preprocessing: Codable, Equatable, Sendable {
     if let length = translation?.length, length < 1 || length > 1 << 16 {
       throw PreprocessingError(reason: "translation.length: expected 1 to \(1 << 16), found \(length)")
     }
+    if let problem = speech?.problem { throw PreprocessingError(reason: "speech.\(problem)") }
     if let problem = series?.problem { throw PreprocessingError(reason: problem) }
     if let length = tokens?.wordLength, length < 1 || length > 1 << 16 {
       throw PreprocessingError(reason: "tokens.wordLength: expected 1 to \(1 << 16), found \(length)")
@@ -182,6 +188,7 @@ public struct Preprocessing: Codable, Equatable, Sendable {
     if let highest = rows?.highestFrequency, highest <= 100 || highest > 1 << 24 {
       throw PreprocessingError(reason: "highest_frequency: expected above 100, found \(highest)")
     }
+    if let problem = rows?.audio?.problem { throw PreprocessingError(reason: "rows.audio.\(problem)") }
     if let patch, patch < 1 || patch > 1 << 24 {
       throw PreprocessingError(reason: "patch: expected 1 to \(1 << 24), found \(patch)")
     }

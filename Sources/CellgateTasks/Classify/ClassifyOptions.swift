@@ -21,6 +21,9 @@ enum ClassifyOptions {
     "split-group", "the column whose rows of one value all belong to one part, such as a patient's")
   static let splitTime = TaskOption.text(
     "split-time", "the column by which the parts follow each other in time: the test part is the latest")
+  static let audio = TaskOption.choice(
+    "audio", "what goes in of WAV files, as with transcribe; 32 bands of 32 ms if you leave it out",
+    of: AudioFeatures.Kind.allCases.map(\.rawValue))
   static let gaps = TaskOption.choice(
     "gaps", "whether the time since the step before is one more number of each step, which needs --time",
     default: "no", of: ["no", "yes"])
@@ -92,7 +95,7 @@ enum ClassifyOptions {
   }
 
   private static let common = [
-    features, group, time, gaps, missing, split, splitGroup, splitTime, test, validation,
+    features, group, time, audio, gaps, missing, split, splitGroup, splitTime, test, validation,
     validPercent, testPercent, words, leastCount, length, truncate, unit, pieces, lowercase, vocabulary,
     vectors,
     embedding, patch, front, pooling, directions,
@@ -109,7 +112,7 @@ enum ClassifyOptions {
     ]
 
   static let ofModel = [
-    text, features, group, time, length, unit, embedding, patch, front, pooling, directions,
+    text, features, group, time, audio, length, unit, embedding, patch, front, pooling, directions,
   ]
 
   enum Pooling: String, CaseIterable {

@@ -36,11 +36,20 @@ struct FolderRows {
     return names.filter { !$0.hasPrefix(".") }.sorted()
   }
 
-  /// Texts, or sounds as series of the power in bands of frequencies, with the highest one; throws for a file that is neither, and
-  /// for a folder of both. `highest` is that of a model's training data.
+  /// What a folder has.
+  enum Kind {
+    case texts
+    /// Sounds as series of the power in bands up to a frequency.
+    case bands(highest: Int)
+    /// Sounds as series of features.
+    case features(AudioFeatures)
+  }
+
+  /// Texts, or sounds as series; throws for a file that is neither, and for a folder of both. `known` has what a model's training
+  /// data decided, and `audio` is what features of sounds a new model takes.
   func rows(
-    highest: Int?
-  ) throws(TaskDataError) -> (rows: [SequenceRows.Row], highestFrequency: Int?) {
+    known: Preprocessing.RowSource, audio: AudioFeatures.Kind?
+  ) throws(TaskDataError) -> (rows: [SequenceRows.Row], kind: Kind) {
     let files = try files()
     guard let first = files.first else {
       throw .unfit(
@@ -59,20 +68,26 @@ struct FolderRows {
       for (place, file) in files.enumerated() {
         rows[place].text = String(String.UnicodeScalarView(try TextFile(file.path).text))
       }
-      return (rows, nil)
+      return (rows, .texts)
     }
     var sounds: [WAVFile] = []
-    do throws(WAVError) { for file in files { sounds.append(try WAVFile(file.path)) } } catch {
-      throw .sound(error)
+    for file in files { sounds.append(try SpeechEncoder.sound(file.path)) }
+    let rate = sounds.map(\.rate).min() ?? 0
+    if let features = known.audio ?? audio.map({ AudioFeatures($0, rate: rate) }) {
+      if let problem = features.problem { throw .unfit(file: folder, reason: "features: \(problem)") }
+      for (place, sound) in sounds.enumerated() {
+        rows[place].numbers = features(sound.samples, rate: sound.rate)
+      }
+      return (rows, .features(features))
     }
-    let frames = SpectrumFrames(highest: max(101, highest ?? (sounds.map(\.rate).min() ?? 0) / 2))
+    let frames = SpectrumFrames(highest: max(101, known.highestFrequency ?? rate / 2))
     var plans: [Int: SpectrumPlan] = [:]
     for (place, sound) in sounds.enumerated() {
       let plan = plans[sound.rate] ?? frames.plan(rate: sound.rate)
       plans[sound.rate] = plan
       rows[place].numbers = plan(sound.samples)
     }
-    return (rows, frames.highest)
+    return (rows, .bands(highest: frames.highest))
   }
 
   private static func isSound(_ path: String) -> Bool { path.lowercased().hasSuffix(".wav") }

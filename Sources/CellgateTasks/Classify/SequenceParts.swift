@@ -41,7 +41,12 @@ struct SequenceParts {
       path, source: source, labels: labels,
       split: .init(
         part: settings.text(ClassifyOptions.split), group: settings.text(ClassifyOptions.splitGroup),
-        time: settings.text(ClassifyOptions.splitTime)))
+        time: settings.text(ClassifyOptions.splitTime)),
+      audio: settings.text(ClassifyOptions.audio).flatMap(AudioFeatures.Kind.init))
+    if settings.text(ClassifyOptions.audio) != nil, data.source.audio == nil {
+      throw .unfit(
+        file: path, reason: "--audio: expected a folder of WAV files for each class, found other data")
+    }
     var files = [settings.data?.sha256 ?? ""]
     func other(_ option: TaskOption) throws(TaskDataError) -> [SequenceRows.Row]? {
       guard let file = settings.text(option) else { return nil }

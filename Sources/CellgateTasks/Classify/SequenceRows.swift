@@ -63,25 +63,32 @@ struct SequenceRows {
   }
 
   /// Reads a file as `source` says. `labels` asks for a class or number in every row; nil for rows that need none. `split` are the
-  /// columns of the parts. Throws what is wrong with the file.
+  /// columns of the parts, `audio` what features of sounds a new model takes. Throws what is wrong with the file.
   init(
-    _ file: String, source: Preprocessing.RowSource, labels: Label?, split: SplitColumns = .init()
+    _ file: String, source: Preprocessing.RowSource, labels: Label?, split: SplitColumns = .init(),
+    audio: AudioFeatures.Kind? = nil
   ) throws(TaskDataError) {
     var source = source
     if FolderRows.isOne(file) {
-      let read = try FolderRows(file).rows(highest: source.highestFrequency)
-      let isSound = read.highestFrequency != nil
+      let read = try FolderRows(file).rows(known: source, audio: audio)
       let separator = source.labelSeparator
       source.labelSeparator = nil
-      guard source == .init() || (isSound ? source.highestFrequency != nil : source.text != nil) else {
+      let isSound = if case .texts = read.kind { false } else { true }
+      let isKnown =
+        isSound ? source.highestFrequency != nil || source.audio != nil : source.text != nil
+      guard source == .init() || isKnown else {
         throw .unfit(
           file: file,
           reason: "expected rows as in training, found a folder of \(isSound ? "sounds" : "texts")")
       }
       // Files have no columns.
       source = .init()
-      (source.highestFrequency, source.labelSeparator) = (read.highestFrequency, separator)
-      if isSound { source.dimensions = SpectrumFrames.bands } else { source.text = "" }
+      source.labelSeparator = separator
+      switch read.kind {
+      case .texts: source.text = ""
+      case .bands(let highest): (source.highestFrequency, source.dimensions) = (highest, SpectrumFrames.bands)
+      case .features(let features): (source.audio, source.dimensions) = (features, features.width)
+      }
       try self.init(file, read.rows, source, labels)
     } else if source.text == nil, source.features == nil {
       let read =

@@ -19,7 +19,7 @@ public final class TextGenerator: Sendable {
   /// What the symbols are.
   public let tokenizer: TextTokenizer
   /// Gives the logits of the next symbol.
-  private let stream: ModelStream
+  let stream: ModelStream
 
   /// A generator of the model's symbols. Later changes of the parameters don't matter.
   public convenience init(model: LanguageModel, tokenizer: TextTokenizer) {

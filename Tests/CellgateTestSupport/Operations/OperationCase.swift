@@ -82,5 +82,5 @@ public struct OperationCase: Sendable, CustomStringConvertible {
   public static let all: [OperationCase] =
     elementwise + masks + reductions + shaping + indexing + products + convolutions + layers + attention
     + losses
-    + linearChain
+    + linearChain + temporalClassification
 }

@@ -113,6 +113,13 @@ def crf_log_likelihood(emissions, transitions, start, end, tags, lengths):
     return torch.stack(values)
 
 
+def ctc_loss(zero_infinity):
+    def loss(logits, targets, input_lengths, target_lengths):
+        return F.ctc_loss(logits.log_softmax(-1), targets, input_lengths, target_lengths, reduction="none",
+                          zero_infinity=zero_infinity)
+    return loss
+
+
 def operations():
     return {
         "matmul": [
@@ -163,6 +170,14 @@ def operations():
         "crf_log_likelihood": [
             ({"transitions": "[from, to]"}, {"emissions": (6, 3, 4), "transitions": (4, 4), "start": (4,), "end": (4,)},
              {"tags": integers(4, 6, 3), "lengths": torch.tensor([6, 1, 4])}, crf_log_likelihood)],
+        "ctc_loss": [
+            ({"blank": 0}, {"logits": (12, 3, 5)},
+             {"targets": 1 + integers(4, 3, 5), "input_lengths": torch.tensor([12, 10, 8]),
+              "target_lengths": torch.tensor([3, 5, 0])}, ctc_loss(False)),
+            ({"blank": 0, "zero_infinity": True}, {"logits": (4, 4, 4)},
+             {"targets": torch.tensor([[1, 1, 1], [1, 2, 3], [2, 2, 1], [3, 3, 3]]),
+              "input_lengths": torch.tensor([4, 2, 4, 0]), "target_lengths": torch.tensor([3, 3, 2, 0])},
+             ctc_loss(True))],
         "cross_entropy": [cross_entropy(0.0, 1), cross_entropy(0.1, 1), cross_entropy(0.0, 30)],
     }
 
