@@ -105,8 +105,7 @@ let package = Package(
       resources: [.copy("Interchange"), .copy("KerasFiles")]),
     tests(
       "CellgateData", ["CellgateData", "CellgateFiles", "CellgateTensor", "CellgateTraining"],
-      resources: [.copy("TranslationScores")]),
-      resources: [.copy("AudioFeatures")]),
+      resources: [.copy("TranslationScores"), .copy("AudioFeatures")]),
     tests("CellgateTraining", umbrella),
     tests("CellgateTasks", umbrella + ["CellgateBasics"]),
     tests("CellgateExperiments", umbrella),

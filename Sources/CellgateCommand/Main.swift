@@ -22,9 +22,8 @@ struct CellgateCommand: ParsableCommand {
     subcommands: [
       CompareCommand.self, ReproduceCommand.self, TrainCommand.self, EvaluateCommand.self,
       PredictCommand.self,
-      GenerateCommand.self, CaptionCommand.self, TranslateCommand.self, ScoreCommand.self,
-      GenerateCommand.self, CaptionCommand.self, TranscribeCommand.self, ScoreCommand.self,
-      SummaryCommand.self, ImportCommand.self,
+      GenerateCommand.self, CaptionCommand.self, TranslateCommand.self, TranscribeCommand.self,
+      ScoreCommand.self, SummaryCommand.self, ImportCommand.self,
       ExportCommand.self,
       RetrofitCommand.self, ReportCommand.self,
       CellsCommand.self, DiagnoseCommand.self, BenchCommand.self, FeaturesCommand.self, DataCommand.self,

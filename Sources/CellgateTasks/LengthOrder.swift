@@ -78,19 +78,4 @@ struct LengthOrder {
     }
     return start < lengths.count ? cuts + [start..<lengths.count] : cuts
   }
-  /// Examples of like lengths, by their places, the short ones first: so many at most, and as few as have 8192 steps with their
-  /// padding, unless one has more.
-  static func groups(_ lengths: [Int], count: Int) -> [[Int]] {
-    var (groups, group): ([[Int]], [Int]) = ([], [])
-    for place in lengths.indices.sorted(by: { (lengths[$0], $0) < (lengths[$1], $1) }) {
-      if !group.isEmpty, group.count == count || lengths[place] * (group.count + 1) > evaluatedSteps {
-        groups.append(group)
-        group = []
-      }
-      group.append(place)
-    }
-    return group.isEmpty ? groups : groups + [group]
-  }
-
-  private static let evaluatedSteps = 8192
 }

@@ -141,9 +141,6 @@ struct TagTaskTests {
     let groups = LengthOrder.groups(of: [5, 100_000, 3, 9000, 4], most: 2)
     #expect(groups == [[2, 4], [0], [3], [1]])
     #expect(LengthOrder.groups(of: [], most: 2) == [])
-    let groups = LengthOrder.groups([5, 100_000, 3, 9000, 4], count: 2)
-    #expect(groups == [[2, 4], [0], [3], [1]])
-    #expect(LengthOrder.groups([], count: 2) == [])
   }
 
   @Test("Long sentences are trained on in pieces, and long words are seen at both ends")

@@ -29,10 +29,9 @@ struct PredictCommand: ParsableCommand {
       are likelier to sound than not and the probability_KEY of each, given the frames before. \
       One that 'cellgate train tag' made takes sentences in CoNLL's form, with tags or without, and writes them with one more \
       column. One that 'cellgate train answer' made takes questions in bAbI's form or as JSON Lines, with answers or without, \
-      and writes id or row, question, prediction, probability, and the numbers of the sentences that it looked at.
-      column. One that 'cellgate train translate' made takes a text with a sentence a line, and writes their translations by a beam \
-      of 5; 'cellgate translate' has more options.
       and writes id or row, question, prediction, probability, and the numbers of the sentences that it looked at. \
+      One that 'cellgate train translate' made takes a text with a sentence a line, and writes their translations by a beam \
+      of 5; 'cellgate translate' has more options. \
       One that 'cellgate train transcribe' made takes a WAV file, a folder of them or a manifest, and writes audio,text.
 
       EXAMPLES:

@@ -35,9 +35,7 @@ enum FilePredictors {
   private static var all: [any FilePredictor.Type] {
     [
       RowPredictions.self, ForecastPredictions.self, KeyPredictions.self, TagPredictions.self,
-      AnswerPredictions.self, ArrayPredictions.self,
-      TranslationPredictions.self, ArrayPredictions.self,
-      AnswerPredictions.self, TranscriptPredictions.self, ArrayPredictions.self,
+      AnswerPredictions.self, TranslationPredictions.self, TranscriptPredictions.self, ArrayPredictions.self,
     ]
   }
 

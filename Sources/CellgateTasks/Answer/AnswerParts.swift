@@ -16,7 +16,7 @@ struct AnswerParts {
     var digests = [settings.data?.sha256 ?? ""]
     func other(_ option: TaskOption) throws(TaskDataError) -> [Question]? {
       guard let name = settings.text(option) else { return nil }
-      digests.append(try TagParts.digest(name))
+      digests.append(try SHA256.hex(ofTaskFile: name))
       return try QuestionFile(name, needsAnswers: true).questions
     }
     let (validation, test) = (try other(AnswerOptions.validation), try other(AnswerOptions.test))

@@ -78,7 +78,7 @@ public struct AnswerTask: SequenceTask {
   ) throws(TaskDataError) -> TrainingSettings {
     guard let path = data.path else { throw .noFile(task: name, what: what) }
     var settings = settings
-    settings.data = DataReference(path: Paths.absolute(path), sha256: try TagParts.digest(path))
+    settings.data = DataReference(path: Paths.absolute(path), sha256: try SHA256.hex(ofTaskFile: path))
     let batches = try AnswerParts(settings, path, model: source(settings)).batches
     let encoder = batches.encoder
     settings.data?["words"] = .whole(encoder.wordCount)
@@ -110,7 +110,7 @@ public struct AnswerTask: SequenceTask {
   public init(settings: TrainingSettings, data: DataSource) throws(TaskDataError) {
     guard let path = data.path ?? settings.data?.path else { throw .noFile(task: Self.name, what: Self.what) }
     if let known = settings.data?.sha256 {
-      let found = try TagParts.digest(path)
+      let found = try SHA256.hex(ofTaskFile: path)
       guard found == known else { throw .changed(file: path, expected: known, found: found) }
     }
     self.init(settings, try AnswerParts(settings, path, model: Self.source(settings)))
@@ -121,7 +121,7 @@ public struct AnswerTask: SequenceTask {
     scoring settings: TrainingSettings, data: DataSource, metadata: [String: String], split: Split?
   ) throws(TaskDataError) {
     guard let path = data.path, let preprocessing = try? Preprocessing(metadata: metadata),
-      let encoder = AnswerEncoder(preprocessing), try TagParts.digest(path) != settings.data?.sha256
+      let encoder = AnswerEncoder(preprocessing), try SHA256.hex(ofTaskFile: path) != settings.data?.sha256
     else {
       try self.init(settings: settings, data: data)
       return

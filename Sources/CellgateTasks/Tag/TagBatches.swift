@@ -25,7 +25,6 @@ public final class TagBatches: BatchSource {
   /// The most tokens of a piece that is trained on.
   static let longest = 256
   /// Sentences of an evaluation that are looked at together.
-  /// Sentences of an evaluation that are looked at together at most.
   private static let evaluated = 128
 
   init(
@@ -74,7 +73,6 @@ public final class TagBatches: BatchSource {
     let examples = examples(split)
     return AnySequence(
       LengthOrder.groups(of: examples.map(\.steps), most: Self.evaluated).lazy.map { [encoder] group in
-      LengthOrder.groups(examples.map(\.steps), count: Self.evaluated).lazy.map { [encoder] group in
         encoder.batch(group.map { examples[$0] })
       })
   }

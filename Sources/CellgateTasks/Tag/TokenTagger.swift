@@ -42,7 +42,6 @@ public struct TokenTagger {
         .init(tokens: sentences[place], tags: sentences[place].map { _ in nil }, lines: []))
     }
     for group in LengthOrder.groups(of: examples.map(\.steps), most: batch) {
-    for group in LengthOrder.groups(examples.map(\.steps), count: batch) {
       let tags = withoutGradient {
         TagObjective.tags(model, encoder.batch(group.map { examples[$0] }), .inference())
       }

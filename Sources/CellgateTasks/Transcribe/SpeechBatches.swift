@@ -56,7 +56,7 @@ public final class SpeechBatches: BatchSource {
   public func batches(of split: Split) -> AnySequence<SpeechBatch> {
     let examples = examples(split)
     return AnySequence(
-      LengthOrder.groups(examples.map(\.steps), count: Self.evaluated).lazy.map { [encoder] group in
+      LengthOrder.groups(of: examples.map(\.steps), most: Self.evaluated).lazy.map { [encoder] group in
         encoder.batch(group.map { examples[$0] })
       })
   }
