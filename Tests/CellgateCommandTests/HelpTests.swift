@@ -4,7 +4,8 @@ import Testing
 struct HelpTests {
   static let commands = [
     "", "cells", "bench", "data", "data list", "data fetch", "data verify", "train", "compare", "evaluate",
-    "report", "reproduce", "generate", "diagnose", "features", "caption", "score", "score captions",
+    "report", "reproduce", "generate", "diagnose", "features", "caption", "translate", "score",
+    "score captions", "score translation",
     "predict", "summary", "import", "export", "retrofit",
   ]
 

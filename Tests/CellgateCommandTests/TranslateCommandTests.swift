@@ -67,6 +67,8 @@ struct TranslateCommandTests {
     let beams = try workplace.run(line: "evaluate run --beam 1,5 --threads 1 --json").records()
     #expect(beams.map { $0["beam"] as? Int } == [1, 5] && beams[0]["chrF"] is Double)
     #expect(abs((beams[1]["BLEU"] as? Double ?? -1) - value) < 1e-9)
+    let summary = try workplace.run(line: "summary run")
+    #expect(summary.output.contains("source") && summary.output.contains(" words"), "\(summary.output)")
     let report = try workplace.run(line: "report run --out report.html")
     #expect(report.status == 0, "\(report.error)")
     #expect(try workplace.text("report.html").contains("class=\"alignment\""))

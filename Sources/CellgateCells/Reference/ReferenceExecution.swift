@@ -297,7 +297,7 @@ private enum Row {
     guard !x.isEmpty else { return 0 }
     return unsafe matrix.withUnsafeBufferPointer { matrix in
       unsafe x.withUnsafeBufferPointer { x in
-        let row = unsafe matrix.baseAddress! + start, vector = unsafe x.baseAddress!
+        let row = unsafe matrix.baseAddress! + start, vector = x.baseAddress!
         let count = x.count
         var sum = 0.0, i = 0
         while i < count {

@@ -82,6 +82,12 @@ struct SummaryCommand: ParsableCommand {
           "\(Text.plural(speech.outputs - 1, "character")); \(Text.plural(speech.stack, "window")) a step"
         ))
     }
+    if let translation = own.translation {
+      for (name, side) in [("source", translation.source), ("target", translation.target)] {
+        let unit = String(side.tokenizer.unit.rawValue.dropLast())
+        lines.append((name, Text.plural(side.count, unit) + (side.isLowercased ? ", in small letters" : "")))
+      }
+    }
     if let series = own.series {
       lines.append(
         (

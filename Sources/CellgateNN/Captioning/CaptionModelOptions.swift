@@ -112,32 +112,18 @@ public struct CaptionModelOptions: Sendable {
     var layers: [LayerDescription] = []
     if let mappedSize {
       let map = Dense.Options(units: mappedSize)
-      try check(map, "features")
+      try map.check("features")
       var options = map
       options.activation = .relu
       layers.append(LayerDescription(Dense(options), name: "features"))
       if dropout > 0 {
         let noise = Dropout.Options(rate: dropout)
-        try check(noise, "dropout")
+        try noise.check("dropout")
         layers.append(LayerDescription(Dropout(noise), name: "dropout"))
       }
     }
     layers.append(try decoder())
-    // Words are the second input, and the decoder's first.
-    var calls: [ModelDescription.Call] = []
-    var last = ModelDescription.Value(node: 0)
-    for layer in layers.dropLast() {
-      calls.append(.init(layer.name, [last]))
-      last = .init(node: 1 + calls.count)
-    }
-    calls.append(.init("decoder", [.init(node: 1), last]))
-    return ModelDescription(
-      inputs: [.init("features", shape), .init("words", .sequence())], layers: layers, calls: calls,
-      outputs: [.init(node: 1 + calls.count)])
-  }
-
-  private func check(_ options: some LayerOptions, _ name: String) throws(LayerError) {
-    if let problem = options.problem { throw .badOption(layer: name, reason: problem) }
+    return .decoding(.init("features", shape), .init("words", .sequence()), layers: layers)
   }
 
   /// The decoding layer.
@@ -155,18 +141,18 @@ public struct CaptionModelOptions: Sendable {
     }
     if form == .showAndTell {
       let options = RecurrentDecoder.Options(symbols: symbols, recurrent: recurrent(cell), subject: subject)
-      try check(options, "decoder")
+      try options.check("decoder")
       return LayerDescription(RecurrentDecoder(options), name: "decoder")
     }
     let attention = AdditiveAttention.Options(units: attentionUnits)
-    try check(attention, "attention")
+    try attention.check("attention")
     var options = AttentionDecoder.Options(
       symbols: symbols, recurrent: recurrent(cell), attention: AdditiveAttention(attention),
       placement: form == .upDown ? .between : .before,
       second: form == .upDown ? recurrent(secondCell ?? cell) : nil)
     options.firstStates = firstStates
     options.gatesContext = form == .showAttendTell && gatesContext
-    try check(options, "decoder")
+    try options.check("decoder")
     return LayerDescription(AttentionDecoder(options), name: "decoder")
   }
 }

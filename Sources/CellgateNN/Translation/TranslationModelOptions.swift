@@ -6,7 +6,7 @@ import CellgateTensor
 ///
 /// ```swift
 /// var options = TranslationModelOptions(cell: .lstmWM, sourceSize: 6000, targetSize: 5000)
-/// options.attention = .additive
+/// options.attention = .general
 /// let translation = try DecodingModel(options.model(seed: 1))
 /// ```
 ///
@@ -18,7 +18,7 @@ public struct TranslationModelOptions: Sendable {
     case additive
     /// query · W value (Luong et al. 2015, https://arxiv.org/abs/1508.04025).
     case general
-    /// query · value, of the encoder's outputs mapped to the query's size.
+    /// query · value / √size, of the encoder's outputs mapped to the query's size.
     case dot
   }
 
@@ -33,7 +33,7 @@ public struct TranslationModelOptions: Sendable {
   /// E; of what is written only where the weights aren't tied.
   public var embeddingSize = 256
   /// How queries are compared with the encoder's outputs.
-  public var attention = Attention.general
+  public var attention = Attention.additive
   /// A, the size in which additive attention compares.
   public var attentionUnits = 256
   /// Where attention stands in the decoder: before the cell or after it.
@@ -66,42 +66,28 @@ public struct TranslationModelOptions: Sendable {
   public func description() throws(LayerError) -> ModelDescription {
     var symbols = Embedding.Options(inputDim: sourceSize, outputDim: embeddingSize)
     symbols.dropout = symbolDropout
-    try check(symbols, "embedding")
+    try symbols.check("embedding")
     var layers = [LayerDescription(Embedding(symbols), name: "embedding")]
     if embeddingDropout > 0 { layers.append(try noise(embeddingDropout, "embedding_dropout")) }
     var encoder = encoder
     encoder.returnSequences = true
-    try check(encoder, "encoder")
+    try encoder.check("encoder")
     layers.append(LayerDescription(Recurrent(encoder), name: "encoder"))
     if dropout > 0 { layers.append(try noise(dropout, "encoder_dropout")) }
-    try check(decoder, "decoder")
+    try decoder.check("decoder")
     let outputSize = DecoderCell.outputSize(decoder)
     if attention == .dot {
       let map = Dense.Options(units: outputSize)
-      try check(map, "memory")
+      try map.check("memory")
       layers.append(LayerDescription(Dense(map), name: "memory"))
     }
     layers.append(try decoder(outputSize: outputSize))
-    // What is written is the second input, and the decoder's first.
-    var calls: [ModelDescription.Call] = []
-    var last = ModelDescription.Value(node: 0)
-    for layer in layers.dropLast() {
-      calls.append(.init(layer.name, [last]))
-      last = .init(node: 1 + calls.count)
-    }
-    calls.append(.init("decoder", [.init(node: 1), last]))
-    return ModelDescription(
-      inputs: [.init("source", .sequence()), .init("target", .sequence())], layers: layers, calls: calls,
-      outputs: [.init(node: 1 + calls.count)])
-  }
-
-  private func check(_ options: some LayerOptions, _ name: String) throws(LayerError) {
-    if let problem = options.problem { throw .badOption(layer: name, reason: problem) }
+    return .decoding(.init("source", .sequence()), .init("target", .sequence()), layers: layers)
   }
 
   private func noise(_ share: Float, _ name: String) throws(LayerError) -> LayerDescription {
     let options = Dropout.Options(rate: share, noise: name)
-    try check(options, name)
+    try options.check(name)
     return LayerDescription(Dropout(options), name: name)
   }
 
@@ -112,7 +98,7 @@ public struct TranslationModelOptions: Sendable {
     symbols.dropout = outputDropout
     symbols.tiesWeights = tiesWeights
     let additive = AdditiveAttention.Options(units: attentionUnits)
-    try check(additive, "attention")
+    try additive.check("attention")
     func options(_ attention: some AttentionLayer) -> AttentionDecoder.Options {
       AttentionDecoder.Options(
         symbols: symbols, recurrent: decoder, attention: attention, placement: placement)
@@ -121,11 +107,11 @@ public struct TranslationModelOptions: Sendable {
       switch attention {
       case .additive: options(AdditiveAttention(additive))
       case .general: options(GeneralAttention())
-      case .dot: options(DotAttention())
+      case .dot: options(DotAttention(scaled: true))
       }
     own.firstStates = .summary
     own.feedsOutput = feedsOutput
-    try check(own, "decoder")
+    try own.check("decoder")
     return LayerDescription(AttentionDecoder(own), name: "decoder")
   }
 }

@@ -45,7 +45,7 @@ enum TranslateOptions {
     default: "yes", of: ["no", "yes"])
   static let attention = TaskOption.choice(
     "attention", "how the decoder compares what it looks at",
-    default: TranslationModelOptions.Attention.general.rawValue,
+    default: TranslationModelOptions.Attention.additive.rawValue,
     of: TranslationModelOptions.Attention.allCases.map(\.rawValue))
   static let attentionUnits = TaskOption.whole(
     "attention-units", "the size in which additive attention compares; as --hidden if you leave it out",
@@ -93,7 +93,7 @@ extension TrainingSettings {
     options.encoder.noise = "encoder"
     options.embeddingSize = optionalWhole(TranslateOptions.embedding) ?? hidden
     options.attention =
-      text(TranslateOptions.attention).flatMap(TranslationModelOptions.Attention.init) ?? .general
+      text(TranslateOptions.attention).flatMap(TranslationModelOptions.Attention.init) ?? .additive
     options.attentionUnits = optionalWhole(TranslateOptions.attentionUnits) ?? hidden
     options.placement =
       text(TranslateOptions.placement).flatMap(AttentionDecoder.Placement.init) ?? .after

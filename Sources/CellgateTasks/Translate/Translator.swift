@@ -28,7 +28,8 @@ public struct Translator {
   public struct Translation: Sendable, Equatable {
     /// The sentence.
     public internal(set) var text = ""
-    /// ln p of its symbols and its end over their number^α, less the penalty of what wasn't looked at; see ``BeamSearch``.
+    /// ln p of its symbols and its end over their number^α, with the penalty of what wasn't looked at; see ``BeamSearch``. Of a
+    /// sentence in parts the mean of theirs.
     public internal(set) var score = 0.0
     /// ln p of its symbols and its end.
     public internal(set) var logProbability = 0.0
