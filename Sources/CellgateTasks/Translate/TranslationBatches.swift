@@ -14,7 +14,7 @@ public struct TranslationBatch: Sendable {
 }
 
 /// Pairs of sentences in an order that depends on the seed and the epoch, those of like lengths in a batch together: a batch has
-/// at most so many pairs, and as few as have so many symbols.
+/// at most so many pairs, and as few as have so many symbols. An epoch is at least 100 updates.
 public final class TranslationBatches: BatchSource {
   /// The symbols of both sides.
   let symbols: Preprocessing.Translation
@@ -27,6 +27,8 @@ public final class TranslationBatches: BatchSource {
   private let order: LengthOrder
   private var current: (seed: UInt64, pass: Int, batches: [[Int]])?
 
+  /// The fewest updates of an epoch.
+  private static let leastSteps = 100
   /// Pairs of an evaluation that are looked at together.
   private static let evaluated = 128
 
@@ -44,8 +46,10 @@ public final class TranslationBatches: BatchSource {
   /// How many pairs there are to train on.
   var trainingCount: Int { training.places.count }
 
-  /// Every pair once.
-  public var stepsPerEpoch: Int? { training.places.isEmpty ? nil : order.steps }
+  /// Whole passes.
+  public var stepsPerEpoch: Int? {
+    training.places.isEmpty ? nil : order.steps(atLeast: Self.leastSteps)
+  }
 
   /// A shard of the pairs of update `step`.
   public func batch(seed: UInt64, step: Int, shard: Shard) -> TranslationBatch {
