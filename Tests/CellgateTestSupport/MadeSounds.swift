@@ -5,7 +5,7 @@ import Foundation
 package enum MadeSounds {
   /// The tones of the symbols of a text, of the digits 0 to 9, as samples of a rate; a space is silence.
   package static func samples(_ text: String, rate: Int = 8000, seed: Int = 0) -> [Float] {
-    var state = UInt64(seed) &* 2_862_933_555_777_941_757 &+ 3_037_000_493
+    var state = UInt64(bitPattern: Int64(seed)) &* 2_862_933_555_777_941_757 &+ 3_037_000_493
     func random() -> Double {
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
       return Double(state >> 33) / Double(1 << 31)

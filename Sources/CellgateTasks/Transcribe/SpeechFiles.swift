@@ -147,7 +147,8 @@ struct SpeechFiles {
     }
     items.append(
       Item(
-        audio: audio.hasPrefix("/") ? audio : Paths.folder(in: path) + "/" + audio, name: audio, text: text,
+        audio: audio.hasPrefix("/") ? audio : Paths.folder(in: Paths.absolute(path)) + "/" + audio,
+        name: audio, text: text,
         split: split.flatMap { Self.splits[$0.lowercased()] }, place: place))
   }
 

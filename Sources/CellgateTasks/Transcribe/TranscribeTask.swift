@@ -213,17 +213,16 @@ public struct TranscribeTask: SequenceTask {
 
   /// Test recordings: the mean of the bands over time, the transcript and what the model finds.
   public func samples(_ model: Model, count: Int) -> [PredictionSample] {
-    let examples = batches.examples(.test).prefix(min(count, 12))
-    guard let transcriber = Transcriber(model) else { return [] }
-    let width = batches.encoder.speech.features.width
-    return examples.map { example in
+    let examples = Array(batches.examples(.test).prefix(min(count, 12)))
+    guard !examples.isEmpty else { return [] }
+    let (batch, width) = (batches.encoder.batch(examples), batches.encoder.speech.features.width)
+    let found = batches.encoder.transcripts(model([batch.input], .inference())[0].tensor, batch.lengths)
+    return zip(examples, found).map { example, text in
       let loudness = stride(from: 0, to: example.values.count, by: width).map {
         example.values[$0..<$0 + width].reduce(0, +) / Float(width)
       }
       return .labelled(
-        .init(
-          name: example.name, series: [loudness], label: example.text,
-          prediction: transcriber.text(ofStandardized: example.values)))
+        .init(name: example.name, series: [loudness], label: example.text, prediction: text))
     }
   }
 }

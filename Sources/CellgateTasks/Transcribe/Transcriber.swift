@@ -105,13 +105,6 @@ public struct Transcriber {
     return items.count
   }
 
-  /// The likeliest path's transcript of features that are standardised.
-  func text(ofStandardized values: [Float]) -> String {
-    var decoder = TranscriptDecoder(Search(), outputs: encoder.speech.outputs)
-    decoder.take(logits(encoder.stacked(values)))
-    return encoder.speech.decode(decoder.finished().symbols)
-  }
-
   /// The logits of all steps of a whole sound.
   func logits(_ numbers: [Float]) -> [Float] {
     let steps = numbers.count / encoder.speech.width
