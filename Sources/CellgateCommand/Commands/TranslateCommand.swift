@@ -34,13 +34,13 @@ struct TranslateCommand: ParsableCommand {
 
   @Option(
     parsing: .unconditional, help: ArgumentHelp("Translations that are kept at each symbol.", valueName: "n"))
-  var beam = WholeNumber(5)
+  var beam = WholeNumber(Translator.usualSearch.width)
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "α of the score; 0 favours short translations, 1 compares the mean ln p of a symbol.", valueName: "x"))
-  var lengthPower = RealNumber(1)
+  var lengthPower = RealNumber(Translator.usualSearch.lengthPower)
 
   @Option(
     parsing: .unconditional,
@@ -106,7 +106,9 @@ struct TranslateCommand: ParsableCommand {
     if alignments != nil, !translator.hasAttention {
       throw CommandFailure(.usage, "--alignments: expected a model with attention; \(path) has none")
     }
-    var search = BeamSearch(width: width, lengthPower: power ?? 1, count: count)
+    var search = Translator.usualSearch
+    (search.width, search.count) = (width, count)
+    if let power { search.lengthPower = power }
     search.coveragePenalty = penalty ?? 0
     Interruption.install()
     let written = try out.map { try PendingFile($0) }

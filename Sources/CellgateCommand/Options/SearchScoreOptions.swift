@@ -13,8 +13,9 @@ struct SearchScoreOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "α of beam search, whose scores are ln p over the number of symbols^α.", valueName: "x"))
-  var lengthPower = RealNumber(1)
+      "α of beam search, whose scores are ln p over the number of symbols^α; 1 for captions and the run's own for translations if you leave it out.",
+      valueName: "x"))
+  var lengthPower: RealNumber?
 
   @Option(
     help: ArgumentHelp(
@@ -60,6 +61,10 @@ struct SearchScoreOptions: ParsableArguments {
     json: Bool
   ) throws {
     let translator = try Translator(folder, trustingWeights: trustingWeights)
+    let searches = searches.map { search in
+      BeamSearch(
+        width: search.width, lengthPower: lengthPower == nil ? task.search.lengthPower : search.lengthPower)
+    }
     let rows = try rows(of: searches) { search in
       task.scores(translator, on: split, search: search, shouldStop: { Interruption.isRequested })
         .map { [("BLEU", $0.bleu), ("chrF", $0.chrF)] }

@@ -15,7 +15,7 @@ struct TranslationPredictions: FilePredictor {
   func run(_ job: PredictionJob) throws {
     func forEach(_ body: (String) throws -> Void) throws {
       try translator.forEachLine(
-        of: job.data, search: BeamSearch(width: 5, lengthPower: 1), batch: job.batch
+        of: job.data, search: Translator.usualSearch, batch: job.batch
       ) { _, _, found in try body((found.first?.text ?? "") + "\n") }
     }
     guard job.out != nil else {

@@ -61,10 +61,11 @@ enum TranslateOptions {
   static let labelSmoothing = TaskOption.real(
     "label-smoothing", "the share of each target that all symbols have", default: 0.1, in: 0...0.999)
   static let beam = TaskOption.whole(
-    "beam", "translations that beam search keeps of each test sentence; validation keeps one", default: 5,
-    in: 1...1000)
+    "beam", "translations that beam search keeps of each test sentence; validation keeps one",
+    default: Translator.usualSearch.width, in: 1...1000)
   static let lengthPower = TaskOption.real(
-    "length-power", "α of the beam's score, ln p over the number of symbols^α", default: 1, in: 0...10)
+    "length-power", "α of the beam's score, ln p over the number of symbols^α",
+    default: Translator.usualSearch.lengthPower, in: 0...10)
 
   static let all = [
     source, target, validSource, validTarget, testSource, testTarget, validPercent, testPercent, unit,

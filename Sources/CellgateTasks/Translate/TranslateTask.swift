@@ -198,6 +198,9 @@ public struct TranslateTask: SequenceTask {
 
   // MARK: Scores
 
+  /// How test sentences are searched.
+  public var search: BeamSearch { objective.search }
+
   /// What translations by a search score on a part of the sentences; nil where `shouldStop` was true before that was known.
   public func scores(
     _ translator: Translator, on split: Split, search: BeamSearch, shouldStop: () -> Bool = { false }
@@ -222,7 +225,7 @@ public struct TranslateTask: SequenceTask {
     guard let test = batches.sentences[.test] else { return [] }
     let shown = test.part(0..<min(count, test.count, 12))
     let translator = TranslationObjective.translator(model, batches.symbols)
-    let found = translator.translations(of: shown.source, search: settings.translationSearch) ?? []
+    let found = translator.translations(of: shown.source, search: search) ?? []
     let best = found.map { $0.first ?? Translator.Translation() }
     return zip(best, translator.alignments(of: shown.source, best)).enumerated().map { place, found in
       .translation(

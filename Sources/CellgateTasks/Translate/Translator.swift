@@ -8,12 +8,16 @@ import CellgateTraining
 ///
 /// ```swift
 /// let translator = try Translator("runs/translate-lstm")
-/// let found = translator.translations(of: ["Zwei Hunde laufen."], search: BeamSearch(width: 5, lengthPower: 1))
+/// let found = translator.translations(of: ["Zwei Hunde laufen."], search: Translator.usualSearch)
 /// print(found?[0][0].text ?? "")
 /// ```
 ///
 /// A sentence of more symbols than those that were trained on is translated in parts of like lengths, one after another.
 public struct Translator {
+  /// A beam of 5 with an α of 0.5. With 1 the translations of a model of Multi30k's validation part (de→en, four epochs) were 11 %
+  /// longer than the references: BLEU 28.2, with 0.5 30.3.
+  public static let usualSearch = BeamSearch(width: 5, lengthPower: 0.5)
+
   /// What becomes of words that the model doesn't know.
   public enum Unknown: String, Sendable, CaseIterable {
     /// The word of the source that was looked at most stands for it.
