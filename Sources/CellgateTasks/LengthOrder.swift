@@ -1,7 +1,8 @@
 import CellgateTensor
+import CellgateTraining
 
 /// Batches of examples in an order that depends on the seed and the pass, those of like lengths in a batch together.
-struct LengthOrder {
+final class LengthOrder {
   /// What names the random numbers.
   let name: String
   /// The steps of each example.
@@ -10,6 +11,8 @@ struct LengthOrder {
   let count: Int
   /// Where batches of limited steps end, in the order of lengths; nil where each has `count` examples.
   private let cuts: [Range<Int>]?
+  /// The batches of the pass that was asked for last.
+  private var current: (seed: UInt64, pass: Int, batches: [[Int]])?
 
   /// Batches among whose examples lengths are sorted.
   private static let pooled = 16
@@ -25,6 +28,19 @@ struct LengthOrder {
 
   /// Whole passes of `least` updates or more.
   func steps(atLeast least: Int) -> Int { ((least - 1) / steps + 1) * steps }
+
+  /// The examples of a shard of update `step`, by their places.
+  func examples(seed: UInt64, step: Int, shard: Shard) -> [Int] {
+    let (pass, place) = step.quotientAndRemainder(dividingBy: steps)
+    if current?.seed != seed || current?.pass != pass {
+      current = (seed, pass, batches(seed: seed, pass: pass))
+    }
+    let all = current?.batches[place] ?? []
+    return Array(all[shard.range(of: all.count)])
+  }
+
+  /// Which pass update `step` is in.
+  func pass(_ step: Int) -> Int { step / steps }
 
   /// The batches of a pass, by the examples' places.
   func batches(seed: UInt64, pass: Int) -> [[Int]] {

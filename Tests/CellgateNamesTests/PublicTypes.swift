@@ -149,6 +149,7 @@ enum PublicTypes {
     GenerationError.self,
     GlobalAveragePooling1D.self,
     GlobalMaxPooling1D.self,
+    (any GraphTask).self,
     Gzip.self,
     GzipError.self,
     HDF5Error.self,

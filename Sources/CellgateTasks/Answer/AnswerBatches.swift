@@ -12,7 +12,6 @@ public final class AnswerBatches: BatchSource {
   private let order: LengthOrder
   /// That of the files.
   public let checksum: String?
-  private var current: (seed: UInt64, pass: Int, batches: [[Int]])?
 
   private static let leastSteps = 25
   /// Questions of an evaluation that are looked at together.
@@ -33,12 +32,7 @@ public final class AnswerBatches: BatchSource {
 
   /// A shard of the questions of update `step`.
   public func batch(seed: UInt64, step: Int, shard: Shard) -> AnswerBatch {
-    let (pass, place) = step.quotientAndRemainder(dividingBy: order.steps)
-    if current?.seed != seed || current?.pass != pass {
-      current = (seed, pass, order.batches(seed: seed, pass: pass))
-    }
-    let all = current?.batches[place] ?? []
-    return encoder.batch(all[shard.range(of: all.count)].map { training[$0] })
+    return encoder.batch(order.examples(seed: seed, step: step, shard: shard).map { training[$0] })
   }
 
   /// The questions of a part in their order.

@@ -24,9 +24,16 @@ struct AnswerParts {
       validation == nil ? settings.whole(AnswerOptions.validPercent) : 0,
       test == nil ? settings.whole(AnswerOptions.testPercent) : 0
     )
-    let parts = Self.split(all, validation: percents.0, test: percents.1)
-    let held = (validation ?? parts.validation, test ?? parts.test)
-    if parts.training.isEmpty || held.0.isEmpty || held.1.isEmpty {
+    // The questions of a story stay together.
+    let stories = HeldOut(
+      of: (all.last?.story ?? -1) + 1, validation: percents.0, test: percents.1, stream: "answer/split")
+    func part(_ own: [Int]) -> [Question] {
+      let own = Set(own)
+      return all.filter { own.contains($0.story) }
+    }
+    let questions = part(stories.training)
+    let held = (validation ?? part(stories.validation), test ?? part(stories.test))
+    if questions.isEmpty || held.0.isEmpty || held.1.isEmpty {
       throw .unfit(
         file: path,
         reason:
@@ -42,7 +49,7 @@ struct AnswerParts {
     }
     self.remarks = remarks
     let preprocessing =
-      model?.preprocessing ?? AnswerEncoder.preprocessing(fitting: parts.training, settings)
+      model?.preprocessing ?? AnswerEncoder.preprocessing(fitting: questions, settings)
     guard let encoder = AnswerEncoder(preprocessing) else {
       fail("AnswerTask: expected words and answers, found none")
     }
@@ -51,7 +58,7 @@ struct AnswerParts {
         file: path,
         reason: "expected two answers or more, found '\(quotedName(encoder.labels.first ?? ""))' alone")
     }
-    let training = parts.training.map { encoder($0) }
+    let training = questions.map { encoder($0) }
     if let example = training.first(where: { $0.answer < 0 }) {
       throw .unfit(
         file: path,
@@ -72,24 +79,5 @@ struct AnswerParts {
     batches = AnswerBatches(
       encoder: encoder, training: [], validation: examples, test: examples, count: settings.batch,
       checksum: nil)
-  }
-
-  /// Shares of the stories, in percent, the same for every seed, each of one or more; the questions of a story stay together.
-  private static func split(
-    _ questions: [Question], validation: Int, test: Int
-  ) -> (training: [Question], validation: [Question], test: [Question]) {
-    let count = (questions.last?.story ?? -1) + 1
-    var stories = Array(0..<count)
-    var stream = RandomStream(seed: 0, name: "answer/split")
-    stream.shuffle(&stories)
-    func share(_ percent: Int) -> Int {
-      percent == 0 ? 0 : min(max((count * percent + 50) / 100, 1), max(0, (count - 1) / 2))
-    }
-    let (held, tested) = (share(validation), share(test))
-    let (validating, testing) = (Set(stories[0..<held]), Set(stories[held..<held + tested]))
-    return (
-      questions.filter { !validating.contains($0.story) && !testing.contains($0.story) },
-      questions.filter { validating.contains($0.story) }, questions.filter { testing.contains($0.story) }
-    )
   }
 }

@@ -13,7 +13,7 @@ import CellgateTraining
 /// sentences that an answer comes from, the looks are trained to be at them. An answer is one of those
 /// that the training part has, of one word or several. Words and answers are learned from the training part alone and are part of
 /// the model's file.
-public struct AnswerTask: SequenceTask {
+public struct AnswerTask: GraphTask {
   /// The name `answer`; the accuracy and the log loss in nats; and the settings: a memory of 64 units that looks three times,
   /// dropout 0.3, batches of 32, Adam at 3e-3 falling along a cosine, gradients of norm 5 at most, 60 epochs at most, early
   /// stopping after 20 without improvement. Solved at an accuracy of 95 %, as bAbI counts it.
@@ -79,7 +79,9 @@ public struct AnswerTask: SequenceTask {
     guard let path = data.path else { throw .noFile(task: name, what: what) }
     var settings = settings
     settings.data = DataReference(path: Paths.absolute(path), sha256: try SHA256.hex(ofTaskFile: path))
-    let batches = try AnswerParts(settings, path, model: source(settings)).batches
+    let batches = try AnswerParts(
+      settings, path, model: settings.sourcePreprocessing.flatMap(AnswerEncoder.init)
+    ).batches
     let encoder = batches.encoder
     settings.data?["words"] = .whole(encoder.wordCount)
     settings.data?["length"] = .whole(encoder.sentenceLength)
@@ -87,13 +89,6 @@ public struct AnswerTask: SequenceTask {
     settings.data?["steps"] = .whole(
       max(1, batches.training.map { $0.steps(isWhole: encoder.isWhole) }.max() ?? 1))
     return settings
-  }
-
-  /// What the model knows that training goes on from.
-  private static func source(_ settings: TrainingSettings) -> AnswerEncoder? {
-    settings.from.flatMap { try? ModelFile.metadata(of: $0.path) }.flatMap {
-      try? Preprocessing(metadata: $0)
-    }.flatMap(AnswerEncoder.init)
   }
 
   // MARK: The data
@@ -113,7 +108,9 @@ public struct AnswerTask: SequenceTask {
       let found = try SHA256.hex(ofTaskFile: path)
       guard found == known else { throw .changed(file: path, expected: known, found: found) }
     }
-    self.init(settings, try AnswerParts(settings, path, model: Self.source(settings)))
+    self.init(
+      settings,
+      try AnswerParts(settings, path, model: settings.sourcePreprocessing.flatMap(AnswerEncoder.init)))
   }
 
   /// The task to score a model on: all questions of another file, or the run's own parts.
@@ -142,24 +139,11 @@ public struct AnswerTask: SequenceTask {
 
   // MARK: The model
 
-  private func form(_ cell: Cell) -> ModelDescription {
+  /// The model of the settings for a cell.
+  public func description(cell: Cell) -> ModelDescription {
     let encoder = batches.encoder
     return settings.answerer(
       cell: cell, words: encoder.wordCount, length: encoder.sentenceLength, answers: encoder.labels.count)
-  }
-
-  /// The model of the settings; its first values depend on the seed alone.
-  public func makeModel(cell: Cell) -> Model {
-    do throws(LayerError) { return try Model(form(cell), seed: settings.seed) } catch {
-      fail("AnswerTask: expected options of a model, found \(error)")
-    }
-  }
-
-  /// The parameters of that model, without making it.
-  public func parameterShapes(_ settings: TrainingSettings, cell: Cell) -> AnySequence<ParameterShape> {
-    do throws(LayerError) { return try Model.parameterShapes(form(cell)) } catch {
-      fail("AnswerTask: expected options of a model, found \(error)")
-    }
   }
 
   // MARK: What is shown

@@ -10,7 +10,7 @@ import CellgateTraining
 ///
 /// Captions and features are files of the user's own, or those of a folder such as Flickr8k's. The model is chosen by CIDEr of
 /// its greedy captions of the validation pictures; words and standardisation are part of its file.
-public struct CaptionsTask: SequenceTask {
+public struct CaptionsTask: GraphTask {
   /// The name `captions`; CIDEr-D, BLEU, ROUGE-L and the cross-entropy of a word in nats; and the settings: 512 units, words of
   /// 512 numbers, dropout 0.5, 128 captions of at most 20 words, Adam at 1e-3 × 0.8 after each 3 epochs, gradients of ±0.1 at
   /// most, 12 epochs, as ImageCaptioning.pytorch's FC model but for rate and batch. Solved with a CIDEr of 0.4: our choice.
@@ -112,11 +112,7 @@ public struct CaptionsTask: SequenceTask {
   private static func vocabulary(
     _ settings: TrainingSettings, of set: CaptionSet
   ) throws(TaskDataError) -> CaptionVocabulary {
-    if let own = settings.from.flatMap({ try? ModelFile.metadata(of: $0.path) })
-      .flatMap({ try? Preprocessing(metadata: $0) })?.captions
-    {
-      return own
-    }
+    if let own = settings.sourcePreprocessing?.captions { return own }
     let pictures: [Int]
     do throws(CaptionDataError) { pictures = try set.usable(.train) } catch { throw TaskDataError(error) }
     return CaptionVocabulary(
@@ -233,23 +229,11 @@ public struct CaptionsTask: SequenceTask {
 
   // MARK: The model
 
-  /// The model of the settings; its first values depend on the seed alone.
-  public func makeModel(cell: Cell) -> Model {
-    do throws(LayerError) {
-      return try settings.captionModel(
-        cell: cell, vocabularySize: batches.vocabulary.count, featureSize: objective.features.width
-      ).model(seed: settings.seed)
-    } catch { fail("CaptionsTask: expected options of a model, found \(error)") }
-  }
-
-  /// The parameters of that model, without making it.
-  public func parameterShapes(_ settings: TrainingSettings, cell: Cell) -> AnySequence<ParameterShape> {
-    do throws(LayerError) {
-      let description = try settings.captionModel(
-        cell: cell, vocabularySize: batches.vocabulary.count, featureSize: objective.features.width
-      ).description()
-      return try Model.parameterShapes(description)
-    } catch { fail("CaptionsTask: expected options of a model, found \(error)") }
+  /// The model of the settings for a cell.
+  public func description(cell: Cell) throws(LayerError) -> ModelDescription {
+    try settings.captionModel(
+      cell: cell, vocabularySize: batches.vocabulary.count, featureSize: objective.features.width
+    ).description()
   }
 
   // MARK: Scores

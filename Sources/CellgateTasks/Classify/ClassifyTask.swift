@@ -11,7 +11,7 @@ import CellgateTraining
 ///
 /// Words, scales, classes and class weights are learned from the training part alone and are part of the model's file. Parts are
 /// files of their own, or shares of each class, the same for every seed.
-public struct ClassifyTask: SequenceTask {
+public struct ClassifyTask: GraphTask {
   /// The name `classify`; accuracy, F1, AUC, average precision, the cross-entropy in nats and the calibration error; and the
   /// settings: 64 units in both directions, words of 64 numbers, the mean and the largest outputs over time, dropout 0.3, batches of
   /// 32, Adam at 2e-3 falling along a cosine, gradients of norm 1 at most, at most 40 epochs of 25 updates or more, early stopping
@@ -86,18 +86,14 @@ public struct ClassifyTask: SequenceTask {
 
   // MARK: The model
 
-  private func form(_ cell: Cell) -> ModelDescription {
+  /// The model of the settings for a cell.
+  public func description(cell: Cell) -> ModelDescription {
     settings.classifier(cell: cell, input: batches.encoder.input, classes: batches.encoder.labels.count)
   }
 
   /// The model of the settings; its first values depend on the seed alone.
   public func makeModel(cell: Cell) -> Model {
-    SequenceSettings.model(form(cell), settings, words: batches.encoder.words, vectors: vectors)
-  }
-
-  /// The parameters of that model, without making it.
-  public func parameterShapes(_ settings: TrainingSettings, cell: Cell) -> AnySequence<ParameterShape> {
-    SequenceSettings.parameterShapes(form(cell))
+    SequenceSettings.start(graph(cell: cell), words: batches.encoder.words, vectors: vectors)
   }
 
   /// Weighs the logits, and what naive Bayes makes of the words, so that the classes of the validation part become the likeliest:

@@ -17,7 +17,6 @@ public final class ExampleBatches: BatchSource {
   public let checksum: String?
   private let noise: SeriesNoise?
   private let order: LengthOrder
-  private var current: (seed: UInt64, pass: Int, batches: [[Int]])?
 
   /// Sequences of an evaluation that are looked at together.
   static let evaluated = 128
@@ -44,13 +43,8 @@ public final class ExampleBatches: BatchSource {
 
   /// A shard of the examples of update `step`.
   public func batch(seed: UInt64, step: Int, shard: Shard) -> ExampleBatch {
-    let (pass, place) = step.quotientAndRemainder(dividingBy: order.steps)
-    if current?.seed != seed || current?.pass != pass {
-      current = (seed, pass, order.batches(seed: seed, pass: pass))
-    }
-    let all = current?.batches[place] ?? []
     return encoder.batch(
-      all[shard.range(of: all.count)].map { index in
+      order.examples(seed: seed, step: step, shard: shard).map { index in
         guard let noise else { return training[index] }
         var stream = RandomStream(seed: seed, name: "classify/noise/\(index)", step: UInt64(step))
         return noise(training[index], &stream)

@@ -9,7 +9,7 @@ import CellgateTraining
 ///
 /// The labels stand in one column with a character between, or in a column of 0 and 1 for each. Words, scales, labels and their weights are
 /// learned from the training part alone and are part of the model's file.
-public struct MultiLabelTask: SequenceTask {
+public struct MultiLabelTask: GraphTask {
   /// The name `multi-label`; the share of rows whose labels are all right, F1 over all labels and the mean over the labels, AUC and
   /// average precision, the share of wrong answers and the cross-entropy of an answer in nats; and the settings of ``ClassifyTask``.
   /// The best model is chosen by the F1 over all labels. Solved at an accuracy of 90 %: our choice.
@@ -87,18 +87,14 @@ public struct MultiLabelTask: SequenceTask {
 
   // MARK: The model
 
-  private func form(_ cell: Cell) -> ModelDescription {
+  /// The model of the settings for a cell.
+  public func description(cell: Cell) -> ModelDescription {
     settings.classifier(cell: cell, input: batches.encoder.input, classes: batches.encoder.labels.count)
   }
 
   /// The model of the settings; its first values depend on the seed alone.
   public func makeModel(cell: Cell) -> Model {
-    SequenceSettings.model(form(cell), settings, words: batches.encoder.words, vectors: vectors)
-  }
-
-  /// The parameters of that model, without making it.
-  public func parameterShapes(_ settings: TrainingSettings, cell: Cell) -> AnySequence<ParameterShape> {
-    SequenceSettings.parameterShapes(form(cell))
+    SequenceSettings.start(graph(cell: cell), words: batches.encoder.words, vectors: vectors)
   }
 
   /// Weighs the logits, and what naive Bayes makes of the words, by the validation part as ``ClassifyTask`` does; then moves the bias of

@@ -6,7 +6,7 @@ import CellgateTraining
 /// A number of each text or series of a user's own file: the model of ``ClassifyTask`` with one output, on data of the same forms.
 ///
 /// Words and scales, that of the number too, are learned from the training part alone and are part of the model's file.
-public struct RegressTask: SequenceTask {
+public struct RegressTask: GraphTask {
   /// The name `regress`; the root of the mean squared error, the mean absolute error, both in the number's own units, and r², the
   /// share of the variance that is explained; and the settings of ``ClassifyTask``. Solved at an r² of 0.9: our choice.
   public static let description = TaskDescription(
@@ -66,18 +66,14 @@ public struct RegressTask: SequenceTask {
   /// What `predict` needs to take raw rows: words or scales, and where the rows have them.
   public var modelMetadata: [String: String] { batches.encoder.preprocessing.metadata }
 
-  private func form(_ cell: Cell) -> ModelDescription {
+  /// The model of the settings for a cell.
+  public func description(cell: Cell) -> ModelDescription {
     settings.sequenceModel(cell: cell, input: batches.encoder.input, outputs: 1)
   }
 
   /// The model of the settings; its first values depend on the seed alone.
   public func makeModel(cell: Cell) -> Model {
-    SequenceSettings.model(form(cell), settings, words: batches.encoder.words, vectors: vectors)
-  }
-
-  /// The parameters of that model, without making it.
-  public func parameterShapes(_ settings: TrainingSettings, cell: Cell) -> AnySequence<ParameterShape> {
-    SequenceSettings.parameterShapes(form(cell))
+    SequenceSettings.start(graph(cell: cell), words: batches.encoder.words, vectors: vectors)
   }
 
   /// The mean of the training part, or that of the data themselves where a finished model is scored.

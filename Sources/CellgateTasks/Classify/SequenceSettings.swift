@@ -126,7 +126,8 @@ enum SequenceSettings {
     guard let path = data.path else { throw .noFile(task: task, what: what) }
     var settings = settings
     settings.data = DataReference(path: Paths.absolute(path), sha256: try SequenceParts.digest(path))
-    let parts = try SequenceParts(settings, path, labels, model: source(settings))
+    let parts = try SequenceParts(
+      settings, path, labels, model: settings.sourcePreprocessing.flatMap(SequenceEncoder.init))
     let encoder = parts.encoder
     if labels != .numbers { settings.data?["classes"] = .whole(encoder.labels.count) }
     let steps = parts.training.map { encoder.modelSteps(encoder($0).steps) }.max() ?? 1
@@ -148,7 +149,11 @@ enum SequenceSettings {
       let found = try SequenceParts.digest(path)
       guard found == known else { throw .changed(file: path, expected: known, found: found) }
     }
-    return (path, try SequenceParts(settings, path, labels, model: source(settings)))
+    return (
+      path,
+      try SequenceParts(
+        settings, path, labels, model: settings.sourcePreprocessing.flatMap(SequenceEncoder.init))
+    )
   }
 
   /// All rows of a file that isn't the run's own, for the model whose file has `metadata`; nil for the run's own.
@@ -184,26 +189,13 @@ enum SequenceSettings {
 
   typealias OpenedRows = (parts: SequenceParts, batches: ExampleBatches)
 
-  /// What the model knows that training goes on from.
-  private static func source(_ settings: TrainingSettings) -> SequenceEncoder? {
-    settings.from.flatMap { try? ModelFile.metadata(of: $0.path) }.flatMap {
-      try? Preprocessing(metadata: $0)
-    }.flatMap(SequenceEncoder.init)
-  }
-
   // MARK: The model
 
   /// The deviation that the words' vectors start with: the words of few texts say little at first.
   private static let wordDeviation: Float = 0.1
 
-  /// The model of a description; its first values depend on the seed alone, but for those of words that have `vectors`.
-  static func model(
-    _ description: ModelDescription, _ settings: TrainingSettings, words: [String] = [], vectors: WordVectors?
-  ) -> Model {
-    let model: Model
-    do throws(LayerError) { model = try Model(description, seed: settings.seed) } catch {
-      fail("SequenceSettings: expected options of a model, found \(error)")
-    }
+  /// The model with the vectors that words start with: their first values made smaller, or those of `vectors`.
+  static func start(_ model: Model, words: [String], vectors: WordVectors?) -> Model {
     if let embedding = model["embedding"] as? Embedding {
       var table = (embedding.weight.value * wordDeviation).scalars
       for (place, word) in words.enumerated() {
@@ -216,12 +208,5 @@ enum SequenceSettings {
     // What words say for themselves counts once training has ended.
     if let words = model["evidence"] as? Embedding { words.weight.assign(.zeros(words.weight.shape)) }
     return model
-  }
-
-  /// The parameters of the model of a description, without making it.
-  static func parameterShapes(_ description: ModelDescription) -> AnySequence<ParameterShape> {
-    do throws(LayerError) { return try Model.parameterShapes(description) } catch {
-      fail("SequenceSettings: expected options of a model, found \(error)")
-    }
   }
 }

@@ -11,7 +11,7 @@ import CellgateTraining
 ///
 /// Each target of each series is a series of its own to the model. Scales are those of the training part alone, and part of the model's
 /// file.
-public struct ForecastTask: SequenceTask {
+public struct ForecastTask: GraphTask {
   /// The name `forecast`; the mean squared error in scaled units, other scores, and skill against naive forecasts; and the settings: 128
   /// units, 256 windows, dropout 0.3, Adam at 1e-3 that falls to 0, 40 epochs of 40 to 100 updates at most, early stopping after 6 without
   /// improvement. Solved where the skill against the seasonal forecast is not negative: our choice.
@@ -206,19 +206,8 @@ public struct ForecastTask: SequenceTask {
 
   // MARK: The model
 
-  /// The model of the settings; its first values depend on the seed alone.
-  public func makeModel(cell: Cell) -> Model {
-    do throws(LayerError) {
-      return try Model(settings.forecastModel(cell), seed: settings.seed)
-    } catch { fail("ForecastTask: expected options of a model, found \(error)") }
-  }
-
-  /// The parameters of that model, without making it.
-  public func parameterShapes(_ settings: TrainingSettings, cell: Cell) -> AnySequence<ParameterShape> {
-    do throws(LayerError) {
-      return try Model.parameterShapes(settings.forecastModel(cell))
-    } catch { fail("ForecastTask: expected options of a model, found \(error)") }
-  }
+  /// The model of the settings for a cell.
+  public func description(cell: Cell) -> ModelDescription { settings.forecastModel(cell) }
 
   /// Finds how the residuals of a forecast's steps go together, on 1,024 windows of the validation part at most: what paths are drawn by.
   public func finish(_ model: Model, context: ForwardContext) -> Bool {

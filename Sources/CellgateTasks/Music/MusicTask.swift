@@ -11,7 +11,7 @@ import CellgateTraining
 ///
 /// The sets of Boulanger-Lewandowski et al. (2012) come with their parts. Of MIDI files shares of the tunes are held out, the same
 /// for every seed; of fewer than three tunes the end of each.
-public struct MusicTask: SequenceTask {
+public struct MusicTask: GraphTask {
   /// The name `music`; the negative log-likelihood of a frame in nats; and the settings: 256 units, batches of 16
   /// pieces, dropout 0.3, Adam at 5e-3 falling along a cosine, an exponential mean of the weights, at most 60 epochs, early stopping after 6
   /// without improvement. Solved below 1 nat: our choice.
@@ -88,13 +88,6 @@ public struct MusicTask: SequenceTask {
     return settings
   }
 
-  /// What the model knows that training goes on from.
-  private static func source(_ settings: TrainingSettings) -> MusicEncoder? {
-    settings.from.flatMap { try? ModelFile.metadata(of: $0.path) }.flatMap {
-      try? Preprocessing(metadata: $0)
-    }.flatMap(MusicEncoder.init)
-  }
-
   // MARK: The data
 
   /// What it was made with.
@@ -169,7 +162,7 @@ public struct MusicTask: SequenceTask {
   private static func batches(
     _ settings: TrainingSettings, _ path: String
   ) throws(TaskDataError) -> (batches: MusicBatches, sha256: String) {
-    let model = source(settings)
+    let model = settings.sourcePreprocessing.flatMap(MusicEncoder.init)
     let step = settings.real(MusicOptions.step)
     let files = try PianoRollFiles(path, step: model?.music.step ?? (step > 0 ? step : 0.25))
     let parts =
@@ -237,29 +230,21 @@ public struct MusicTask: SequenceTask {
 
   // MARK: The model
 
-  private func form(_ cell: Cell) -> ModelDescription {
+  /// The model of the settings for a cell.
+  public func description(cell: Cell) -> ModelDescription {
     settings.musicModel(cell: cell, outputs: batches.encoder.outputs)
   }
 
   /// The model of the settings. Its first values depend on the seed, and the biases of keys on how often these sound in the training
   /// part: most never do, and it takes many updates to learn that.
   public func makeModel(cell: Cell) -> Model {
-    do throws(LayerError) {
-      let model = try Model(form(cell), seed: settings.seed)
-      if !batches.encoder.hasChords, let head = model.layers.last?.layer as? Dense {
-        let frequencies = batches.encoder.music.frequencies
-        head.map.bias?.assign(
-          Tensor(frequencies.map { Float(log($0 / (1 - $0))) }, shape: [frequencies.count]))
-      }
-      return model
-    } catch { fail("MusicTask: expected options of a model, found \(error)") }
-  }
-
-  /// The parameters of that model, without making it.
-  public func parameterShapes(_ settings: TrainingSettings, cell: Cell) -> AnySequence<ParameterShape> {
-    do throws(LayerError) { return try Model.parameterShapes(form(cell)) } catch {
-      fail("MusicTask: expected options of a model, found \(error)")
+    let model = graph(cell: cell)
+    if !batches.encoder.hasChords, let head = model.layers.last?.layer as? Dense {
+      let frequencies = batches.encoder.music.frequencies
+      head.map.bias?.assign(
+        Tensor(frequencies.map { Float(log($0 / (1 - $0))) }, shape: [frequencies.count]))
     }
+    return model
   }
 
   /// The better of what is reached without a network: how often keys sound, or how often they go on.

@@ -18,7 +18,6 @@ public final class TagBatches: BatchSource {
   private let counts: [Int]
   /// α: a word that training has n times is replaced with the probability α / (α + n).
   private let replaced: Float
-  private var current: (seed: UInt64, pass: Int, batches: [[Int]])?
 
   /// The fewest updates of an epoch.
   private static let leastSteps = 25
@@ -46,13 +45,9 @@ public final class TagBatches: BatchSource {
 
   /// A shard of the sentences of update `step`.
   public func batch(seed: UInt64, step: Int, shard: Shard) -> TagBatch {
-    let (pass, place) = step.quotientAndRemainder(dividingBy: order.steps)
-    if current?.seed != seed || current?.pass != pass {
-      current = (seed, pass, order.batches(seed: seed, pass: pass))
-    }
-    let all = current?.batches[place] ?? []
+    let pass = order.pass(step)
     return encoder.batch(
-      all[shard.range(of: all.count)].map { place in
+      order.examples(seed: seed, step: step, shard: shard).map { place in
         var stream = RandomStream(seed: seed, name: "tag/replaced/\(place)", step: UInt64(pass))
         var piece = pieces[place]
         for step in piece.words.indices {

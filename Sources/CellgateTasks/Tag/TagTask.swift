@@ -11,7 +11,7 @@ import CellgateTraining
 ///
 /// Words, characters and tags are learned from the training part alone and are part of the model's file. Parts are files of their
 /// own, or shares of the sentences, the same for every seed.
-public struct TagTask: SequenceTask {
+public struct TagTask: GraphTask {
   /// The name `tag`; the accuracy of tokens; F1, precision and recall of spans; and the settings: 128 units in both directions,
   /// words of 100 numbers and 64 filters over their characters, dropout 0.5, batches of 16 sentences, Adam at 3e-3, gradients of
   /// norm 5 at most, at most 40 epochs, early stopping after 6 without improvement. The best model of spans is chosen by
@@ -91,7 +91,8 @@ public struct TagTask: SequenceTask {
     guard let path = data.path else { throw .noFile(task: name, what: what) }
     var settings = settings
     settings.data = DataReference(path: Paths.absolute(path), sha256: try SHA256.hex(ofTaskFile: path))
-    let batches = try TagParts(settings, path, model: source(settings)).batches
+    let batches = try TagParts(settings, path, model: settings.sourcePreprocessing.flatMap(TokenEncoder.init))
+      .batches
     let sizes = Self.sizes(of: batches.encoder)
     settings.data?["words"] = .whole(sizes.words)
     settings.data?["characters"] = sizes.characters.map { .whole($0) }
@@ -105,13 +106,6 @@ public struct TagTask: SequenceTask {
     .init(
       words: encoder.wordCount, characters: encoder.characterCount, tags: encoder.labels.count,
       areSpans: TagSpan.areSpans(encoder.labels))
-  }
-
-  /// What the model knows that training goes on from.
-  private static func source(_ settings: TrainingSettings) -> TokenEncoder? {
-    settings.from.flatMap { try? ModelFile.metadata(of: $0.path) }.flatMap {
-      try? Preprocessing(metadata: $0)
-    }.flatMap(TokenEncoder.init)
   }
 
   // MARK: The data
@@ -131,7 +125,8 @@ public struct TagTask: SequenceTask {
       let found = try SHA256.hex(ofTaskFile: path)
       guard found == known else { throw .changed(file: path, expected: known, found: found) }
     }
-    self.init(settings, try TagParts(settings, path, model: Self.source(settings)))
+    self.init(
+      settings, try TagParts(settings, path, model: settings.sourcePreprocessing.flatMap(TokenEncoder.init)))
   }
 
   /// The task to score a model on: all sentences of another file, or the run's own parts.
@@ -161,22 +156,9 @@ public struct TagTask: SequenceTask {
 
   // MARK: The model
 
-  private func form(_ cell: Cell) -> ModelDescription {
+  /// The model of the settings for a cell.
+  public func description(cell: Cell) -> ModelDescription {
     settings.tagger(cell: cell, Self.sizes(of: batches.encoder))
-  }
-
-  /// The model of the settings; its first values depend on the seed alone.
-  public func makeModel(cell: Cell) -> Model {
-    do throws(LayerError) { return try Model(form(cell), seed: settings.seed) } catch {
-      fail("TagTask: expected options of a model, found \(error)")
-    }
-  }
-
-  /// The parameters of that model, without making it.
-  public func parameterShapes(_ settings: TrainingSettings, cell: Cell) -> AnySequence<ParameterShape> {
-    do throws(LayerError) { return try Model.parameterShapes(form(cell)) } catch {
-      fail("TagTask: expected options of a model, found \(error)")
-    }
   }
 
   // MARK: What is shown

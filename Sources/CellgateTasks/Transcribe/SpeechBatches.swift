@@ -15,7 +15,6 @@ public final class SpeechBatches: BatchSource {
   private let order: LengthOrder
   /// That of the files.
   public let checksum: String?
-  private var current: (seed: UInt64, pass: Int, batches: [[Int]])?
 
   private static let leastSteps = 25
   /// Recordings of an evaluation that are looked at together at most.
@@ -35,13 +34,9 @@ public final class SpeechBatches: BatchSource {
 
   /// A shard of the recordings of update `step`.
   public func batch(seed: UInt64, step: Int, shard: Shard) -> SpeechBatch {
-    let (pass, place) = step.quotientAndRemainder(dividingBy: order.steps)
-    if current?.seed != seed || current?.pass != pass {
-      current = (seed, pass, order.batches(seed: seed, pass: pass))
-    }
-    let all = current?.batches[place] ?? []
+    let pass = order.pass(step)
     return encoder.batch(
-      all[shard.range(of: all.count)].map { place in
+      order.examples(seed: seed, step: step, shard: shard).map { place in
         var example = training[place]
         var stream = RandomStream(seed: seed, name: "transcribe/masks/\(place)", step: UInt64(pass))
         example.values = masks(example.values, width: encoder.speech.features.width, &stream)

@@ -11,7 +11,7 @@ import CellgateTraining
 ///
 /// Recordings are WAV files of the user's own. Characters and the scales of features are learned from the training part alone and
 /// are part of the model's file.
-public struct TranscribeTask: SequenceTask {
+public struct TranscribeTask: GraphTask {
   /// The name `transcribe`; the error rates of characters, words and whole transcripts, the loss of a character in nats and how many
   /// recordings are too short; and the settings: two layers of 128 units in both directions, dropout 0.2, batches of 16, Adam at
   /// 2e-3 along a cosine, gradients of norm 5 at most, 40 epochs. Solved at 5 % of the characters: our choice.
@@ -99,7 +99,7 @@ public struct TranscribeTask: SequenceTask {
     var settings = settings
     var reference = DataReference(path: Paths.absolute(path), sha256: try SpeechFiles(path).digest())
     let parts = try SpeechParts(settings, path)
-    let model = source(settings)
+    let model = settings.sourcePreprocessing.flatMap(SpeechEncoder.init)
     let rate: Int
     if let own = model?.speech.features.rate ?? settings.optionalWhole(TranscribeOptions.rate) {
       rate = own
@@ -112,13 +112,6 @@ public struct TranscribeTask: SequenceTask {
     reference["steps"] = .whole((windows - 1) / settings.whole(TranscribeOptions.stack) + 1)
     settings.data = reference
     return settings
-  }
-
-  /// What the model knows that training goes on from.
-  private static func source(_ settings: TrainingSettings) -> SpeechEncoder? {
-    settings.from.flatMap { try? ModelFile.metadata(of: $0.path) }.flatMap {
-      try? Preprocessing(metadata: $0)
-    }.flatMap(SpeechEncoder.init)
   }
 
   // MARK: The data
@@ -143,7 +136,10 @@ public struct TranscribeTask: SequenceTask {
     let parts = try SpeechParts(settings, path)
     let own = settings.data?["rate"]?.whole ?? settings.optionalWhole(TranscribeOptions.rate)
     let rate = if let own { own } else { try parts.rate() }
-    self.init(settings, try parts.batches(settings, path, rate: rate, model: Self.source(settings)))
+    self.init(
+      settings,
+      try parts.batches(
+        settings, path, rate: rate, model: settings.sourcePreprocessing.flatMap(SpeechEncoder.init)))
   }
 
   /// The task to score a model on: the recordings of another folder or manifest, or the run's own parts.
@@ -175,23 +171,10 @@ public struct TranscribeTask: SequenceTask {
 
   // MARK: The model
 
-  private func form(_ cell: Cell) -> ModelDescription {
+  /// The model of the settings for a cell.
+  public func description(cell: Cell) -> ModelDescription {
     let speech = batches.encoder.speech
     return settings.transcriber(cell: cell, inputSize: speech.width, outputs: speech.outputs)
-  }
-
-  /// The model of the settings; its first values depend on the seed alone.
-  public func makeModel(cell: Cell) -> Model {
-    do throws(LayerError) { return try Model(form(cell), seed: settings.seed) } catch {
-      fail("TranscribeTask: expected options of a model, found \(error)")
-    }
-  }
-
-  /// The parameters of that model, without making it.
-  public func parameterShapes(_ settings: TrainingSettings, cell: Cell) -> AnySequence<ParameterShape> {
-    do throws(LayerError) { return try Model.parameterShapes(form(cell)) } catch {
-      fail("TranscribeTask: expected options of a model, found \(error)")
-    }
   }
 
   // MARK: What is shown

@@ -11,7 +11,7 @@ import CellgateTraining
 ///
 /// Symbols are learned of the training part alone and are part of the model's file. Parts are files of their own, or shares of the
 /// pairs, the same for every seed. The model is chosen by BLEU of its greedy translations of the validation sentences.
-public struct TranslateTask: SequenceTask {
+public struct TranslateTask: GraphTask {
   /// The name `translate`; BLEU and chrF as sacreBLEU computes them and the cross-entropy of a symbol in nats; and the settings: 256
   /// units, pieces of words, additive attention, dropout 0.3, label smoothing 0.1, at most 128 pairs and 2,000 symbols in a batch, Adam at 2e-3 along
   /// a cosine, gradients of norm 1 at most, 10 epochs. Solved at a BLEU of 28: our choice.
@@ -104,18 +104,12 @@ public struct TranslateTask: SequenceTask {
     let (path, sha256) = try TranslationParts.reference(settings, data: data.path)
     settings.data = DataReference(path: Paths.absolute(path), sha256: sha256)
     if data.path != nil { settings.data?["pairs"] = .flag(true) }
-    let parts = try TranslationParts(settings, data: data.path, model: source(settings))
+    let parts = try TranslationParts(
+      settings, data: data.path, model: settings.sourcePreprocessing?.translation)
     settings.data?["sourceSymbols"] = .whole(parts.symbols.source.count)
     settings.data?["targetSymbols"] = .whole(parts.symbols.target.count)
     settings.data?["steps"] = .whole((parts.training.lengths.max() ?? 0) + 1)
     return settings
-  }
-
-  /// What the model knows that training goes on from.
-  private static func source(_ settings: TrainingSettings) -> Preprocessing.Translation? {
-    settings.from.flatMap { try? ModelFile.metadata(of: $0.path) }.flatMap {
-      try? Preprocessing(metadata: $0)
-    }?.translation
   }
 
   // MARK: The data
@@ -136,7 +130,7 @@ public struct TranslateTask: SequenceTask {
     if let known = settings.data?.sha256, found != known {
       throw .changed(file: file, expected: known, found: found)
     }
-    let parts = try TranslationParts(settings, data: path, model: Self.source(settings))
+    let parts = try TranslationParts(settings, data: path, model: settings.sourcePreprocessing?.translation)
     for (side, known) in [(parts.symbols.source, "sourceSymbols"), (parts.symbols.target, "targetSymbols")] {
       if let symbols = settings.data?[known]?.whole, symbols != side.count {
         throw .otherSymbols(file: file, expected: symbols, found: side.count)
@@ -177,23 +171,11 @@ public struct TranslateTask: SequenceTask {
 
   // MARK: The model
 
-  private func options(_ settings: TrainingSettings, _ cell: Cell) -> TranslationModelOptions {
-    settings.translationModel(
-      cell: cell, sourceSize: batches.symbols.source.count, targetSize: batches.symbols.target.count)
-  }
-
-  /// The model of the settings; its first values depend on the seed alone.
-  public func makeModel(cell: Cell) -> Model {
-    do throws(LayerError) { return try options(settings, cell).model(seed: settings.seed) } catch {
-      fail("TranslateTask: expected options of a model, found \(error)")
-    }
-  }
-
-  /// The parameters of that model, without making it.
-  public func parameterShapes(_ settings: TrainingSettings, cell: Cell) -> AnySequence<ParameterShape> {
-    do throws(LayerError) { return try Model.parameterShapes(options(settings, cell).description()) } catch {
-      fail("TranslateTask: expected options of a model, found \(error)")
-    }
+  /// The model of the settings for a cell.
+  public func description(cell: Cell) throws(LayerError) -> ModelDescription {
+    try settings.translationModel(
+      cell: cell, sourceSize: batches.symbols.source.count, targetSize: batches.symbols.target.count
+    ).description()
   }
 
   // MARK: Scores

@@ -25,7 +25,6 @@ public final class TranslationBatches: BatchSource {
   private let training: TranslationBatch
   private let parts: [Split: TranslationBatch]
   private let order: LengthOrder
-  private var current: (seed: UInt64, pass: Int, batches: [[Int]])?
 
   /// The fewest updates of an epoch.
   private static let leastSteps = 100
@@ -53,12 +52,7 @@ public final class TranslationBatches: BatchSource {
 
   /// A shard of the pairs of update `step`.
   public func batch(seed: UInt64, step: Int, shard: Shard) -> TranslationBatch {
-    let (pass, place) = step.quotientAndRemainder(dividingBy: order.steps)
-    if current?.seed != seed || current?.pass != pass {
-      current = (seed, pass, order.batches(seed: seed, pass: pass))
-    }
-    let all = current?.batches[place] ?? []
-    return training.part(all[shard.range(of: all.count)])
+    return training.part(order.examples(seed: seed, step: step, shard: shard))
   }
 
   /// Batches of pairs of like lengths, the short ones first.
