@@ -2,6 +2,17 @@ import Testing
 
 @testable import CellgateData
 
+@Suite("Symbol sequences")
+struct SymbolSequenceTests {
+  @Test("Symbols come back as they were, and are equal to those of other sizes", arguments: [255, 256, 65_535, 65_536, -1])
+  func appending(last: Int32) {
+    let symbols: [Int32] = [0, 7, 255] + [last]
+    let sequence = SymbolSequence(symbols)
+    #expect(Array(sequence) == symbols && sequence.count == 4 && sequence[3] == last)
+    #expect(SymbolSequence(sequence.dropLast()) == [0, 7, 255] && sequence != [0, 7, 255])
+  }
+}
+
 @Suite("Text tokenizer")
 struct TextTokenizerTests {
   private static let text = "a b a c <unk> a b, c\n"

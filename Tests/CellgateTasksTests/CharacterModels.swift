@@ -6,11 +6,13 @@ import CellgateNN
 extension TextBatches {
   /// Streams of characters.
   init(
-    vocabulary: Vocabulary, training: [Int32], validation: [Int32], test: [Int32], steps: Int, lanes: Int
+    vocabulary: Vocabulary, training: [Int32], validation: [Int32], test: [Int32], steps: Int, lanes: Int,
+    overlap: Int = 0, carriesEpochs: Bool = false
   ) {
     self.init(
-      tokenizer: .characters(vocabulary), training: training, validation: .init(indices: validation),
-      test: .init(indices: test), steps: steps, lanes: lanes)
+      tokenizer: .characters(vocabulary), training: SymbolSequence(training),
+      validation: .init(indices: SymbolSequence(validation)), test: .init(indices: SymbolSequence(test)),
+      steps: steps, lanes: lanes, overlap: overlap, carriesEpochs: carriesEpochs)
   }
 }
 

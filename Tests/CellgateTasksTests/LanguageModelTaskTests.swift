@@ -25,7 +25,9 @@ struct LanguageModelTaskTests {
         vocabulary: Self.vocabulary, training: LanguageModelTests.symbols(53),
         validation: LanguageModelTests.symbols(20, name: "validation"),
         test: LanguageModelTests.symbols(300, name: "test"),
-        steps: settings.whole(LanguageModelOptions.length), lanes: settings.batch))
+        steps: settings.whole(LanguageModelOptions.length), lanes: settings.batch,
+        overlap: settings.whole(LanguageModelOptions.overlap),
+        carriesEpochs: settings.text(LanguageModelOptions.carry) == "epochs"))
   }
 
   @Test("Samples go on from places of the test stream, and are the same each time")
@@ -97,6 +99,67 @@ struct LanguageModelTaskTests {
     #expect(cold.item != losses[1].item)
   }
 
+  @Test("With overlapping updates each symbol is predicted once, with a gradient through the steps read again")
+  func overlapping() {
+    // Updates of 4 steps, 2 of them new: of lanes of 17 symbols all but the first are predicted in 7 updates.
+    let task = task { $0.taskOptions["overlap"] = 2 }
+    #expect(task.stepsPerEpoch == 7)
+    let model = task.makeModel(cell: .lstmWM)
+    let parameters = ParameterSet(model)
+    let stream = LanguageModelTests.symbols(53)
+    var carried: [Tensor] = []
+    var sum: Float = 0
+    for update in 0..<7 {
+      parameters.zeroGradients()
+      let loss = task.loss(
+        model, step: update, carried: &carried, context: .training(seed: 1, step: 0), probe: nil)
+      loss.backward()
+      sum += loss.item * (update == 0 ? 4 : 2)
+      guard update == 1 else { continue }
+      let found = parameters.gradients.scalars
+      // The same by hand: the states after two steps, and four more of which the last two are predicted.
+      func symbols(_ places: Range<Int>) -> [Int32] { places.flatMap { step in (0..<3).map { stream[17 * $0 + step] } } }
+      let before = model(symbols(0..<2), steps: 2, batch: 3).states.map(\.detached)
+      parameters.zeroGradients()
+      let logits = model(symbols(2..<6), steps: 4, batch: 3, states: before).logits
+      crossEntropy(logits.sliced(2..<4, axis: 0), classes: symbols(5..<7)).backward()
+      #expect(zip(parameters.gradients.scalars, found).allSatisfy { abs($0 - $1) < 1e-6 })
+    }
+    let inputs = (0..<16).flatMap { step in (0..<3).map { stream[17 * $0 + step] } }
+    let classes = (0..<16).flatMap { step in (0..<3).map { stream[17 * $0 + step + 1] } }
+    let whole = crossEntropy(model(inputs, steps: 16, batch: 3).logits, classes: classes)
+    #expect(abs(sum / 16 - whole.item) < 1e-5)
+  }
+
+  @Test("An epoch goes on with the states of the lane before, the first lane with zeros")
+  func carriedOverEpochs() {
+    let task = task { $0.taskOptions["carry"] = "epochs" }
+    let model = task.makeModel(cell: .lstm)
+    let left = [0, 1].map { state in
+      Tensor((0..<18).map { Float($0 + 18 * state) / 40 }, shape: [1, 3, 6])
+    }
+    var carried = left
+    let loss = task.loss(model, step: 4, carried: &carried, context: .training(seed: 1, step: 0), probe: nil)
+    let shifted = left.map { Tensor([Float](repeating: 0, count: 6) + $0.scalars[..<12], shape: [1, 3, 6]) }
+    let batch = task.batches.batch(seed: 1, step: 4, shard: .whole)
+    let expected = crossEntropy(
+      model(batch.inputs, steps: 4, batch: 3, states: shifted).logits, classes: batch.classes)
+    #expect(loss.item == expected.item)
+    // The first epoch begins with zeros, whatever was left.
+    carried = left
+    let first = task.loss(model, step: 0, carried: &carried, context: .training(seed: 1, step: 0), probe: nil)
+    #expect(first.item == crossEntropy(model(batch.inputs, steps: 4, batch: 3).logits, classes: batch.classes).item)
+  }
+
+  @Test("An overlap of all steps is refused by name")
+  func wholeOverlap() {
+    var settings = PTBCharacterTask.defaults
+    settings.taskOptions = ["length": 4, "overlap": 4]
+    #expect(
+      settings.problems(tasks: [PTBCharacterTask.self], cells: Cell.all).map(\.description)
+        == ["overlap: expected less than the 4 steps of an update, found 4"])
+  }
+
   /// The mean cross-entropy of all symbols but the first, one step at a time.
   private func naive(_ model: LanguageModel, _ stream: [Int32]) -> Double {
     var states: [Tensor]?
@@ -125,7 +188,7 @@ struct LanguageModelTaskTests {
         < 1e-6)
     // Lanes that read everything before what they predict, of equal and unequal length, change nothing.
     for lanes in [1, 2, 4, 7, 299] {
-      #expect(abs(LanguageModelObjective.nats(model, stream, lanes: lanes, warmUp: 300) - expected) < 1e-6)
+      #expect(abs(LanguageModelObjective.nats(model, SymbolSequence(stream), lanes: lanes, warmUp: 300) - expected) < 1e-6)
     }
   }
 
@@ -133,9 +196,9 @@ struct LanguageModelTaskTests {
   func warmUp() {
     let model = LanguageModelTests.model(layers: 1)
     let stream = LanguageModelTests.symbols(1200)
-    let exact = LanguageModelObjective.nats(model, stream, lanes: 1)
+    let exact = LanguageModelObjective.nats(model, SymbolSequence(stream), lanes: 1)
     func error(_ warmUp: Int) -> Double {
-      abs(LanguageModelObjective.nats(model, stream, lanes: 60, warmUp: warmUp) - exact)
+      abs(LanguageModelObjective.nats(model, SymbolSequence(stream), lanes: 60, warmUp: warmUp) - exact)
     }
     #expect(error(0) > 1e-5)
     #expect(error(100) < 1e-6)
@@ -155,7 +218,7 @@ struct LanguageModelTaskTests {
     }
     let after = model(Array(stream.prefix(3)), steps: 3, batch: 1).states
     let expected = (nats(0, 1, 11, nil) + nats(7, 11, 21, after)) / 20
-    #expect(abs(LanguageModelObjective.nats(model, stream, lanes: 2, warmUp: 3) - expected) < 1e-6)
+    #expect(abs(LanguageModelObjective.nats(model, SymbolSequence(stream), lanes: 2, warmUp: 3) - expected) < 1e-6)
     let zeros = (nats(0, 1, 11, nil) + nats(7, 11, 21, nil)) / 20
     #expect(abs(zeros - expected) > 1e-6)
   }

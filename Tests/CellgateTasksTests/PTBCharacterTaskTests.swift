@@ -116,11 +116,11 @@ struct PTBCharacterTaskTests {
   func real(part: String, count: Int) throws {
     let folder = Self.dataFolder + "/ptb"
     let words = try TextFile(folder + "/ptb.\(part).txt.gz").scalars
-    let stream = PTBFiles.stream(words, between: "_")
+    let stream = PTBFiles.stream(Array(words), between: "_")
     #expect(stream.count == count)
     if part == "train" { #expect(Vocabulary(of: stream).count == PTBCharacterTask.symbols) }
     let characters = try TextFile(folder + "/ptb.char.\(part).txt.gz").scalars
-    let isEqual = PTBFiles.stream(characters, between: nil) == stream
+    let isEqual = PTBFiles.stream(Array(characters), between: nil) == stream
     #expect(isEqual)
   }
 }

@@ -55,7 +55,7 @@ struct TextUnitsTests {
     let model = task.makeModel(cell: .lstm)
     let found = task.evaluate(model, on: .test)
     let stream = task.batches.stream(of: .test)
-    let nats = nats(model, stream.indices)
+    let nats = nats(model, Array(stream.indices))
     let mean = nats.reduce(0, +) / Double(nats.count)
     #expect(abs(found.extras[0] - mean) < 1e-6 && abs(found.extras[2] - exp(mean)) < 1e-4)
     let scalars = Self.text.unicodeScalars

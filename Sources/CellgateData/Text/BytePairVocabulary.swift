@@ -91,30 +91,35 @@ public struct BytePairVocabulary: Sendable, Equatable {
 
   /// The pieces of a text.
   public func encode(_ text: some Sequence<Unicode.Scalar>) -> [Int32] {
+    var indices: [Int32] = []
+    forEachPiece(of: text) { indices.append($0) }
+    return indices
+  }
+
+  /// Calls `body` with each piece of a text.
+  func forEachPiece(of text: some Sequence<Unicode.Scalar>, _ body: (Int32) -> Void) {
     var known: [[UInt8]: [Int32]] = [:]
-    return encode(text, &known)
+    forEachPiece(of: text, &known, body)
   }
 
   /// The pieces of each of some texts, which have many words in common.
   package func encode(each texts: [[Unicode.Scalar]]) -> [[Int32]] {
     var known: [[UInt8]: [Int32]] = [:]
-    return texts.map { encode($0, &known) }
+    return texts.map { text in
+      var indices: [Int32] = []
+      forEachPiece(of: text, &known) { indices.append($0) }
+      return indices
+    }
   }
 
-  private func encode(
-    _ text: some Sequence<Unicode.Scalar>, _ known: inout [[UInt8]: [Int32]]
-  ) -> [Int32] {
-    var indices: [Int32] = []
+  private func forEachPiece(
+    of text: some Sequence<Unicode.Scalar>, _ known: inout [[UInt8]: [Int32]], _ body: (Int32) -> Void
+  ) {
     BytePairUnits.forEach(of: text) { unit in
-      if let own = known[unit] {
-        indices += own
-        return
-      }
-      let own = merged(unit)
+      let own = known[unit] ?? merged(unit)
       known[unit] = own
-      indices += own
+      own.forEach(body)
     }
-    return indices
   }
 
   /// The text of pieces; bytes that are no UTF-8 are U+FFFD, and those of a character that isn't whole at the end are left out.

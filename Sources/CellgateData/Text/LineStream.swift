@@ -46,8 +46,6 @@ package enum LineStream {
     var bytes = bytes
     if bytes.last == 0x0D { bytes.removeLast() }
     if number == 1, bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes = bytes.dropFirst(3) }
-    var text = String.UnicodeScalarView()
-    text.append(contentsOf: try TextFile.scalars(Array(bytes), file: "standard input: line \(number)"))
-    return String(text)
+    return try TextFile.text(Array(bytes), file: "standard input: line \(number)")
   }
 }

@@ -5,17 +5,19 @@ package struct TextFile {
   /// The most bytes that a gzipped file may unpack to: 1 GiB.
   package static let limit = 1 << 30
 
-  /// The characters, as Unicode scalars; line endings are as in the file.
-  package let scalars: [Unicode.Scalar]
+  /// In UTF-8.
+  private let content: String
   /// The SHA-256 digest of the file as it is on the disk.
   package let sha256: String
 
+  /// The characters, as Unicode scalars; line endings are as in the file.
+  package var scalars: Substring.UnicodeScalarView { content[...].unicodeScalars }
   /// U+FEFF, the byte-order mark, which some programs put before a text.
   package static let mark: Unicode.Scalar = "\u{FEFF}"
   /// Whether the text begins with a byte-order mark.
   package var hasMark: Bool { scalars.first == Self.mark }
   /// The characters without a byte-order mark at their beginning, which is no part of a text.
-  package var text: [Unicode.Scalar] { hasMark ? Array(scalars.dropFirst()) : scalars }
+  package var text: Substring.UnicodeScalarView { hasMark ? scalars.dropFirst() : scalars }
 
   /// Reads a file; throws `folder`, `file`, `gzip`, `notUTF8` or `otherEncoding`.
   package init(_ path: String) throws(TaskDataError) {
@@ -29,7 +31,7 @@ package struct TextFile {
       } catch { throw .gzip(error) }
     }
     do throws(TaskDataError) {
-      scalars = try Self.scalars(bytes, file: path)
+      content = try Self.text(bytes, file: path)
     } catch {
       guard case .notUTF8(_, let offset) = error, let other = TextEncoding(of: bytes, wrongAt: offset) else {
         throw error
@@ -38,26 +40,16 @@ package struct TextFile {
     }
   }
 
-  /// The scalars of UTF-8 bytes; throws `notUTF8` with the place of the first byte that is wrong.
-  package static func scalars(_ bytes: [UInt8], file: String) throws(TaskDataError) -> [Unicode.Scalar] {
-    var scalars: [Unicode.Scalar] = []
-    scalars.reserveCapacity(bytes.count)
+  /// The text of UTF-8 bytes; throws `notUTF8` with the place of the first byte that is wrong.
+  package static func text(_ bytes: [UInt8], file: String) throws(TaskDataError) -> String {
+    if let text = String(validating: bytes, as: UTF8.self) { return text }
     var place = 0
     while place < bytes.count {
-      let byte = bytes[place]
-      if byte < 0x80 {
-        scalars.append(Unicode.Scalar(byte))
-        place += 1
-        continue
-      }
       var rest = bytes[place..<min(place + 4, bytes.count)].makeIterator()
       var parser = Unicode.UTF8.ForwardParser()
-      guard case .valid(let encoded) = parser.parseScalar(from: &rest) else {
-        throw .notUTF8(file: file, offset: place)
-      }
-      scalars.append(Unicode.UTF8.decode(encoded))
+      guard case .valid(let encoded) = parser.parseScalar(from: &rest) else { break }
       place += encoded.count
     }
-    return scalars
+    throw .notUTF8(file: file, offset: place)
   }
 }

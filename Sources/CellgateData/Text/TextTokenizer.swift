@@ -33,12 +33,12 @@ public enum TextTokenizer: Sendable, Equatable {
   /// The words of a text that stand there `leastCount` times or more, the most frequent ones first, so that there are at most `most`
   /// symbols; the others are one symbol. Words that are equally frequent are in the order of their code points.
   public static func words(
-    of text: some Sequence<Unicode.Scalar>, splitting: WordSplitting = .punctuation, leastCount: Int = 1,
+    of text: some BidirectionalCollection<Unicode.Scalar>, splitting: WordSplitting = .punctuation, leastCount: Int = 1,
     most: Int = .max
   ) -> TextTokenizer {
     var counts: [String: Int] = [:]
-    for token in splitting.tokens(of: text) where token.text != unknownWord {
-      counts[token.text, default: 0] += 1
+    splitting.forEachToken(of: text) { token in
+      if token.text != unknownWord { counts[token.text, default: 0] += 1 }
     }
     let sorted = counts.filter { $0.value >= leastCount }.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
     return .words(WordVocabulary(words: sorted.prefix(max(0, most - 1)).map(\.key)), splitting)
@@ -105,29 +105,35 @@ public enum TextTokenizer: Sendable, Equatable {
   /// A text as symbols.
   public struct Encoded: Sendable, Equatable {
     /// The symbols.
-    public var indices: [Int32]
+    public var indices: SymbolSequence
     /// Characters, Unicode scalars, that each symbol stands for, spaces before a word included; nil for 1 each.
-    public var characters: [Int32]?
+    public var characters: SymbolSequence?
 
     /// Symbols, of one character each unless it is said of how many.
-    public init(indices: [Int32], characters: [Int32]? = nil) {
+    public init(indices: SymbolSequence, characters: SymbolSequence? = nil) {
       self.indices = indices
       self.characters = characters
     }
   }
 
   /// The symbols of a text. Throws the first character that there is no symbol for, and its place.
-  public func encode(_ text: some Sequence<Unicode.Scalar>) throws(UnknownCharacter) -> Encoded {
+  public func encode(_ text: some BidirectionalCollection<Unicode.Scalar>) throws(UnknownCharacter) -> Encoded {
     switch self {
     case .characters(let vocabulary): return Encoded(indices: try vocabulary.encode(text))
     case .words(let vocabulary, let splitting):
-      let tokens = splitting.tokens(of: text)
-      return Encoded(
-        indices: tokens.map { Int32(vocabulary.number(of: $0.text) - WordVocabulary.unknown) },
-        characters: tokens.map { Int32($0.characters) })
+      var (indices, characters): (SymbolSequence, SymbolSequence) = ([], [])
+      splitting.forEachToken(of: text) { token in
+        indices.append(Int32(vocabulary.number(of: token.text) - WordVocabulary.unknown))
+        characters.append(Int32(token.characters))
+      }
+      return Encoded(indices: indices, characters: characters)
     case .pieces(let vocabulary):
-      let indices = vocabulary.encode(text)
-      return Encoded(indices: indices, characters: indices.map { Int32(vocabulary.characters($0)) })
+      var (indices, characters): (SymbolSequence, SymbolSequence) = ([], [])
+      vocabulary.forEachPiece(of: text) { piece in
+        indices.append(piece)
+        characters.append(Int32(vocabulary.characters(piece)))
+      }
+      return Encoded(indices: indices, characters: characters)
     }
   }
 

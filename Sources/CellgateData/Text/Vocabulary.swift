@@ -51,9 +51,8 @@ public struct Vocabulary: Sendable, Equatable {
   }
 
   /// The indices of a text. Throws the first scalar that has none, and its place.
-  public func encode(_ text: some Sequence<Unicode.Scalar>) throws(UnknownCharacter) -> [Int32] {
-    var indices: [Int32] = []
-    indices.reserveCapacity(text.underestimatedCount)
+  public func encode(_ text: some Sequence<Unicode.Scalar>) throws(UnknownCharacter) -> SymbolSequence {
+    var indices: SymbolSequence = []
     for scalar in text {
       guard let index = index(of: scalar) ?? unknown else {
         throw UnknownCharacter(character: scalar, place: indices.count)

@@ -17,63 +17,74 @@ public enum WordSplitting: String, Sendable, CaseIterable {
 
   /// The tokens of a text in their order. Spaces, tabs and the like separate and are no tokens; of those at the end of a text
   /// nothing is left.
-  public func tokens(of text: some Sequence<Unicode.Scalar>) -> [Token] {
-    let text = Array(text)
+  public func tokens(of text: some BidirectionalCollection<Unicode.Scalar>) -> [Token] {
     var tokens: [Token] = []
-    var (place, covered) = (0, 0)
-    while place < text.count {
-      let end: Int
+    forEachToken(of: text) { tokens.append($0) }
+    return tokens
+  }
+
+  /// Calls `body` with each token of a text, as `tokens(of:)` gives them.
+  func forEachToken<Text: BidirectionalCollection<Unicode.Scalar>>(of text: Text, _ body: (Token) -> Void) {
+    var (place, isAfterSpace) = (text.startIndex, true)
+    var spaces = 0
+    while place < text.endIndex {
+      let end: Text.Index
       switch text[place] {
-      case "\n": end = place + 1
+      case "\n": end = text.index(after: place)
       case let scalar where Self.isSpace(scalar):
-        place += 1
+        text.formIndex(after: &place)
+        (spaces, isAfterSpace) = (spaces + 1, true)
         continue
-      case "<" where self == .punctuation && (place == 0 || Self.isSpace(text[place - 1])):
+      case "<" where self == .punctuation && isAfterSpace:
         let run = Self.run(text, from: place)
-        let isWhole = run > place + 2 && text[run - 1] == ">"
-        end = isWhole ? run : place + 1
+        let inner = text[place..<run].dropFirst()
+        end = inner.count > 1 && inner.last == ">" ? run : text.index(after: place)
       case _ where self == .spaces: end = Self.run(text, from: place)
       case let scalar:
         end = Self.isOfWord(scalar) ? Self.word(text, from: place) : Self.other(text, from: place)
       }
       var token = String.UnicodeScalarView()
       token.append(contentsOf: text[place..<end])
-      tokens.append(Token(text: String(token), characters: end - covered))
-      (place, covered) = (end, end)
+      body(Token(text: String(token), characters: spaces + token.count))
+      isAfterSpace = text[place] == "\n"
+      (place, spaces) = (end, 0)
     }
-    return tokens
   }
 
   /// Where what stands without spaces ends.
-  private static func run(_ text: [Unicode.Scalar], from start: Int) -> Int {
-    text[start...].firstIndex(where: isSpace) ?? text.count
+  private static func run<Text: BidirectionalCollection<Unicode.Scalar>>(
+    _ text: Text, from start: Text.Index
+  ) -> Text.Index {
+    text[start...].firstIndex(where: isSpace) ?? text.endIndex
   }
 
   /// Where a word ends.
-  private static func word(_ text: [Unicode.Scalar], from start: Int) -> Int {
-    var place = start + 1
-    while place < text.count {
+  private static func word<Text: BidirectionalCollection<Unicode.Scalar>>(
+    _ text: Text, from start: Text.Index
+  ) -> Text.Index {
+    var place = text.index(after: start)
+    while place < text.endIndex {
       let isInner = ["'", "’", "-", "‐"].contains(text[place])
-      let last = isInner ? place + 1 : place
-      guard last < text.count, isOfWord(text[last]) else { break }
-      place = last + 1
+      let last = isInner ? text.index(after: place) : place
+      guard last < text.endIndex, isOfWord(text[last]) else { break }
+      place = text.index(after: last)
     }
     return place
   }
 
   /// Where a character ends that is of no word, with the marks and joiners that belong to it: an emoji of several scalars is one.
-  private static func other(_ text: [Unicode.Scalar], from start: Int) -> Int {
-    var place = start + 1
-    if place < text.count, isRegion(text[start]), isRegion(text[place]) { return place + 1 }
-    while place < text.count, !text[place].isASCII {
-      if text[place - 1] == "\u{200D}", !isSpace(text[place]) {
-        place += 1
-        continue
-      }
-      guard isMark(text[place]) || text[place].properties.isEmojiModifier || text[place] == "\u{200D}" else {
-        break
-      }
-      place += 1
+  private static func other<Text: BidirectionalCollection<Unicode.Scalar>>(
+    _ text: Text, from start: Text.Index
+  ) -> Text.Index {
+    var place = text.index(after: start)
+    if place < text.endIndex, isRegion(text[start]), isRegion(text[place]) { return text.index(after: place) }
+    var last = text[start]
+    while place < text.endIndex, !text[place].isASCII {
+      let scalar = text[place]
+      let isJoined = last == "\u{200D}" && !isSpace(scalar)
+      guard isJoined || isMark(scalar) || scalar.properties.isEmojiModifier || scalar == "\u{200D}" else { break }
+      last = scalar
+      text.formIndex(after: &place)
     }
     return place
   }

@@ -66,7 +66,7 @@ struct FolderRows {
     }
     guard isSound else {
       for (place, file) in files.enumerated() {
-        rows[place].text = String(String.UnicodeScalarView(try TextFile(file.path).text))
+        rows[place].text = String(try TextFile(file.path).text)
       }
       return (rows, .texts)
     }

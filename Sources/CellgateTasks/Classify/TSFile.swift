@@ -14,7 +14,7 @@ struct TSFile {
 
   /// Reads a file; throws what is wrong with it.
   init(_ file: String) throws(TaskDataError) {
-    let text = String(String.UnicodeScalarView(try TextFile(file).text))
+    let text = String(try TextFile(file).text)
     var (data, hasLabel, isData): ([(Int, Substring)], Bool, Bool) = ([], true, false)
     let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     for (index, bytes) in lines.enumerated() {

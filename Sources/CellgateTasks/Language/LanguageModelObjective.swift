@@ -6,7 +6,7 @@ import CellgateTensor
 import CellgateTraining
 
 /// The cross-entropy of the next symbol, in nats; states go on from update to update, detached, and are zeros at the
-/// beginning of each epoch.
+/// beginning of each epoch, or those of the lane before.
 public struct LanguageModelObjective: TrainingObjective {
   let batches: TextBatches
   /// Whether the metric has symbols in it that the vocabulary knows only as unknown.
@@ -17,12 +17,40 @@ public struct LanguageModelObjective: TrainingObjective {
     _ model: LanguageModel, _ batch: SymbolBatch, carried: inout [Tensor], context: ForwardContext,
     probe: TensorProbe?
   ) -> BatchLoss {
-    let (logits, states) = model(
-      batch.inputs, steps: batch.steps, batch: batch.lanes,
-      states: batch.isFirst || carried.isEmpty ? nil : carried, context: context, probe: probe)
-    carried = states.map(\.detached)
+    let states = states(before: batch, carried)
+    // The states after the steps that the next update doesn't read again are carried; the gradient goes through them.
+    let own = batch.steps - batches.overlap
+    let (first, middle) = model(
+      Array(batch.inputs.prefix(own * batch.lanes)), steps: own, batch: batch.lanes, states: states,
+      context: context, probe: probe)
+    carried = middle.map(\.detached)
+    guard batches.overlap > 0 else {
+      return BatchLoss(
+        mean: crossEntropy(first, classes: batch.classes), weight: Double(batch.classes.count))
+    }
+    let rest = model(
+      Array(batch.inputs.dropFirst(own * batch.lanes)), steps: batches.overlap, batch: batch.lanes,
+      states: middle, context: context)
+    let place = batch.overlap * batch.lanes
+    let logits = concatenated([first, rest.logits], axis: 0).sliced(batch.overlap..<batch.steps, axis: 0)
     return BatchLoss(
-      mean: crossEntropy(logits, classes: batch.classes), weight: Double(batch.classes.count))
+      mean: crossEntropy(logits, classes: Array(batch.classes.dropFirst(place))),
+      weight: Double(batch.classes.count - place))
+  }
+
+  /// The states that a batch begins with; nil for zeros.
+  private func states(before batch: SymbolBatch, _ carried: [Tensor]) -> [Tensor]? {
+    guard !carried.isEmpty else { return nil }
+    switch batch.beginning {
+    case .zeros: return nil
+    case .sameLane: return carried
+    case .laneBefore:
+      return carried.map { states in
+        let (layers, lanes, hidden) = (states.shape[0], states.shape[1], states.shape[2])
+        let zeros = Tensor([Float](repeating: 0, count: layers * hidden), shape: [layers, 1, hidden])
+        return concatenated([zeros, states.sliced(0..<lanes - 1, axis: 1)], axis: 1)
+      }
+    }
   }
 
   /// Each state of each layer, [L, B, H].
@@ -35,11 +63,11 @@ public struct LanguageModelObjective: TrainingObjective {
   public func measure(
     _ model: LanguageModel, _ batch: SymbolBatch, context: ForwardContext, into totals: inout MetricTotals
   ) {
-    var carried: [Tensor] = []
-    let loss = loss(model, batch, carried: &carried, context: context, probe: nil)
-    let nats = Double(loss.mean.item) * loss.weight
-    totals.add("cross_entropy", sum: nats, weight: loss.weight)
-    totals.add("bits_per_character", sum: nats / log(2), weight: loss.weight)
+    let (logits, _) = model(batch.inputs, steps: batch.steps, batch: batch.lanes, context: context)
+    let weight = Double(batch.classes.count)
+    let nats = Double(crossEntropy(logits, classes: batch.classes).item) * weight
+    totals.add("cross_entropy", sum: nats, weight: weight)
+    totals.add("bits_per_character", sum: nats / log(2), weight: weight)
   }
 
   /// Lanes of an evaluation are at most so many, and at least so long.
@@ -97,7 +125,7 @@ public struct LanguageModelObjective: TrainingObjective {
   /// The states of lanes that begin at these places: zeros at the stream's beginning, elsewhere those that its first
   /// `count` symbols leave.
   private static func states(
-    _ model: LanguageModel, _ stream: [Int32], starts: [Int], after count: Int, context: ForwardContext
+    _ model: LanguageModel, _ stream: SymbolSequence, starts: [Int], after count: Int, context: ForwardContext
   ) -> [Tensor]? {
     guard count > 0, starts.contains(where: { $0 > 0 }) else { return nil }
     let first = model(Array(stream.prefix(count)), steps: count, batch: 1, context: context)
@@ -145,14 +173,14 @@ public struct LanguageModelObjective: TrainingObjective {
 
   /// The mean cross-entropy in nats of all symbols of a stream but the first, predicted in `lanes` at once.
   static func nats(
-    _ model: LanguageModel, _ stream: [Int32], lanes: Int? = nil, warmUp: Int = warmUp
+    _ model: LanguageModel, _ stream: SymbolSequence, lanes: Int? = nil, warmUp: Int = warmUp
   ) -> Double {
     scores(model, stream, unknown: nil, lanes: lanes, warmUp: warmUp).all
   }
 
   /// The scores of a stream, predicted in `lanes` at once.
   static func scores(
-    _ model: LanguageModel, _ stream: [Int32], unknown: Int32?, lanes: Int? = nil, warmUp: Int = warmUp,
+    _ model: LanguageModel, _ stream: SymbolSequence, unknown: Int32?, lanes: Int? = nil, warmUp: Int = warmUp,
     chunk: Int = chunk, context: ForwardContext = .inference()
   ) -> Scores {
     let count = stream.count - 1

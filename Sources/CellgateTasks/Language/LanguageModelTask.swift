@@ -23,6 +23,13 @@ enum LanguageModelOptions {
     .whole("embedding", "numbers in each symbol's embedding", default: usual, in: 1...65_536)
   }
 
+  static let overlap = TaskOption.whole(
+    "overlap", "steps at the end of an update that the next one reads again, without predicting them", default: 0,
+    in: 0...999_999)
+  static let carry = TaskOption.choice(
+    "carry", "how far states are carried: to the end of an epoch, or on into the next one", default: "epoch",
+    of: ["epoch", "epochs"])
+
   static let tieWeights = TaskOption.choice(
     "tie-weights", "make logits with the embeddings, which needs --embedding of the hidden units",
     default: "no",
@@ -57,7 +64,7 @@ extension TaskDescription {
       name: name, summary: summary,
       options: [
         LanguageModelOptions.length(length), LanguageModelOptions.embedding(embedding),
-        LanguageModelOptions.tieWeights,
+        LanguageModelOptions.overlap, LanguageModelOptions.carry, LanguageModelOptions.tieWeights,
       ] + options,
       modelOptions: [LanguageModelOptions.embedding, LanguageModelOptions.tieWeights] + modelOptions,
       data: data,
@@ -91,6 +98,13 @@ extension TaskDescription {
         .unsupported(
           option: "bidirectional", reason: "a language model must not see the symbols that it has to predict")
       )
+    }
+    let length = settings.whole(LanguageModelOptions.length)
+    if settings.whole(LanguageModelOptions.overlap) >= length {
+      problems.append(
+        .outOfRange(
+          option: "overlap", expected: "less than the \(length) steps of an update",
+          found: "\(settings.whole(LanguageModelOptions.overlap))"))
     }
     let size = settings.whole(LanguageModelOptions.embedding)
     if settings.tiesWeights, size != settings.hidden {
@@ -162,20 +176,20 @@ extension LanguageModelTask {
     let isPerplexity = Self.metric.name == Metric.perplexity.name
     let left = scoresUnknown || isPerplexity ? nil : tokenizer.unknown
     let stream = batches.stream(of: .test)
-    var scored = stream.indices.dropFirst().filter { $0 != left }
-    let leavesOut = !scored.isEmpty
-    if scored.isEmpty { scored = Array(stream.indices.dropFirst()) }
+    let leavesOut = stream.indices.dropFirst().contains { $0 != left }
+    let scored = stream.indices.dropFirst().lazy.filter { !leavesOut || $0 != left }
     let sum = scored.reduce(0.0) { $0 + bits[Int($1)] }
+    let count = scored.count
     let label = batches.training.isEmpty ? "all \(tokenizer.unit) alike" : frequencies
     if isPerplexity {
-      return Baseline(min(exp2(sum / Double(scored.count)), .greatestFiniteMagnitude), label)
+      return Baseline(min(exp2(sum / Double(count)), .greatestFiniteMagnitude), label)
     }
     let characters =
       stream.characters.map { own in
         zip(stream.indices, own).dropFirst().reduce(0) {
           $0 + (leavesOut && $1.0 == left ? 0 : Int($1.1))
         }
-      } ?? scored.count
+      } ?? count
     return Baseline(sum / Double(max(characters, 1)), label)
   }
 

@@ -20,7 +20,7 @@ enum PTBFiles {
   static func characters(_ part: String, in folder: String) throws(TaskDataError) -> Part {
     let (characters, words) = ("\(folder)/ptb.char.\(part).txt", "\(folder)/ptb.\(part).txt")
     let path = try first(of: [characters, characters + ".gz", words, words + ".gz"])
-    return (path, stream(try TextFile(path).text, between: path.hasPrefix(characters) ? nil : "_"))
+    return (path, stream(Array(try TextFile(path).text), between: path.hasPrefix(characters) ? nil : "_"))
   }
 
   /// The words of the training, validation and test parts, a newline after each line.
@@ -29,7 +29,7 @@ enum PTBFiles {
     for part in parts {
       let words = "\(folder)/ptb.\(part).txt"
       let path = try first(of: [words, words + ".gz"])
-      read.append((path, stream(try TextFile(path).text, between: " ")))
+      read.append((path, stream(Array(try TextFile(path).text), between: " ")))
     }
     return read
   }

@@ -112,7 +112,7 @@ public final class TextGenerator: Sendable {
       }
     }
     var symbols: [Int32] = []
-    do throws(UnknownCharacter) { symbols = try tokenizer.encode(scalars).indices } catch {
+    do throws(UnknownCharacter) { symbols = Array(try tokenizer.encode(scalars).indices) } catch {
       fail("TextGenerator: expected a prompt of known characters, found \(error.character)")
     }
     let isApart = scalars.last.map { $0.properties.isWhitespace } ?? true

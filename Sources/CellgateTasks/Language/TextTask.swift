@@ -133,9 +133,11 @@ public struct TextTask: LanguageModelTask {
 
   /// The training, validation and test parts.
   private static func parts(
-    of text: [Unicode.Scalar], _ settings: TrainingSettings
-  ) -> [ArraySlice<Unicode.Scalar>] {
-    let (begin, end) = bounds(text.count, settings)
+    of text: Substring.UnicodeScalarView, _ settings: TrainingSettings
+  ) -> [Substring.UnicodeScalarView] {
+    let bounds = bounds(text.count, settings)
+    let begin = text.index(text.startIndex, offsetBy: bounds.validation)
+    let end = text.index(begin, offsetBy: bounds.test - bounds.validation)
     return [text[..<begin], text[begin..<end], text[end...]]
   }
 
@@ -156,7 +158,7 @@ public struct TextTask: LanguageModelTask {
 
   /// The symbols of a training part.
   private static func tokenizer(
-    of text: ArraySlice<Unicode.Scalar>, _ settings: TrainingSettings
+    of text: Substring.UnicodeScalarView, _ settings: TrainingSettings
   ) -> TextTokenizer {
     switch symbolUnit(settings) {
     case .characters: .characters(Vocabulary(of: text, hasUnknown: true))
@@ -244,17 +246,17 @@ public struct TextTask: LanguageModelTask {
       return
     }
     let text = tokenizer.hasMark ? file.scalars : file.text
-    let (begin, end) = Self.bounds(text.count, settings)
+    let parts = Self.parts(of: text, settings)
     let part =
       switch split {
-      case nil: text[...]
-      case .validation: text[begin..<end]
-      case .test: text[end...]
+      case nil: text
+      case .validation: parts[1]
+      case .test: parts[2]
       }
     self.init(
       settings: settings,
       batches: try TextBatches(
-        scoring: Array(part), of: path, tokenizer: tokenizer,
+        scoring: part, of: path, tokenizer: tokenizer,
         steps: settings.whole(LanguageModelOptions.length), lanes: settings.batch),
       scoresWholeText: split == nil)
   }
@@ -263,7 +265,7 @@ public struct TextTask: LanguageModelTask {
 extension TrainingSettings {
   /// Throws `tooShort` for a part that has too few characters; whether it has enough words or pieces is seen later.
   fileprivate func checkCounts(
-    of parts: [ArraySlice<Unicode.Scalar>], _ file: String
+    of parts: [Substring.UnicodeScalarView], _ file: String
   ) throws(TaskDataError) {
     try checkCounts(parts.map { (file, $0.count) })
   }

@@ -34,7 +34,7 @@ struct CoNLLFile {
   /// Reads a file, gzipped or not. `needsTags` asks for a tag of every token. Throws what is wrong with it.
   init(_ file: String, columns: TokenColumns, needsTags: Bool) throws(TaskDataError) {
     self.file = file
-    let text = String(String.UnicodeScalarView(try TextFile(file).text))
+    let text = String(try TextFile(file).text)
     var lines = text.split(separator: "\n" as Unicode.Scalar)
     if lines.last?.isEmpty == true { lines.removeLast() }
     self.lines = lines

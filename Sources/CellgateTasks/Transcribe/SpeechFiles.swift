@@ -59,7 +59,7 @@ struct SpeechFiles {
           Item(
             audio: path, name: name + own,
             text: hasText
-              ? String(String.UnicodeScalarView(try TextFile(beside).text)) : Self.digit(of: own),
+              ? String(try TextFile(beside).text) : Self.digit(of: own),
             split: nil, place: path))
       }
     }
