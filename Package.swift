@@ -107,7 +107,7 @@ let package = Package(
       "CellgateData", ["CellgateData", "CellgateFiles", "CellgateTensor", "CellgateTraining"],
       resources: [.copy("TranslationScores"), .copy("AudioFeatures")]),
     tests("CellgateTraining", umbrella),
-    tests("CellgateTasks", umbrella + ["CellgateBasics"]),
+    tests("CellgateTasks", umbrella + ["CellgateBasics"], resources: [.copy("Losses")]),
     tests("CellgateExperiments", umbrella),
     tests("CellgateReport", umbrella),
     .testTarget(

@@ -90,6 +90,31 @@ class Captions:
 
 
 @dataclass(frozen=True)
+class Translation:
+    """A translator: `kind` is training (a step of `batch` pairs of sentences of at most `steps` symbols, with its update), or beam
+    (search for translations of `steps` symbols of so many sentences)."""
+
+    cell: str
+    kind: str
+    steps: int = 18
+    batch: int = 128
+    width: int = 5
+    sentences: int = 200
+    is_short = False
+
+    def lengths(self, stride):
+        """The lengths of a batch, from half of the steps to all of them; the other side has the same."""
+        return [self.steps - i * stride % (self.steps // 2 + 1) for i in range(self.batch)]
+
+    def record(self):
+        return asdict(self)
+
+    @staticmethod
+    def of(record):
+        return Translation(**record)
+
+
+@dataclass(frozen=True)
 class Everyday:
     """A pass over batches of an everyday model, with its updates: `imdb` over reviews of `lengths`, 32 a batch in this order, each batch
     as long as its longest review with a mask, or all of 200 words without one; `segrnn` over one batch."""
@@ -148,7 +173,7 @@ class Sessions:
 def case_of(record):
     """The case that `record()` gave."""
     kind = (Operation if "operation" in record else Everyday if "model" in record else Captions if "form" in record
-            else Sessions if "outputs" in record else Case)
+            else Translation if "sentences" in record else Sessions if "outputs" in record else Case)
     return kind.of(record)
 
 

@@ -25,6 +25,8 @@ RECOMPUTATION = 1.4  # times as long at most
 CAPTIONS = {("show-and-tell", "lstm"): 1.3, ("show-and-tell", "lstm-wm"): 2.5, ("show-attend-tell", "lstm"): 1.5}
 CAPTIONS_BEAM = 5
 
+TRANSLATION = 1.5  # an epoch: a step of it
+
 EVERYDAY = 1.5  # an epoch
 
 # Forward, over PyTorch on the same threads.

@@ -3,7 +3,7 @@
 import math, random, tempfile
 
 from . import goals
-from .case import Captions, Case, Everyday, NoSuchCase, Operation, Sessions
+from .case import Captions, Case, Everyday, NoSuchCase, Operation, Sessions, Translation
 from .report import Report, number, times, verdict
 from .rounds import best_peer, ratio_of, take_turns
 from .side import Cellgate, Peer
@@ -64,7 +64,7 @@ PEERS = {
     "training": ["torch", "jax", "torchrecurrent"], "forward": ["torch", "jax", "onnxruntime"],
     "streaming": ["onnxruntime"], "scaling": ["torch"], "shapes": ["torch"], "lengths": ["torch"],
     "stacks": ["torch"], "precision": [], "memory": ["torch", "jax"],
-    "recompute": [], "operations": ["torch"], "captions": ["torch"], "everyday": ["torch", "keras"],
+    "recompute": [], "operations": ["torch"], "captions": ["torch"], "translation": ["torch"], "everyday": ["torch", "keras"],
     "builds": [],
 }
 
@@ -440,6 +440,31 @@ def captions(options):
 FORMS = ["show-and-tell", "show-attend-tell", "up-down"]
 
 
+def translation(options):
+    """A translator with 256 units and 6,000 symbols a side: a training step of 128 pairs of 9 to 18 symbols, and translations of
+    18 symbols of 200 sentences by beam search of width 5."""
+    session = Session(options, "translation")
+    report = session.report(
+        "Translation: 256 units, 6,000 symbols; a training step in ms, 200 sentences by beam search in s",
+        [("cell", 8), ("what", 9), ("cellgate", 9), *((p.name, 9) for p in session.peers), ("ratio", 7), ("goal", 12)])
+    for cell in options.cells or ["lstm", "lstm-wm"]:
+        for kind in ("training", "beam"):
+            case = Translation(cell, kind)
+            results = session.measure(case)
+            if results["cellgate"].seconds is None:
+                raise NoSuchCase(results["cellgate"].note)
+            is_beam = kind == "beam"
+            ratio, goal = ratio_of(results), None if is_beam else goals.TRANSLATION
+            texts = [number(r.seconds and r.seconds * (1 if is_beam else 1e3), 2 if is_beam else 1)
+                     for r in results.values()]
+            report.row([cell, kind, *texts, times(ratio), verdict(ratio, goal)],
+                       session.kept(case, results, ratio=ratio, goal=goal))
+            for side, result in results.items():
+                if result.is_amiss:
+                    report.note(f"{side}, {cell}: {result.note}")
+    return session, report
+
+
 def everyday(options):
     """An epoch of Keras' example of film reviews, 25,000 of them of unequal lengths, and of SegRNN on ETTh1's 8,449 windows."""
     session = Session(options, "everyday")
@@ -530,5 +555,6 @@ def builds(options):
 
 MODES = {"training": training, "forward": forward, "streaming": streaming, "scaling": scaling, "shapes": shapes,
          "lengths": lengths, "stacks": stacks, "precision": precision, "memory": memory,
-         "recompute": recompute, "operations": operations, "captions": captions, "everyday": everyday,
+         "recompute": recompute, "operations": operations, "captions": captions, "translation": translation,
+         "everyday": everyday,
          "builds": builds}

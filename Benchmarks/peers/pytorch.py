@@ -6,8 +6,8 @@ import os, signal, time
 import torch
 from torch import sigmoid, tanh
 
-from . import torch_captions, torch_everyday, torch_operations
-from .case import Captions, Everyday, NoSuchCase, Operation
+from . import torch_captions, torch_everyday, torch_operations, torch_translation
+from .case import Captions, Everyday, NoSuchCase, Operation, Translation
 
 LAYERS = {
     "lstm": torch.nn.LSTM,
@@ -73,6 +73,8 @@ class Peer:
             return torch_operations.build(case), ""
         if isinstance(case, Captions):
             return torch_captions.build(case), ""
+        if isinstance(case, Translation):
+            return torch_translation.build(case), ""
         if isinstance(case, Everyday):
             return torch_everyday.build(case), ""
         if case.kind == "stream":

@@ -3,7 +3,7 @@ no start-up, and no side's idle threads or memory are in the other's way."""
 
 import json, os, select, subprocess, sys, time
 
-from .case import Captions, Everyday, NoSuchCase, Operation, Sessions
+from .case import Captions, Everyday, NoSuchCase, Operation, Sessions, Translation
 from .environment import HERE, PYTHON
 
 
@@ -95,6 +95,11 @@ class Cellgate(Side):
         if isinstance(case, Captions):
             record = self.ask(f"captions --name {case.form} --cell {case.cell} --pass {case.kind} --steps {case.steps}"
                               f" --batch {case.batch} --width {case.width} --pictures {case.pictures}"
+                              f" --threads {self.threads} --repeats {repeats}")
+            return [t * 1e-3 for t in record["times_ms"]], record
+        if isinstance(case, Translation):
+            record = self.ask(f"translation --cell {case.cell} --pass {case.kind} --steps {case.steps}"
+                              f" --batch {case.batch} --width {case.width} --pictures {case.sentences}"
                               f" --threads {self.threads} --repeats {repeats}")
             return [t * 1e-3 for t in record["times_ms"]], record
         if isinstance(case, Everyday):

@@ -66,7 +66,7 @@ struct ClassifyTaskTests {
     let raw = try scratch.write(Array("id,review\n1,it is bad\n2,\n3,good film\n".utf8), as: "new.csv")
     let classifier = try #require(RowPredictor(try Model.load(folder.path)))
     let all = try classifier.predictions(raw)
-    #expect(all.map(\.id) == ["1", "2", "3"])
+    #expect(all.map(\.id) == ["1", "2", "3"] && classifier.header(all)[0] == "id")
     #expect(all[0].label == "no" && all[2].label == "yes")
     #expect(all.allSatisfy { abs($0.probabilities.reduce(0, +) - 1) < 1e-5 })
     // The same numbers one by one; a padded sequence may differ in a rounding.
@@ -77,6 +77,22 @@ struct ClassifyTaskTests {
     let new = try scratch.write(Array(reviews(30, word: "play").utf8), as: "other.csv")
     let scored = try Tasks.evaluate(run: folder.path, data: DataDirectory(option: new))
     #expect(scored.evaluation.value == 1)
+  }
+
+  @Test("Rows are named by a column `id`, unless the model reads it, and by their number in a table without one")
+  func ids() throws {
+    let file = try scratch.write(Array("ID,review,y\nb7,good,1\n,bad,0\n".utf8), as: "ids.csv")
+    var source = Preprocessing.RowSource()
+    (source.text, source.label) = ("review", "y")
+    let read = try SequenceRows(file, source: source, labels: .classes)
+    #expect(read.idColumn == "ID" && read.rows.map(\.id) == ["b7", "2"])
+    let new = try scratch.write(Array("review\ngood\n".utf8), as: "none.csv")
+    let unnamed = try SequenceRows(new, source: read.source, labels: nil)
+    #expect(unnamed.idColumn == nil && unnamed.rows.map(\.id) == ["1"])
+    (source.text, source.features) = (nil, ["ID"])
+    let numbers = try scratch.write(Array("ID,y\n5,1\n6,0\n".utf8), as: "numbers.csv")
+    let wide = try SequenceRows(numbers, source: source, labels: .classes)
+    #expect(wide.idColumn == nil && wide.rows.map(\.id) == ["1", "2"])
   }
 
   @Test("Nothing of the validation and test parts is learned: words, scales, classes")
@@ -183,7 +199,7 @@ struct ClassifyTaskTests {
     #expect(result.baseline > 15 && result.value < result.baseline / 2)
     #expect(try #require(result.extras["r2"]) > 0.7)
     let predictor = try #require(RowPredictor(try Model.load(folder.path)))
-    #expect(predictor.header == ["g", "prediction"])
+    #expect(predictor.header() == ["g", "prediction"])
     let predictions = try predictor.predictions(file)
     #expect(predictions.count == 80 && predictions.allSatisfy { $0.probabilities.isEmpty })
     #expect(predictions.map(\.number).allSatisfy { $0.map { $0 > 50 && $0 < 250 } ?? false })

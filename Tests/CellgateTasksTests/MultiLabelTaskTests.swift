@@ -83,7 +83,7 @@ struct MultiLabelTaskTests {
     #expect(all.map(\.labels).map(Set.init) == [["rain", "wind"], [], ["sun"]])
     #expect(all[0].label == predictor.labels.filter { $0 != "sun" }.joined(separator: separator ?? ";"))
     #expect(all[1].label == "" && all.allSatisfy { $0.probabilities.count == 3 })
-    #expect(predictor.header == ["row", "prediction"] + predictor.labels.map { "probability_" + $0 })
+    #expect(predictor.header() == ["row", "prediction"] + predictor.labels.map { "probability_" + $0 })
     #expect(Set(predictor.labels) == ["sun", "rain", "wind"])
     #expect(separator != nil || predictor.labels == ["sun", "rain", "wind"])
     let single = try predictor.predictions(raw, batch: 1)

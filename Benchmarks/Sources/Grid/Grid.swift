@@ -6,8 +6,8 @@ import Foundation
 struct Grid {
   static let names = [
     "serve", "training", "forward", "stream", "table", "rows", "machine", "peak", "limits", "memory",
-    "losses", "operations", "operation", "captions", "sessions",
-    "everyday",
+    "losses", "operations", "operation", "captions", "translation",
+    "sessions", "everyday",
   ]
 
   static func main() {
@@ -44,6 +44,7 @@ struct Grid {
   private var sessions: (key: [String], value: SessionsWorkload)?
   private var operation: (key: [String], value: OperationWorkload)?
   private var captions: (key: [String], value: CaptionsWorkload)?
+  private var translation: (key: [String], value: TranslationWorkload)?
   private var everyday: (key: [String], value: EverydayWorkload)?
 
   private mutating func answer(_ words: [String]) throws {
@@ -69,12 +70,14 @@ struct Grid {
     case "operations": Output.line(try Output.json(OperationWorkload.all))
     case "operation": try print(apply(options, words), options)
     case "captions": try print(caption(options, words), options)
+    case "translation": try print(translate(options, words), options)
     case "everyday" where options.pass == "data": try print(EverydayData(options), options)
     case "everyday": try print(pass(options, words), options)
     case "forget":
       workload = nil
       operation = nil
       captions = nil
+      translation = nil
       everyday = nil
       streaming = nil
       sessions = nil
@@ -163,6 +166,24 @@ struct Grid {
     }
     let times = (0..<options.repeats).map { _ in seconds { captions.run() } }
     return captions.record(options, times: times)
+  }
+
+  private mutating func translate(
+    _ options: Options, _ words: [String]
+  ) throws -> TranslationWorkload.Record {
+    let key = Self.withoutRepeats(words.dropFirst())
+    let translation: TranslationWorkload
+    if let last = self.translation, last.key == key {
+      translation = last.value
+    } else {
+      self.translation = nil
+      translation = try TranslationWorkload(options)
+      self.translation = (key, translation)
+      translation.run()
+      translation.run()
+    }
+    let times = (0..<options.repeats).map { _ in seconds { translation.run() } }
+    return translation.record(options, times: times)
   }
 
   private mutating func pass(

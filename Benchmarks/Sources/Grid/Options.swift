@@ -26,7 +26,7 @@ struct Options {
   /// `operation`: which one, and forward or training. `captions`: which form, and training or beam.
   /// `everyday`: which model, and masked, padded or data.
   var name = "", pass = "forward"
-  /// `captions`: hypotheses of a beam, and pictures.
+  /// `captions` and `translation`: hypotheses of a beam, and pictures or sentences.
   var width = 5, pictures = 1000
   var markdown = false
   /// `losses`: a run's folder, and the file to write.

@@ -23,10 +23,13 @@ struct RowPredictions: FilePredictor {
       if job.json {
         throw CommandFailure(.usage, "--json: expected --out FILE as well, the file of the predictions")
       }
-      Console.write(CSVWriter.line(predictor.header))
+      var isBegun = false
       try forEachPiece(job) { piece in
+        if !isBegun { Console.write(CSVWriter.line(predictor.header(piece))) }
+        isBegun = true
         Console.write(piece.map { CSVWriter.line(predictor.fields($0)) }.joined())
       }
+      if !isBegun { Console.write(CSVWriter.line(predictor.header())) }
       return
     }
     let out = try job.outputCSV()
@@ -37,18 +40,26 @@ struct RowPredictions: FilePredictor {
     }
     if job.readsInput {
       // Whoever waits for a prediction reads the file as it grows.
-      let file = try CSVWriter(creating: out, header: predictor.header)
+      var file: CSVWriter?
+      func begun(_ piece: [RowPredictor.Prediction]) throws -> CSVWriter {
+        let own = try file ?? CSVWriter(creating: out, header: predictor.header(piece))
+        file = own
+        return own
+      }
       try forEachPiece(job) { piece in
+        let file = try begun(piece)
         for one in piece { try file.append(predictor.fields(one)) }
         note(piece)
       }
+      _ = try begun([])
     } else {
       let file = try PendingFile(out)
-      try file.file.write(CSVWriter.line(predictor.header))
       try forEachPiece(job) { piece in
+        if count == 0 { try file.file.write(CSVWriter.line(predictor.header(piece))) }
         try file.file.write(piece.map { CSVWriter.line(predictor.fields($0)) }.joined())
         note(piece)
       }
+      if count == 0 { try file.file.write(CSVWriter.line(predictor.header())) }
       try file.commit()
     }
     job.print(predictor.labels.map { ($0, counts[$0] ?? 0) })

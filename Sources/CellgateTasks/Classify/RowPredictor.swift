@@ -12,8 +12,10 @@ import CellgateTraining
 public struct RowPredictor {
   /// What a row is.
   public struct Prediction: Sendable, Equatable {
-    /// The group of a sequence, else its row from 1 on.
+    /// The group of a sequence or the `id` of a row, else the row's number from 1 on.
     public let id: String
+    /// What that is: the name of the group's column or of `id`, else "row".
+    public let idColumn: String
     /// The likeliest class, all labels with what stands between them in the training data, or the number that was found as text.
     public let label: String
     /// The likeliest class, or all labels whose probability is 0.5 or more; none of a number.
@@ -46,7 +48,8 @@ public struct RowPredictor {
   /// Predictions for each sequence of a file, which needs no classes. `batch` sequences are computed at once, which changes no
   /// result. Throws what is wrong with the file.
   public func predictions(_ file: String, batch: Int = 64) throws(TaskDataError) -> [Prediction] {
-    predictions(of: try SequenceRows(file, source: source, labels: nil).rows, batch: batch)
+    let read = try SequenceRows(file, source: source, labels: nil)
+    return predictions(of: read.rows, read.idColumn, batch: batch)
   }
 
   /// As `predictions`, piece by piece: `body` is given the predictions of the rows that came. Files larger than memory are read so,
@@ -64,29 +67,38 @@ public struct RowPredictor {
     let names = ([source.text, source.group, source.time] + (source.features ?? [])).compactMap { $0 }
     do {
       try DataTable.read(file, naming: names) { table in
-        var rows = try SequenceRows(table, source: source, labels: nil, first: table.firstRow).rows
+        let read = try SequenceRows(table, source: source, labels: nil, first: table.firstRow)
+        var rows = read.rows
         if groups != nil { rows = try groups?.closed(by: rows, in: table) ?? [] }
-        if !rows.isEmpty { try body(predictions(of: rows, batch: batch)) }
+        if !rows.isEmpty { try body(predictions(of: rows, read.idColumn, batch: batch)) }
       }
     } catch let error as TableError { throw TaskDataError.table(error) }
-    if let last = groups?.last { try body(predictions(of: [last], batch: batch)) }
+    if let last = groups?.last { try body(predictions(of: [last], nil, batch: batch)) }
   }
 
-  private func predictions(of rows: [SequenceRows.Row], batch: Int) -> [Prediction] {
+  private func predictions(
+    of rows: [SequenceRows.Row], _ idColumn: String?, batch: Int
+  ) -> [Prediction] {
+    let idColumn = source.group ?? idColumn ?? Self.rowColumn
     var predictions: [Prediction] = []
     for start in stride(from: 0, to: rows.count, by: batch) {
       let part = rows[start..<min(start + batch, rows.count)]
-      predictions += withoutGradient { self.predictions(of: part) }
+      predictions += withoutGradient { self.predictions(of: part, idColumn) }
     }
     return predictions
   }
 
-  private func predictions(of rows: ArraySlice<SequenceRows.Row>) -> [Prediction] {
+  private static let rowColumn = "row"
+
+  private func predictions(
+    of rows: ArraySlice<SequenceRows.Row>, _ idColumn: String
+  ) -> [Prediction] {
     let batch = encoder.batch(rows.map { encoder($0) })
     guard encoder.preprocessing.labels != nil else {
       let numbers = RegressObjective(encoder: encoder, remark: nil).numbers(model, batch, .inference())
       return zip(rows, numbers).map {
-        Prediction(id: $0.id, label: Self.text($1), labels: [], number: $1, probabilities: [])
+        Prediction(
+          id: $0.id, idColumn: idColumn, label: Self.text($1), labels: [], number: $1, probabilities: [])
       }
     }
     if encoder.kind == .sets {
@@ -94,22 +106,24 @@ public struct RowPredictor {
       return zip(rows, MultiLabelObjective.probabilities(model, batch, .inference())).map { row, values in
         let found = encoder.labels(of: values)
         return Prediction(
-          id: row.id, label: found.joined(separator: separator), labels: found, number: nil,
-          probabilities: values)
+          id: row.id, idColumn: idColumn, label: found.joined(separator: separator), labels: found,
+          number: nil, probabilities: values)
       }
     }
     return zip(rows, ClassifyObjective.probabilities(model, batch, .inference())).map { row, values in
       let best = values.indices.max { (values[$0], $1) < (values[$1], $0) } ?? 0
       return Prediction(
-        id: row.id, label: labels[best], labels: [labels[best]], number: nil, probabilities: values)
+        id: row.id, idColumn: idColumn, label: labels[best], labels: [labels[best]], number: nil,
+        probabilities: values)
     }
   }
 
   // MARK: As CSV
 
-  /// The header of predictions: the group's name or `row`, `prediction`, and `probability_LABEL` of each class.
-  public var header: [String] {
-    [source.group ?? "row", "prediction"] + labels.map { "probability_" + $0 }
+  /// The header of predictions: what names the first of them, the group or the column `id`, else `row`; `prediction`, and
+  /// `probability_LABEL` of each class.
+  public func header(_ predictions: [Prediction] = []) -> [String] {
+    [predictions.first?.idColumn ?? source.group ?? Self.rowColumn, "prediction"] + labels.map { "probability_" + $0 }
   }
 
   /// A prediction's fields below that header.

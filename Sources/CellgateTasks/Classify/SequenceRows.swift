@@ -45,6 +45,8 @@ struct SequenceRows {
   private(set) var rows: [Row]
   /// Where they came from, as a model keeps it.
   private(set) var source: Preprocessing.RowSource
+  /// The column of a table without groups that names its rows; nil where they are numbered.
+  private(set) var idColumn: String?
   /// F; nil of texts. The columns of a wide table are steps of one number.
   var width: Int? {
     if source.text != nil { return nil }
@@ -115,14 +117,31 @@ struct SequenceRows {
     _ table: DataTable, source: Preprocessing.RowSource, labels: Label?, split: SplitColumns = .init(),
     first: Int = 0
   ) throws(TaskDataError) {
-    let rows: [Row]
+    let id = Self.id(table, source, split)
+    var rows: [Row]
     do throws(TableError) {
       let columns = try TableLabels(table, source, labels, split: split)
       rows =
         try source.text == nil
         ? Self.steps(table, source, columns, first) : Self.texts(table, source, columns, first)
+      if let id {
+        let names = try table.column(id)
+        for place in rows.indices { rows[place].id = names[place] ?? rows[place].id }
+      }
     } catch { throw .table(error) }
     try self.init(table.file, rows, source, labels)
+    idColumn = id
+  }
+
+  /// The column `id` of a table without groups that has one for nothing else.
+  private static func id(
+    _ table: DataTable, _ source: Preprocessing.RowSource, _ split: SplitColumns
+  ) -> String? {
+    let others =
+      [source.text, source.time, source.label, split.part, split.group, split.time].compactMap { $0 }
+      + (source.features ?? []) + (source.labels ?? [])
+    return source.group != nil
+      ? nil : table.columns.first { $0.name.lowercased() == "id" && !others.contains($0.name) }?.name
   }
 
   /// Rows that are read.
