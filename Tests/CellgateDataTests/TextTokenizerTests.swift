@@ -4,7 +4,9 @@ import Testing
 
 @Suite("Symbol sequences")
 struct SymbolSequenceTests {
-  @Test("Symbols come back as they were, and are equal to those of other sizes", arguments: [255, 256, 65_535, 65_536, -1])
+  @Test(
+    "Symbols come back as they were, and are equal to those of other sizes",
+    arguments: [255, 256, 65_535, 65_536, -1])
   func appending(last: Int32) {
     let symbols: [Int32] = [0, 7, 255] + [last]
     let sequence = SymbolSequence(symbols)

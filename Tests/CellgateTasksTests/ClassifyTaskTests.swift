@@ -79,7 +79,8 @@ struct ClassifyTaskTests {
     #expect(scored.evaluation.value == 1)
   }
 
-  @Test("Rows are named by a column `id`, unless the model reads it, and by their number in a table without one")
+  @Test(
+    "Rows are named by a column `id`, unless the model reads it, and by their number in a table without one")
   func ids() throws {
     let file = try scratch.write(Array("ID,review,y\nb7,good,1\n,bad,0\n".utf8), as: "ids.csv")
     var source = Preprocessing.RowSource()

@@ -99,7 +99,8 @@ struct LanguageModelTaskTests {
     #expect(cold.item != losses[1].item)
   }
 
-  @Test("With overlapping updates each symbol is predicted once, with a gradient through the steps read again")
+  @Test(
+    "With overlapping updates each symbol is predicted once, with a gradient through the steps read again")
   func overlapping() {
     // Updates of 4 steps, 2 of them new: of lanes of 17 symbols all but the first are predicted in 7 updates.
     let task = task { $0.taskOptions["overlap"] = 2 }
@@ -118,7 +119,9 @@ struct LanguageModelTaskTests {
       guard update == 1 else { continue }
       let found = parameters.gradients.scalars
       // The same by hand: the states after two steps, and four more of which the last two are predicted.
-      func symbols(_ places: Range<Int>) -> [Int32] { places.flatMap { step in (0..<3).map { stream[17 * $0 + step] } } }
+      func symbols(_ places: Range<Int>) -> [Int32] {
+        places.flatMap { step in (0..<3).map { stream[17 * $0 + step] } }
+      }
       let before = model(symbols(0..<2), steps: 2, batch: 3).states.map(\.detached)
       parameters.zeroGradients()
       let logits = model(symbols(2..<6), steps: 4, batch: 3, states: before).logits
@@ -148,7 +151,8 @@ struct LanguageModelTaskTests {
     // The first epoch begins with zeros, whatever was left.
     carried = left
     let first = task.loss(model, step: 0, carried: &carried, context: .training(seed: 1, step: 0), probe: nil)
-    #expect(first.item == crossEntropy(model(batch.inputs, steps: 4, batch: 3).logits, classes: batch.classes).item)
+    #expect(
+      first.item == crossEntropy(model(batch.inputs, steps: 4, batch: 3).logits, classes: batch.classes).item)
   }
 
   @Test("An overlap of all steps is refused by name")
@@ -188,7 +192,9 @@ struct LanguageModelTaskTests {
         < 1e-6)
     // Lanes that read everything before what they predict, of equal and unequal length, change nothing.
     for lanes in [1, 2, 4, 7, 299] {
-      #expect(abs(LanguageModelObjective.nats(model, SymbolSequence(stream), lanes: lanes, warmUp: 300) - expected) < 1e-6)
+      #expect(
+        abs(LanguageModelObjective.nats(model, SymbolSequence(stream), lanes: lanes, warmUp: 300) - expected)
+          < 1e-6)
     }
   }
 
@@ -218,7 +224,8 @@ struct LanguageModelTaskTests {
     }
     let after = model(Array(stream.prefix(3)), steps: 3, batch: 1).states
     let expected = (nats(0, 1, 11, nil) + nats(7, 11, 21, after)) / 20
-    #expect(abs(LanguageModelObjective.nats(model, SymbolSequence(stream), lanes: 2, warmUp: 3) - expected) < 1e-6)
+    #expect(
+      abs(LanguageModelObjective.nats(model, SymbolSequence(stream), lanes: 2, warmUp: 3) - expected) < 1e-6)
     let zeros = (nats(0, 1, 11, nil) + nats(7, 11, 21, nil)) / 20
     #expect(abs(zeros - expected) > 1e-6)
   }

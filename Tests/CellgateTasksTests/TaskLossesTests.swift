@@ -118,7 +118,8 @@ struct TaskLossesTests {
     let features = Tensor(try file.floats("features"), shape: [Self.updates, 9, Self.batch, 6])
     let (lengths, targets) = (try file.int64s("lengths"), try file.int64s("targets"))
     let encoder = SpeechEncoder(
-      features: AudioFeatures(rate: 8000), stack: 1, training: [[Float](repeating: 0, count: AudioFeatures(rate: 8000).width)],
+      features: AudioFeatures(rate: 8000), stack: 1,
+      training: [[Float](repeating: 0, count: AudioFeatures(rate: 8000).width)],
       texts: [""])
     let objective = TranscribeObjective(encoder: encoder, remarks: [:])
     try Self.check(model, file) { update, context in

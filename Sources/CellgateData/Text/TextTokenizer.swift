@@ -33,7 +33,8 @@ public enum TextTokenizer: Sendable, Equatable {
   /// The words of a text that stand there `leastCount` times or more, the most frequent ones first, so that there are at most `most`
   /// symbols; the others are one symbol. Words that are equally frequent are in the order of their code points.
   public static func words(
-    of text: some BidirectionalCollection<Unicode.Scalar>, splitting: WordSplitting = .punctuation, leastCount: Int = 1,
+    of text: some BidirectionalCollection<Unicode.Scalar>, splitting: WordSplitting = .punctuation,
+    leastCount: Int = 1,
     most: Int = .max
   ) -> TextTokenizer {
     var counts: [String: Int] = [:]
@@ -117,7 +118,8 @@ public enum TextTokenizer: Sendable, Equatable {
   }
 
   /// The symbols of a text. Throws the first character that there is no symbol for, and its place.
-  public func encode(_ text: some BidirectionalCollection<Unicode.Scalar>) throws(UnknownCharacter) -> Encoded {
+  public func encode(_ text: some BidirectionalCollection<Unicode.Scalar>) throws(UnknownCharacter) -> Encoded
+  {
     switch self {
     case .characters(let vocabulary): return Encoded(indices: try vocabulary.encode(text))
     case .words(let vocabulary, let splitting):

@@ -82,7 +82,9 @@ public enum WordSplitting: String, Sendable, CaseIterable {
     while place < text.endIndex, !text[place].isASCII {
       let scalar = text[place]
       let isJoined = last == "\u{200D}" && !isSpace(scalar)
-      guard isJoined || isMark(scalar) || scalar.properties.isEmojiModifier || scalar == "\u{200D}" else { break }
+      guard isJoined || isMark(scalar) || scalar.properties.isEmojiModifier || scalar == "\u{200D}" else {
+        break
+      }
       last = scalar
       text.formIndex(after: &place)
     }

@@ -123,7 +123,8 @@ public struct RowPredictor {
   /// The header of predictions: what names the first of them, the group or the column `id`, else `row`; `prediction`, and
   /// `probability_LABEL` of each class.
   public func header(_ predictions: [Prediction] = []) -> [String] {
-    [predictions.first?.idColumn ?? source.group ?? Self.rowColumn, "prediction"] + labels.map { "probability_" + $0 }
+    [predictions.first?.idColumn ?? source.group ?? Self.rowColumn, "prediction"]
+      + labels.map { "probability_" + $0 }
   }
 
   /// A prediction's fields below that header.

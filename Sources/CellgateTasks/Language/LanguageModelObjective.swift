@@ -180,7 +180,8 @@ public struct LanguageModelObjective: TrainingObjective {
 
   /// The scores of a stream, predicted in `lanes` at once.
   static func scores(
-    _ model: LanguageModel, _ stream: SymbolSequence, unknown: Int32?, lanes: Int? = nil, warmUp: Int = warmUp,
+    _ model: LanguageModel, _ stream: SymbolSequence, unknown: Int32?, lanes: Int? = nil,
+    warmUp: Int = warmUp,
     chunk: Int = chunk, context: ForwardContext = .inference()
   ) -> Scores {
     let count = stream.count - 1

@@ -24,7 +24,8 @@ enum LanguageModelOptions {
   }
 
   static let overlap = TaskOption.whole(
-    "overlap", "steps at the end of an update that the next one reads again, without predicting them", default: 0,
+    "overlap", "steps at the end of an update that the next one reads again, without predicting them",
+    default: 0,
     in: 0...999_999)
   static let carry = TaskOption.choice(
     "carry", "how far states are carried: to the end of an epoch, or on into the next one", default: "epoch",

@@ -95,7 +95,8 @@ public struct TextBatches: BatchSource {
   /// A text that isn't the run's own, to score a model on with the model's symbols: there is nothing to train on, and
   /// it stands for every split. Throws `tooShort`, or `unknownToModel` where there is no symbol for unknown characters.
   init(
-    scoring text: some BidirectionalCollection<Unicode.Scalar>, of file: String, tokenizer: TextTokenizer, steps: Int, lanes: Int
+    scoring text: some BidirectionalCollection<Unicode.Scalar>, of file: String, tokenizer: TextTokenizer,
+    steps: Int, lanes: Int
   ) throws(TaskDataError) {
     do throws(UnknownCharacter) { test = try tokenizer.encode(text) } catch {
       throw .unknownToModel(file: file, character: error.character, place: error.place)
