@@ -24,8 +24,8 @@ let documentation: [Package.Dependency] =
 
 // What the umbrella re-exports. Executables name all of it: an incremental build would miss changes below the umbrella.
 let umbrella: [Target.Dependency] = [
-  "CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateExchange",
-  "CellgateData", "CellgateTraining", "CellgateTasks", "CellgateExperiments", "CellgateReport",
+  "CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateMemory", "CellgateCells", "CellgateNN",
+  "CellgateExchange", "CellgateData", "CellgateTraining", "CellgateTasks", "CellgateExperiments", "CellgateReport",
 ]
 
 let package = Package(
@@ -48,6 +48,7 @@ let package = Package(
     library("CellgateFiles", ["CZlib"]),
     library("CellgateCharts", ["CZlib", "CellgateFiles"]),
     library("CellgateTensor", ["CellgateKernels"]),
+    library("CellgateMemory", ["CellgateFiles", "CellgateTensor"]),
     library("CellgateCells", ["CellgateKernels", "CellgateFiles", "CellgateTensor"]),
     library("CellgateNN", ["CellgateFiles", "CellgateKernels", "CellgateTensor", "CellgateCells"]),
     library("CellgateExchange", ["CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN"]),
@@ -92,6 +93,7 @@ let package = Package(
       "CellgateFiles", ["CellgateFiles", "CellgateData"], resources: [.copy("Pictures"), .copy("HDF5")]),
     tests("CellgateCharts", ["CellgateCharts", "CellgateFiles"]),
     tests("CellgateTensor", ["CellgateTensor", "CellgateKernels", "CellgateNN", "CellgateTasks"]),
+    tests("CellgateMemory", ["CellgateMemory", "CellgateFiles", "CellgateTensor"]),
     tests("CellgateCells", ["CellgateCells", "CellgateFiles", "CellgateTensor", "CellgateKernels"]),
     tests(
       "CellgateNN",

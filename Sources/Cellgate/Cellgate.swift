@@ -4,6 +4,7 @@
 @_exported import CellgateExchange
 @_exported import CellgateExperiments
 @_exported import CellgateFiles
+@_exported import CellgateMemory
 @_exported import CellgateNN
 @_exported import CellgateReport
 @_exported import CellgateTasks

@@ -13,7 +13,7 @@ struct CellLawsTests {
       Problem(cell, T: 5, B: 9, I: 20, H: 33, reversed: true, seed: 2),  // hoisted input, odd sizes
       Problem(cell, T: 1, B: 1, I: 1, H: 1),
       Problem(cell, T: 40, B: 12, I: 13, H: 16),  // several chunks
-      Problem(cell, T: 2, B: 3, I: 2, H: 530),  // rows wider than a tile
+      Problem(cell, T: 2, B: 1, I: 2, H: 530),  // rows wider than a tile
       Problem.uneven(cell), Problem.uneven(cell, reversed: true),
     ]
     for problem in problems {

@@ -28,7 +28,7 @@ struct KillTests {
 
     var random = SplitMix(state: 20_260)
     var inSave = 0
-    for kill in 0..<16 {
+    for kill in 0..<12 {
       // Before its config.json is there a run has not begun.
       let resume = workplace.has("parts/config.json") ? " --resume" : ""
       let line = Self.run + " --out parts --save-every 1 --tensorboard" + resume

@@ -77,6 +77,15 @@ package final class InputFile: Sendable {
     #endif
   }
 
+  /// The file's bytes as memory, which the caller unmaps; throws `cannotRead`.
+  func map() throws(FileError) -> UnsafeMutableRawPointer {
+    let base = unsafe mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0)
+    guard let base = unsafe base, unsafe base != MAP_FAILED else {
+      throw .cannotRead(file: path, reason: systemReason(errno))
+    }
+    return unsafe base
+  }
+
   /// The whole file.
   package func readAll() throws(FileError) -> [UInt8] { try read(at: 0, count: size) }
 }
