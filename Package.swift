@@ -25,7 +25,8 @@ let documentation: [Package.Dependency] =
 // What the umbrella re-exports. Executables name all of it: an incremental build would miss changes below the umbrella.
 let umbrella: [Target.Dependency] = [
   "CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateMemory", "CellgateCells", "CellgateNN",
-  "CellgateExchange", "CellgateData", "CellgateTraining", "CellgateTasks", "CellgateExperiments", "CellgateReport",
+  "CellgateExchange", "CellgateData", "CellgateTraining", "CellgateTasks", "CellgateExperiments",
+  "CellgateReport",
 ]
 
 let package = Package(
