@@ -33,6 +33,10 @@ struct cg_isa {
   void (*additive_scores_gradient)(size_t rows, size_t n, const float *query, const float *keys, size_t ld,
                                    const float *score, const float *g, float *query_gradient,
                                    float *key_gradients, size_t ld_gradients, float *score_gradient);
+  void (*attention_weights)(size_t rows, size_t n, cg_band band, float factor, float *scores, size_t ld, float *most,
+                            float *sum, float *kept);
+  void (*attention_gradient)(size_t rows, size_t n, cg_band band, float factor, const float *most, const float *sum,
+                             const float *shift, float *scores, float *gradients, size_t ld);
   void (*transpose)(size_t rows, size_t columns, const float *source, size_t ld, float *target,
                     size_t ld_target);
   void (*coins)(uint64_t key, uint64_t first, uint32_t threshold, size_t n, float *y);

@@ -204,6 +204,27 @@ void cg_additive_scores_gradient(size_t rows, size_t n, const float *query, cons
                                    ld_gradients, score_gradient);
 }
 
+void cg_attention_weights_with(const cg_isa *isa, size_t rows, size_t n, cg_band band, float factor, float *scores,
+                               size_t ld, float *most, float *sum, float *kept) {
+  isa->attention_weights(rows, n, band, factor, scores, ld, most, sum, kept);
+}
+
+void cg_attention_weights(size_t rows, size_t n, cg_band band, float factor, float *scores, size_t ld, float *most,
+                          float *sum, float *kept) {
+  cg_attention_weights_with(cg_isa_active(), rows, n, band, factor, scores, ld, most, sum, kept);
+}
+
+void cg_attention_gradient_with(const cg_isa *isa, size_t rows, size_t n, cg_band band, float factor,
+                                const float *most, const float *sum, const float *shift, float *scores,
+                                float *gradients, size_t ld) {
+  isa->attention_gradient(rows, n, band, factor, most, sum, shift, scores, gradients, ld);
+}
+
+void cg_attention_gradient(size_t rows, size_t n, cg_band band, float factor, const float *most, const float *sum,
+                           const float *shift, float *scores, float *gradients, size_t ld) {
+  cg_attention_gradient_with(cg_isa_active(), rows, n, band, factor, most, sum, shift, scores, gradients, ld);
+}
+
 void cg_transpose_with(const cg_isa *isa, size_t rows, size_t columns, const float *source, size_t ld,
                        float *target, size_t ld_target) {
   isa->transpose(rows, columns, source, ld, target, ld_target);

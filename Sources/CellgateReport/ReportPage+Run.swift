@@ -126,7 +126,7 @@ extension ReportPage {
   // MARK: What it is
 
   private func equations(_ run: ReportedRun) -> HTML {
-    guard let cell = run.cell else { return .empty }
+    guard let cell = run.cell, !run.settings.isTransformer else { return .empty }
     let size = run.taskType.shape(run.settings).inputSize
     let count = NumberText.count(cell.parameterCount(inputSize: size, hiddenSize: run.settings.hidden))
     let note =

@@ -13,7 +13,9 @@ public struct AddingTask: SequenceTask {
   /// The name `adding`, T, the mean squared error, and what is published: T = 100, 128 units, batches of 50, Adam at
   /// 1e-3, gradients of norm 1 at most. Solved below an error of 0.01.
   public static let description = TaskDescription(
-    name: "adding", summary: "add two marked values of a sequence of random ones", options: [length],
+    name: "adding", summary: "add two marked values of a sequence of random ones",
+    options: [length] + TransformerOption.all,
+    modelOptions: TransformerOption.all,
     metric: Metric("mse", better: .lower), solved: SolvedCriterion(Metric("mse", better: .lower), 0.01),
     defaults: published, shape: { SequenceShape(steps: $0.whole(length), inputSize: 2, outputSize: 1) })
 

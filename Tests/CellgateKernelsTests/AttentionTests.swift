@@ -93,4 +93,108 @@ struct AttentionTests {
       expect(Array(k.values.prefix(size)), expected.keys[0].map { 3 + 2 * $0 })
     }
   }
+
+  /// Blocks of scores of three rows in which each sees other columns, and what they are in Double.
+  private struct Block {
+    static let factor = 0.7
+    let size: Int, band: cg_band
+    let scores: [[Float]], arriving: [[Float]]
+
+    init(_ size: Int, _ seed: UInt64, _ band: cg_band) {
+      var numbers = Numbers(seed)
+      (self.size, self.band) = (size, band)
+      scores = (0..<AttentionTests.rows).map { _ in numbers.floats(size).map { 6 * $0 } }
+      arriving = (0..<AttentionTests.rows).map { _ in numbers.floats(size) }
+    }
+
+    var ld: Int { (size + 15) / 16 * 16 }
+
+    func seen(_ row: Int) -> [Int] {
+      let (first, last) = (band.first + row * band.step, band.last + row * band.step)
+      return (0..<size).filter { $0 >= max(first, band.least) && $0 < min(last, band.most) }
+    }
+
+    /// The exponentials of what a row sees, 0 elsewhere, relative to a largest number.
+    func weights(_ row: Int, _ most: Double) -> [Double] {
+      let seen = Set(seen(row))
+      return (0..<size).map { seen.contains($0) ? exp(Self.factor * Double(scores[row][$0]) - most) : 0 }
+    }
+
+    func memory(_ numbers: [[Float]]) -> Guarded {
+      Guarded(numbers.flatMap { $0 + [Float](repeating: .nan, count: ld - size) })
+    }
+  }
+
+  private static let bands = [
+    cg_band(first: 0, last: 1000, step: 0, least: 0, most: 1000),
+    cg_band(first: -3, last: 2, step: 1, least: 0, most: 1000),
+    cg_band(first: 5, last: 21, step: 1, least: 6, most: 22),
+    cg_band(first: 0, last: 9, step: 0, least: 9, most: 9),
+  ]
+
+  @Test(
+    "Two blocks of weights go on from one another, and their gradients agree", arguments: sizes.dropFirst())
+  func blocks(_ size: Int) {
+    for (number, band) in Self.bands.enumerated() {
+      let blocks = [
+        Block(size, UInt64(10 * size + number), band), Block(size, UInt64(10 * size + number + 5), band),
+      ]
+      let most = (0..<Self.rows).map { row in
+        blocks.flatMap { block in block.seen(row).map { Block.factor * Double(block.scores[row][$0]) } }.max()
+          ?? -.infinity
+      }
+      let sums = (0..<Self.rows).map { row in
+        blocks.reduce(0) { $0 + $1.weights(row, most[row]).reduce(0, +) }
+      }
+      let shift: [Float] = [0.25, -1, 2]
+      for kernels in Kernels.all {
+        let largest = Guarded([Float](repeating: -.infinity, count: Self.rows))
+        let sum = Guarded([Float](repeating: 0, count: Self.rows))
+        var factors: [[Float]] = []
+        let found = blocks.map { block in
+          let (scores, kept) = (
+            block.memory(block.scores), Guarded([Float](repeating: .nan, count: Self.rows))
+          )
+          unsafe cg_attention_weights_with(
+            kernels.isa, Self.rows, size, band, Float(Block.factor), scores.start, block.ld, largest.start,
+            sum.start, kept.start)
+          factors.append(kept.values)
+          return scores.values
+        }
+        for row in 0..<Self.rows {
+          let isSeen = !blocks[0].seen(row).isEmpty
+          #expect(isSeen || (largest.values[row] == -.infinity && sum.values[row] == 0))
+          if isSeen {
+            expect([largest.values[row], sum.values[row] / Float(sums[row])], [most[row], 1])
+          }
+          for (place, block) in blocks.enumerated() {
+            let own = found[place][row * block.ld..<(row + 1) * block.ld].map {
+              $0 * (place == 0 ? factors[1][row] : 1)
+            }
+            expect(
+              own,
+              block.weights(row, isSeen ? most[row] : 0) + [Double](repeating: 0, count: block.ld - size))
+          }
+        }
+        let shifts = Guarded(shift)
+        for block in blocks {
+          let (scores, gradients) = (block.memory(block.scores), block.memory(block.arriving))
+          unsafe cg_attention_gradient_with(
+            kernels.isa, Self.rows, size, band, Float(Block.factor), largest.start, sum.start, shifts.start,
+            scores.start, gradients.start, block.ld)
+          for row in 0..<Self.rows {
+            let edge = [Double](repeating: 0, count: block.ld - size)
+            let weights = block.weights(row, most[row]).map { $0 == 0 ? 0 : $0 / sums[row] }
+            let range = row * block.ld..<(row + 1) * block.ld
+            expect(Array(scores.values[range]), weights + edge)
+            expect(
+              Array(gradients.values[range]),
+              zip(weights, block.arriving[row]).map {
+                Block.factor * $0 * (Double($1) - Double(shift[row]))
+              } + edge)
+          }
+        }
+      }
+    }
+  }
 }

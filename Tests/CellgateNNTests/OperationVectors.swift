@@ -44,13 +44,16 @@ struct VectorCase: Decodable, Sendable, CustomTestStringConvertible {
   var blank, axis, kernel, stride, padding, dilation, groups, ignored: Int?
   var axes, before, after: [Int]?
   var low, high, exponent, epsilon, labelSmoothing, quantile: Float?
-  var approximate: String?
+  var approximate, activation: String?
+  var heads: Int?
+  var normFirst, training: Bool?
 
   var testDescription: String { file }
 
   /// Whether Cellgate has the operation.
   var exists: Bool {
     VectorFile.operations[operation] != nil || VectorFile.attention[operation] != nil
+      || VectorFile.layers[operation] != nil
   }
 
   static let folder: URL =
@@ -115,6 +118,7 @@ struct VectorFile {
   /// The outputs of the operation.
   func apply() throws -> [(name: String, tensor: Tensor)] {
     if let attention = Self.attention[vector.operation] { return try attention(self) }
+    if let layer = Self.layers[vector.operation] { return [("y", try layer(self))] }
     let operation = try #require(Self.operations[vector.operation])
     return [("y", try operation(self))]
   }

@@ -69,7 +69,8 @@ struct LanguageModelTests {
     let trained = dropping(symbols, steps: 4, batch: 3, context: context)
     // The states that are carried on know nothing of it.
     #expect(trained.states.map(\.scalars) == inference.states.map(\.scalars))
-    let output = plain.recurrent(plain.embedding(symbols, shape: [4, 3])).output ?? .zeros([])
+    let output =
+      plain.body(plain.embedding(symbols, shape: [4, 3]), context: .inference()).output ?? .zeros([])
     var noise = ForwardContext.training(seed: 1, step: 2).stream("head")
     let masked = output * dropoutMask(output.shape, probability: 0.5, stream: &noise)
     #expect(trained.logits.scalars == plain.head(masked).scalars)

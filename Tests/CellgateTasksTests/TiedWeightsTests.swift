@@ -41,7 +41,8 @@ struct TiedWeightsTests {
       Array(LanguageModel.parameterShapes(settings: settings, symbols: 7, cell: cell))
         == parameters.entries.map { ParameterShape($0.name, $0.shape) })
     let symbols: [Int32] = [1, 2, 3, 4]
-    let states = model.recurrent(model.embedding(symbols, shape: [4, 1])).output
+    let recurrent = try #require(model.recurrent)
+    let states = recurrent(model.embedding(symbols, shape: [4, 1])).output
     let expected = linear(
       try #require(states), weight: model.embedding.weight.value, bias: model.head.bias?.value)
     #expect(model(symbols, steps: 4, batch: 1).logits.scalars == expected.scalars)

@@ -55,15 +55,15 @@ package struct CarryingObjective: TrainingObjective {
     _ model: RecurrentModel, _ batch: Tensor, carried: inout [Tensor], context: ForwardContext,
     probe: TensorProbe?
   ) -> BatchLoss {
-    let result = model.recurrent(batch, states: carried.isEmpty ? nil : carried, context: context)
-    if carries { carried = result.finalStates.map(\.detached) }
+    let result = model.body(batch, states: carried.isEmpty ? nil : carried, context: context)
+    if carries { carried = result.states.map(\.detached) }
     return BatchLoss(
       mean: meanSquaredError(model.head(result.output ?? batch), target: .full(batch.shape, 0.5)),
       weight: Double(batch.count))
   }
 
   package func carriedShapes(_ model: RecurrentModel) -> [[Int]] {
-    carries ? model.recurrent.cell.states.map { _ in [1, settings.batch, settings.hidden] } : []
+    carries ? model.body.stateShapes(batch: settings.batch, inputSize: 1) : []
   }
 
   package func measure(

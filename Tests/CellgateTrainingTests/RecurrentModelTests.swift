@@ -93,7 +93,7 @@ struct RecurrentModelTests {
     let x = random.uniform([4, 3, 2])
     #expect(dropping(x).scalars == plain(x).scalars)
 
-    let result = dropping.recurrent(x, context: .training(seed: 1, step: 2))
+    let result = dropping.body(x, context: .training(seed: 1, step: 2))
     let output = readsEveryStep ? result.output ?? .zeros([]) : result.last
     var noise = ForwardContext.training(seed: 1, step: 2).stream("head")
     let masked = output * dropoutMask(output.shape, probability: 0.5, stream: &noise)

@@ -381,6 +381,22 @@ static void attention(void) {
       compare("gradient of the keys", n, (size_t)asked, k[0], k[1], key_count);
       compare("gradient of the scores", n, (size_t)asked, v[0], v[1], n);
     }
+    const size_t padded = (n + 15) / 16 * 16, block = 3 * padded;
+    const cg_band band = {-1, (ptrdiff_t)n - 1, 1, 0, (ptrdiff_t)n};
+    const float *weighed = numbers(block), *arriving = numbers(block);
+    float *w[2], *slopes[2], *rows[2];
+    for (size_t side = 0; side < 2; side++) {
+      const cg_isa *isa = side ? portable : tested;
+      w[side] = filled(block, 0), slopes[side] = filled(block, 0), rows[side] = filled(9, 0);
+      for (size_t i = 0; i < block; i++) w[side][i] = weighed[i], slopes[side][i] = arriving[i];
+      for (size_t r = 0; r < 3; r++) rows[side][r] = -1;
+      cg_attention_weights_with(isa, 3, n, band, 0.7f, w[side], padded, rows[side], rows[side] + 3, rows[side] + 6);
+      for (size_t i = 0; i < block; i++) w[side][i] = weighed[i];
+      cg_attention_gradient_with(isa, 3, n, band, 0.7f, rows[side], rows[side] + 3, g, w[side], slopes[side], padded);
+    }
+    compare("largest scores and sums of a block", n, 0, rows[0], rows[1], 9);
+    compare("weights of a block", n, 0, w[0], w[1], block);
+    compare("gradients of a block", n, 0, slopes[0], slopes[1], block);
     release();
   }
   end();

@@ -139,6 +139,7 @@ struct TrainCommand: ParsableCommand {
     try chooseCell(&settings)
     sizes.apply(to: &settings, &problems)
     settings = try options.applied(to: settings, task: type, &problems)
+    chooseModel(&settings, type, &problems)
     problems.add(settings.problems(tasks: Tasks.all))
     problems.add(idleRules: settings.initialization, cells: settings.definition().map { [$0] } ?? [])
     try problems.check()
@@ -160,6 +161,23 @@ struct TrainCommand: ParsableCommand {
       throw CommandFailure(.data, "\(folder)/config.json: \(error)")
     }
     return settings
+  }
+
+  /// A Transformer has no cell, and its learning rate rises at first unless something else was typed.
+  private func chooseModel(
+    _ settings: inout TrainingSettings, _ task: any SequenceTask.Type, _ problems: inout OptionProblems
+  ) {
+    if settings.isTransformer {
+      if let cell {
+        problems.add("--cell: has no meaning with --model transformer, found \(quotedName(cell))")
+      }
+      guard settings.cell != TransformerOption.transformer || cell != nil else { return }
+      let warmUp = settings.schedule.warmUpSteps
+      settings.useTransformer()
+      if options.warmUp != nil { settings.schedule.warmUpSteps = warmUp }
+    } else if cell == nil, settings.cell == TransformerOption.transformer {
+      settings.cell = task.defaults.cell
+    }
   }
 
   /// Takes the cell that was typed. In a run that is continued its own name means its own cell.

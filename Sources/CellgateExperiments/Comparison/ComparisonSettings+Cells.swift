@@ -5,7 +5,23 @@ extension ComparisonSettings {
   /// The comparison's own cells, which are known by their texts alone, and after them the others.
   func allCells(_ known: [Cell]) -> [Cell] {
     let own = (cellTexts ?? []).compactMap { try? Cell(text: $0) }
-    return own.isEmpty ? known : own + known.filter { cell in !own.contains { $0.name == cell.name } }
+    let all = own.isEmpty ? known : own + known.filter { cell in !own.contains { $0.name == cell.name } }
+    return all + (hasTransformer ? [Cell.ofTransformer].compactMap(\.self) : [])
+  }
+
+  /// Whether a Transformer is among what is compared.
+  var hasTransformer: Bool { cells.contains(TransformerOption.transformer) }
+
+  /// The settings of a cell's runs, or of a Transformer's, before their sizes.
+  func settings(of cell: Cell) -> TrainingSettings {
+    var settings = training
+    if cell.name == TransformerOption.transformer {
+      settings.useTransformer()
+    } else {
+      settings = training.withoutTransformer
+      (settings.cell, settings.cellText) = (cell.name, text(of: cell))
+    }
+    return settings
   }
 
   /// What is wrong with the comparison's own cells. One that is called like a known cell must be that cell: in tables

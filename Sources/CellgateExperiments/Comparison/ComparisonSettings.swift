@@ -91,14 +91,26 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
           option: "starts", expected: "a model for each of \(cells.count) cells, at equal units",
           found: "\(starts.count), at equal \(equal.rawValue)"))
     }
-    var own = training
+    if training.isTransformer {
+      problems.append(
+        .unsupported(
+          option: "model", reason: "is no option of a comparison: name transformer among the cells"))
+      return problems
+    }
+    if hasTransformer, let task = tasks.first(where: { $0.name == training.task }),
+      !task.options.contains(TransformerOption.model)
+    {
+      problems.append(.unsupported(option: "cells", reason: "the task \(task.name) has no Transformer"))
+      return problems
+    }
+    var own = hasTransformer ? training.withoutTransformer : training
     (own.cell, own.cellText) = (known.first?.name ?? "", known.first.flatMap(text))
     problems += own.problems(tasks: tasks, cells: known)
     guard problems.isEmpty else { return problems }
     if let parameters, let task = tasks.first(where: { $0.name == training.task }) {
       for cell in cells.compactMap({ name in known.first { $0.name == name } }) {
         do throws(SettingsError) {
-          _ = try training.fitted(parameters: parameters, task: task, cell: cell)
+          _ = try settings(of: cell).fitted(parameters: parameters, task: task, cell: cell)
         } catch { problems.append(error) }
       }
       guard problems.isEmpty else { return problems }
@@ -117,26 +129,25 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
     guard let task = tasks.first(where: { $0.name == training.task }),
       let reference = known.first(where: { $0.name == cells.first })
     else { return [] }
-    let size = StackSize(
-      inputSize: task.shape(training).inputSize, layers: training.layers,
-      bidirectional: training.bidirectional)
+    let inputSize = task.shape(training).inputSize
     return (0..<seeds).flatMap { seed in
       cells.enumerated().map { index, name in
-        var settings = training
-        settings.cell = name
+        guard let cell = known.first(where: { $0.name == name }) else { return training }
+        var settings = settings(of: cell)
         settings.seed = training.seed &+ UInt64(seed)
         if let start = starts?.indices.contains(index) == true ? starts?[index] : nil {
           settings.from = start.model
           settings.freeze = start.freeze
         }
-        guard let cell = known.first(where: { $0.name == name }) else { return settings }
-        settings.cellText = text(of: cell)
         if let parameters {
           // What fits no unit is a problem, and reported as one.
           return (try? settings.fitted(parameters: parameters, task: task, cell: cell)) ?? settings
         }
         if equal == .parameters {
-          settings.hidden = size.hidden(of: cell, matching: reference, hidden: training.hidden)
+          settings.hidden = settings.hidden(
+            of: cell, inputSize: inputSize,
+            most: self.settings(of: reference).bodyParameters(
+              reference, inputSize: inputSize, hidden: training.hidden))
         }
         return settings
       }

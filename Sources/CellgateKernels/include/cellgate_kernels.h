@@ -245,6 +245,31 @@ void cg_additive_scores_gradient_with(const cg_isa *isa, size_t rows, size_t n, 
                                       size_t ld, const float *score, const float *g, float *query_gradient,
                                       float *key_gradients, size_t ld_gradients, float *score_gradient);
 
+/// Which columns of a block [rows, n] of scores each row sees: row r those from first + r · step on and below last +
+/// r · step, of these those from `least` on and below `most`.
+typedef struct {
+  ptrdiff_t first, last, step, least, most;
+} cg_band;
+
+/// A block of the softmax of factor · scores, whose rows go on from block to block with their largest number `most` [rows]
+/// (minus infinity at first) and the sum of their weights `sum` [rows] (0 at first). Scores [rows, n] become weights
+/// e^(factor · score - most), 0 in columns that a row doesn't see; `kept` [rows] is what sums over earlier blocks count
+/// since the largest number is another one. Rows lie `ld` apart and have room for n rounded up to 16; what is beyond n
+/// becomes 0. Nothing overlaps.
+void cg_attention_weights(size_t rows, size_t n, cg_band band, float factor, float *scores, size_t ld, float *most,
+                          float *sum, float *kept);
+void cg_attention_weights_with(const cg_isa *isa, size_t rows, size_t n, cg_band band, float factor, float *scores,
+                               size_t ld, float *most, float *sum, float *kept);
+
+/// The way back through the same block: scores become the softmax w = e^(factor · score - most) / sum, and gradients [rows,
+/// n], those that arrive at w, become factor · w (gradient - shift), those of the scores; `shift` [rows] is Σ over all columns of w ·
+/// gradient. Both have rows `ld` apart as above. Nothing overlaps.
+void cg_attention_gradient(size_t rows, size_t n, cg_band band, float factor, const float *most, const float *sum,
+                           const float *shift, float *scores, float *gradients, size_t ld);
+void cg_attention_gradient_with(const cg_isa *isa, size_t rows, size_t n, cg_band band, float factor,
+                                const float *most, const float *sum, const float *shift, float *scores,
+                                float *gradients, size_t ld);
+
 /// target [columns, rows] = source [rows, columns], transposed. Nothing overlaps.
 void cg_transpose(size_t rows, size_t columns, const float *source, size_t ld, float *target, size_t ld_target);
 void cg_transpose_with(const cg_isa *isa, size_t rows, size_t columns, const float *source, size_t ld,

@@ -8,7 +8,7 @@ public struct AttentionMemory {
   /// What the context is a mean of, `[S, B, M]`.
   public internal(set) var values: Tensor
   /// The places of each sequence that are seen; nil for all.
-  let seen: [[Range<Int>]]?
+  var seen: [[Range<Int>]]?
   /// What queries of single steps are mapped by, where it is packed for all of them.
   var queryMap: SteppedLinear?
 

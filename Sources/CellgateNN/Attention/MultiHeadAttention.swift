@@ -6,7 +6,8 @@ import CellgateTensor
 ///     head_h = softmax(Q_h K_hᵀ / √d) V_h,   context = W_o [head_1; …; head_n] + b_o
 ///
 /// where Q, K and V are linear maps of the queries and values to `units` D = heads · d numbers. The weights are the mean of
-/// the heads'. Its parameters are `query.weight` [D, Q], `key.weight` [D, M], `value.weight` [D, M], `output.weight` [D, D]
+/// the heads'. As a layer it needs no weights and makes none: it then takes memory for T + S steps and not for T · S, see
+/// `headAttention`. Its parameters are `query.weight` [D, Q], `key.weight` [D, M], `value.weight` [D, M], `output.weight` [D, D]
 /// and their biases [D], as a `Linear` starts.
 public final class MultiHeadAttention: AttentionLayer {
   /// "multi_head_attention".
@@ -116,9 +117,38 @@ public final class MultiHeadAttention: AttentionLayer {
 
   /// The contexts of the queries, whose mask stays.
   public func callAsFunction(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
-    let memory = memory(inputs[1].tensor, mask: inputs[1].mask)
-    return [inputs[0].with(attendHeads(inputs[0].tensor, memory, sequences: nil).context)]
+    let (query, memory) = (inputs[0].tensor, memory(inputs[1].tensor, mask: inputs[1].mask))
+    return [
+      inputs[0].with(
+        query.rank == 3 ? contexts(of: query, memory) : attendHeads(query, memory, sequences: nil).context)
+    ]
   }
+
+  /// The contexts `[T, B, D]` of queries `[T, B, Q]`.
+  ///
+  /// - Parameters:
+  ///   - rotary: what turns the mapped queries and keys, whose last places are the same; nil for none.
+  ///   - window: how many places a query of causal attention sees at most; nil for all.
+  func contexts(
+    of query: Tensor, _ memory: AttentionMemory, rotary: RotaryPositions? = nil, window: Int? = nil
+  ) -> Tensor {
+    var (q, keys) = (map(0)(query), memory.keys)
+    if let rotary {
+      q = rotary(q, first: max(0, keys.shape[0] - q.shape[0]))
+      keys = rotary(keys)
+    }
+    let single = memory.seen?.compactMap { $0.count > 1 ? nil : $0.first ?? 0..<0 }
+    guard single?.count == memory.seen?.count else {
+      return map(3)(attendSteps(q, keys, memory.values, seen: memory.seen, window: window).context)
+    }
+    return map(3)(
+      headAttention(
+        q, keys, memory.values, heads: options.heads, seen: single, isCausal: options.isCausal, window: window
+      ))
+  }
+
+  /// The maps of queries, keys and values and that of the context, of a layer that is built.
+  var builtMaps: [Linear] { (0..<4).map(map) }
 
   /// Contexts, and the weights `[.., heads, S]` of each head.
   func attendHeads(_ query: Tensor, _ memory: AttentionMemory, sequences: [Int32]?) -> Attended {
@@ -126,13 +156,8 @@ public final class MultiHeadAttention: AttentionLayer {
     let units = q.shape[q.rank - 1]
     let (places, batch, size) = (memory.keys.shape[0], memory.keys.shape[1], units / heads)
     if q.rank == 3, sequences == nil {
-      let steps = q.shape[0]
-      func apart(_ x: Tensor) -> Tensor {
-        x.reshaped([x.shape[0], batch, heads, size]).permuted([1, 2, 0, 3])
-      }
-      let result = attendSteps(apart(q), apart(memory.keys), apart(memory.values), seen: memory.seen)
-      let joined = result.context.permuted([2, 0, 1, 3]).reshaped([steps, batch, units])
-      return Attended(context: map(3)(joined), weights: result.weights.permuted([2, 0, 1, 3]))
+      let result = attendSteps(q, memory.keys, memory.values, seen: memory.seen)
+      return Attended(context: map(3)(result.context), weights: result.weights)
     }
     // Each head is a sequence of its own.
     func apart(_ x: Tensor) -> Tensor { x.reshaped([places, batch * heads, size]) }
@@ -151,14 +176,28 @@ public final class MultiHeadAttention: AttentionLayer {
       weights: result.weights.reshaped(leading + [heads, places]))
   }
 
-  /// Many queries [B, heads, T, d] of each sequence.
+  /// Many mapped queries [T, B, D] of each sequence: their contexts [T, B, D], not mapped, and weights [T, B, heads, S].
   private func attendSteps(
-    _ query: Tensor, _ keys: Tensor, _ values: Tensor, seen: [[Range<Int>]]?
+    _ query: Tensor, _ keys: Tensor, _ values: Tensor, seen: [[Range<Int>]]?, window: Int? = nil
+  ) -> Attended {
+    let (batch, heads, units) = (query.shape[1], options.heads, query.shape[2])
+    func apart(_ x: Tensor) -> Tensor {
+      x.reshaped([x.shape[0], batch, heads, x.shape[2] / heads]).permuted([1, 2, 0, 3])
+    }
+    let result = attendApart(apart(query), apart(keys), apart(values), seen: seen, window: window)
+    return Attended(
+      context: result.context.permuted([2, 0, 1, 3]).reshaped([query.shape[0], batch, units]),
+      weights: result.weights.permuted([2, 0, 1, 3]))
+  }
+
+  /// Many queries [B, heads, T, d] of each sequence.
+  private func attendApart(
+    _ query: Tensor, _ keys: Tensor, _ values: Tensor, seen: [[Range<Int>]]?, window: Int?
   ) -> Attended {
     let lengths = seen?.map { ranges -> Int? in
       ranges.isEmpty ? 0 : ranges.count == 1 && ranges[0].lowerBound == 0 ? ranges[0].upperBound : nil
     }
-    if lengths?.allSatisfy({ $0 != nil }) ?? true {
+    if window == nil, lengths?.allSatisfy({ $0 != nil }) ?? true {
       return scaledDotProductAttention(
         query, keys, values, lengths: lengths?.map { $0 ?? 0 }, isCausal: options.isCausal)
     }
@@ -168,7 +207,9 @@ public final class MultiHeadAttention: AttentionLayer {
     for (row, start) in stride(from: 0, to: hidden.count, by: max(1, places)).enumerated() {
       let end = options.isCausal ? row % steps + 1 + places - steps : places
       for range in seen?[row / steps] ?? [] {
-        for place in range where place < end { hidden[start + place] = 0 }
+        for place in range where place < end && place >= end - (window ?? places) {
+          hidden[start + place] = 0
+        }
       }
     }
     let mask = Tensor(hidden, shape: [batch, 1, steps, places])

@@ -21,8 +21,8 @@ import CellgateTensor
   public let stream: ModelStream
   /// The most sequences of a step.
   public let batch: Int
-  /// Of each recurrent layer.
-  private let cells: [CellStream.Session]
+  /// Of each stage that has states.
+  private let cells: [any SteppedStage]
   private let stateCounts: [Int]
   /// The numbers between stages, in turn, and those that an activation needs besides.
   private let buffers: (first: Storage, second: Storage, scratch: Storage)
@@ -31,9 +31,8 @@ import CellgateTensor
     require(batch >= 0, "stepper: expected a batch of 0 or more sequences, found \(batch)")
     self.stream = stream
     self.batch = batch
-    let streams = stream.stages.compactMap { if case .cell(let cell, _) = $0 { cell } else { nil } }
-    cells = streams.map { $0.session(batch: batch) }
-    stateCounts = streams.map(\.stateCount)
+    cells = stream.stages.compactMap { $0.session(batch: batch) }
+    stateCounts = stream.stages.compactMap { $0.start?.count }
     let widest = stream.stages.map(\.outputSize).max() ?? 0
     buffers = (
       Storage(count: batch * widest), Storage(count: batch * widest), Storage(count: batch * widest)
@@ -175,7 +174,7 @@ import CellgateTensor
           let first = unsafe Int(x[row]) * size
           for place in 0..<size { unsafe y[row * size + place] = table[first + place] }
         }
-      case .cell:
+      case .cell, .transformer:
         unsafe cells[cell].step(x, rows: rows, output: y)
         cell += 1
       case .linear(let map): unsafe map.map(x, rows: rows, to: y)

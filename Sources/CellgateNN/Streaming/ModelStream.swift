@@ -11,7 +11,7 @@ import CellgateTensor
 /// }
 /// ```
 ///
-/// A chain of layers can be streamed: `Embedding`, `Recurrent` in one direction, `Dense`, `TimeDistributed`, activations,
+/// A chain of layers can be streamed: `Embedding`, `Recurrent` in one direction, `TransformerEncoder` with a window, `Dense`, `TimeDistributed`, activations,
 /// normalisation, `Dropout`, which does nothing, and `LastStep`, which gives what it would give if this step were the
 /// last. After each step the output is that of the model for the sequence so far, at its last step.
 ///
@@ -48,18 +48,19 @@ public final class ModelStream: Sendable {
       (symbols, firstSymbol) = (nil, 0)
     }
     outputSize = stages.last?.outputSize ?? inputSize
-    start = stages.flatMap { if case .cell(_, let start) = $0 { start } else { [Float]() } }
+    start = stages.flatMap { $0.start ?? [] }
   }
 
   /// A language model in parts: symbols, of which 0 is one like the others, give the logits of what comes next. Throws
-  /// `badLayer` for recurrent layers that can't be streamed.
-  package convenience init(embedding: Embedding, recurrent: Recurrent, head: Linear) throws(StreamError) {
-    let cells = try StreamStage.cells(recurrent, named: "recurrent")
+  /// `badLayer` for layers between embedding and head that can't be streamed.
+  package convenience init(embedding: Embedding, body: SequenceBody, head: Linear) throws(StreamError) {
+    let size = embedding.options.outputDim
+    let layers = try StreamStage.stages(of: body.layer, named: body.name, inputSize: size)
     var signature = StreamSignature()
-    signature.add(recurrent.cellAtInference.text)
-    for part in [embedding, recurrent, head] as [any Module] { signature.add(part.state) }
+    signature.add(body.signature)
+    for part in [embedding, body.layer, head] as [any Module] { signature.add(part.state) }
     self.init(
-      [StreamStage.table(embedding, first: 0)] + cells + [StreamStage.linear(head)], inputSize: 1,
+      [StreamStage.table(embedding, first: 0)] + layers + [StreamStage.linear(head)], inputSize: 1,
       signature: signature.value)
   }
 

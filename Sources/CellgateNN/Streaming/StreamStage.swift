@@ -7,6 +7,8 @@ enum StreamStage: Sendable {
   case table([Float], size: Int, first: Int)
   /// A layer of a cell; `start` are the states of a sequence that has not begun.
   case cell(CellStream, start: [Float])
+  /// The layers of a Transformer; `start` are the states of a sequence that has not begun.
+  case transformer(TransformerStream, start: [Float])
   case linear(PackedLinear)
   case activation(Activation, size: Int)
   case layerNormalization(weight: [Float], bias: [Float], epsilon: Float)
@@ -18,9 +20,27 @@ enum StreamStage: Sendable {
     switch self {
     case .table(_, let size, _), .activation(_, let size): size
     case .cell(let stream, _): stream.execution.outputSize
+    case .transformer(let stream, _): stream.units
     case .linear(let map): map.outputSize
     case .layerNormalization(let weight, _, _): weight.count
     case .batchNormalization(let mean, _, _, _): mean.count
+    }
+  }
+
+  /// The states of a sequence that has not begun; nil of a stage without any.
+  var start: [Float]? {
+    switch self {
+    case .cell(_, let start), .transformer(_, let start): start
+    default: nil
+    }
+  }
+
+  /// The states of some sequences that have not begun; nil of a stage without any.
+  func session(batch: Int) -> (any SteppedStage)? {
+    switch self {
+    case .cell(let stream, _): stream.session(batch: batch)
+    case .transformer(let stream, _): TransformerCache(stream, batch: batch)
+    default: nil
     }
   }
 
@@ -33,6 +53,12 @@ enum StreamStage: Sendable {
     switch layer {
     case let layer as Embedding: return [table(layer, first: layer.options.maskZero ? 1 : 0)]
     case let layer as Recurrent: return try cells(layer, named: name)
+    case let layer as TransformerEncoder:
+      guard let stream = TransformerStream(layer, inputSize: inputSize) else {
+        throw .badLayer(
+          layer: name, expected: "causal layers with a window", found: "layers that see the whole sequence")
+      }
+      return [.transformer(stream, start: [Float](repeating: 0, count: stream.stateCount))]
     case let layer as Dense:
       return [linear(layer.map)] + activation(layer.options.activation, size: layer.options.units)
     case let layer as TiedDense: return [linear(layer.map)]
@@ -57,7 +83,7 @@ enum StreamStage: Sendable {
       throw .badLayer(
         layer: name,
         expected:
-          "a layer that takes a step at a time: embedding, recurrent, dense, activation, normalisation, dropout, last_step",
+          "a layer that takes a step at a time: embedding, recurrent, transformer_encoder, dense, activation, normalisation, dropout, last_step",
         found: type(of: layer).kind)
     }
   }

@@ -5,9 +5,10 @@ import CellgateNN
 import CellgateTensor
 import CellgateTraining
 
-/// An embedding of each symbol, recurrent layers, and a linear head over the symbols: the next one's logits.
+/// An embedding of each symbol, recurrent layers, and a linear head over the symbols: the next one's logits. Settings may have a
+/// causal Transformer in place of the recurrent layers.
 ///
-/// Its parameters are `embedding.weight`, `recurrent.weight_ih_l0`, ..., `head.weight`, `head.bias`. With `--tie-weights yes` the
+/// Its parameters are `embedding.weight`, `recurrent.weight_ih_l0`, ..., or `transformer.layers.0.…`, `head.weight`, `head.bias`. With `--tie-weights yes` the
 /// head's weights are those of the embedding (Press and Wolf 2017, https://arxiv.org/abs/1608.05859), and there is no
 /// `head.weight`.
 public final class LanguageModel: DescribedModule {
@@ -16,7 +17,9 @@ public final class LanguageModel: DescribedModule {
   /// What the layers read passes through it.
   private let inputDropout: Dropout
   /// The layers, in one direction: the other would see what is to be predicted.
-  public let recurrent: Recurrent
+  package let body: SequenceBody
+  /// The recurrent layers; nil of a Transformer.
+  public var recurrent: Recurrent? { body.recurrent }
   /// What the head reads passes through it.
   private let dropout: Dropout
   /// [.., H] to [.., V].
@@ -34,8 +37,8 @@ public final class LanguageModel: DescribedModule {
       count: symbols, size: size, dropout: settings.embeddingDropout, stream: stream.child("embedding"),
       initializer: settings.start.embeddingWeight("embedding", tiedSize: settings.tiesWeights ? size : nil))
     inputDropout = Dropout(probability: settings.inputDropout ?? 0, name: "input")
-    recurrent = Recurrent(settings.recurrentOptions(cell), initialization: settings.start)
-    recurrent.build([.sequence(size)], BuildContext(name: "recurrent", stream: stream.child("recurrent")))
+    body = settings.body(cell, causal: settings.whole(LanguageModelOptions.length))
+      .built(inputSize: size, stream: stream)
     dropout = Dropout(probability: settings.headDropout, name: "head")
     head =
       settings.tiesWeights
@@ -48,20 +51,21 @@ public final class LanguageModel: DescribedModule {
         biasInitializer: settings.start.linearBias("head", inputSize: settings.hidden))
     description = ModelDescription(
       settings: settings, cell: cell, inputSize: size, outputSize: symbols, symbols: symbols,
-      tiesWeights: settings.tiesWeights, readsEveryStep: true)
+      tiesWeights: settings.tiesWeights, causal: settings.whole(LanguageModelOptions.length),
+      readsEveryStep: true)
   }
 
   /// A model of layers that are built.
   private init(
-    _ embedding: Embedding, _ recurrent: Recurrent, _ head: Linear, _ description: ModelDescription
+    _ embedding: Embedding, _ body: SequenceBody, _ head: Linear, _ description: ModelDescription
   ) {
-    (self.embedding, self.recurrent, self.head, self.description) = (embedding, recurrent, head, description)
+    (self.embedding, self.body, self.head, self.description) = (embedding, body, head, description)
     dropout = Dropout(probability: 0, name: "head")
     inputDropout = Dropout(probability: 0, name: "input")
   }
 
   /// The model in a file, which needs neither a run's folder nor data, and its symbols: an embedding of them, recurrent layers
-  /// in one direction, and logits of the next symbol at every step. Throws `otherModel`, or `run`.
+  /// in one direction or a causal Transformer, and logits of the next symbol at every step. Throws `otherModel`, or `run`.
   public static func load(
     _ path: String, trustingWeights: Bool = false
   ) throws(GenerationError) -> (model: LanguageModel, tokenizer: TextTokenizer) {
@@ -71,8 +75,7 @@ public final class LanguageModel: DescribedModule {
     }
     let layers = model.layers.map(\.layer).filter { !($0 is Dropout) }
     guard model.description.isChain, layers.count == 3, let embedding = layers[0] as? Embedding,
-      let recurrent = layers[1] as? Recurrent, recurrent.directions == 1, recurrent.options.returnSequences,
-      !recurrent.options.goBackwards, !recurrent.options.learnsFirstStates, let head = head(layers[2])
+      let body = body(layers[1]), let head = head(layers[2])
     else {
       throw .otherModel(file: path, layers: model.layers.map(\.name))
     }
@@ -85,7 +88,20 @@ public final class LanguageModel: DescribedModule {
           file: path, name: "vocabulary", expected: "the model's \(embedding.options.inputDim) symbols",
           found: tokenizer.map { "\($0.count)" } ?? "nothing"))
     }
-    return (LanguageModel(embedding, recurrent, head, model.description), tokenizer)
+    return (LanguageModel(embedding, body, head, model.description), tokenizer)
+  }
+
+  /// Layers that see no later symbol and go on from piece to piece.
+  private static func body(_ layer: any Layer) -> SequenceBody? {
+    switch layer {
+    case let layer as Recurrent
+    where layer.directions == 1 && layer.options.returnSequences && !layer.options.goBackwards
+      && !layer.options.learnsFirstStates:
+      .recurrent(layer)
+    case let layer as TransformerEncoder where layer.window != nil && layer.options.returnSequences:
+      .transformer(layer)
+    default: nil
+    }
   }
 
   /// The map of a layer that gives logits, or their softmax, which are the same to whoever samples.
@@ -133,13 +149,13 @@ public final class LanguageModel: DescribedModule {
         .joined())
   }
 
-  /// `embedding`, `recurrent` and `head`.
+  /// `embedding`, `recurrent` or `transformer`, and `head`.
   public var members: [Member] {
-    [.module("embedding", embedding), .module("recurrent", recurrent), .module("head", head)]
+    [.module("embedding", embedding), .module(body.name, body.layer), .module("head", head)]
   }
 
-  /// Symbols [T, B], row by row, give the logits of the one after each, [T, B, V], and each of the cell's states
-  /// after the last step, [L, B, H]. `states` are those before the first step; nil for zeros.
+  /// Symbols [T, B], row by row, give the logits of the one after each, [T, B, V], and the states after the last
+  /// step: each of the cell's, [L, B, H], or those of the Transformer. `states` are those before the first step; nil for zeros.
   public func callAsFunction(
     _ symbols: [Int32], steps: Int, batch: Int, states: [Tensor]? = nil,
     context: ForwardContext = .inference(), probe: TensorProbe? = nil
@@ -147,19 +163,12 @@ public final class LanguageModel: DescribedModule {
     probe?("input", "symbols", Tensor(symbols.map(Float.init), shape: [steps, batch]))
     let x = embedding(symbols, shape: [steps, batch], context: context)
     probe?("embedding", "x", x)
-    let result = recurrent(inputDropout(x, context), states: states, context: context)
+    let result = body(inputDropout(x, context), states: states, context: context, wantsStates: true)
     guard let output = result.output else { fail("LanguageModel: expected the layers' output, found none") }
-    if let probe {
-      for layer in 0..<recurrent.layers {
-        for (name, states) in zip(recurrent.cell.states, result.finalStates) {
-          probe("recurrent.l\(layer)", name, states[layer])
-        }
-      }
-      probe("recurrent", "output", output)
-    }
+    if let probe { result.show(body.name, probe) }
     let logits = head(dropout(output, context))
     probe?("head", "output", logits)
-    return (logits, result.finalStates)
+    return (logits, result.states)
   }
 }
 

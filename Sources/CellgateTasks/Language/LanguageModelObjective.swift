@@ -53,10 +53,9 @@ public struct LanguageModelObjective: TrainingObjective {
     }
   }
 
-  /// Each state of each layer, [L, B, H].
+  /// Each state of each layer, [L, B, H], or those of the Transformer.
   public func carriedShapes(_ model: LanguageModel) -> [[Int]] {
-    let recurrent = model.recurrent
-    return recurrent.cell.states.map { _ in [recurrent.layers, batches.lanes, recurrent.hiddenSize] }
+    model.body.stateShapes(batch: batches.lanes, inputSize: model.embedding.options.outputDim)
   }
 
   /// The cross-entropy of a batch that begins with zeros, in nats and in bits.

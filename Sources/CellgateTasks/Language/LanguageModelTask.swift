@@ -30,6 +30,7 @@ enum LanguageModelOptions {
   static let carry = TaskOption.choice(
     "carry", "how far states are carried: to the end of an epoch, or on into the next one", default: "epoch",
     of: ["epoch", "epochs"])
+  static let transformer = TransformerOption.all + [TransformerOption.context]
 
   static let tieWeights = TaskOption.choice(
     "tie-weights", "make logits with the embeddings, which needs --embedding of the hidden units",
@@ -66,8 +67,9 @@ extension TaskDescription {
       options: [
         LanguageModelOptions.length(length), LanguageModelOptions.embedding(embedding),
         LanguageModelOptions.overlap, LanguageModelOptions.carry, LanguageModelOptions.tieWeights,
-      ] + options,
-      modelOptions: [LanguageModelOptions.embedding, LanguageModelOptions.tieWeights] + modelOptions,
+      ] + LanguageModelOptions.transformer + options,
+      modelOptions: [LanguageModelOptions.embedding, LanguageModelOptions.tieWeights]
+        + LanguageModelOptions.transformer + modelOptions,
       data: data,
       hasEpochs: true, metric: metric, extraMetrics: [.crossEntropy] + extraMetrics + last,
       solved: SolvedCriterion(metric, threshold), defaults: defaults,

@@ -25,7 +25,7 @@ public final class TextGenerator: Sendable {
   public convenience init(model: LanguageModel, tokenizer: TextTokenizer) {
     do throws(StreamError) {
       self.init(
-        try ModelStream(embedding: model.embedding, recurrent: model.recurrent, head: model.head), tokenizer)
+        try ModelStream(embedding: model.embedding, body: model.body, head: model.head), tokenizer)
     } catch { fail("TextGenerator: \(error)") }
   }
 

@@ -113,14 +113,13 @@ extension CheckpointReader {
 extension ModelDescription {
   /// The model of a run with these settings: an embedding of V `symbols` if there are any, recurrent layers for `inputSize`
   /// I numbers a step, and a head of `outputSize` outputs on the last state or on every step, whose weights may be those of the
-  /// embedding.
+  /// embedding. A Transformer is causal for updates of `length` steps, where that is given.
   package init(
     settings: TrainingSettings, cell: Cell, inputSize: Int, outputSize: Int, symbols: Int? = nil,
-    tiesWeights: Bool = false, readsEveryStep: Bool
+    tiesWeights: Bool = false, causal length: Int? = nil, readsEveryStep: Bool
   ) {
-    var options = settings.recurrentOptions(cell)
-    options.returnSequences = readsEveryStep
-    var layers = [LayerDescription(Recurrent(options), name: "recurrent")]
+    let body = settings.body(cell, causal: length, returnSequences: readsEveryStep)
+    var layers = [body.description]
     if let share = settings.inputDropout, share > 0 {
       layers.insert(
         LayerDescription(Dropout(probability: share, name: "input"), name: "input_dropout"), at: 0)

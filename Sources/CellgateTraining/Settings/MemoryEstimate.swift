@@ -44,6 +44,10 @@ public struct MemoryEstimate {
   }
 
   package init(_ settings: TrainingSettings, cell: Cell, shape: SequenceShape) {
+    if settings.isTransformer {
+      (parameters, batch) = Self.transformer(settings, cell, shape)
+      return
+    }
     let stack = shape.stack(settings)
     let layers = MemoryEstimate(
       stack, cell: cell, hidden: settings.hidden, steps: shape.steps, batch: settings.batch,
@@ -55,5 +59,21 @@ public struct MemoryEstimate {
     parameters = layers.parameters + trained + 5 * 4 * shape.parametersAround(settings)
     let outputs = shape.readsEveryStep ? 4 * Double(shape.outputSize) : 0
     batch = layers.batch + 4 * Double(shape.steps) * Double(settings.batch) * outputs
+  }
+
+  /// Of a Transformer: of each parameter the value, its gradient, both packed, the optimiser's two buffers and the best value; of each
+  /// step and layer what its parts keep, and as much for its gradients. The attention keeps no more than that of each step.
+  private static func transformer(
+    _ settings: TrainingSettings, _ cell: Cell, _ shape: SequenceShape
+  ) -> (parameters: Double, batch: Double) {
+    let units = Double(settings.hidden)
+    let inner = settings.optionalWhole(TransformerOption.feedForward).map(Double.init) ?? 4 * units
+    let body = settings.bodyParameters(cell, inputSize: shape.inputSize, hidden: settings.hidden)
+    let kept = Double(settings.layers) * (14 * units + 3 * inner) + Double(shape.inputSize) + units
+    let outputs = shape.readsEveryStep ? 4 * Double(shape.outputSize) : 0
+    return (
+      4 * (settings.averageWeights == nil ? 7 : 8) * (body + shape.parametersAround(settings)),
+      4 * Double(shape.steps) * Double(settings.batch) * (2 * kept + outputs)
+    )
   }
 }

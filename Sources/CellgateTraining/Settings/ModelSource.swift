@@ -58,9 +58,13 @@ extension ModelDescription {
   /// names that they have here; nil of another model.
   package var namesInTasks: [String: String]? {
     let own = layers.filter { ![Dropout.kind, LastStep.kind].contains($0.kind) }
-    let names = ["embedding", "recurrent", "head"]
+    let isTransformer = own.contains { $0.kind == TransformerEncoder.kind }
+    let names = [
+      "embedding", isTransformer ? TransformerOption.transformer : TransformerOption.recurrent, "head",
+    ]
     let kinds = [
-      Embedding.kind, Recurrent.kind, own.last?.kind == TiedDense.kind ? TiedDense.kind : Dense.kind,
+      Embedding.kind, isTransformer ? TransformerEncoder.kind : Recurrent.kind,
+      own.last?.kind == TiedDense.kind ? TiedDense.kind : Dense.kind,
     ]
     let first = own.count == 2 ? 1 : 0
     guard isChain, own.map(\.kind) == Array(kinds[first...]) else { return nil }
@@ -71,22 +75,28 @@ extension ModelDescription {
 extension TrainingSettings {
   /// Makes the parameters start from the model in a file, and takes its cell and its sizes, and of a model of the same task
   /// the options that decide its form. Throws what is wrong with the file, and `badModel` for a model without recurrent
-  /// layers.
+  /// layers or a Transformer that the task may have.
   public mutating func start(from source: ModelSource, task: any SequenceTask.Type) throws(RunError) {
     from = source
     let file = try ModelFile.open(source.path, trustingWeights: true)
     let description = try file.modelDescription()
-    guard let options = description.recurrentParts.first?.options else {
-      let found = description.layers.prefix(8).map { quotedName($0.name) }.joined(separator: ", ")
-      throw .badModel(file: source.path, reason: "expected recurrent layers, found \(found)")
-    }
-    let own = options.cell.cell
-    if Cell.all.contains(where: { $0.name == own.name && $0.isSame(as: own) }) {
-      (cell, cellText) = (own.name, nil)
+    let stack = description.layers.lazy.compactMap { $0.options as? TransformerEncoder.Options }.first
+    if let stack, let units = stack.units, task.options.contains(TransformerOption.model) {
+      useTransformer(like: stack)
+      (hidden, layers, bidirectional) = (units, stack.layers, false)
     } else {
-      use(own)
+      guard let options = description.recurrentParts.first?.options else {
+        let found = description.layers.prefix(8).map { quotedName($0.name) }.joined(separator: ", ")
+        throw .badModel(file: source.path, reason: "expected recurrent layers, found \(found)")
+      }
+      let own = options.cell.cell
+      if Cell.all.contains(where: { $0.name == own.name && $0.isSame(as: own) }) {
+        (cell, cellText) = (own.name, nil)
+      } else {
+        use(own)
+      }
+      (hidden, layers, bidirectional) = (options.units, options.layers, options.isBidirectional)
     }
-    (hidden, layers, bidirectional) = (options.units, options.layers, options.isBidirectional)
     let recorded = try RunIdentity.settings(in: file.metadata, file: source.path)
     if let recorded, recorded.task == task.name {
       for name in task.description.modelOptions where recorded.taskOptions[name] != nil {

@@ -7,7 +7,8 @@ extension SequenceTask {
   public static func parameterCount(_ settings: TrainingSettings, cell: Cell) -> Double {
     if let count = description.parameterCount(settings, cell: cell) { return count }
     let shape = shape(settings)
-    return shape.stack(settings).parameters(cell, hidden: settings.hidden) + shape.parametersAround(settings)
+    return settings.bodyParameters(cell, inputSize: shape.inputSize, hidden: settings.hidden)
+      + shape.parametersAround(settings)
   }
 }
 
@@ -36,15 +37,18 @@ extension TrainingSettings {
       settings.hidden = hidden
       return task.parameterCount(settings, cell: cell)
     }
-    guard count(1) <= Double(budget) else {
+    // A Transformer has as many units for each head.
+    let multiple = hiddenMultiple
+    guard count(multiple) <= Double(budget) else {
+      let units = multiple == 1 ? "one hidden unit" : "\(multiple) hidden units"
       throw .outOfRange(
         option: "parameters",
-        expected: "\(NumberText.fixed(count(1), 0)) or more, which \(cell) needs for one hidden unit",
+        expected: "\(NumberText.fixed(count(multiple), 0)) or more, which \(cell) needs for \(units)",
         found: "\(budget)")
     }
     var settings = self
     settings.cell = cell.name
-    settings.hidden = StackSize.most { count($0) <= Double(budget) }
+    settings.hidden = multiple * StackSize.most { count(multiple * $0) <= Double(budget) }
     return settings
   }
 }

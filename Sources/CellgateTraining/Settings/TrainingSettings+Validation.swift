@@ -24,6 +24,7 @@ extension TrainingSettings {
       problems.append(.unsupported(option: "precision", reason: reason))
     }
     problems += sizeProblems(taskType, cellType) + optimizerProblems() + scheduleProblems()
+    if let taskType { problems += transformerProblems(taskType) }
     if let taskType { problems += taskType.description.problems(withOptions(in: taskType)) }
     if problems.isEmpty, let taskType, let cellType {
       let available = available ?? MemoryEstimate.available

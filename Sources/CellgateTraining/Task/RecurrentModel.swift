@@ -10,14 +10,17 @@ public protocol DescribedModule: Module {
 
 extension Model: DescribedModule {}
 
-/// Recurrent layers and a linear head on the last state or on every step: the model of most tasks.
+/// Recurrent layers and a linear head on the last state or on every step: the model of most tasks. Settings may have a
+/// Transformer in place of the recurrent layers.
 ///
-/// Its parameters are `recurrent.weight_ih_l0`, ..., `head.weight`, `head.bias`.
+/// Its parameters are `recurrent.weight_ih_l0`, ..., or `transformer.layers.0.…`, and `head.weight`, `head.bias`.
 public final class RecurrentModel: DescribedModule {
   /// What the layers read passes through it.
   private let inputDropout: Dropout
-  /// The layers.
-  public let recurrent: Recurrent
+  /// The layers before the head.
+  package let body: SequenceBody
+  /// The recurrent layers; nil of a Transformer.
+  public var recurrent: Recurrent? { body.recurrent }
   /// What the head reads passes through it.
   private let dropout: Dropout
   /// [.., D·H] to [.., outputs].
@@ -31,9 +34,7 @@ public final class RecurrentModel: DescribedModule {
   public init(settings: TrainingSettings, shape: SequenceShape, cell: Cell) {
     let stream = RandomStream(seed: settings.seed, name: "initialization")
     inputDropout = Dropout(probability: settings.inputDropout ?? 0, name: "input")
-    recurrent = Recurrent(settings.recurrentOptions(cell), initialization: settings.start)
-    recurrent.build(
-      [.sequence(shape.inputSize)], BuildContext(name: "recurrent", stream: stream.child("recurrent")))
+    body = settings.body(cell).built(inputSize: shape.inputSize, stream: stream)
     dropout = Dropout(probability: settings.headDropout, name: "head")
     let width = (settings.bidirectional ? 2 : 1) * settings.hidden
     head = Linear(
@@ -50,43 +51,38 @@ public final class RecurrentModel: DescribedModule {
   public static func parameterShapes(
     settings: TrainingSettings, shape: SequenceShape, cell: Cell
   ) -> AnySequence<ParameterShape> {
-    let recurrent = Recurrent.parameterShapes(
-      cell: cell, inputSize: shape.inputSize, hiddenSize: settings.hidden, layers: settings.layers,
-      bidirectional: settings.bidirectional)
+    let body =
+      settings.isTransformer
+      ? TransformerEncoder.parameterShapes(
+        settings.transformerOptions(returnSequences: true), inputSize: shape.inputSize)
+      : AnySequence(
+        Recurrent.parameterShapes(
+          cell: cell, inputSize: shape.inputSize, hiddenSize: settings.hidden, layers: settings.layers,
+          bidirectional: settings.bidirectional))
+    let name = settings.isTransformer ? TransformerOption.transformer : TransformerOption.recurrent
     let head = Linear.parameterShapes(
       inputSize: (settings.bidirectional ? 2 : 1) * settings.hidden, outputSize: shape.outputSize)
     return AnySequence(
       [
-        AnySequence(recurrent.lazy.map { $0.inside("recurrent") }),
+        AnySequence(body.lazy.map { $0.inside(name) }),
         AnySequence(head.map { $0.inside("head") }),
       ]
       .lazy.joined())
   }
 
-  /// `recurrent` and `head`.
-  public var members: [Member] { [.module("recurrent", recurrent), .module("head", head)] }
+  /// `recurrent` or `transformer`, and `head`.
+  public var members: [Member] { [.module(body.name, body.layer), .module("head", head)] }
 
   /// x [T, B, I] gives [B, outputs], or [T, B, outputs] when each step is read.
   public func callAsFunction(
     _ x: Tensor, context: ForwardContext = .inference(), probe: TensorProbe? = nil
   ) -> Tensor {
     probe?("input", "x", x)
-    let result = recurrent(inputDropout(x, context), context: context, wantsOutput: readsEveryStep)
-    if let probe { show(result, to: probe) }
+    let result = body(inputDropout(x, context), context: context, wantsOutput: readsEveryStep)
+    if let probe { result.show(body.name, probe) }
     let output = readsEveryStep ? result.output ?? result.last : result.last
     let logits = head(dropout(output, context))
     probe?("head", "output", logits)
     return logits
-  }
-
-  /// Each layer's final states, in which what is not finite stays, and the output.
-  private func show(_ result: Recurrent.Result, to probe: TensorProbe) {
-    for row in 0..<recurrent.layers * recurrent.directions {
-      let (layer, direction) = (row / recurrent.directions, row % recurrent.directions)
-      for (name, states) in zip(recurrent.cell.states, result.finalStates) {
-        probe("recurrent.l\(layer)\(direction == 1 ? "_reverse" : "")", name, states[row])
-      }
-    }
-    if let output = result.output { probe("recurrent", "output", output) }
   }
 }

@@ -146,7 +146,7 @@ struct ModelStreamTests {
   @Test("What needs the whole sequence is refused by name, in one line")
   func refusals() throws {
     let steps =
-      "expected a layer that takes a step at a time: embedding, recurrent, dense, activation, normalisation, dropout, last_step, found "
+      "expected a layer that takes a step at a time: embedding, recurrent, transformer_encoder, dense, activation, normalisation, dropout, last_step, found "
     #expect(
       try refusal([Bidirectional(LSTM(2, returnSequences: true))])
         == "layer bidirectional: \(steps)bidirectional")

@@ -4,7 +4,7 @@ import Foundation
 extension OperationCase {
   /// Attention: contexts and weights side by side.
   static var attention: [OperationCase] {
-    additive + dot + [
+    additive + dot + heads + [
       scaled("scaled_dot_product_attention", large: ([16, 8, 64, 64], [16, 8, 64, 64], [16, 8, 64, 64])),
       scaled("scaled_dot_product_attention_lengths", lengths: [3, 0]),
       scaled("scaled_dot_product_attention_causal", isCausal: true),
@@ -99,6 +99,94 @@ extension OperationCase {
         { joined(dotAttention($0[0], keys: $0[1], values: $0[1], scale: 0.7)) },
         reference: { x in reference(nil, nil)([x[0], x[1], x[1]]) }),
     ]
+  }
+
+  /// Several heads at once, in blocks: the sizes lie around those of a block.
+  private static var heads: [OperationCase] {
+    [
+      headed("head_attention", 3, 4, heads: 2),
+      headed("head_attention_causal", 5, 5, heads: 3, isCausal: true),
+      headed("head_attention_causal_later", 3, 7, heads: 2, isCausal: true),
+      headed("head_attention_causal_earlier", 7, 3, heads: 2, isCausal: true),
+      headed("head_attention_window", 6, 9, heads: 2, isCausal: true, window: 3),
+      headed("head_attention_seen", 3, 6, heads: 2, seen: [0..<6, 2..<2, 1..<4]),
+      headed("head_attention_seen_causal", 4, 6, heads: 1, seen: [0..<3, 3..<6, 6..<6], isCausal: true),
+      headed("head_attention_blocks", 67, 131, heads: 1, size: 2, seen: [3..<131, 0..<70, 66..<67]),
+      headed(
+        "head_attention_causal_blocks", 130, 135, heads: 1, size: 2, seen: [0..<135, 9..<135, 80..<81],
+        isCausal: true, window: 66),
+      headed("head_attention_one", 1, 1, heads: 1, size: 1),
+      headed("head_attention_no_queries", 0, 3, heads: 1),
+      headed("head_attention_no_places", 2, 0, heads: 1),
+      OperationCase(
+        "head_attention_training", [Input([4, 2, 6]), Input([4, 2, 6]), Input([4, 2, 6])],
+        large: Array(repeating: Input([128, 32, 256]), count: 3),
+        many: Array(repeating: Input([70, 4, 8]), count: 3),
+        tolerance: 2e-6, { headAttention($0[0], $0[1], $0[2], heads: 2, isCausal: true) },
+        reference: { headDefinition($0, heads: 2, seen: nil, isCausal: true, window: nil) }),
+      // The gradients of queries, keys and values meet in one tensor.
+      OperationCase(
+        "head_attention_shared", [Input([4, 2, 6])], tolerance: 2e-6,
+        { headAttention($0[0], $0[0], $0[0], heads: 2, scale: 0.7) },
+        reference: {
+          headDefinition(
+            [$0[0], $0[0], $0[0]], heads: 2, seen: nil, isCausal: false, window: nil, scale: 0.7)
+        }),
+      OperationCase(
+        "rotary_positions", [Input([3, 2, 8])], large: [Input([128, 32, 256])],
+        { RotaryPositions(size: 4, places: 200)($0[0], first: 5) },
+        reference: { x in
+          DoubleArray(x[0].shape) { index in
+            let (pair, other) = (index[2] % 2, index[2] % 4 < 2 ? 2 : -2)
+            let angle = Double(5 + index[0]) * pow(10_000, -Double(pair) / 2)
+            let beside = x[0][[index[0], index[1], index[2] + other]]
+            return x[0][index] * cos(angle) - (other > 0 ? 1 : -1) * beside * sin(angle)
+          }
+        }),
+    ]
+  }
+
+  private static func headed(
+    _ name: String, _ steps: Int, _ places: Int, heads: Int, size: Int = 3, seen: [Range<Int>]? = nil,
+    isCausal: Bool = false, window: Int? = nil
+  ) -> OperationCase {
+    OperationCase(
+      name,
+      [
+        Input([steps, 3, heads * size], .uniform(-2..<2)),
+        Input([places, 3, heads * size], .uniform(-2..<2)),
+        Input([places, 3, heads * 2]),
+      ], tolerance: 2e-6,
+      { headAttention($0[0], $0[1], $0[2], heads: heads, seen: seen, isCausal: isCausal, window: window) },
+      reference: { headDefinition($0, heads: heads, seen: seen, isCausal: isCausal, window: window) })
+  }
+
+  @Sendable private static func headDefinition(
+    _ x: [DoubleArray], heads: Int, seen: [Range<Int>]?, isCausal: Bool, window: Int?, scale: Double? = nil
+  ) -> DoubleArray {
+    let (steps, places, batch) = (x[0].shape[0], x[1].shape[0], x[0].shape[1])
+    let (size, width) = (x[0].shape[2] / heads, x[2].shape[2] / heads)
+    var weights: [[Int]: [Double]] = [:]
+    for index in DoubleArray.indices([steps, batch, heads]) {
+      let (step, sequence, first) = (index[0], index[1], index[2] * size)
+      let end = isCausal ? step + 1 + places - steps : places
+      var own = (0..<places).map { place -> Double in
+        guard seen?[sequence].contains(place) ?? true, place < end, place >= end - (window ?? .max / 2) else {
+          return 0
+        }
+        let product = (first..<first + size).reduce(0.0) {
+          $0 + x[0][[step, sequence, $1]] * x[1][[place, sequence, $1]]
+        }
+        return exp(product * (scale ?? 1 / Double(size).squareRoot()))
+      }
+      let sum = own.reduce(0, +)
+      if sum > 0 { own = own.map { $0 / sum } }
+      weights[index] = own
+    }
+    return DoubleArray([steps, batch, heads * width]) { index in
+      let own = weights[[index[0], index[1], index[2] / width]] ?? []
+      return own.enumerated().reduce(0) { $0 + $1.element * x[2][[$1.offset, index[1], index[2]]] }
+    }
   }
 
   /// Contexts and weights of queries x[0], keys x[1] and values x[2] by their scores.
