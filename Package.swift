@@ -101,7 +101,7 @@ let package = Package(
       [
         "CellgateNN", "CellgateCells", "CellgateTensor", "CellgateFiles", "CellgateData", "AllocationCounter",
       ],
-      resources: [.copy("Golden"), .copy("CaptionLosses")]),
+      resources: [.copy("Golden"), .copy("CaptionLosses"), .copy("Grid")]),
     tests(
       "CellgateExchange",
       ["CellgateExchange", "CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN"],

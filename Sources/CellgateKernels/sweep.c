@@ -41,7 +41,10 @@ static void convert(const cg_isa *isa, const cg_conversion *conversion, size_t r
                     float *const *at) {
   size_t column = share->first_column, end = column + share->columns;
   if (end > conversion->k) end = conversion->k;
-  if (column < end)
+  if (column < end && conversion->grid.kernel)
+    cg_gather_neighbours(conversion->grid, 0, rows, end - column, at[conversion->source] + column, conversion->ld,
+                         at[conversion->result] + column, conversion->ld_result, conversion->k);
+  else if (column < end)
     isa->convert(rows, end - column, at[conversion->source] + column, conversion->ld,
                  at[conversion->result] + column / isa->per_word, conversion->ld_result);
 }

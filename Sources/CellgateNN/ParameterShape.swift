@@ -23,7 +23,7 @@ extension Recurrent {
   /// layers than memory has room for.
   public static func parameterShapes(
     cell: Cell, inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil, layers: Int = 1,
-    bidirectional: Bool = false
+    bidirectional: Bool = false, grid: CellGrid? = nil
   ) -> some Sequence<ParameterShape> {
     let directions = bidirectional ? 2 : 1
     let outputSize = cell.stateSizes[0] == .projection ? projectionSize ?? hiddenSize : hiddenSize
@@ -34,7 +34,7 @@ extension Recurrent {
             definition.name + suffix(layer: layer, direction: direction),
             definition.shape(
               inputSize: layer == 0 ? inputSize : directions * outputSize, hiddenSize: hiddenSize,
-              projectionSize: projectionSize))
+              projectionSize: projectionSize, grid: grid))
         }
       }
     }

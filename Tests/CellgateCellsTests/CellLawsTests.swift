@@ -223,7 +223,11 @@ struct ThreadLawTests {
       Problem(cell, T: 5, B: 3, I: 20, H: 72, lengths: [2, 5, 4], seed: 18),
       Problem(cell, T: 4, B: 4, I: 3, H: 93, reversed: true, seed: 19),
     ]
-    for problem in problems {
+    let onGrid = [
+      Problem(cell, T: 3, B: 24, I: 3, H: 70, grid: CellGrid(height: 3, width: 4, kernel: 3), seed: 20),
+      Problem(cell, T: 2, B: 600, I: 3, H: 20, grid: CellGrid(height: 10, width: 20, kernel: 3), seed: 21),
+    ]
+    for problem in problems + (precision == .float32 ? onGrid : []) {
       ThreadPool.shared.threads = 1
       let one = problem.fast(.active, precision).parts(cell)
       for count in [2, 3, 5] {

@@ -7,6 +7,8 @@ struct Problem {
   let cell: Cell
   /// P is nil for cells without a projection.
   let T: Int, B: Int, I: Int, H: Int, P: Int?
+  /// On a grid B is the number of all sequences' places.
+  let grid: CellGrid?
   var lengths: [Int]?
   var reversed = false
   /// What a derived cell draws its random numbers from.
@@ -19,12 +21,13 @@ struct Problem {
 
   init(
     _ cell: Cell, T: Int, B: Int, I: Int, H: Int, lengths: [Int]? = nil, reversed: Bool = false,
-    seed: UInt64 = 1
+    grid: CellGrid? = nil, seed: UInt64 = 1
   ) {
     self.cell = cell
     (self.T, self.B, self.I, self.H) = (T, B, I, H)
     let projection = cell.hasProjection ? cell.testedProjection(hidden: H) : nil
     P = projection
+    self.grid = grid
     self.lengths = lengths
     self.reversed = reversed
     if !cell.noises.isEmpty { noise = CellNoise(RandomStream(seed: seed, name: "noise")) }
@@ -33,11 +36,12 @@ struct Problem {
       (0..<count).map { _ in Double(stream.uniform(in: -bound..<bound)) }
     }
     input = values(T * B * I, 1)
-    let execution = CellExecution(cell: cell, inputSize: I, hiddenSize: H, projectionSize: P)
+    let execution = CellExecution(cell: cell, inputSize: I, hiddenSize: H, projectionSize: P, grid: grid)
     states = execution.stateSizes.map { values(B * $0, 0.8) }
     let bound = 1 / Float(H).squareRoot()
     parameters = cell.parameters.map {
-      values($0.shape(inputSize: I, hiddenSize: H, projectionSize: projection).reduce(1, *), bound)
+      values(
+        $0.shape(inputSize: I, hiddenSize: H, projectionSize: projection, grid: grid).reduce(1, *), bound)
     }
     outputGradient = values(T * B * execution.outputSize, 1)
     finalGradients = execution.stateSizes.map { values(B * $0, 1) }
@@ -47,12 +51,13 @@ struct Problem {
     _ instructions: InstructionSet = .active, _ precision: Precision = .float32
   ) -> CellExecution {
     CellExecution(
-      cell: cell, inputSize: I, hiddenSize: H, projectionSize: P, instructions: instructions,
+      cell: cell, inputSize: I, hiddenSize: H, projectionSize: P, grid: grid, instructions: instructions,
       precision: precision)
   }
 
   func referenceExecution(_ precision: Precision = .float32) -> ReferenceExecution {
-    ReferenceExecution(cell: cell, inputSize: I, hiddenSize: H, projectionSize: P, precision: precision)
+    ReferenceExecution(
+      cell: cell, inputSize: I, hiddenSize: H, projectionSize: P, grid: grid, precision: precision)
   }
 
   var outputSize: Int { execution().outputSize }
@@ -140,7 +145,7 @@ struct Problem {
 
   var parameterTensors: [Tensor] {
     zip(cell.parameters, parameters).map {
-      tensor($1, $0.shape(inputSize: I, hiddenSize: H, projectionSize: P))
+      tensor($1, $0.shape(inputSize: I, hiddenSize: H, projectionSize: P, grid: grid))
     }
   }
   var stateTensors: [Tensor] { stateTensors(states) }

@@ -187,7 +187,7 @@ struct SweepTests {
           result: 2,
           factors: [(slot: 3, k: 16, ld: words, packed(q)), (slot: 3, k: 16, ld: words, packed(w))],
           start: CG_START_RESULT),
-      ], conversions: [cg_conversion(source: 0, result: 3, k: 16, ld: 16, ld_result: words)],
+      ], conversions: [cg_conversion(source: 0, result: 3, k: 16, ld: 16, ld_result: words, grid: cg_grid())],
       slots: [.init(input), .init(first), .init(second), .init(factor)], rows: [3], width: 16, tileRows: 1,
       tileColumns: 16)
     func expected(_ start: [Float], _ weights: [Float]) -> [Float] {

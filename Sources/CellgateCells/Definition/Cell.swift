@@ -174,11 +174,11 @@ public struct Cell: Sendable {
   }
 
   /// The sizes of a layer. What only a programmer can get wrong ends the process.
-  func layerSizes(input: Int, hidden: Int, projection: Int?) -> CellSizes {
+  func layerSizes(input: Int, hidden: Int, projection: Int?, grid: CellGrid? = nil) -> CellSizes {
     require(
       projection == nil || hasProjection,
       "\(name): expected no projection size, as the cell has no projection, found \(projection ?? 0)")
-    let sizes = CellSizes(input: input, hidden: hidden, projection: projection)
+    let sizes = CellSizes(input: input, hidden: hidden, projection: projection, grid: grid)
     require(
       sizes.input > 0 && sizes.hidden > 0 && sizes.projection > 0,
       "\(name): expected sizes of 1 or more, found I=\(input), H=\(hidden)"

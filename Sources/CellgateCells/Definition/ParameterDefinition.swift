@@ -23,14 +23,17 @@ public struct ParameterDefinition: Sendable {
   /// What its values start from.
   public let start: Start
 
-  /// The shape for given sizes: `[gates · rows, columns]`, or `[gates · rows]`. P is H where it is nil.
-  public func shape(inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil) -> [Int] {
-    shape(CellSizes(input: inputSize, hidden: hiddenSize, projection: projectionSize))
+  /// The shape for given sizes: `[gates · rows, columns]`, or `[gates · rows]`. P is H where it is nil. On a grid the
+  /// columns of a matrix are those of each neighbour.
+  public func shape(
+    inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil, grid: CellGrid? = nil
+  ) -> [Int] {
+    shape(CellSizes(input: inputSize, hidden: hiddenSize, projection: projectionSize, grid: grid))
   }
 
   func shape(_ sizes: CellSizes) -> [Int] {
     let rows = gates.count * sizes[rows]
-    return columns.map { [rows, sizes[$0]] } ?? [rows]
+    return columns.map { [rows, sizes.columns($0)] } ?? [rows]
   }
 }
 

@@ -27,6 +27,10 @@ import CellgateTensor
   private let outputRows: UnsafeMutablePointer<Float>
   /// Each member's own.
   private let operandRows: [UnsafeMutablePointer<Float>]
+  /// On a grid each member's own: the neighbourhoods of an operand over a chunk of steps.
+  private let neighbourRows: [UnsafeMutablePointer<Float>]
+  /// On a grid the neighbourhoods of what arrives at products, for the input's gradient.
+  private let deltaNeighbours: [UnsafeMutablePointer<Float>]
   private let deltas: [UnsafeMutablePointer<Float>]
   /// Of each of the cell's noises.
   private let noiseRows: [UnsafeMutablePointer<Float>]
@@ -68,7 +72,7 @@ import CellgateTensor
 
     let chunkRows = microbatch.mostChunkRows, rows = microbatch.rows.count
     let tile = layout.tileRows * layout.tileColumns
-    let inputCount = layout.inputProducts == nil ? chunkRows * execution.inputSize : 0
+    let inputCount = layout.inputProducts == nil ? chunkRows * layout.inputSize : 0
     let stateCount = execution.cell.states.count
     func size(_ slot: StepProgram.Slot) -> Int {
       switch slot {
@@ -84,8 +88,13 @@ import CellgateTensor
       + Array(repeating: chunk, count: members + plan.deltaCount + execution.cell.noises.count)
       + Array(repeating: 2 * rows * width, count: stateCount)
     // Factors of this step, and of the one before, which other members of the team may still read.
-    let factors = 2 * rows * width
-    var arena = Arena(fixed + counts + program.converted.map { _ in factors }, zeros: true)
+    let isGrid = execution.grid != nil
+    let neighbours = isGrid ? chunkRows * layout.factorRows : 0
+    let deltaNeighbourCount = isGrid && inputGradient != nil ? plan.deltaCount : 0
+    let factors = 2 * rows * layout.factorRows
+    var arena = Arena(
+      fixed + counts + program.converted.map { _ in factors }
+        + Array(repeating: neighbours, count: (isGrid ? members : 0) + deltaNeighbourCount), zeros: true)
     unsafe inputRows = arena.take(fixed[0])
     unsafe inputGradientRows = arena.take(fixed[1])
     unsafe outputRows = arena.take(fixed[2])
@@ -119,8 +128,10 @@ import CellgateTensor
       locations.append(location)
     }
     for _ in program.converted {
-      locations.append(unsafe SlotLocation(base: arena.take(factors), offset: tables.even))
+      locations.append(unsafe SlotLocation(base: arena.take(factors), offset: tables.factors))
     }
+    unsafe neighbourRows = (0..<(isGrid ? members : 0)).map { _ in unsafe arena.take(neighbours) }
+    unsafe deltaNeighbours = (0..<deltaNeighbourCount).map { _ in unsafe arena.take(neighbours) }
     owner = arena.owner
     pairs = execution.precision == .float32 ? nil : PairedRows(execution, rows: chunkRows)
     unsafe self.locations = (0..<members).map {
@@ -248,7 +259,7 @@ import CellgateTensor
       let own = columns.clamped(to: 0..<layout.sizes[definition.rows])
       if own.isEmpty { continue }
       let (first, count) = (own.lowerBound, own.count),
-        size = definition.columns.map { layout.sizes[$0] } ?? 0
+        size = definition.columns.map { layout.sizes.columns($0) } ?? 0
       let (target, ld) = unsafe sums.matrix(gradient.block)
       let delta = unsafe (pairs?.deltas[gradient.delta] ?? deltas[gradient.delta]) + first
       if ready != gradient.operand {
@@ -256,11 +267,19 @@ import CellgateTensor
           unsafe operand = UnsafePointer(pairs.operand(gradient.operand))
         } else {
           unsafe operand = rowsOfOperand(gradient.operand, chunk, x: x, copy: operandRows[member.index])
+          if let grid = execution.grid, gradient.operand != .input {
+            let target = unsafe neighbourRows[member.index]
+            unsafe cg_gather_neighbours(
+              grid.kernelGrid, 0, rows, size / grid.neighbours, operand, width, target, size,
+              size / grid.neighbours)
+            unsafe operand = UnsafePointer(target)
+          }
         }
         ready = gradient.operand
       }
       if gradient.operand != .input {
-        unsafe cg_outer_with(isa, rows, count, size, delta, width, operand, width, target + first * ld, ld)
+        let stride = execution.grid == nil ? width : size
+        unsafe cg_outer_with(isa, rows, count, size, delta, width, operand, stride, target + first * ld, ld)
       } else if layout.transposesInputGradient {
         unsafe cg_outer_with(isa, rows, size, count, operand, size, delta, width, target + first, ld)
       } else {
@@ -338,6 +357,16 @@ import CellgateTensor
       guard case .delta(let index) = factor.operand else { return nil }
       var rows = unsafe deltas[index] + own.lowerBound * width
       let ld = layout.factorWidth, k = weights.shape(factor).k
+      if let grid = execution.grid {
+        let target = unsafe deltaNeighbours[index] + own.lowerBound * k
+        if ready.insert(index).inserted {
+          unsafe cg_gather_neighbours(
+            grid.kernelGrid, own.lowerBound, own.count, k / grid.neighbours, deltas[index], width, target, k,
+            k / grid.neighbours)
+        }
+        return unsafe cg_term(
+          a: UnsafePointer(target), lda: k, k: k, packed: UnsafePointer(weights.matrix(factor)))
+      }
       if let pairs {
         // The pairs of rows are no longer needed.
         let target = unsafe pairs.deltas[index] + own.lowerBound * ld

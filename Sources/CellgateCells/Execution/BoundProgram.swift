@@ -51,12 +51,13 @@ import CellgateTensor
     var converted: [StepProgram.Slot] = []
     /// Where products find an operand: x is converted before the sweep, others by the sweep when first they are read.
     func factorIndex(_ slot: StepProgram.Slot, k: Int) -> Int {
-      if slot == .input || layout.precision == .float32 { return index(slot) }
+      if slot == .input || !layout.convertsFactors { return index(slot) }
       if let index = converted.firstIndex(of: slot) { return slots.count + index }
       conversions.append(
         cg_conversion(
-          source: UInt32(index(slot)), result: UInt32(slots.count + converted.count), k: k,
-          ld: width, ld_result: layout.factorWidth))
+          source: UInt32(index(slot)), result: UInt32(slots.count + converted.count),
+          k: k / layout.sizes.neighbours, ld: width, ld_result: layout.factorWidth,
+          grid: layout.sizes.grid?.kernelGrid ?? cg_grid()))
       converted.append(slot)
       return slots.count + converted.count - 1
     }
@@ -106,7 +107,7 @@ import CellgateTensor
             let isInput = factor.operand == .input
             if !isInput {
               access.reads.append(
-                layout.precision == .float32 ? .slot(factor.operand) : .converted(factor.operand))
+                layout.convertsFactors ? .converted(factor.operand) : .slot(factor.operand))
             }
             let k = weights.shape(factor).k
             unsafe factors.append(

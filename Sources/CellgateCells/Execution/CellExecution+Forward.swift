@@ -43,6 +43,7 @@ extension CellExecution {
     output: Columns?, saving: Saving, observed: Bool = false
   ) -> Forward {
     check(input: input, states: states, noise: noise, sequences)
+    require(!observed || grid == nil, "\(cell.name): expected a pass that is not observed on a grid")
     let weights = Weights(self, parameters: parameters)
     // Until the backward pass, which reads other packed matrices, the parameters alone are kept.
     return forward(

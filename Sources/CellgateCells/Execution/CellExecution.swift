@@ -27,6 +27,8 @@ public struct CellExecution: Sendable {
   public var projectionSize: Int { sizes.projection }
   /// The size of the output, the first state.
   public var outputSize: Int { sizes[cell.stateSizes[0]] }
+  /// The grid on which the cell's matrices are convolutions; nil for none.
+  public var grid: CellGrid? { sizes.grid }
   /// Each state's size.
   public var stateSizes: [Int] { cell.stateSizes.map { sizes[$0] } }
 
@@ -35,12 +37,16 @@ public struct CellExecution: Sendable {
   var products: InstructionSet { instructions.products(precision) }
 
   /// An execution for given sizes, all positive, in a precision that the instructions support. A projection size is
-  /// for cells with a projection only, and H where it is nil.
+  /// for cells with a projection only, and H where it is nil. On a `grid` B counts the places of all sequences, and the
+  /// precision is float32.
   public init(
-    cell: Cell, inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil,
+    cell: Cell, inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil, grid: CellGrid? = nil,
     instructions: InstructionSet = .active, precision: Precision = .float32
   ) {
-    sizes = cell.layerSizes(input: inputSize, hidden: hiddenSize, projection: projectionSize)
+    sizes = cell.layerSizes(input: inputSize, hidden: hiddenSize, projection: projectionSize, grid: grid)
+    require(
+      grid == nil || precision == .float32,
+      "\(cell.name): expected products in float32 on a grid, found \(precision)")
     require(
       instructions.supports(precision),
       "\(cell.name): expected a precision of \(instructions), found \(precision.problem(on: instructions) ?? "")"
@@ -151,7 +157,15 @@ public struct CellExecution: Sendable {
     require(
       noise != nil || cell.noises.isEmpty,
       "\(cell.name): expected a stream of noise for \(cell.noises.map(\.name)), found none")
-    let columns = layout.inputColumns
+    let columns = layout.inputColumns, places = sizes.places
+    require(
+      sequences.batch % places == 0,
+      "\(cell.name): expected all \(places) places of each sequence, found \(sequences.batch) rows")
+    if places > 1, let lengths = sequences.lengths {
+      require(
+        lengths.indices.allSatisfy { lengths[$0] == lengths[$0 / places * places] },
+        "\(cell.name): expected the same length at all places of a sequence, found \(lengths)")
+    }
     require(
       input.shape == [sequences.steps, sequences.batch, columns],
       "\(cell.name): expected an input [\(sequences.steps), \(sequences.batch), \(columns)], found \(input.shape)"
@@ -184,6 +198,9 @@ public struct CellExecution: Sendable {
     _ input: Tensor, _ microbatch: Microbatch, _ chunk: Range<Int>, into rows: UnsafeMutablePointer<Float>,
     isFactor: Bool, member: TeamMember
   ) -> UnsafeMutablePointer<Float> {
+    if sizes.grid != nil {
+      return unsafe gatherNeighbours(input, microbatch, chunk, into: rows, member: member)
+    }
     let batch = input.shape[1], size = layout.inputColumns
     let source = unsafe input.pointer
     let instructions = isFactor ? products : instructions

@@ -38,7 +38,7 @@ import CellgateTensor
   /// Numbers of a sequence's states together.
   package var stateCount: Int { stateSizes.reduce(0, +) }
 
-  /// A session of `batch` sequences whose states are zeros.
+  /// A session of `batch` sequences whose states are zeros; on a grid `batch` counts the places of all sequences.
   public func session(batch: Int = 1) -> Session { Session(self, batch: batch) }
 
   /// Rows that one go through the weights of x serves, when there are many steps at once.
@@ -56,6 +56,9 @@ import CellgateTensor
 
     fileprivate init(_ stream: CellStream, batch: Int) {
       require(batch >= 0, "session: expected a batch of 0 or more sequences, found \(batch)")
+      require(
+        batch % stream.layout.sizes.places == 0,
+        "session: expected all \(stream.layout.sizes.places) places of each sequence, found \(batch) rows")
       self.stream = stream
       self.batch = batch
       run = Self.run(stream, batch: batch, steps: 1)
@@ -88,7 +91,9 @@ import CellgateTensor
     /// Takes one step of the first `rows` sequences alone: `input` holds `[rows, I]`, and `[rows, H]` or `[rows, P]` is
     /// written to `output`. The states of the others stay.
     package func step(_ input: UnsafePointer<Float>, rows: Int, output: UnsafeMutablePointer<Float>) {
-      require(rows >= 0 && rows <= batch, "session: expected 0 to \(batch) sequences, found \(rows)")
+      require(
+        rows >= 0 && rows <= batch && rows % stream.layout.sizes.places == 0,
+        "session: expected 0 to \(batch) sequences, found \(rows)")
       if rows == 0 { return }
       unsafe take(1, of: rows, input, output: output)
     }
@@ -119,7 +124,12 @@ import CellgateTensor
     ) {
       let outputSize = stream.outputSize, rows = steps * count
       var x = unsafe input
-      if !stream.layout.hoistsInput || stream.execution.precision != .float32 {
+      if let grid = stream.execution.grid {
+        let size = stream.execution.inputSize
+        unsafe cg_gather_neighbours(
+          grid.kernelGrid, 0, rows, size, input, size, run.inputRows, stream.layout.inputWords, size)
+        unsafe x = UnsafePointer(run.inputRows)
+      } else if !stream.layout.hoistsInput || stream.execution.precision != .float32 {
         let size = stream.execution.inputSize
         unsafe cg_convert_with(
           stream.execution.products.handle, rows, size, input, size, run.inputRows, stream.layout.inputWords)

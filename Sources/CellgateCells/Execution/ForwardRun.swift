@@ -74,7 +74,7 @@ import CellgateTensor
     let counts = program.slots.map(size)
     let inputCount = microbatch.mostChunkRows * layout.inputWords
     // Factors of this step, and of the one before, which other members of the team may still read.
-    let factors = 2 * microbatch.rows.count * width
+    let factors = 2 * microbatch.rows.count * layout.factorRows
     let noises = execution.cell.noises.map { _ in microbatch.mostChunkRows * width }
     var arena = Arena(counts + [inputCount] + noises + program.converted.map { _ in factors }, zeros: true)
     let noiseRows = unsafe noises.map { unsafe arena.take($0) }
@@ -104,7 +104,7 @@ import CellgateTensor
     }
     unsafe inputRows = input ?? arena.take(inputCount)
     for _ in program.converted {
-      locations.append(unsafe SlotLocation(base: arena.take(factors), offset: tables.even))
+      locations.append(unsafe SlotLocation(base: arena.take(factors), offset: tables.factors))
     }
     scratch = arena.owner
     unsafe self.locations = (0..<members).map {

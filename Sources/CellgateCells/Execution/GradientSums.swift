@@ -48,7 +48,7 @@ import CellgateTensor
     if isTransposed(block.parameter) {
       return unsafe (base + block.gate * rows, definition.gates.count * rows)
     }
-    let columns = definition.columns.map { layout.sizes[$0] } ?? 0
+    let columns = definition.columns.map { layout.sizes.columns($0) } ?? 0
     return unsafe (base + block.gate * rows * columns, columns)
   }
 

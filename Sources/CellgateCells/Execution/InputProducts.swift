@@ -59,8 +59,10 @@ extension CellExecution {
   /// those parameters in their order, one gate after another. The input's gradient is that of the products; the
   /// parameters' gradient is left to who computes them.
   package func takingInputProducts() -> CellExecution {
-    guard precision == .float32, let parameters = cell.inputMaps else {
-      fail("\(cell.name): expected a cell in float32 that reads its input by matrices alone, found another")
+    guard precision == .float32, grid == nil, let parameters = cell.inputMaps else {
+      fail(
+        "\(cell.name): expected a cell in float32 on no grid that reads its input by matrices alone, found another"
+      )
     }
     var own = self
     own.inputProducts = InputProducts(parameters, cell, sizes)

@@ -8,7 +8,8 @@ struct Layout: Sendable {
   /// The products on x, where they are given instead of it.
   var inputProducts: InputProducts?
 
-  var inputSize: Int { sizes.input }
+  /// Columns of the matrices that read x: I, or on a grid that of each neighbour.
+  var inputSize: Int { sizes.columns(.input) }
   private var hiddenSize: Int { sizes.hidden }
 
   /// Floats from one row of a value to the next, of values of any size.
@@ -21,10 +22,14 @@ struct Layout: Sendable {
   }
 
   /// Numbers of a row of the input: of x, or of the products on it.
-  var inputColumns: Int { inputProducts?.width ?? inputSize }
+  var inputColumns: Int { inputProducts?.width ?? sizes.input }
 
   /// Words, of four bytes each, from one row of factors to the next: of values, and of x.
-  var factorWidth: Int { precision.words(width) }
+  var factorWidth: Int { precision.words(width) * sizes.neighbours }
+  /// Floats that a row of converted factors has at most.
+  var factorRows: Int { width * sizes.neighbours }
+  /// Whether factors of products have rows of their own: in another precision, or the neighbourhoods on a grid.
+  var convertsFactors: Bool { precision != .float32 || sizes.grid != nil }
   var inputWords: Int { inputProducts?.width ?? precision.words(inputSize) }
 
   /// Products on x are computed for a whole chunk of steps at once; small inputs join the recurrent product.
@@ -36,6 +41,9 @@ struct Layout: Sendable {
   /// Whether weights outgrow the second-level cache of a core, so that they should be read for many rows at once, by
   /// each thread of a team a part of them.
   private var isWide: Bool { hiddenSize >= 512 }
+
+  /// Rows of a microbatch on a grid, in which each sequence is as many as the grid has places.
+  var gridRows: Int { 256 }
 
   /// The most rows of a microbatch, and the least of a batch that is cut at all.
   var microbatchRows: Int { isWide ? 128 : 32 }

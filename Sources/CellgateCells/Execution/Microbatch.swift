@@ -72,11 +72,31 @@ struct Microbatch: Sendable {
       && lengths.allSatisfy { $0 == lengths[0] }
   }
 
+  /// Cuts sequences on a grid, whose places stay together: as many as fit in `layout.gridRows` rows, and at least one.
+  private static func cut(
+    _ sequences: CellExecution.Sequences, places: Int, layout: Layout, recomputeEvery: Int?
+  ) -> [Microbatch] {
+    let batch = sequences.batch / places, most = max(1, layout.gridRows / places)
+    let lengths = (0..<batch).map { sequences.lengths?[$0 * places] ?? sequences.steps }
+    let order = (0..<batch).sorted { (lengths[$0], $1) > (lengths[$1], $0) }
+    let count = max(1, (batch + most - 1) / most)
+    return (0..<count).map { index in
+      let own = order[index * batch / count..<(index + 1) * batch / count]
+      let rows = own.flatMap { $0 * places..<($0 + 1) * places }
+      return Microbatch(
+        rows: rows, lengths: own.flatMap { Array(repeating: lengths[$0], count: places) },
+        reversed: sequences.reversed, chunkRows: layout.chunkRows, recomputeEvery: recomputeEvery)
+    }
+  }
+
   /// Cuts a batch: one microbatch of less than `layout.leastCutRows` rows, else an even number, of at most
   /// `layout.microbatchRows` each.
   static func cut(_ sequences: CellExecution.Sequences, layout: Layout, recomputeEvery: Int? = nil)
     -> [Microbatch]
   {
+    if layout.sizes.places > 1 {
+      return cut(sequences, places: layout.sizes.places, layout: layout, recomputeEvery: recomputeEvery)
+    }
     let batch = sequences.batch, most = layout.microbatchRows
     let lengths = sequences.lengths ?? Array(repeating: sequences.steps, count: batch)
     let isUniform = lengths.allSatisfy { $0 == lengths[0] }

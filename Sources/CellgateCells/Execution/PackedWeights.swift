@@ -71,7 +71,13 @@ import CellgateTensor
       let shape = shape(key)
       guard let target = unsafe targets[key] else { return }
       let source = unsafe tensors[key.block.parameter].pointer + key.block.gate * shape.k * shape.n
-      if key.isTransposed {
+      if key.isTransposed, layout.sizes.grid != nil {
+        let turned = unsafe Self.turned(source, shape, neighbours: layout.sizes.neighbours)
+        unsafe turned.withUnsafeBufferPointer { turned in
+          unsafe cg_pack_with(
+            instructions.handle, shape.k, shape.n, shape.columns, turned.baseAddress, shape.n, 1, target)
+        }
+      } else if key.isTransposed {
         unsafe cg_pack_with(instructions.handle, shape.k, shape.n, shape.columns, source, shape.n, 1, target)
       } else {
         unsafe cg_pack_with(instructions.handle, shape.k, shape.n, shape.columns, source, 1, shape.k, target)
@@ -94,13 +100,28 @@ import CellgateTensor
     withExtendedLifetime(parameters) {}
   }
 
+  /// A matrix on a grid as its transpose reads what arrives at each neighbour, `[k, n]`: the neighbour to which a place is the
+  /// first neighbour is its own last one.
+  private static func turned(_ source: UnsafePointer<Float>, _ shape: Shape, neighbours: Int) -> [Float] {
+    let rows = shape.k / neighbours, columns = neighbours * shape.n
+    var turned = [Float](repeating: 0, count: shape.k * shape.n)
+    for neighbour in 0..<neighbours {
+      for row in 0..<rows {
+        let from = unsafe source + row * columns + (neighbours - 1 - neighbour) * shape.n
+        let to = (neighbour * rows + row) * shape.n
+        for column in 0..<shape.n { turned[to + column] = unsafe from[column] }
+      }
+    }
+    return turned
+  }
+
   private static func shape(_ block: Block, isTransposed: Bool, _ cell: Cell, _ layout: Layout) -> Shape {
     let definition = cell.parameters[block.parameter]
     guard let columns = definition.columns else {
       fail("PackedWeights: expected a matrix, found the vector \(definition.name)")
     }
     let (from, to) = isTransposed ? (definition.rows, columns) : (columns, definition.rows)
-    return Shape(k: layout.sizes[from], n: layout.sizes[to], columns: layout.columns(to))
+    return Shape(k: layout.sizes.columns(from), n: layout.sizes[to], columns: layout.columns(to))
   }
 
   func shape(_ factor: StepProgram.Factor) -> Shape {

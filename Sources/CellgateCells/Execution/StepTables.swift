@@ -8,6 +8,8 @@
   let chunk: UnsafeMutablePointer<Int>, input: UnsafeMutablePointer<Int>
   /// Two buffers in turn: the one of this step and the one of the step before.
   let even: UnsafeMutablePointer<Int>, odd: UnsafeMutablePointer<Int>
+  /// Two buffers in turn of rows of factors.
+  let factors: UnsafeMutablePointer<Int>
 
   /// For frames that hold the steps of one of `spans` at a time: a span is some whole chunks.
   init(_ microbatch: Microbatch, layout: Layout, spans: [Range<Int>]) {
@@ -24,6 +26,7 @@
     unsafe input = table()
     unsafe even = table()
     unsafe odd = table()
+    unsafe factors = table()
     let head = microbatch.rows.count, width = layout.width
     for range in microbatch.chunks {
       let start = microbatch.rowsBefore[range.lowerBound]
@@ -32,6 +35,7 @@
         unsafe input[step] = (microbatch.rowsBefore[step] - start) * layout.inputWords
         unsafe even[step] = (step & 1) * head * width
         unsafe odd[step] = (1 - step & 1) * head * width
+        unsafe factors[step] = (step & 1) * head * layout.factorRows
       }
     }
     for span in spans {
@@ -54,5 +58,6 @@
     unsafe input.deallocate()
     unsafe even.deallocate()
     unsafe odd.deallocate()
+    unsafe factors.deallocate()
   }
 }

@@ -11,9 +11,10 @@ public enum EquationStyle: Sendable {
 
 extension Cell {
   /// The cell's equations, one a line, printed from the graph that runs: named values and the states' new
-  /// values in the order in which they were written.
-  public func equations(_ style: EquationStyle = .unicode) -> [String] {
-    EquationPrinter(cell: self, style: style).equations()
+  /// values in the order in which they were written. With `onGrid` as they are on a ``CellGrid``, where products are
+  /// convolutions: iₜ = σ(W_ix * xₜ + …).
+  public func equations(_ style: EquationStyle = .unicode, onGrid: Bool = false) -> [String] {
+    EquationPrinter(cell: self, style: style, onGrid: onGrid).equations()
   }
 
   /// The equations as a LaTeX `aligned` environment.
@@ -30,6 +31,8 @@ extension Cell {
 struct EquationPrinter {
   let cell: Cell
   let style: EquationStyle
+  /// Whether products are convolutions.
+  let onGrid: Bool
   /// Nodes with a name of their own: named values, states at t, and abbreviations.
   private var labels: [NodeID: String] = [:]
   /// The equation that says what a node is, where several have the same value.
@@ -41,8 +44,9 @@ struct EquationPrinter {
   /// The most operations of an equation, and how deep they nest.
   private static let mostOperations = 400, deepest = 30
 
-  init(cell: Cell, style: EquationStyle) {
+  init(cell: Cell, style: EquationStyle, onGrid: Bool = false) {
     self.cell = cell
+    self.onGrid = onGrid
     self.style = style
     for equation in cell.equationOrder {
       let node = root(of: equation)
@@ -218,7 +222,9 @@ struct EquationPrinter {
     case .input: return (indexed(cell.symbols.input), .atom)
     case .state(let index): return (state(index, before: true), .atom)
     case .noise(let noise): return (indexed("z\(noise + 1)"), .atom)
-    case .product(let block): return ("\(symbol(block)) \(of(0, .atom))", .application)
+    case .product(let block):
+      let sign = onGrid ? style == .latex ? " \\ast" : " *" : ""
+      return ("\(symbol(block))\(sign) \(of(0, .atom))", .application)
     case .vector(let block): return (symbol(block), .atom)
     case .constant(let value):
       let text = Notation.written(value)

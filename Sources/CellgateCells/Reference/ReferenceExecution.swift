@@ -5,7 +5,8 @@ import CellgateTensor
 /// execution.
 ///
 /// Shapes: input `[T, B, I]`, states `[B, H]`, output `[T, B, H]`, all row-major; P instead of H for states of the
-/// projection size. Past a sequence's length the output is 0 and the states stay.
+/// projection size. Past a sequence's length the output is 0 and the states stay. On a grid B counts the places of all
+/// sequences, which have their sequence's length.
 public struct ReferenceExecution: Sendable {
   /// The cell that is evaluated.
   public let cell: Cell
@@ -15,11 +16,12 @@ public struct ReferenceExecution: Sendable {
 
   /// A reference for one layer in one direction.
   public init(
-    cell: Cell, inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil, precision: Precision = .float32
+    cell: Cell, inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil, grid: CellGrid? = nil,
+    precision: Precision = .float32
   ) {
     self.cell = cell
     self.precision = precision
-    sizes = cell.layerSizes(input: inputSize, hidden: hiddenSize, projection: projectionSize)
+    sizes = cell.layerSizes(input: inputSize, hidden: hiddenSize, projection: projectionSize, grid: grid)
   }
 
   /// Numbers of the input, I.
@@ -32,14 +34,32 @@ public struct ReferenceExecution: Sendable {
   private func size(ofState state: Int) -> Int { sizes[cell.stateSizes[state]] }
   private var outputSize: Int { size(ofState: 0) }
 
+  /// Places of a sequence, each a row of the batch: one but on a grid.
+  private var places: Int { sizes.places }
+
+  /// Where a sequence's rows of `size` numbers lie among those of a step.
+  private func range(_ sequence: Int, _ size: Int) -> Range<Int> {
+    sequence * places * size..<(sequence + 1) * places * size
+  }
+
   /// The place of a sequence among a state's values `[B, size]`.
   private func place(_ sequence: Int, ofState state: Int) -> Range<Int> {
-    sequence * size(ofState: state)..<(sequence + 1) * size(ofState: state)
+    range(sequence, size(ofState: state))
   }
 
   /// A constant for values of any size.
   private func constant(_ value: Double) -> [Double] {
-    Array(repeating: value, count: max(sizes.hidden, sizes.projection))
+    Array(repeating: value, count: places * max(sizes.hidden, sizes.projection))
+  }
+
+  /// What a matrix reads at a place of its operand's values at all places: itself, or on a grid its neighbourhood.
+  private func read(_ values: [Double], at place: Int) -> [Double] {
+    guard let grid = sizes.grid else { return values }
+    let size = values.count / places
+    return (0..<grid.neighbours).flatMap { index in
+      grid.neighbour(index, of: place).map { Array(values[$0 * size..<($0 + 1) * size]) }
+        ?? Array(repeating: 0, count: size)
+    }
   }
 
   /// Rows of each gate of a parameter.
@@ -85,33 +105,32 @@ public struct ReferenceExecution: Sendable {
     require(
       input.count == steps * batch * inputSize,
       "input: expected [\(steps), \(batch), \(inputSize)], found \(input.count) numbers")
+    require(
+      batch % places == 0, "\(cell.name): expected all \(places) places of each sequence, found \(batch)")
     var result = Forward(
       output: Array(repeating: 0, count: steps * batch * outputSize), finalStates: states, steps: [])
-    for sequence in 0..<batch {
+    for sequence in 0..<batch / places {
       var current = states.enumerated().map { Array($1[place(sequence, ofState: $0)]) }
-      let length = lengths?[sequence] ?? steps
+      let length = lengths?[sequence * places] ?? steps
       require(
         length >= 0 && length <= steps,
         "sequence \(sequence): expected a length in 0...\(steps), found \(length)")
       for turn in 0..<length {
         let time = reversed ? length - 1 - turn : turn
-        let start = (time * batch + sequence) * inputSize
-        let x = Array(input[start..<start + inputSize])
-        let place = time * batch + sequence
+        let row = time * batch / places + sequence
+        let x = Array(input[range(row, inputSize)])
         let noise = zip(noise, cell.noises).map { values, definition in
-          let size = sizes[definition.size]
-          return Array(values[place * size..<(place + 1) * size])
+          Array(values[range(row, sizes[definition.size])])
         }
         let values = evaluate(input: x, states: current, noise: noise, parameters: parameters)
         current = cell.next.map { values[$0] }
-        for unit in 0..<outputSize {
-          result.output[(time * batch + sequence) * outputSize + unit] = current[0][unit]
-        }
+        result.output.replaceSubrange(
+          range(row, outputSize), with: current[0].prefix(places * outputSize))
         result.steps.append(Step(time: time, sequence: sequence, values: values))
       }
       for (state, value) in current.enumerated() {
         result.finalStates[state].replaceSubrange(
-          place(sequence, ofState: state), with: value.prefix(size(ofState: state)))
+          place(sequence, ofState: state), with: value.prefix(places * size(ofState: state)))
       }
     }
     return result
@@ -129,7 +148,7 @@ public struct ReferenceExecution: Sendable {
       parameters: parameters.map { Array(repeating: 0, count: $0.count) })
     let inputNode = cell.graph.nodes.firstIndex { $0.operation == .input }
     for step in forward.steps.reversed() {
-      let place = step.time * batch + step.sequence
+      let row = step.time * batch / places + step.sequence
       var values = step.values
       for id in gradient.forwardCount..<gradient.graph.nodes.count {
         let node = gradient.graph[id]
@@ -139,9 +158,9 @@ public struct ReferenceExecution: Sendable {
         case .arriving(let state):
           values.append(Array(result.states[state][self.place(step.sequence, ofState: state)]))
         case .outputGradient:
-          values.append(Array(outputGradient[place * outputSize..<(place + 1) * outputSize]))
+          values.append(Array(outputGradient[range(row, outputSize)]))
         case .transposed(let target):
-          values.append(transposed(target, values, parameters, size: values[target].count))
+          values.append(transposed(target, values, parameters, size: values[target].count / places))
         case .reduction(let kind): values.append(reduced(kind, operands[0]))
         default: values.append(elementwise(node.operation, operands))
         }
@@ -149,28 +168,37 @@ public struct ReferenceExecution: Sendable {
       for (product, delta) in gradient.product {
         guard case .product(let block) = cell.graph[product].operation else { continue }
         let operand = rounded(values[cell.graph[product].operands[0]]), arriving = rounded(values[delta])
-        for row in 0..<rows(block) {
-          let start = (block.gate * rows(block) + row) * operand.count
-          Row.add(operand, times: arriving[row], to: &result.parameters[block.parameter], at: start)
+        for place in 0..<places {
+          let operand = read(operand, at: place)
+          for row in 0..<rows(block) {
+            let start = (block.gate * rows(block) + row) * operand.count
+            Row.add(
+              operand, times: arriving[place * rows(block) + row], to: &result.parameters[block.parameter],
+              at: start)
+          }
         }
       }
       for (vector, delta) in gradient.vector {
         guard case .vector(let block) = cell.graph[vector].operation else { continue }
-        for unit in 0..<rows(block) {
-          result.parameters[block.parameter][block.gate * rows(block) + unit] += values[delta][unit]
+        for place in 0..<places {
+          for unit in 0..<rows(block) {
+            result.parameters[block.parameter][block.gate * rows(block) + unit] +=
+              values[delta][place * rows(block) + unit]
+          }
         }
       }
       if let inputNode {
         let x = transposed(inputNode, values, parameters, size: inputSize)
-        result.input.replaceSubrange(place * inputSize..<(place + 1) * inputSize, with: x)
+        result.input.replaceSubrange(range(row, inputSize), with: x)
       }
       for state in cell.states.indices {
         let size = size(ofState: state)
         var arriving =
-          gradient.state[state].map { Array(values[$0].prefix(size)) } ?? Array(repeating: 0, count: size)
+          gradient.state[state].map { Array(values[$0].prefix(places * size)) }
+          ?? Array(repeating: 0, count: places * size)
         if let node = cell.graph.nodes.firstIndex(where: { $0.operation == .state(state) }) {
           let products = transposed(node, values, parameters, size: size)
-          for unit in 0..<size { arriving[unit] += products[unit] }
+          for index in arriving.indices { arriving[index] += products[index] }
         }
         result.states[state].replaceSubrange(self.place(step.sequence, ofState: state), with: arriving)
       }
@@ -190,13 +218,18 @@ public struct ReferenceExecution: Sendable {
       case .constant(let value): values.append(constant(value))
       case .vector(let block):
         let start = block.gate * rows(block)
-        values.append(Array(parameters[block.parameter][start..<start + rows(block)]))
+        let own = parameters[block.parameter][start..<start + rows(block)]
+        values.append(places == 1 ? Array(own) : Array(repeatElement(own, count: places).joined()))
       case .product(let block):
         let operand = rounded(values[node.operands[0]])
         values.append(
-          (0..<rows(block)).map { row in
-            Row.product(
-              of: parameters[block.parameter], at: (block.gate * rows(block) + row) * operand.count, operand)
+          (0..<places).flatMap { place in
+            let operand = read(operand, at: place)
+            return (0..<rows(block)).map { row in
+              Row.product(
+                of: parameters[block.parameter], at: (block.gate * rows(block) + row) * operand.count, operand
+              )
+            }
           })
       case .reduction(let kind): values.append(reduced(kind, values[node.operands[0]]))
       default: values.append(elementwise(node.operation, node.operands.map { values[$0] }))
@@ -205,20 +238,26 @@ public struct ReferenceExecution: Sendable {
     return values
   }
 
-  /// Σ Wᵀ δ over the products that read `target`.
+  /// Σ Wᵀ δ over the products that read `target`, whose values have `size` numbers at each place.
   private func transposed(
     _ target: NodeID, _ values: [[Double]], _ parameters: [[Double]], size: Int
   ) -> [Double] {
-    var sum = [Double](repeating: 0, count: size)
+    var sum = [Double](repeating: 0, count: places * size)
     for product in cell.gradient.readers[target] ?? [] {
       guard let delta = cell.gradient.product[product],
         case .product(let block) = cell.graph[product].operation
       else { continue }
       let arriving = rounded(values[delta])
-      for row in 0..<rows(block) {
-        Row.add(
-          parameters[block.parameter], from: (block.gate * rows(block) + row) * size, size,
-          times: arriving[row], to: &sum)
+      for place in 0..<places {
+        for neighbour in 0..<sizes.neighbours {
+          guard let target = sizes.grid.map({ $0.neighbour(neighbour, of: place) }) ?? place else { continue }
+          for row in 0..<rows(block) {
+            let start = (block.gate * rows(block) + row) * sizes.neighbours + neighbour
+            Row.add(
+              parameters[block.parameter], from: start * size, size,
+              times: arriving[place * rows(block) + row], to: &sum, at: target * size)
+          }
+        }
       }
     }
     return sum
@@ -235,9 +274,12 @@ public struct ReferenceExecution: Sendable {
   }
 
   private func reduced(_ kind: Reduction, _ x: [Double]) -> [Double] {
-    let count = Double(x.count), mean = x.reduce(0, +) / count
-    let variance = x.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / count
-    return Array(repeating: kind == .mean ? mean : variance, count: x.count)
+    let size = x.count / places, count = Double(size)
+    return (0..<places).flatMap { place in
+      let x = x[place * size..<(place + 1) * size], mean = x.reduce(0, +) / count
+      let variance = x.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / count
+      return Array(repeating: kind == .mean ? mean : variance, count: size)
+    }
   }
 
   private func elementwise(_ operation: NodeOperation, _ x: [[Double]]) -> [Double] {

@@ -194,6 +194,9 @@ private struct CModelBuilder {
     _ name: String, _ layer: Recurrent, _ x: String, _ size: Int
   ) throws(ExportError) -> (String, Int) {
     let options = layer.options
+    if let kernel = options.kernel {
+      throw refuse(name, "expected a layer of vectors, found convolutions of \(kernel) × \(kernel)")
+    }
     if options.isBidirectional || options.goBackwards {
       throw refuse(
         name,

@@ -222,6 +222,9 @@ extension KerasExport {
     _ layer: LayerDescription, _ options: RecurrentOptions, _ suffix: String, prefix: String, name: String,
     returnSequences: Bool
   ) throws(ExportError) -> KerasWritten {
+    if let kernel = options.kernel {
+      throw unsupported(layer, "a layer of vectors", "convolutions of \(kernel) × \(kernel)")
+    }
     let cell = options.cell.cell
     guard let known = KerasCell(cell) else {
       throw unsupported(

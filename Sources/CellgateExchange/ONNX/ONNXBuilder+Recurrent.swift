@@ -121,6 +121,10 @@ extension ONNXBuilder {
     guard options.precision == .float32 else {
       throw unsupported(name, "precision: expected float32, found \(options.precision)")
     }
+    if let kernel = options.kernel {
+      throw unsupported(
+        name, "kernel: expected a layer of vectors, found convolutions of \(kernel) × \(kernel)")
+    }
     if isStreaming, options.isBidirectional || options.goBackwards || options.learnsFirstStates {
       throw unsupported(
         name, "expected a layer that goes forward from given states to stream, found another")

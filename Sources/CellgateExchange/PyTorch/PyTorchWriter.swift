@@ -116,6 +116,9 @@ public struct PyTorchWriter {
     isBare: Bool
   ) throws(ExportError) {
     let own = CodeIdentifier.ascii(name), prefix = isBare ? "" : own + "."
+    if let kernel = options.kernel {
+      throw refuse(name, "expected a layer of vectors, found convolutions of \(kernel) × \(kernel)")
+    }
     if options.stateful { throw refuse(name, "expected a layer that keeps no states, found a stateful one") }
     // nn.LSTM knows masks that are lengths alone.
     let module = hasMasks ? nil : PyTorchModule(cell)

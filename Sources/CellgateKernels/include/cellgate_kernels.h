@@ -328,10 +328,24 @@ typedef struct {
   const float *bias;
 } cg_step_product;
 
-/// The words of the rows [rows, k] of a slot, as left operands of products, into another slot.
+/// A grid whose places are rows, each height · width of them a sequence, and the odd side of a neighbourhood.
+typedef struct {
+  size_t height, width, kernel;
+} cg_grid;
+
+/// The neighbourhoods [rows, kernel · kernel, columns] of the places in the rows from `first_row` on: of each neighbour, from the
+/// upper left to the lower right, `columns` numbers, or zeros beyond the border. `source` has all rows, `ld` apart, and `result`
+/// those rows alone, `ld_result` apart, with the numbers of a neighbour `stride` after those of the one before. The two don't
+/// overlap.
+void cg_gather_neighbours(cg_grid grid, size_t first_row, size_t rows, size_t columns, const float *source,
+                          size_t ld, float *result, size_t ld_result, size_t stride);
+
+/// The words of the rows [rows, k] of a slot, as left operands of products, into another slot: of each row itself, or of its
+/// neighbourhood where the grid has a kernel.
 typedef struct {
   uint32_t source, result;
   size_t k, ld, ld_result;
+  cg_grid grid;
 } cg_conversion;
 
 /// The mean or variance of each row [rows, k] of a slot that is no tile, into every column of another.

@@ -199,6 +199,9 @@ enum DecoderCell {
     if options.isBidirectional || options.goBackwards || options.stateful {
       return "recurrent: expected layers of one direction that keep no states, found others"
     }
+    if let kernel = options.kernel {
+      return "recurrent.kernel: expected layers of vectors, found a grid with neighbourhoods of \(kernel)"
+    }
     if options.layers > ModelDescription.mostLayers {
       return "recurrent.layers: expected at most \(ModelDescription.mostLayers), found \(options.layers)"
     }

@@ -62,11 +62,11 @@ extension Recurrent {
     /// layer, `weight_ih_l0`; the stream is the parameter's own.
     func values(
       of cell: Cell, _ index: Int, roles: [ParameterRole], modelName: String, inputSize: Int,
-      hiddenSize: Int, projectionSize: Int?, stream: RandomStream
+      hiddenSize: Int, projectionSize: Int?, grid: CellGrid? = nil, stream: RandomStream
     ) -> Tensor {
       let definition = cell.parameters[index]
       let shape = definition.shape(
-        inputSize: inputSize, hiddenSize: hiddenSize, projectionSize: projectionSize)
+        inputSize: inputSize, hiddenSize: hiddenSize, projectionSize: projectionSize, grid: grid)
       let blocks = definition.gates.count
       let size = shape.reduce(1, *) / blocks
       let first = initializer(cell, index, roles, hiddenSize: hiddenSize)(shape, stream: stream)

@@ -71,7 +71,7 @@ public final class Bidirectional: Layer {
   /// The merged output or both, then the states where they are returned.
   public func outputShapes(_ inputs: [LayerShape]) throws(LayerError) -> [LayerShape] {
     let shapes = try layer.outputShapes(inputs)
-    let one = shapes[0].with([layer.outputSize])
+    let one = shapes[0].with(shapes[0].features.dropLast() + [layer.outputSize])
     let outputs =
       switch options.mergeMode {
       case .concat: [shapes[0]]

@@ -39,31 +39,43 @@ extension Recurrent {
   /// The output, then the states where they are returned. After the sequences the inputs may have first states, of each
   /// layer and direction each of the cell's states.
   public func outputShapes(_ inputs: [LayerShape]) throws(LayerError) -> [LayerShape] {
-    guard let first = inputs.first, first.isSequence, first.features.count == 1 else {
+    let rank = options.kernel == nil ? 1 : 3
+    guard let first = inputs.first, first.isSequence, first.features.count == rank else {
       throw .badInput(
-        layer: Self.kind, expected: "sequences [T, B, features]",
+        layer: Self.kind,
+        expected: rank == 1 ? "sequences [T, B, features]" : "sequences [T, B, height, width, channels]",
         found: inputs.first.map { "\($0)" } ?? "nothing")
     }
     guard layers <= ModelDescription.mostLayers else {
       throw .badInput(
         layer: Self.kind, expected: "at most \(ModelDescription.mostLayers) layers", found: "\(layers)")
     }
-    let states = (0..<layers * directions).flatMap { _ in stateSizes.map { LayerShape.vector($0) } }
+    let places = first.features.dropLast()
+    let states = (0..<layers * directions).flatMap { _ in
+      stateSizes.map { LayerShape(isSequence: false, features: places + [$0]) }
+    }
     guard inputs.count == 1 || inputs.dropFirst().elementsEqual(states) else {
       throw .badInput(
         layer: Self.kind, expected: "sequences alone or with \(states.count) states like \(states[0])",
         found: "\(inputs.dropFirst().map(\.description))")
     }
-    let output = LayerShape(isSequence: options.returnSequences, features: [directions * outputSize])
+    let output = LayerShape(
+      isSequence: options.returnSequences, features: places + [directions * outputSize])
     return [output] + (options.returnState ? states : [])
+  }
+
+  /// The grid of inputs of a shape; nil for a layer without a kernel.
+  private func grid(_ inputs: [LayerShape]) -> CellGrid? {
+    guard let kernel = options.kernel else { return nil }
+    return CellGrid(height: inputs[0].features[0], width: inputs[0].features[1], kernel: kernel)
   }
 
   /// Those of all layers and directions, then the first states that are learned.
   public func parameterShapes(_ inputs: [LayerShape]) -> AnySequence<ParameterShape> {
     let own = Self.parameterShapes(
-      cell: cell, inputSize: inputs[0].features[0], hiddenSize: hiddenSize,
+      cell: cell, inputSize: inputs[0].features.last ?? 1, hiddenSize: hiddenSize,
       projectionSize: options.projection,
-      layers: layers, bidirectional: directions == 2)
+      layers: layers, bidirectional: directions == 2, grid: grid(inputs))
     let first =
       options.learnsFirstStates
       ? zip(cell.states, stateSizes).map { ParameterShape($0 + "0", [layers * directions, $1]) } : []
@@ -73,11 +85,30 @@ extension Recurrent {
   /// Makes the parameters.
   public func build(_ inputs: [LayerShape], _ context: BuildContext) {
     build(
-      inputSize: inputs[0].features[0], name: options.noise ?? context.name, stream: context.stream)
+      inputSize: inputs[0].features.last ?? 1, grid: grid(inputs), name: options.noise ?? context.name,
+      stream: context.stream)
   }
 
   /// The output, then the states where they are returned.
   public func callAsFunction(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
+    guard let grid = built.grid else { return outputs(inputs, context) }
+    // Each place of a sequence is a row.
+    let batch = inputs[0].tensor.shape[1]
+    let rows = inputs.map { input in
+      let shape = input.tensor.shape, features = shape[shape.count - 1]
+      let flat = input.tensor.reshaped(Array(shape.dropLast(4)) + [batch * grid.places, features])
+      return LayerValue(flat, mask: input.mask?.repeated(grid.places))
+    }
+    return outputs(rows, context).map { output in
+      let shape = output.tensor.shape, features = shape[shape.count - 1]
+      let tensor = output.tensor.reshaped(
+        Array(shape.dropLast(2)) + [batch, grid.height, grid.width, features])
+      return LayerValue(tensor, mask: output.mask == nil ? nil : inputs[0].mask)
+    }
+  }
+
+  /// What the layer gives for rows: sequences, or each place of one.
+  private func outputs(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
     var x = inputs[0].tensor
     let (steps, batch) = (x.shape[0], x.shape[1])
     var mask = inputs[0].mask

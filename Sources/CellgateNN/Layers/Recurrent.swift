@@ -14,6 +14,10 @@ import CellgateTensor
 /// Past a sequence's length the output is 0 and the states stay as they were at its last valid step; the
 /// reverse direction runs over the valid part only. Parameters bear PyTorch's names: `weight_ih_l0`,
 /// `weight_ih_l0_reverse`, `weight_ih_l1`, …
+///
+/// With ``RecurrentOptions/kernel`` the layer runs on a grid, where its cell's maps are convolutions (``CellGrid``): the
+/// layer reads sequences of `[height, width, channels]` and gives such of `[height, width, D·H]`. B of the calls of this type counts the
+/// places of all sequences then, each sequence's one after another. Such a layer isn't shown to observers.
 public class Recurrent: Layer {
   /// The kind that descriptions of models name it by.
   public class var kind: String { "recurrent" }
@@ -29,6 +33,8 @@ public class Recurrent: Layer {
   /// What a layer has once the size of its input is known.
   struct Built {
     let inputSize: Int
+    /// The grid on which its maps are convolutions; nil for none.
+    let grid: CellGrid?
     /// What names the noise and what observers see.
     let name: String
     /// Of each layer.
@@ -119,12 +125,15 @@ public class Recurrent: Layer {
   }
 
   /// Makes the executions and the parameters.
-  func build(inputSize: Int, name: String, instructions: InstructionSet = .active, stream: RandomStream) {
+  func build(
+    inputSize: Int, grid: CellGrid? = nil, name: String, instructions: InstructionSet = .active,
+    stream: RandomStream
+  ) {
     let (cell, options) = (cell, options)
     func execution(_ cell: Cell, inputSize: Int) -> CellExecution {
       CellExecution(
         cell: cell, inputSize: inputSize, hiddenSize: options.units, projectionSize: options.projection,
-        instructions: instructions, precision: options.precision)
+        grid: grid, instructions: instructions, precision: options.precision)
     }
     let sizes = [inputSize] + (1..<layers).map { _ in directions * outputSize }
     let atInference = cellAtInference
@@ -143,12 +152,13 @@ public class Recurrent: Layer {
             return Parameter(
               initialization.values(
                 of: cell, index, roles: roles, modelName: name, inputSize: sizes[layer],
-                hiddenSize: options.units, projectionSize: options.projection, stream: stream.child(name)))
+                hiddenSize: options.units, projectionSize: options.projection, grid: grid,
+                stream: stream.child(name)))
           })
       }
     }
     made = Built(
-      inputSize: inputSize, name: name, executions: executions,
+      inputSize: inputSize, grid: grid, name: name, executions: executions,
       trainingExecutions: isPlain ? executions : sizes.map { execution(training, inputSize: $0) },
       parameters: parameters,
       firstStates: options.learnsFirstStates
@@ -238,7 +248,9 @@ public class Recurrent: Layer {
   }
 
   /// The parameters whose products with the first layer's input may be given instead of it; nil where none may.
-  var inputMaps: [Int]? { directions == 1 && precision == .float32 ? cell.inputMaps : nil }
+  var inputMaps: [Int]? {
+    directions == 1 && precision == .float32 && options.kernel == nil ? cell.inputMaps : nil
+  }
 
   /// What the first layer reads its input with, `[N, I]`: those parameters one under another.
   var inputMap: Tensor {
@@ -276,7 +288,8 @@ public class Recurrent: Layer {
     var pass = RecurrentPass(
       executions: executions, directions: directions,
       wantsOutput: wantsOutput, needsInputGradient: x.needsGradient, stop: context.stop,
-      observe: isProducts ? nil : context.observer.map { observe(for: $0, context) }, noise: noise(context),
+      observe: isProducts || built.grid != nil ? nil : context.observer.map { observe(for: $0, context) },
+      noise: noise(context),
       totals: totals)
     let outputs = pass.forward(
       x.detached, states: given.map(\.detached), parameters: parameters.map { $0.map(\.detached) },

@@ -45,6 +45,9 @@ public struct RecurrentOptions: LayerOptions {
   public var units: Int
   /// P of a cell with a projection; nil for H.
   public var projection: Int?
+  /// The side of the neighbourhood that each matrix reads at each place of a grid, which makes convolutions of the
+  /// products (``CellGrid``); inputs are then sequences of `[height, width, channels]`. Nil for sequences of vectors.
+  public var kernel: Int?
   /// L: so many layers one on the other.
   public var layers = 1
   /// Whether each layer runs in both directions.
@@ -97,6 +100,12 @@ public struct RecurrentOptions: LayerOptions {
     if projection != nil, !cell.cell.hasProjection {
       return
         "projection: expected none, as the cell \(cell.cell.name) has no projection, found \(projection ?? 0)"
+    }
+    if let kernel, kernel < 1 || kernel % 2 == 0 || kernel > 99 {
+      return "kernel: expected an odd number of 1 to 99, found \(kernel)"
+    }
+    if kernel != nil, precision != .float32 {
+      return "precision: expected float32 on a grid, found \(precision)"
     }
     if stateful, isBidirectional || learnsFirstStates {
       return "stateful: expected one direction and first states that are not learned, found others"

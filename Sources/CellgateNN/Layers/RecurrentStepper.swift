@@ -101,6 +101,7 @@ public final class RecurrentStepper {
     require(
       layer.directions == 1,
       "RecurrentStepper: expected layers of one direction, found \(layer.directions)")
+    require(layer.options.kernel == nil, "RecurrentStepper: expected layers of vectors, found a grid")
     self.layer = layer
     let own = layer.executions(context), parameters = layer.parameters(context)
     let executions = takesProducts ? layer.productExecutions(own) : own

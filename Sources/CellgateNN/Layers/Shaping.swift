@@ -132,7 +132,7 @@ public final class Flatten: Layer {
   }
 }
 
-/// A vector at each of n steps: `[B, K]` gives `[n, B, K]`.
+/// A value at each of n steps: `[B, K]` gives `[n, B, K]`, and `[B, height, width, K]` `[n, B, height, width, K]`.
 public final class RepeatVector: Layer {
   /// "repeat_vector".
   public static let kind = "repeat_vector"
@@ -155,16 +155,16 @@ public final class RepeatVector: Layer {
   /// `n` steps.
   public convenience init(_ n: Int) { self.init(Options(n: n)) }
 
-  /// A sequence of vectors.
+  /// A sequence of such values.
   public func outputShapes(_ inputs: [LayerShape]) throws(LayerError) -> [LayerShape] {
     let input = try single(inputs)
-    guard !input.isSequence, input.features.count == 1 else {
+    guard !input.isSequence, !input.features.isEmpty else {
       throw .badInput(layer: Self.kind, expected: "one vector [B, K]", found: "\(input)")
     }
     return [LayerShape(isSequence: true, features: input.features)]
   }
 
-  /// The vector at each step.
+  /// The value at each step.
   public func callAsFunction(_ inputs: [LayerValue], _ context: ForwardContext) -> [LayerValue] {
     let x = inputs[0].tensor
     return [LayerValue(x.unsqueezed(axis: 0).broadcast(to: [options.n] + x.shape))]

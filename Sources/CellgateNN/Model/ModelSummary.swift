@@ -30,7 +30,7 @@ public struct ModelSummary: Sendable, CustomStringConvertible {
     func kind(_ layer: some Layer) -> String {
       switch layer {
       case let layer as Recurrent:
-        "\(layer.options.isBidirectional ? "bidirectional " : "")recurrent (\(layer.cell.name))"
+        "\(layer.options.isBidirectional ? "bidirectional " : "")recurrent (\(layer.cell.name)\(layer.options.kernel.map { " on a grid, \($0) × \($0)" } ?? ""))"
       case let layer as Bidirectional: "bidirectional (\(layer.options.layer.cell.cell.name))"
       case let layer as RecurrentDecoder: "recurrent decoder (\(layer.options.recurrent.cell.cell.name))"
       case let layer as AttentionDecoder:

@@ -51,6 +51,14 @@ public enum SequenceMask: Equatable, Sendable {
     return SequenceMask(flags: pairs.map { $0 && $1 }, batch: batch)
   }
 
+  /// The mask of a batch in which each of these B sequences is there `count` times, one after another.
+  func repeated(_ count: Int) -> SequenceMask {
+    switch self {
+    case .lengths(let lengths): .lengths(lengths.flatMap { Array(repeating: $0, count: count) })
+    case .flags(let flags): .flags(flags.flatMap { Array(repeating: $0, count: count) })
+    }
+  }
+
   /// The same steps in reverse order.
   func reversed(steps: Int, batch: Int) -> SequenceMask {
     let flags = flags(steps: steps, batch: batch)

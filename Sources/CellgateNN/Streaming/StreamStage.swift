@@ -104,6 +104,9 @@ enum StreamStage: Sendable {
 
   /// The layers of one direction; throws `badLayer` for others.
   static func cells(_ layer: Recurrent, named name: String) throws(StreamError) -> [StreamStage] {
+    guard layer.options.kernel == nil else {
+      throw .badLayer(layer: name, expected: "a layer of sequences of vectors", found: "a grid")
+    }
     guard layer.directions == 1 else {
       throw .badLayer(layer: name, expected: "layers of one direction", found: "two directions")
     }
