@@ -179,11 +179,12 @@ struct CommandFailure: Error {
     case .captions(let error): code(of: error)
     case .arrays(let error): code(of: error)
     case .table(.file(let error)), .table(.json(.file(let error))), .midi(.file(let error)),
-      .matlab(.file(let error)), .sound(.file(let error)):
+      .matlab(.file(let error)), .sound(.file(let error)), .video(.file(let error)),
+      .picture(.file(let error)):
       code(of: error)
     case .idx, .wrongDimensions, .labelOutOfRange, .countMismatch, .gzip, .notUTF8, .tooShort, .changed,
       .otherSymbols, .unknownCharacter, .unknownToModel, .otherEncoding, .table, .unfit, .series, .midi,
-      .matlab, .sound:
+      .matlab, .sound, .video, .picture:
       .data
     }
   }

@@ -45,6 +45,10 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
   indirect case table(TableError)
   /// A MIDI file is wrong.
   indirect case midi(MIDIError)
+  /// A raw video is wrong.
+  indirect case video(Y4MError)
+  /// A picture is wrong.
+  indirect case picture(PictureError)
   /// A MATLAB file is wrong.
   indirect case matlab(MATLABError)
   /// A file is not what the options say of it.
@@ -64,6 +68,8 @@ public enum TaskDataError: Error, Equatable, Sendable, CustomStringConvertible {
     case .captions(let error): error.description
     case .table(let error): error.description
     case .midi(let error): error.description
+    case .video(let error): error.description
+    case .picture(let error): error.description
     case .matlab(let error): error.description
     case .sound(let error): error.description
     case .arrays(let error): error.description

@@ -18,6 +18,7 @@ extension ReportPage {
     var rolls: [PredictionSample.Roll] = []
     var sentences: [PredictionSample.Tags] = []
     var answers: [PredictionSample.Answer] = []
+    var frames: [PredictionSample.Frames] = []
     var labelled: [PredictionSample.Labelled] = []
     var confusion: [PredictionSample.Confusion] = []
     for sample in run.samples {
@@ -32,6 +33,7 @@ extension ReportPage {
       case .roll(let roll): rolls.append(roll)
       case .tags(let sentence): sentences.append(sentence)
       case .answer(let one): answers.append(one)
+      case .frames(let one): frames.append(one)
       case .labelled(let one): labelled.append(one)
       case .confusion(let matrix): confusion.append(matrix)
       }
@@ -40,7 +42,7 @@ extension ReportPage {
       "section", ["class": "part"], .tag("h4", [:], "Samples of the best model"), self.pictures(pictures),
       self.numbers(numbers), self.symbols(symbols), self.texts(texts), self.captions(captions),
       self.translations(translations), self.forecasts(forecasts), self.rolls(rolls),
-      self.sentences(sentences), self.answers(answers), self.confusion(confusion), self.labelled(labelled))
+      self.sentences(sentences), self.answers(answers), self.frames(frames), self.confusion(confusion), self.labelled(labelled))
   }
 
   func caption(_ text: String) -> HTML { .tag("p", ["class": "note"], HTML(text)) }

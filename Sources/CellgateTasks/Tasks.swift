@@ -25,6 +25,7 @@ public enum Tasks {
       AnswerTask.self,
       TranslateTask.self,
       TranscribeTask.self,
+      FramesTask.self,
     ]
   }
 

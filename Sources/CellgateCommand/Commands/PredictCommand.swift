@@ -32,7 +32,9 @@ struct PredictCommand: ParsableCommand {
       and writes id or row, question, prediction, probability, and the numbers of the sentences that it looked at. \
       One that 'cellgate train translate' made takes a text with a sentence a line, and writes their translations by a beam \
       of 5; 'cellgate translate' has more options. \
-      One that 'cellgate train transcribe' made takes a WAV file, a folder of them or a manifest, and writes audio,text.
+      One that 'cellgate train transcribe' made takes a WAV file, a folder of them or a manifest, and writes audio,text. \
+      One that 'cellgate train frames' made takes an array of frames, a folder of pictures or a raw video, and writes the frames \
+      after the first ones of each sequence, [sequences, frames, height, width], as npy.
 
       EXAMPLES:
         cellgate predict runs/adding-lstm --data sequences.npz --out sums.csv
@@ -45,6 +47,7 @@ struct PredictCommand: ParsableCommand {
         cellgate predict runs/tag-lstm --data new.conll --out tagged.conll
         cellgate predict runs/translate-lstm --data new.de --out new.en
         cellgate predict runs/transcribe-lstm --data new/ --out transcripts.csv
+        cellgate predict runs/frames-lstm --data clips.npy --out next.npy
         cellgate predict runs/classify-lstm --data - < new.csv
         cellgate predict model.safetensors --data x.npz --out y.npz --json
       """)

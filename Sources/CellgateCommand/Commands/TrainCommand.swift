@@ -39,6 +39,7 @@ struct TrainCommand: ParsableCommand {
         cellgate train tag --data train.conll --valid dev.conll --test test.conll
         cellgate train answer --data train.jsonl --test test.jsonl --hops 2
         cellgate train transcribe --data recordings/ --directions forward
+        cellgate train frames --data clips.npy --given 10 --predicted 10
         cellgate train adding --length 400 --from runs/adding-lstm --freeze recurrent
         cellgate train adding --out runs/adding-lstm --resume
         cellgate train adding --out runs/adding-lstm --resume --steps 20000

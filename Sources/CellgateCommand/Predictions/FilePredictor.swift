@@ -35,7 +35,8 @@ enum FilePredictors {
   private static var all: [any FilePredictor.Type] {
     [
       RowPredictions.self, ForecastPredictions.self, KeyPredictions.self, TagPredictions.self,
-      AnswerPredictions.self, TranslationPredictions.self, TranscriptPredictions.self, ArrayPredictions.self,
+      AnswerPredictions.self, TranslationPredictions.self, TranscriptPredictions.self, FramePredictions.self,
+      ArrayPredictions.self,
     ]
   }
 

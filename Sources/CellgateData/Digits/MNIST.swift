@@ -15,6 +15,9 @@ package struct MNIST {
     /// [images], 0 to 9.
     package let labels: [UInt8]
 
+    /// Images that are loaded already.
+    package init(pixels: [UInt8], labels: [UInt8]) { (self.pixels, self.labels) = (pixels, labels) }
+
     /// How many.
     package var count: Int { labels.count }
 

@@ -56,6 +56,34 @@ public struct Preprocessing: Codable, Equatable, Sendable {
   /// What of sounds goes in, and the symbols of transcripts that come out; nil of models of other data.
   public var speech: SpeechPreprocessing?
 
+  /// What frames of a video go in and come out; nil of models of other data.
+  public var frames: FrameSource?
+
+  /// The frames of a model that predicts them.
+  public struct FrameSource: Codable, Equatable, Sendable {
+    /// Rows and columns of a frame, and numbers of a pixel: 1, or 3 of colours.
+    public var height: Int, width: Int, channels: Int
+    /// The side of the patches that frames are cut into.
+    public var patch: Int
+    /// Frames that go in, and frames that come out.
+    public var given: Int, predicted: Int
+
+    /// Frames of these sizes, of which the side of a patch is a divisor.
+    public init(height: Int, width: Int, channels: Int, patch: Int, given: Int, predicted: Int) {
+      (self.height, self.width, self.channels) = (height, width, channels)
+      (self.patch, self.given, self.predicted) = (patch, given, predicted)
+    }
+
+    /// Numbers of a patch.
+    public var depth: Int { patch * patch * channels }
+
+    /// Whether the sizes are those of frames.
+    package var isRight: Bool {
+      [height, width, channels, patch, given, predicted].allSatisfy { $0 > 0 && $0 <= 1 << 16 }
+        && height % patch == 0 && width % patch == 0
+    }
+  }
+
   /// What the frames of tunes are; nil of models of other data.
   public var music: Music?
 

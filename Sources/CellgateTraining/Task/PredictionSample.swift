@@ -23,6 +23,8 @@ public enum PredictionSample: Sendable, Equatable {
   case tags(Tags)
   /// A question about a text, and its answer.
   case answer(Answer)
+  /// Frames of a video, and those that were predicted.
+  case frames(Frames)
   /// A text or a series and its class, or its number.
   case labelled(Labelled)
   /// How often the examples of each class were taken for each.
@@ -246,6 +248,27 @@ public enum PredictionSample: Sendable, Equatable {
         "Answer: expected a weight for each of \(sentences.count) sentences, found \(weights.map(\.count))")
       (self.sentences, self.weights, self.question) = (sentences, weights, question)
       (self.expected, self.found, self.probability) = (expected, found, probability)
+    }
+  }
+
+  /// Frames that were given, those after them and those that were found.
+  public struct Frames: Sendable, Equatable {
+    /// Pixels of a row, and numbers of a pixel.
+    public var width: Int, channels: Int
+    /// The frames that were given, each numbers in [0, 1], 0 black, in rows from the top.
+    public var given: [[Float]]
+    /// The frames after them, and those that were found, as many.
+    public var expected: [[Float]], found: [[Float]]
+
+    /// Frames and what was found.
+    public init(width: Int, channels: Int = 1, given: [[Float]], expected: [[Float]], found: [[Float]]) {
+      let counts = Set((given + expected + found).map(\.count))
+      require(
+        width > 0 && channels > 0 && expected.count == found.count && counts.count == 1
+          && counts.allSatisfy { $0 > 0 && $0 % (width * channels) == 0 },
+        "Frames: expected frames of whole rows of \(width) pixels, found \(counts.sorted()) numbers")
+      (self.width, self.channels) = (width, channels)
+      (self.given, self.expected, self.found) = (given, expected, found)
     }
   }
 
