@@ -59,7 +59,10 @@ let package = Package(
       ["CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateData"]),
     library(
       "CellgateTasks",
-      ["CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateData", "CellgateTraining"]),
+      [
+        "CellgateFiles", "CellgateTensor", "CellgateMemory", "CellgateCells", "CellgateNN", "CellgateData",
+        "CellgateTraining",
+      ]),
     library(
       "CellgateExperiments",
       [

@@ -106,6 +106,7 @@ struct CommandFailure: Error {
       }
     case let error as ArrayFileError: code(of: error)
     case let error as FileError: code(of: error)
+    case let error as VectorIndexError: code(of: error)
     case let error as DataError: code(of: error)
     case let error as TaskDataError: code(of: error)
     case let error as WAVError: code(of: .sound(error))
@@ -148,6 +149,14 @@ struct CommandFailure: Error {
     case .missing, .cannotOpen: .noInput
     case .cannotCreate: .cannotCreate
     case .cannotRead, .cannotWrite: .inputOutput
+    }
+  }
+
+  private static func code(of error: VectorIndexError) -> Code {
+    switch error {
+    case .file(let error): code(of: error)
+    case .inUse: .cannotCreate
+    case .damaged, .badKeys: .data
     }
   }
 

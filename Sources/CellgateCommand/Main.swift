@@ -27,6 +27,7 @@ struct CellgateCommand: ParsableCommand {
       ExportCommand.self,
       RetrofitCommand.self, ReportCommand.self,
       CellsCommand.self, DiagnoseCommand.self, BenchCommand.self, FeaturesCommand.self, DataCommand.self,
+      MemoryCommand.self,
     ])
 }
 

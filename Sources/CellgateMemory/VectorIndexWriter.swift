@@ -22,7 +22,11 @@ extension VectorIndex {
     /// The new file; nil where keys are added to one.
     private let pending: PendingFile?
     private let file: OutputFile
-    /// Keys that were written.
+    /// D, the numbers of a key.
+    public var dimension: Int { shape.dimension }
+    /// How they are stored.
+    public var precision: Precision { shape.precision }
+    /// Keys of the file, those that were there included.
     public private(set) var count = 0
 
     /// Begins a new file, or one in the place of another. Throws `file`.

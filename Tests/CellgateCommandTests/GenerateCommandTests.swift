@@ -38,6 +38,50 @@ struct GenerateCommandTests {
     #expect(other.status == 0 && other.output != one.output)
   }
 
+  @Test("A memory is built, added to and tuned, and evaluate and generate use its numbers")
+  func memory() throws {
+    let workplace = try trained()
+    let build = try workplace.run(line: "memory build run --data my.txt --out own.vectors --keys int8 --json")
+    #expect(build.status == 0, "\(build.error)")
+    let built = try #require(build.records().first)
+    #expect(
+      built["symbols"] as? Int == 1289 && built["dimension"] as? Int == 8
+        && built["precision"] as? String == "int8")
+    let more = try workplace.run(line: "memory build run --out own.vectors --append --json")
+    #expect(try #require(more.records().first?["keys"] as? Int) > 1289 + 1000, "\(more.error)")
+    let usual = try workplace.run(line: "evaluate run --cache 50 --json")
+    #expect(usual.error.contains("cellgate memory tune run --cache 50"))
+    let tune = try workplace.run(
+      line: "memory tune run --cache 50 --memory own.vectors --neighbours 8 --json")
+    let tuned = try #require(tune.records().first)
+    let (with, without) = (tuned["cross_entropy"] as? Double ?? 9, tuned["without_memory"] as? Double ?? 0)
+    #expect(with < 0.7 * without && workplace.has("run/memory.json"), "\(tune.error)")
+    func evaluation(_ options: String) throws -> Double {
+      let run = try workplace.run(line: "evaluate run --json" + options)
+      #expect(run.status == 0 && run.error.isEmpty, "\(run.error)")
+      return try #require(run.records().first?["value"] as? Double)
+    }
+    let best = try evaluation(" --cache 50 --memory own.vectors")
+    #expect(try best < 0.7 * evaluation("") && best < evaluation(" --cache 50 --cache-share 0.01"))
+    let text = try workplace.run(
+      line: "generate run --cache 50 --memory own.vectors --seed 3 --length 90 --json")
+    #expect((try text.records().first?["text"] as? String)?.count == 90, "\(text.error)")
+    for (line, code, words) in [
+      ("memory tune run", 64, "--cache and --memory: expected one of them"),
+      ("memory build run --out /none/x --data my.txt", 73, "/none/x"),
+      ("evaluate run --memory my.txt", 65, "my.txt: byte 0: expected CGVECTOR, found something else"),
+      ("evaluate run --cache-share 0.1", 64, "expected --cache as well"),
+      (
+        "evaluate run --cache 5 --memory own.vectors --cache-share 0.7 --neighbour-share 0.7", 64,
+        "a sum of at most 1"
+      ),
+    ] {
+      let run = try workplace.run(line: line)
+      #expect(
+        run.status == code && run.errorLines.count == 1 && run.error.contains(words), "\(line): \(run.error)")
+    }
+  }
+
   @Test("A model of other data is refused, and so is a prompt with a character never seen")
   func refused() throws {
     let workplace = try trained()

@@ -177,6 +177,7 @@ enum PublicTypes {
     JSONTree.self,
     KerasWriter.self,
     LSTM.self,
+    LanguageMemory.self,
     LanguageModel.self,
     LanguageModelObjective.self,
     (any LanguageModelTask).self,

@@ -39,6 +39,7 @@ struct EvaluateCommand: ParsableCommand {
         cellgate evaluate runs/translate-lstm --data other.tsv
         cellgate evaluate m.safetensors --data x.npz --loss binary_cross_entropy
         cellgate evaluate lm.safetensors --data text.txt
+        cellgate evaluate runs/text-lstm --cache 500 --memory own.vectors
       """)
 
   @Argument(help: ArgumentHelp("The folder of the run, or with --loss a model's file.", valueName: "run"))
@@ -94,6 +95,8 @@ struct EvaluateCommand: ParsableCommand {
 
   @OptionGroup var searched: SearchScoreOptions
 
+  @OptionGroup var remembered: MemoryOptions
+
   @OptionGroup var trusted: TrustOptions
 
   @Flag(help: "Print one JSON object and nothing else.")
@@ -106,6 +109,7 @@ struct EvaluateCommand: ParsableCommand {
     if let split, part == nil { problems.add("--split: " + Names.unknown("split", split, known: names)) }
     problems.threads(threads)
     let chosen = precision.flatMap { problems.precision($0) }
+    let memory = remembered.request(&problems)
     if loss == nil, metrics == nil, let data, isModelFile {
       if split != nil || precision != nil {
         problems.add("--split and --precision: expected the folder of a run, found a model's file")
@@ -114,7 +118,7 @@ struct EvaluateCommand: ParsableCommand {
         problems.add("--backtest: expected the folder of a run, found a model's file")
       }
       try problems.check()
-      try scoreText(data)
+      try scoreText(data, memory)
       return
     }
     let limit = problems.real("--anomaly-score", anomalyScore, "0 or more") { $0 >= 0 } ?? 3
@@ -122,6 +126,10 @@ struct EvaluateCommand: ParsableCommand {
     let compilation = compilation(&problems)
     let searches = searched.searches(&problems)
     let plan = backtests.plan(&problems)
+    if memory != nil, loss != nil || precision != nil || plan != nil || searches != nil || anomalies != nil {
+      problems.add(
+        "--cache and --memory: expected none of --loss, --precision, --backtest, --beam and --anomalies")
+    }
     if plan != nil, anomalies != nil || precision != nil || loss != nil || part == .validation {
       problems.add("--backtest: expected none of --anomalies, --precision, --loss and --split validation")
     }
@@ -173,8 +181,10 @@ struct EvaluateCommand: ParsableCommand {
       try backtests.evaluate(folder, task, plan, trustingWeights: trusted.weights, json: json)
       return
     }
-    let evaluation = try RunDirectory.evaluate(
-      folder, task: task, precision: chosen, on: part ?? .test, trustingWeights: trusted.weights)
+    let evaluation =
+      try memory.map { try evaluated(task, on: part ?? .test, $0) }
+      ?? RunDirectory.evaluate(
+        folder, task: task, precision: chosen, on: part ?? .test, trustingWeights: trusted.weights)
     if let remark = evaluation.remark { Console.printError("cellgate: " + remark) }
     let isWhole =
       (task as? TextTask)?.scoresWholeText == true || (task as? ForecastTask)?.scoresWholeTable == true
@@ -194,8 +204,25 @@ struct EvaluateCommand: ParsableCommand {
 
   private var isModelFile: Bool { !Paths.isFolder(folder) && FileManager.default.fileExists(atPath: folder) }
 
+  /// The evaluation of a run's language model with a memory.
+  private func evaluated(
+    _ task: any SequenceTask, on split: Split, _ request: MemoryOptions.Request
+  ) throws -> Evaluation {
+    guard let task = task as? any LanguageModelTask else {
+      throw CommandFailure(
+        .usage, "--cache and --memory: are for language models, and \(folder) is a run of another task")
+    }
+    let (model, _) = try LanguageModel.load(folder, trustingWeights: trusted.weights)
+    Interruption.install()
+    let evaluation = task.evaluation(
+      of: model, on: split, memory: try request.memory(for: folder, outputSize: model.outputSize),
+      context: .inference(stop: StopRequest { Interruption.isRequested }))
+    try Interruption.check()
+    return evaluation
+  }
+
   /// Scores the language model in a file on a text.
-  private func scoreText(_ data: String) throws {
+  private func scoreText(_ data: String, _ request: MemoryOptions.Request?) throws {
     if ArrayFile.isOne(data) {
       throw CommandFailure(
         .usage, "\(folder): a model's file: expected --loss NAME beside arrays, or a text as --data")
@@ -205,7 +232,8 @@ struct EvaluateCommand: ParsableCommand {
       return
     }
     let (model, tokenizer) = try LanguageModel.load(folder, trustingWeights: trusted.weights)
-    let score = try model.score(data, tokenizer: tokenizer)
+    let memory = try request.map { try $0.memory(for: folder, outputSize: model.outputSize) }
+    let score = try model.score(data, tokenizer: tokenizer, memory: memory)
     if json {
       JSONValue.object([
         ("model", .string(folder)), ("data", .string(data)), ("characters", .integer(score.characters)),

@@ -23,6 +23,7 @@ struct GenerateCommand: ParsableCommand {
         cellgate generate runs/ptb-char-lstm --prompt the_market_ --top-k 5
         cellgate generate model.safetensors --prompt "To be"
         cellgate generate runs/tunes --prompt "X:1" --length 5000 --check abc
+        cellgate generate runs/text-lstm --cache 500 --memory own.vectors
         cellgate generate runs/music-lstm --length 200 --out tune.mid --seed 3
         cellgate generate runs/music-lstm --prime begin.mid --out tune.mid
       """)
@@ -88,6 +89,8 @@ struct GenerateCommand: ParsableCommand {
       valueName: "x"))
   var tempo: RealNumber?
 
+  @OptionGroup var remembered: MemoryOptions
+
   @OptionGroup var trusted: TrustOptions
 
   @Flag(help: "Print one JSON object and nothing else.")
@@ -103,10 +106,12 @@ struct GenerateCommand: ParsableCommand {
     sampling.topK = problems.whole("--top-k", topK, in: 1...Int.max)
     sampling.topP = problems.real("--top-p", topP, "a number above 0, up to 1", { $0 > 0 && $0 <= 1 })
     let seed = problems.seed(seed)
+    let memory = remembered.request(&problems)
     problems.threads(threads)
     let tempo = problems.real("--tempo", tempo, "a number from 4 to 1000", { $0 >= 4 && $0 <= 1000 })
     if let check, check != "abc" { problems.add("--check: " + Names.unknown("check", check, known: ["abc"])) }
     if MusicGenerator.isOne(folder) {
+      if memory != nil { problems.add("--cache and --memory: are for text") }
       if check != nil { problems.add("--check: is for text") }
       if out == nil { problems.add("--out: expected a MIDI file to write, NAME.mid, with a model of music") }
       if let out, !MIDIName.isOne(out) {
@@ -125,11 +130,7 @@ struct GenerateCommand: ParsableCommand {
     }
     if tempo != nil { problems.add("--tempo: is for models of music") }
     try problems.check()
-    let isFile = !Paths.isFolder(folder) && FileManager.default.fileExists(atPath: folder)
-    let generator =
-      try isFile
-      ? TextGenerator(model: folder, trustingWeights: trusted.weights)
-      : TextGenerator(run: folder, trustingWeights: trusted.weights)
+    let generator = try generator(memory)
     let text = try generator.text(after: prompt, sampling: sampling, seed: seed ?? 1)
     Interruption.install()
     if json {
@@ -137,6 +138,19 @@ struct GenerateCommand: ParsableCommand {
     } else {
       try printText(text, count)
     }
+  }
+
+  private func generator(_ request: MemoryOptions.Request?) throws -> TextGenerator {
+    if let request {
+      let (model, tokenizer) = try LanguageModel.load(folder, trustingWeights: trusted.weights)
+      return TextGenerator(
+        model: model, tokenizer: tokenizer,
+        memory: try request.memory(for: folder, outputSize: model.outputSize))
+    }
+    let isFile = !Paths.isFolder(folder) && FileManager.default.fileExists(atPath: folder)
+    return try isFile
+      ? TextGenerator(model: folder, trustingWeights: trusted.weights)
+      : TextGenerator(run: folder, trustingWeights: trusted.weights)
   }
 
   private func printText(_ text: GeneratedText, _ count: Int) throws {

@@ -51,16 +51,19 @@ public final class ModelStream: Sendable {
     start = stages.flatMap { $0.start ?? [] }
   }
 
-  /// A language model in parts: symbols, of which 0 is one like the others, give the logits of what comes next. Throws
-  /// `badLayer` for layers between embedding and head that can't be streamed.
-  package convenience init(embedding: Embedding, body: SequenceBody, head: Linear) throws(StreamError) {
+  /// A language model in parts: symbols, of which 0 is one like the others, give the logits of what comes next; without a
+  /// head what it would read. Throws `badLayer` for layers between embedding and head that can't be streamed.
+  package convenience init(embedding: Embedding, body: SequenceBody, head: Linear?) throws(StreamError) {
     let size = embedding.options.outputDim
     let layers = try StreamStage.stages(of: body.layer, named: body.name, inputSize: size)
     var signature = StreamSignature()
     signature.add(body.signature)
-    for part in [embedding, body.layer, head] as [any Module] { signature.add(part.state) }
+    for part in [embedding, body.layer] + (head.map { [$0] } ?? []) as [any Module] {
+      signature.add(part.state)
+    }
     self.init(
-      [StreamStage.table(embedding, first: 0)] + layers + [StreamStage.linear(head)], inputSize: 1,
+      [StreamStage.table(embedding, first: 0)] + layers + (head.map { [StreamStage.linear($0)] } ?? []),
+      inputSize: 1,
       signature: signature.value)
   }
 

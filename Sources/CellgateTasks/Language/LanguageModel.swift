@@ -113,9 +113,36 @@ public final class LanguageModel: DescribedModule {
     }
   }
 
-  /// How well the model predicts a text in a file, each symbol but the first. Throws what is wrong with the file,
+  /// How well the model predicts a text in a file, with a memory perhaps, each symbol but the first. Throws what is wrong with the file,
   /// `unknownToModel` for a character that there is no symbol for, `tooShort` for fewer than two symbols.
-  public func score(_ path: String, tokenizer: TextTokenizer) throws(TaskDataError) -> TextScore {
+  public func score(
+    _ path: String, tokenizer: TextTokenizer, memory: LanguageMemory? = nil
+  ) throws(TaskDataError) -> TextScore {
+    let stream = try Self.encoded(path, tokenizer)
+    let scores = withoutGradient {
+      LanguageModelObjective.scores(
+        reading(stream, tokenizer), unknown: tokenizer.unknown, memory: memory)
+    }
+    return TextScore(
+      symbols: stream.indices.count - 1,
+      characters: stream.characters?.dropFirst().reduce(0) { $0 + Int($1) } ?? stream.indices.count - 1,
+      bitsPerCharacter: scores.bitsPerCharacter(of: stream, leavingOut: tokenizer.unknown),
+      crossEntropy: scores.all, unknownShare: scores.unknownShare)
+  }
+
+  /// A long text as the model reads it.
+  func reading(
+    _ stream: TextTokenizer.Encoded, _ tokenizer: TextTokenizer, _ context: ForwardContext = .inference()
+  ) -> LanguageReading {
+    LanguageReading(
+      model: self, stream: stream.indices, chunk: LanguageReading.chunk(for: tokenizer), context: context)
+  }
+
+  /// The symbols of the text in a file. Throws what is wrong with the file, `unknownToModel` for a character that there is no symbol
+  /// for, `tooShort` for fewer than two symbols.
+  public static func encoded(
+    _ path: String, _ tokenizer: TextTokenizer
+  ) throws(TaskDataError) -> TextTokenizer.Encoded {
     let file = try TextFile(path)
     let stream: TextTokenizer.Encoded
     do throws(UnknownCharacter) {
@@ -125,14 +152,7 @@ public final class LanguageModel: DescribedModule {
     guard count > 1 else {
       throw .tooShort(file: path, part: "text", expected: 2, found: count, unit: tokenizer.unit.rawValue)
     }
-    let scores = withoutGradient {
-      LanguageModelObjective.scores(
-        self, stream.indices, unknown: tokenizer.unknown, chunk: LanguageModelObjective.chunk(for: tokenizer))
-    }
-    return TextScore(
-      symbols: count - 1, characters: stream.characters?.dropFirst().reduce(0) { $0 + Int($1) } ?? count - 1,
-      bitsPerCharacter: scores.bitsPerCharacter(of: stream, leavingOut: tokenizer.unknown),
-      crossEntropy: scores.all, unknownShare: scores.unknownShare)
+    return stream
   }
 
   /// The parameters of such a model, in their order, without making it.
@@ -160,6 +180,33 @@ public final class LanguageModel: DescribedModule {
     _ symbols: [Int32], steps: Int, batch: Int, states: [Tensor]? = nil,
     context: ForwardContext = .inference(), probe: TensorProbe? = nil
   ) -> (logits: Tensor, states: [Tensor]) {
+    let reading = read(symbols, steps: steps, batch: batch, states: states, context: context, probe: probe)
+    return (reading.logits, reading.states)
+  }
+
+  /// What a model makes of some symbols.
+  struct Reading {
+    /// What the head reads, [T, B, H].
+    let output: Tensor
+    /// The logits of the symbol after each, [T, B, V].
+    let logits: Tensor
+    /// The states after the last step.
+    let states: [Tensor]
+
+    /// The probability of the symbol after each of some places [T, B].
+    func probabilities(of classes: [Int32], where isScored: [Bool]) -> [Double] {
+      let places = isScored.indices.filter { isScored[$0] }, size = logits.shape[2]
+      let rows = logits.reshaped([logits.count / size, size]).gathered(places.map { Int32($0) })
+      let own = places.enumerated().map { Int32($0 * size) + classes[$1] }
+      return rows.softmax().reshaped([rows.count]).gathered(own).scalars.map { Double($0) }
+    }
+  }
+
+  /// As a call, with what the head reads.
+  func read(
+    _ symbols: [Int32], steps: Int, batch: Int, states: [Tensor]? = nil,
+    context: ForwardContext = .inference(), probe: TensorProbe? = nil
+  ) -> Reading {
     probe?("input", "symbols", Tensor(symbols.map(Float.init), shape: [steps, batch]))
     let x = embedding(symbols, shape: [steps, batch], context: context)
     probe?("embedding", "x", x)
@@ -168,7 +215,7 @@ public final class LanguageModel: DescribedModule {
     if let probe { result.show(body.name, probe) }
     let logits = head(dropout(output, context))
     probe?("head", "output", logits)
-    return (logits, result.states)
+    return Reading(output: output, logits: logits, states: result.states)
   }
 }
 

@@ -11,6 +11,8 @@ public struct LanguageModelObjective: TrainingObjective {
   let batches: TextBatches
   /// Whether the metric has symbols in it that the vocabulary knows only as unknown.
   let scoresUnknown: Bool
+  /// What evaluations mix the model's predictions with; nil for nothing.
+  var memory: LanguageMemory?
 
   /// The cross-entropy of the symbols of one update.
   public func loss(
@@ -69,20 +71,11 @@ public struct LanguageModelObjective: TrainingObjective {
     totals.add("bits_per_character", sum: nats / log(2), weight: weight)
   }
 
-  /// Lanes of an evaluation are at most so many, and at least so long.
-  private static let mostLanes = 64, leastLane = 5000
-  /// Symbols that a lane of an evaluation reads before the first one that it predicts.
-  private static let warmUp = 500
-  /// Steps at once, and the most logits at once of words and pieces.
-  private static let chunk = 100, mostLogits = 1 << 25
-
   /// The metrics over the whole validation or test stream, each symbol but the first predicted once: bits per character, of
   /// words and pieces too; the cross-entropy of a symbol in nats, and its perplexity; and the share of unknown symbols. Those are
   /// in the nats, and in the bits only where the run's settings say so.
   ///
-  /// Up to 64 lanes of 5,000 symbols or more are run at once. Each but the first begins 500 symbols before the
-  /// first one that it predicts, with the states after the stream's first 500: what came even before is not remembered.
-  /// Zeros in the middle of a text are not what a model was trained for: some never recover from them.
+  /// Up to 64 lanes of 5,000 symbols or more are run at once; see ``LanguageReading``.
   public func evaluate(
     _ model: LanguageModel, on split: Split, _ batches: AnySequence<SymbolBatch>, metrics: [Metric],
     context: ForwardContext
@@ -90,7 +83,7 @@ public struct LanguageModelObjective: TrainingObjective {
     let tokenizer = self.batches.tokenizer
     let stream = self.batches.stream(of: split)
     let scores = Self.scores(
-      model, stream.indices, unknown: tokenizer.unknown, chunk: Self.chunk(for: tokenizer), context: context)
+      model.reading(stream, tokenizer, context), unknown: tokenizer.unknown, memory: memory)
     let values = metrics.map { metric in
       switch metric.name {
       case "perplexity": min(exp(scores.all), .greatestFiniteMagnitude)
@@ -113,31 +106,6 @@ public struct LanguageModelObjective: TrainingObjective {
       "\(percent(scores.unknownShare)) of the \(batches.tokenizer.unit) are unknown to the model and make "
       + "\(percent(scores.unknownCost)) of the cross-entropy; "
       + "\(metric) \(isCounted ? "counts them" : "leaves them out")"
-  }
-
-  /// Steps at once for so many lanes of symbols.
-  static func chunk(for tokenizer: TextTokenizer) -> Int {
-    tokenizer.unit == .characters
-      ? chunk : max(1, min(chunk, mostLogits / (mostLanes * max(1, tokenizer.count))))
-  }
-
-  /// The states of lanes that begin at these places: zeros at the stream's beginning, elsewhere those that its first
-  /// `count` symbols leave.
-  private static func states(
-    _ model: LanguageModel, _ stream: SymbolSequence, starts: [Int], after count: Int, context: ForwardContext
-  ) -> [Tensor]? {
-    guard count > 0, starts.contains(where: { $0 > 0 }) else { return nil }
-    let first = model(Array(stream.prefix(count)), steps: count, batch: 1, context: context)
-    return first.states.map { state in
-      let (layers, hidden, values) = (state.shape[0], state.shape[2], state.scalars)
-      let zeros = [Float](repeating: 0, count: hidden)
-      var lanes: [Float] = []
-      for layer in 0..<layers {
-        let own = values[layer * hidden..<(layer + 1) * hidden]
-        for start in starts { lanes += start > 0 ? own : zeros[...] }
-      }
-      return Tensor(lanes, shape: [layers, starts.count, hidden])
-    }
   }
 
   /// What a model makes of a stream's symbols but the first.
@@ -172,50 +140,37 @@ public struct LanguageModelObjective: TrainingObjective {
 
   /// The mean cross-entropy in nats of all symbols of a stream but the first, predicted in `lanes` at once.
   static func nats(
-    _ model: LanguageModel, _ stream: SymbolSequence, lanes: Int? = nil, warmUp: Int = warmUp
+    _ model: LanguageModel, _ stream: SymbolSequence, lanes: Int? = nil,
+    warmUp: Int = LanguageReading.usualWarmUp
   ) -> Double {
-    scores(model, stream, unknown: nil, lanes: lanes, warmUp: warmUp).all
+    scores(LanguageReading(model: model, stream: stream, lanes: lanes, warmUp: warmUp), unknown: nil).all
   }
 
-  /// The scores of a stream, predicted in `lanes` at once.
+  /// The scores of a stream, with what a memory adds.
   static func scores(
-    _ model: LanguageModel, _ stream: SymbolSequence, unknown: Int32?, lanes: Int? = nil,
-    warmUp: Int = warmUp,
-    chunk: Int = chunk, context: ForwardContext = .inference()
+    _ reading: LanguageReading, unknown: Int32?, memory: LanguageMemory? = nil
   ) -> Scores {
-    let count = stream.count - 1
-    let lanes = lanes ?? max(1, min(mostLanes, count / leastLane))
-    // Lane i predicts the symbols firsts[i] ..< firsts[i + 1], and reads those from starts[i] on.
-    let firsts = (0...lanes).map { 1 + $0 * count / lanes }
-    let starts = (0..<lanes).map { max(0, firsts[$0] - 1 - warmUp) }
-    let steps: Int = zip(firsts.dropFirst(), starts).map { $0 - 1 - $1 }.max() ?? 0
-    var states = states(model, stream, starts: starts, after: warmUp, context: context)
+    var reading = reading
+    reading.warmUp = max(reading.warmUp, memory?.cache?.window ?? 0)
+    let count = reading.stream.count - 1
+    var reader = memory.map { MemoryReader($0, lanes: reading.laneCount) }
     var (sum, knownSum, knownCount) = (0.0, 0.0, 0)
-    for begin in stride(from: 0, to: steps, by: chunk) where !context.shouldStop {
-      let length = min(chunk, steps - begin)
-      var (inputs, classes): ([Int32], [Int32]) = ([], [])
-      var mask: [Float] = []
-      for step in begin..<(begin + length) {
-        for lane in 0..<lanes {
-          let place = starts[lane] + step
-          let isInside = place + 1 < firsts[lane + 1]
-          inputs.append(isInside ? stream[place] : 0)
-          classes.append(isInside ? stream[place + 1] : 0)
-          mask.append(isInside && place + 1 >= firsts[lane] ? 1 : 0)
-        }
-      }
-      let result = model(inputs, steps: length, batch: lanes, states: states, context: context)
-      states = result.states
-      let knownMask = zip(mask, classes).map { $1 == unknown ? 0 : $0 }
+    reading.forEachPiece { piece in
+      let mask = piece.mask
+      let knownMask = zip(mask, piece.classes).map { $1 == unknown ? 0 : $0 }
+      let mixed = memory.flatMap { memory in reader?.nats(piece, memory) }
       func total(_ mask: [Float]) -> Double {
+        if let mixed { return zip(mask, mixed).reduce(0) { $0 + ($1.0 > 0 ? $1.1 : 0) } }
         let predicted = mask.reduce(0.0) { $0 + Double($1) }
         return predicted > 0
-          ? predicted * Double(crossEntropy(result.logits, classes: classes, mask: mask).item) : 0
+          ? predicted * Double(crossEntropy(piece.reading.logits, classes: piece.classes, mask: mask).item)
+          : 0
       }
       let all = total(mask)
       sum += all
       knownSum += knownMask == mask ? all : total(knownMask)
       knownCount += knownMask.count { $0 > 0 }
+      return true
     }
     let all = sum / Double(count)
     return Scores(

@@ -18,18 +18,28 @@ import CellgateTraining
 public final class TextGenerator: Sendable {
   /// What the symbols are.
   public let tokenizer: TextTokenizer
-  /// Gives the logits of the next symbol.
+  /// Gives the logits of the next symbol, or what the head reads where there is a memory.
   let stream: ModelStream
+  /// The head, and what its predictions are mixed with; nil where the stream has the head.
+  private let memory: (head: PackedLinear, memory: LanguageMemory)?
 
-  /// A generator of the model's symbols. Later changes of the parameters don't matter.
-  public convenience init(model: LanguageModel, tokenizer: TextTokenizer) {
+  /// A generator of the model's symbols, with a memory perhaps. Later changes of the parameters don't matter.
+  public convenience init(model: LanguageModel, tokenizer: TextTokenizer, memory: LanguageMemory? = nil) {
     do throws(StreamError) {
       self.init(
-        try ModelStream(embedding: model.embedding, body: model.body, head: model.head), tokenizer)
+        try ModelStream(
+          embedding: model.embedding, body: model.body, head: memory == nil ? model.head : nil), tokenizer,
+        memory.map { (PackedLinear(weight: model.head.weight.value, bias: model.head.bias?.value), $0) })
     } catch { fail("TextGenerator: \(error)") }
   }
 
-  private init(_ stream: ModelStream, _ tokenizer: TextTokenizer) {
+  private init(
+    _ stream: ModelStream, _ tokenizer: TextTokenizer, _ memory: (head: PackedLinear, memory: LanguageMemory)?
+  ) {
+    if let memory, let problem = memory.memory.problem(outputSize: memory.head.inputSize) {
+      fail("TextGenerator: \(problem)")
+    }
+    self.memory = memory
     require(
       stream.symbols == tokenizer.count,
       "TextGenerator: expected the model's \(stream.symbols ?? 0) symbols, found \(tokenizer.count)")
@@ -131,8 +141,14 @@ public final class TextGenerator: Sendable {
   /// The states of some texts, which go on together, a row each. A step changes them: they are used up by it.
   public final class States {
     fileprivate let stepper: ModelStepper
+    /// Where there is a memory: what each text has had, and the output of its last step.
+    fileprivate var lanes: [MemoryLane]
+    fileprivate var last: [Float] = []
 
-    fileprivate init(_ stepper: ModelStepper) { self.stepper = stepper }
+    fileprivate init(_ stepper: ModelStepper) {
+      self.stepper = stepper
+      lanes = .init(repeating: MemoryLane(), count: stepper.batch)
+    }
   }
 
   /// Texts that have not begun.
@@ -140,11 +156,19 @@ public final class TextGenerator: Sendable {
 
   /// Takes a symbol of each of the N texts, and gives the logits `[N, V]` of what comes after it.
   fileprivate func take(_ symbols: [Int32], _ states: States) -> [Float] {
-    var logits = [Float](repeating: 0, count: symbols.count * tokenizer.count)
-    do throws(StreamError) { try states.stepper.step(symbols.map(Float.init), into: &logits) } catch {
+    var outputs = [Float](repeating: 0, count: symbols.count * stream.outputSize)
+    do throws(StreamError) { try states.stepper.step(symbols.map(Float.init), into: &outputs) } catch {
       fail("TextGenerator: \(error)")
     }
-    return logits
+    guard let memory else { return outputs }
+    let size = stream.outputSize, count = symbols.count
+    for (row, symbol) in symbols.enumerated() where !states.last.isEmpty {
+      states.lanes[row].append(states.last[row * size..<(row + 1) * size], [symbol])
+      states.lanes[row].keepLast(memory.memory.cache?.window ?? 0)
+    }
+    states.last = outputs
+    let output = Tensor(outputs, shape: [count, size])
+    return memory.memory.mixed(memory.head(output), output, states.lanes)
   }
 }
 
@@ -164,6 +188,11 @@ extension TextGenerator: SequenceDecoder {
       do throws(StreamError) {
         try selected.stepper.load(states.stepper.session(row: Int(from)), row: to)
       } catch { fail("TextGenerator: \(error)") }
+      selected.lanes[to] = states.lanes[Int(from)]
+    }
+    let size = stream.outputSize
+    if !states.last.isEmpty {
+      selected.last = rows.flatMap { states.last[Int($0) * size..<(Int($0) + 1) * size] }
     }
     return selected
   }

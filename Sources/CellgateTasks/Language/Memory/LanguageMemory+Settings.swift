@@ -1,0 +1,54 @@
+import CellgateBasics
+import CellgateFiles
+import CellgateMemory
+
+extension LanguageMemory {
+  /// The numbers of a memory, as the file memory.json in a run's folder keeps them.
+  public struct Settings: Codable, Sendable, Equatable {
+    /// Those of the neighbours.
+    public struct Neighbours: Codable, Sendable, Equatable {
+      /// The file of the store.
+      public var store: String
+      /// How many are looked for.
+      public var count: Int
+      /// T.
+      public var temperature: Double
+      /// The share of the neighbours in what is predicted.
+      public var share: Double
+    }
+
+    /// Those of the cache; nil for none.
+    public var cache: Cache?
+    /// Those of the neighbours; nil for none.
+    public var neighbours: Neighbours?
+
+    /// The numbers of a memory.
+    public init(_ memory: LanguageMemory) {
+      cache = memory.cache
+      neighbours = memory.neighbours.map {
+        Neighbours(
+          store: Paths.absolute($0.store.path), count: $0.count, temperature: $0.temperature, share: $0.share)
+      }
+    }
+
+    /// The file's name in a run's folder.
+    public static let name = "memory.json"
+
+    /// What a run's folder has; nil where it has none, or one that can't be read.
+    public init?(run folder: String) {
+      guard let data = FileManager.default.contents(atPath: folder + "/" + Self.name),
+        let own = try? JSONDecoder().decode(Self.self, from: data)
+      else { return nil }
+      self = own
+    }
+
+    /// Keeps the numbers in a run's folder. Throws what the system refuses.
+    public func write(run folder: String) throws(FileError) {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+      // Numbers and a path can be encoded.
+      let data = (try? encoder.encode(self)) ?? Data("{}".utf8)
+      try AtomicFile.write(data + Data("\n".utf8), to: folder + "/" + Self.name)
+    }
+  }
+}

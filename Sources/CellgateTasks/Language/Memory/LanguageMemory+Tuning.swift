@@ -1,0 +1,78 @@
+import CellgateBasics
+import CellgateData
+import CellgateMemory
+import CellgateTensor
+
+extension LanguageMemory {
+  /// A memory whose numbers are the best ones for a text, and what they give.
+  public struct Tuned: Sendable {
+    /// The memory.
+    public let memory: LanguageMemory
+    /// Symbols that were predicted.
+    public let symbols: Int
+    /// The cross-entropy of a symbol in nats: of the model alone, and with the memory.
+    public let modelNats: Double, nats: Double
+  }
+
+  private static let flatnesses = (-10...2).map { exp2(Double($0)) }
+  private static let temperatures = (-6...10).map { exp2(Double($0)) }
+  /// Symbols of a text that are enough.
+  private static let mostSymbols = 100_000
+
+  /// The memory that predicts a text best together with a model: flatness, temperature and shares, by its first 100,000 symbols at most.
+  ///
+  /// - Parameters:
+  ///   - model: the model, and what its symbols are.
+  ///   - text: validation data, which neither the model nor the store was made of.
+  ///   - cacheWindow: places of a cache; nil for no cache.
+  ///   - store: outputs of the model with the symbol after each, and how many neighbours are looked for; nil for none.
+  public static func tuned(
+    _ model: LanguageModel, _ tokenizer: TextTokenizer, on text: TextTokenizer.Encoded, cacheWindow: Int?,
+    store: (index: VectorIndex, count: Int)?
+  ) -> Tuned {
+    let stream = SymbolSequence(text.indices.prefix(mostSymbols + 1))
+    var reading = LanguageReading(model: model, stream: stream, chunk: LanguageReading.chunk(for: tokenizer))
+    reading.warmUp = max(reading.warmUp, cacheWindow ?? 0)
+    let flatnesses = cacheWindow == nil ? [] : Self.flatnesses
+    let temperatures = store == nil ? [] : Self.temperatures
+    var reader = MemoryReader(
+      lanes: reading.laneCount, window: cacheWindow ?? 0, flatnesses: flatnesses,
+      neighbours: store.map { ($0.index, $0.count, temperatures) })
+    var own: [Double] = []
+    var (caches, neighbours) = (
+      [[Double]](repeating: [], count: flatnesses.count), [[Double]](repeating: [], count: temperatures.count)
+    )
+    withoutGradient {
+      reading.forEachPiece { piece in
+        let new = piece.reading.probabilities(of: piece.classes, where: piece.isScored)
+        own += new
+        let evidence = reader.read(
+          piece.reading.output, next: piece.classes, isInside: piece.isInside, isScored: piece.isScored,
+          own: new)
+        for place in caches.indices { caches[place] += evidence.cache[place] }
+        for place in neighbours.indices { neighbours[place] += evidence.neighbours[place] }
+        return true
+      }
+    }
+    /// The one of some predictions that goes best with the model.
+    func best(_ parts: [[Double]]) -> Int? {
+      parts.indices.min {
+        MemoryMixture.best([own, parts[$0]]).nats < MemoryMixture.best([own, parts[$1]]).nats
+      }
+    }
+    let (cache, neighbour) = (best(caches), best(neighbours))
+    let parts = [own] + (cache.map { [caches[$0]] } ?? []) + (neighbour.map { [neighbours[$0]] } ?? [])
+    let (shares, nats) = MemoryMixture.best(parts)
+    var memory = LanguageMemory()
+    if let cache, let cacheWindow {
+      memory.cache = Cache(window: cacheWindow, flatness: flatnesses[cache], share: shares[1])
+    }
+    if let neighbour, let store {
+      memory.neighbours = Neighbours(
+        store.index, count: store.count, temperature: temperatures[neighbour], share: shares[shares.count - 1]
+      )
+    }
+    return Tuned(
+      memory: memory, symbols: own.count, modelNats: MemoryMixture.nats([own], [1]), nats: nats)
+  }
+}
