@@ -146,6 +146,31 @@ class Everyday:
 
 
 @dataclass(frozen=True)
+class Transformer:
+    """Causal layers of a Transformer: `kind` is training (forward, backward, gradients of all parameters), or decoding (the steps
+    of `batch` sequences one after another, with the keys and values of those before)."""
+
+    kind: str
+    layers: int
+    hidden: int
+    heads: int
+    steps: int
+    batch: int
+    is_short = False
+
+    @property
+    def shape(self):
+        return f"{self.layers}, {self.hidden}, {self.heads}, {self.steps}, {self.batch}"
+
+    def record(self):
+        return asdict(self)
+
+    @staticmethod
+    def of(record):
+        return Transformer(**record)
+
+
+@dataclass(frozen=True)
 class Sessions:
     """A step of `batch` sequences whose states are carried on, through `layers` layers of a cell, a dense head of `outputs`
     numbers and softmax. Cellgate writes the model for ONNX Runtime into `file`."""
@@ -173,7 +198,8 @@ class Sessions:
 def case_of(record):
     """The case that `record()` gave."""
     kind = (Operation if "operation" in record else Everyday if "model" in record else Captions if "form" in record
-            else Translation if "sentences" in record else Sessions if "outputs" in record else Case)
+            else Translation if "sentences" in record else Sessions if "outputs" in record
+            else Transformer if "heads" in record else Case)
     return kind.of(record)
 
 

@@ -29,6 +29,8 @@ TRANSLATION = 1.5  # an epoch: a step of it
 
 EVERYDAY = 1.5  # an epoch
 
+TRANSFORMER = 1
+
 # Forward, over PyTorch on the same threads.
 OPERATIONS = {"matmul": 1, "matmul_batch": 1}
 

@@ -69,6 +69,75 @@ class Model(torch.nn.Module):
         return F.linear(h, self.head_weight, self.head_bias)
 
 
+class Transformer(Model):
+    """Layers of a Transformer that normalise first and a linear head, written out; before them perhaps an embedding. Those of a
+    language model are causal, see a window and go on from the keys and values of the batch before."""
+
+    def __init__(self, config, tensors):
+        super().__init__("transformer", tensors)
+        own = config["task_options"]
+        self.heads, self.positions = own.get("heads", 4), own.get("positions", "rotary")
+        self.layers = own.get("blocks", config["layers"])
+        self.window = own.get("context", own["length"]) if config["task"] != "adding" else None
+
+    def own(self, name):
+        return getattr(self, "transformer_" + name.replace(".", "_"))
+
+    def linear(self, x, name):
+        return F.linear(x, self.own(name + ".weight"), self.own(name + ".bias"))
+
+    def norm(self, x, name):
+        return F.layer_norm(x, x.shape[-1:], self.own(name + ".weight"), self.own(name + ".bias"))
+
+    def apart(self, x, first=None):
+        """[T, B, D] as [B, heads, T, d], turned by the places from `first` on."""
+        x = x.unflatten(2, (self.heads, -1)).permute(1, 2, 0, 3)
+        if first is None or self.positions != "rotary":
+            return x
+        half = x.shape[3] // 2
+        rates = 10_000 ** (-2 * torch.arange(half, dtype=torch.float64) / x.shape[3])
+        angles = torch.arange(first, first + x.shape[2], dtype=torch.float64)[:, None] * rates
+        c, s = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+        a, b = x[..., :half], x[..., half:]
+        return torch.cat([a * c - b * s, b * c + a * s], 3)
+
+    def run(self, x, state=None):
+        if hasattr(self, "transformer_input_weight"):
+            x = self.linear(x, "input")
+        count, state = state or (0, [None] * self.layers)
+        steps, size = x.shape[0], x.shape[2]
+        if self.positions == "sinusoidal":
+            places = (count + torch.arange(steps, dtype=torch.float64)) % (self.window or steps)
+            rates = 10_000 ** (-2 * (torch.arange(size) // 2).double() / size)
+            angles = places[:, None] * rates
+            table = torch.where(torch.arange(size) % 2 == 0, angles.sin(), angles.cos())
+            x = x + table[:, None].to(x.dtype)
+        kept = []
+        for number, past in enumerate(state):
+            part = f"layers.{number}."
+            n = self.norm(x, part + "norm1")
+            q, k, v = (self.linear(n, f"{part}self_attn.{name}") for name in ("query", "key", "value"))
+            if past is not None:
+                k, v = torch.cat([past[0], k]), torch.cat([past[1], v])
+            before, mask = len(k) - steps, None
+            if self.window:
+                distance = (before + torch.arange(steps))[:, None] - torch.arange(len(k))
+                mask = (distance >= 0) & (distance < self.window)
+                kept.append((k[-self.window:], v[-self.window:]))
+            context = F.scaled_dot_product_attention(
+                self.apart(q, before), self.apart(k, 0), self.apart(v), attn_mask=mask)
+            x = x + self.linear(context.permute(2, 0, 1, 3).flatten(2), part + "self_attn.output")
+            x = x + self.linear(F.gelu(self.linear(self.norm(x, part + "norm2"), part + "linear1")), part + "linear2")
+        return self.norm(x, "norm"), (count + steps, kept)
+
+
+def detached(state):
+    """States through which no gradient flows."""
+    if torch.is_tensor(state):
+        return state.detach()
+    return tuple(map(detached, state)) if isinstance(state, (tuple, list)) else state
+
+
 def adding(model, x, following):
     return F.mse_loss(model.head(model(x)[-1])[:, 0], (x[:, :, 0] * x[:, :, 1]).sum(0))
 
@@ -104,7 +173,7 @@ class Characters:
     def __call__(self, model, x, following):
         x, following = x.long(), following.long()
         output, state = model.run(model.embedding_weight[x], self.state)
-        self.state = state.detach() if torch.is_tensor(state) else tuple(s.detach() for s in state)
+        self.state = detached(state)
         classes = torch.cat([x[1:], following[:1]])
         return F.cross_entropy(model.head(output).flatten(0, 1), classes.flatten())
 
@@ -130,7 +199,8 @@ def optimizer(config, parameters):
 
 def main():
     config, folder = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
-    if config["task"] not in TASKS or config["layers"] > 1 or config["bidirectional"] or config["dropout"]:
+    is_stack = config["layers"] > 1 and config["cell"] != "transformer"
+    if config["task"] not in TASKS or is_stack or config["bidirectional"] or config["dropout"]:
         sys.exit(f"losses: expected one layer, one direction, no dropout, and a task of {', '.join(TASKS)}")
     tensors = safetensors(folder / "losses.safetensors")
     rates = json.loads((folder / "updates.json").read_text())["learning_rates"]
@@ -141,7 +211,9 @@ def train(config, tensors, rates, dtype):
     """The loss of each update, with a learning rate for each."""
     torch.set_default_dtype(dtype)
     tensors = {name: tensor.to(dtype) for name, tensor in tensors.items()}
-    loss_of, model = TASKS[config["task"]](), Model(config["cell"], tensors)
+    is_transformer = config["cell"] == "transformer"
+    model = Transformer(config, tensors) if is_transformer else Model(config["cell"], tensors)
+    loss_of = TASKS[config["task"]]()
     rule = optimizer(config, list(model.parameters()))
     losses = []
     for update, rate in enumerate(rates):

@@ -3,7 +3,7 @@
 import math, random, tempfile
 
 from . import goals
-from .case import Captions, Case, Everyday, NoSuchCase, Operation, Sessions, Translation
+from .case import Captions, Case, Everyday, NoSuchCase, Operation, Sessions, Transformer, Translation
 from .report import Report, number, times, verdict
 from .rounds import best_peer, ratio_of, take_turns
 from .side import Cellgate, Peer
@@ -65,7 +65,7 @@ PEERS = {
     "streaming": ["onnxruntime"], "scaling": ["torch"], "shapes": ["torch"], "lengths": ["torch"],
     "stacks": ["torch"], "precision": [], "memory": ["torch", "jax"],
     "recompute": [], "operations": ["torch"], "captions": ["torch"], "translation": ["torch"], "everyday": ["torch", "keras"],
-    "builds": [],
+    "transformer": ["torch"], "builds": [],
 }
 
 
@@ -437,6 +437,34 @@ def captions(options):
     return session, report
 
 
+def transformer(options):
+    """Causal layers of a Transformer: a training step, and sequences decoded step by step with their keys and values."""
+    session = Session(options, "transformer")
+    report = session.report(
+        "Transformers: causal layers that normalise first; a training step in ms, a decoded step in µs",
+        [("what", 9), ("L, D, heads, T, B", 21), ("cellgate", 9), *((p.name, 9) for p in session.peers), ("ratio", 7),
+         ("goal", 12)])
+    cases = [Transformer("training", *sizes) for sizes in
+             ((4, 256, 4, 128, 32), (2, 128, 4, 128, 32), (4, 256, 4, 512, 8), (2, 512, 8, 128, 16))]
+    cases += [Transformer("decoding", *sizes) for sizes in
+              ((4, 256, 4, 128, 1), (4, 256, 4, 1024, 1), (2, 512, 8, 256, 1), (4, 256, 4, 128, 16))]
+    for case in cases:
+        results = session.measure(case)
+        own, ratio = results["cellgate"], ratio_of(results)
+        if own.seconds is None:
+            raise NoSuchCase(own.note)
+        factor = 1e3 if case.kind == "training" else 1e6 / case.steps
+        texts = [number(r.seconds and r.seconds * factor, 1) for r in results.values()]
+        report.row([case.kind, case.shape, *texts, times(ratio), verdict(ratio, goals.TRANSFORMER)],
+                   session.kept(case, results, ratio=ratio, goal=goals.TRANSFORMER))
+        for side, result in results.items():
+            if result.is_amiss:
+                report.note(f"{side}, {case.kind} at {case.shape}: {result.note}")
+            elif result.note == "torch.nn":
+                report.note(f"{side}, {case.kind} at {case.shape}: torch.nn.TransformerEncoder")
+    return session, report
+
+
 FORMS = ["show-and-tell", "show-attend-tell", "up-down"]
 
 
@@ -557,4 +585,4 @@ MODES = {"training": training, "forward": forward, "streaming": streaming, "scal
          "lengths": lengths, "stacks": stacks, "precision": precision, "memory": memory,
          "recompute": recompute, "operations": operations, "captions": captions, "translation": translation,
          "everyday": everyday,
-         "builds": builds}
+         "transformer": transformer, "builds": builds}

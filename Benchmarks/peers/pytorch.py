@@ -6,8 +6,8 @@ import os, signal, time
 import torch
 from torch import sigmoid, tanh
 
-from . import torch_captions, torch_everyday, torch_operations, torch_translation
-from .case import Captions, Everyday, NoSuchCase, Operation, Translation
+from . import torch_captions, torch_everyday, torch_operations, torch_transformer, torch_translation
+from .case import Captions, Everyday, NoSuchCase, Operation, Transformer, Translation
 
 LAYERS = {
     "lstm": torch.nn.LSTM,
@@ -77,6 +77,8 @@ class Peer:
             return torch_translation.build(case), ""
         if isinstance(case, Everyday):
             return torch_everyday.build(case), ""
+        if isinstance(case, Transformer):
+            return torch_transformer.build(case)
         if case.kind == "stream":
             raise NoSuchCase("not timed: torch.nn has no streaming call", expected=True)
         if case.precision != "f32":

@@ -3,7 +3,7 @@ no start-up, and no side's idle threads or memory are in the other's way."""
 
 import json, os, select, subprocess, sys, time
 
-from .case import Captions, Everyday, NoSuchCase, Operation, Sessions, Translation
+from .case import Captions, Everyday, NoSuchCase, Operation, Sessions, Transformer, Translation
 from .environment import HERE, PYTHON
 
 
@@ -106,6 +106,11 @@ class Cellgate(Side):
             lengths = f" --batch {len(case.lengths)} --lengths {','.join(map(str, case.lengths))} --steps 200"
             record = self.ask(f"everyday --name {case.model} --cell {case.cell}"
                               f" --pass {'padded' if case.is_padded else 'masked'}{lengths if case.lengths else ''}"
+                              f" --threads {self.threads} --repeats {repeats}")
+            return [t * 1e-3 for t in record["times_ms"]], record
+        if isinstance(case, Transformer):
+            record = self.ask(f"transformer --pass {case.kind} --layers {case.layers} --hidden {case.hidden}"
+                              f" --heads {case.heads} --steps {case.steps} --batch {case.batch}"
                               f" --threads {self.threads} --repeats {repeats}")
             return [t * 1e-3 for t in record["times_ms"]], record
         if isinstance(case, Sessions):

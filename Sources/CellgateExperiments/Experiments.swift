@@ -18,6 +18,8 @@ public enum Experiments {
     ("length", length),
     ("noise", noise),
     (CaptionsTask.name, captions),
+    ("transformer", transformer),
+    ("transformer-adding", transformerAdding),
   ]
 
   /// The experiments' names.
@@ -244,6 +246,41 @@ public enum Experiments {
           tests: tested.map { Experiment.Test("\($0) steps of noise", ["noise": .whole($0)]) })
       ], paperNote: "no number is known here: an experiment of ours.")
     experiment.name = "noise"
+    return experiment
+  }
+
+  // MARK: transformer
+
+  private static let withTransformer = ["lstm", "lstm-wm", "gru", "transformer"]
+
+  /// Language models of as many parameters; the cells have one layer, the Transformer four.
+  @Sendable private static func transformer(_ budget: Budget) -> Experiment {
+    var experiment = characters(budget)
+    experiment.name = "transformer"
+    experiment.cells = withTransformer
+    experiment.parts = Array(experiment.parts.prefix(1))
+    experiment.parts[0].training.taskOptions["blocks"] = .whole(budget == .smoke ? 1 : 4)
+    if budget != .smoke { experiment.parts[0].training.optimizerSettings.learningRate = 0.001 }
+    if budget == .quick {
+      experiment.parts[0].label = "500,000 parameters"
+      experiment.parts[0].parameters = 500_000
+    }
+    experiment.parts[0].paper = []
+    experiment.paperNote = "it has no Transformer: an experiment of ours."
+    return experiment
+  }
+
+  /// The adding problem at T = 400 with as many parameters; the question is how soon it is solved.
+  @Sendable private static func transformerAdding(_ budget: Budget) -> Experiment {
+    let (length, steps) = budget == .smoke ? (6, 30) : (400, budget == .quick ? 2000 : 20_000)
+    var part = part(AddingTask.defaults, budget, length: length, steps: steps, learningRate: 0.001)
+    part.equal = [.parameters]
+    if budget == .smoke { part.training.hidden = 24 } else { part.training.taskOptions["blocks"] = 2 }
+    var experiment = Experiment(
+      task: AddingTask.name, budget: budget, cells: withTransformer,
+      seeds: [.smoke: 1, .quick: 2, .full: 5][budget] ?? 1, measure: .stepsToSolve, parts: [part],
+      paperNote: "it has no Transformer: an experiment of ours.")
+    experiment.name = "transformer-adding"
     return experiment
   }
 

@@ -94,6 +94,47 @@ struct TransformerCommandTests {
     #expect(try workplace.run(line: "evaluate b").status == 0)
   }
 
+  @Test("Series and texts are classified with one, and sentences translated")
+  func others() throws {
+    let workplace = try Workplace()
+    let rows = (0..<80).map { number in
+      "\(number % 2 == 0 ? "a good day and more" : "a bad day and less") \(number / 7),\(number % 2 == 0 ? "up" : "down")\n"
+    }
+    try Data(("text,label\n" + rows.joined()).utf8).write(to: URL(fileURLWithPath: workplace.path + "/t.csv"))
+    let run = try workplace.run(
+      line:
+        "train classify --data t.csv --text text --label label --model transformer --hidden 16 --steps 60 "
+        + "--warm-up 0 --learning-rate 0.01 --threads 1 --out run --json")
+    #expect(run.status == 0, "\(run.error)")
+    #expect(try #require(try run.records().last)["value"] as? Double == 1)
+    try Data("text\na bad one\na good one\n".utf8).write(to: URL(fileURLWithPath: workplace.path + "/n.csv"))
+    let predicted = try workplace.run(line: "predict run --data n.csv --out out.csv --threads 1")
+    #expect(predicted.status == 0, "\(predicted.error)")
+    let lines = try workplace.text("out.csv").split(separator: "\n")
+    #expect(lines[1].contains("down") && lines[2].contains("up"))
+    let report = try workplace.run(line: "report run")
+    #expect(report.status == 0, "\(report.error)")
+  }
+
+  @Test("Series are forecast with one")
+  func forecast() throws {
+    let workplace = try Workplace()
+    try ForecastCommandTests.write(workplace)
+    let line = ForecastCommandTests.train.replacing("--hidden 4", with: "--hidden 8 --model transformer")
+    let run = try workplace.run(line: line + " --target all --json")
+    #expect(run.status == 0, "\(run.error)")
+    let again = try workplace.run(line: "evaluate run --json")
+    #expect(
+      try #require(try again.records().first)["value"] as? Double
+        == #require(try run.records().last)["value"] as? Double)
+    let predicted = try workplace.run(line: "predict run --data s.csv --out p.csv")
+    #expect(predicted.status == 0, "\(predicted.error)")
+    let summary = try workplace.run(line: "summary run/model.safetensors")
+    #expect(summary.output.contains("segment forecaster (transformer)"))
+    let retrofit = try workplace.run(line: "retrofit run/model.safetensors --cell lstm-wm")
+    #expect(retrofit.status != 0 && retrofit.errorLines.count == 1)
+  }
+
   @Test("What has no meaning is said in a line")
   func refused() throws {
     let workplace = try workplace()

@@ -6,12 +6,17 @@ import Testing
 @Suite("SegmentForecaster")
 struct SegmentForecasterTests {
   static func options(
-    _ cell: Cell = .gru, series: Int = 1, known: Int = 0, decodes: Bool = true, seasons: Int = 0
+    _ cell: Cell = .gru, series: Int = 1, known: Int = 0, decodes: Bool = true, seasons: Int = 0,
+    transformer: Bool = false
   ) -> SegmentForecaster.Options {
     var options = SegmentForecaster.Options(
       recurrent: RecurrentOptions(cell: cell, units: 5), segment: 2, horizon: 5, outputs: 3)
     (options.series, options.known, options.decodesSegments) = (series, known, decodes)
     (options.seasons, options.season, options.locations) = (seasons, 2, 2)
+    if transformer {
+      options.transformer = TransformerEncoder.Options(layers: 2, heads: 1)
+      options.transformer?.positions = .sinusoidal
+    }
     return options
   }
 
@@ -102,9 +107,11 @@ struct SegmentForecasterTests {
     }
   }
 
-  @Test("The parameters are those that are announced", arguments: [true, false])
-  func shapes(_ decodes: Bool) {
-    let layer = Self.built(Self.options(series: 4, known: 2, decodes: decodes, seasons: 2))
+  @Test("The parameters are those that are announced", arguments: [true, false], [false, true])
+  func shapes(_ decodes: Bool, transformer: Bool) {
+    let layer = Self.built(
+      Self.options(series: 4, known: 2, decodes: decodes, seasons: 2, transformer: transformer))
+    #expect(layer.namedParameters().contains { $0.name.hasPrefix("transformer.layers.1.") } == transformer)
     let inputs = [LayerShape.sequence(3), .vector(), .sequence(2)]
     let made = layer.namedParameters().map { ParameterShape($0.name, $0.parameter.shape) }
     #expect(made == Array(layer.parameterShapes(inputs)))
@@ -124,9 +131,10 @@ struct SegmentForecasterTests {
   }
 
   /// In Float32 a step of 1e-2 keeps rounding below 1e-3 of gradients around 1.
-  @Test("Gradients agree with central differences", arguments: [true, false])
-  func gradient(_ decodes: Bool) {
-    let layer = Self.built(Self.options(series: 2, known: 2, decodes: decodes, seasons: 1))
+  @Test("Gradients agree with central differences", arguments: [true, false], [false, true])
+  func gradient(_ decodes: Bool, transformer: Bool) {
+    let layer = Self.built(
+      Self.options(series: 2, known: 2, decodes: decodes, seasons: 1, transformer: transformer))
     let values = [
       LayerValue(Self.random([4, 2, 3], "x")), LayerValue(Tensor([1, 2])),
       LayerValue(Self.random([5, 2, 2], "known")),

@@ -445,6 +445,7 @@ enum PublicTypes {
     TransformerEncoderLayer.self,
     TransformerOptions.self,
     TransformerPositions.self,
+    TransformerSymbolDecoder.self,
     TranslateTask.self,
     TranslationBatch.self,
     TranslationBatches.self,

@@ -36,11 +36,16 @@ struct TranslateTaskTests {
 
   @Test(
     "Models of any cell learn a made language, and their file alone translates the same, in any batch",
-    arguments: ["gru", "lstm-wm"])
+    arguments: ["gru", "lstm-wm", "transformer"])
   func learns(cell: String) throws {
     let made = try MadeSentences()
     let settings = try TranslateTask.prepared(
       Self.settings(made, cell: cell) {
+        if cell == "transformer" {
+          $0.useTransformer()
+          $0.taskOptions.merge(["heads": 2, "positions": "sinusoidal"]) { $1 }
+          ($0.hidden, $0.schedule.warmUpSteps, $0.optimizerSettings.learningRate) = (32, 20, 0.005)
+        }
         if cell == "gru" {
           $0.taskOptions.merge(["attention": "additive", "attention-place": "before"]) { $1 }
         }

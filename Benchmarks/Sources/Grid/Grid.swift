@@ -7,7 +7,7 @@ struct Grid {
   static let names = [
     "serve", "training", "forward", "stream", "table", "rows", "machine", "peak", "limits", "memory",
     "losses", "operations", "operation", "captions", "translation",
-    "sessions", "everyday",
+    "sessions", "everyday", "transformer",
   ]
 
   static func main() {
@@ -46,6 +46,7 @@ struct Grid {
   private var captions: (key: [String], value: CaptionsWorkload)?
   private var translation: (key: [String], value: TranslationWorkload)?
   private var everyday: (key: [String], value: EverydayWorkload)?
+  private var transformer: (key: [String], value: TransformerWorkload)?
 
   private mutating func answer(_ words: [String]) throws {
     let options = try Options(words)
@@ -73,12 +74,14 @@ struct Grid {
     case "translation": try print(translate(options, words), options)
     case "everyday" where options.pass == "data": try print(EverydayData(options), options)
     case "everyday": try print(pass(options, words), options)
+    case "transformer": try print(attend(options, words), options)
     case "forget":
       workload = nil
       operation = nil
       captions = nil
       translation = nil
       everyday = nil
+      transformer = nil
       streaming = nil
       sessions = nil
       Output.line("{}")
@@ -202,6 +205,24 @@ struct Grid {
     }
     let times = (0..<options.repeats).map { _ in seconds { everyday.run() } }
     return everyday.record(options, times: times)
+  }
+
+  private mutating func attend(
+    _ options: Options, _ words: [String]
+  ) throws -> TransformerWorkload.Record {
+    let key = Self.withoutRepeats(words.dropFirst())
+    let transformer: TransformerWorkload
+    if let last = self.transformer, last.key == key {
+      transformer = last.value
+    } else {
+      self.transformer = nil
+      transformer = try TransformerWorkload(options)
+      self.transformer = (key, transformer)
+      try transformer.run()
+      try transformer.run()
+    }
+    let times = try (0..<options.repeats).map { _ in try seconds { try transformer.run() } }
+    return transformer.record(options, times: times)
   }
 
   /// The words but for how often something is timed.

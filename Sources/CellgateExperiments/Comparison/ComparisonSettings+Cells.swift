@@ -16,6 +16,7 @@ extension ComparisonSettings {
   func settings(of cell: Cell) -> TrainingSettings {
     var settings = training
     if cell.name == TransformerOption.transformer {
+      settings = training.withoutCells
       settings.useTransformer()
     } else {
       settings = training.withoutTransformer

@@ -282,7 +282,8 @@ public final class Reproduction {
   func updateCost(_ settings: TrainingSettings) -> Double {
     let shape = queue.task.shape(settings)
     guard let cell = queue.cells.first(where: { $0.name == settings.cell }) else { return 0 }
-    return shape.stack(settings).parameters(cell, hidden: settings.hidden) * Double(shape.steps)
+    return settings.bodyParameters(cell, inputSize: shape.inputSize, hidden: settings.hidden)
+      * Double(shape.steps)
       * Double(settings.batch)
   }
 

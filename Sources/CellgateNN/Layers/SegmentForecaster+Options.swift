@@ -23,6 +23,8 @@ extension SegmentForecaster {
   public struct Options: LayerOptions {
     /// The recurrent layers, of one direction.
     public var recurrent: RecurrentOptions
+    /// The Transformer that reads the segments in place of the recurrent layers, of which only the units count then; nil for none.
+    public var transformer: TransformerEncoder.Options?
     /// S: steps of a segment of the input.
     public var segment: Int
     /// Steps that are forecast.
@@ -100,6 +102,15 @@ extension SegmentForecaster {
       let (product, overflows) = horizon.multipliedReportingOverflow(by: max(outputs, knownWidth))
       if overflows || product > SizeCheck.most {
         return "horizon: expected at most \(SizeCheck.most) numbers of a forecast, found more"
+      }
+      if let transformer {
+        if let problem = transformer.problem ?? transformer.own.problem(units: recurrent.units) {
+          return "transformer: " + problem
+        }
+        if transformer.units ?? recurrent.units != recurrent.units {
+          return
+            "transformer.units: expected \(recurrent.units) as the recurrent layers, found \(transformer.units ?? 0)"
+        }
       }
       return recurrent.problem ?? DecoderCell.problem(recurrent)
         ?? SizeCheck.problem(share: "dropout", dropout)

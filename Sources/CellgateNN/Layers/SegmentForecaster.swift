@@ -20,6 +20,9 @@ import CellgateTensor
 ///
 /// It is added to the first `locations` outputs of a step: those that are places, such as a mean, and not widths.
 ///
+/// With a `transformer` its layers read e₁ … eₙ and z₁ … zₘ as one sequence, in which every step sees every step, and yₘ is made of the output at zₘ;
+/// without segments of the forecast, of that at eₙ.
+///
 /// A forecast starts at 0: the head's weights and A do.
 ///
 /// With `pathLags` L > 0 it keeps, for whoever draws paths of a forecast, the partial autocorrelations of its residuals at the lags 1 to L as the
@@ -32,7 +35,7 @@ import CellgateTensor
 /// its categories, `[B, …]`. A category's learned vector stands beside the numbers that it is known with. The
 /// output is `[horizon, B, outputs]`.
 ///
-/// Parameters are `encoder.weight` [E, S · F], `encoder.bias`, those of `recurrent`, `position` [segments, E], which starts normal
+/// Parameters are `encoder.weight` [E, S · F], `encoder.bias`, those of `recurrent` or `transformer`, `position` [segments, E], which starts normal
 /// with deviation 1, `series` [C + 1, E], which starts at 0, `category_1` and so on [V + 1, size], which start at 0, `static.weight`, `known.weight` [E, R · K], `head.weight` [R · outputs, H], `head.bias`, and
 /// `seasonal` [seasons of the forecast, N]; E is the cell's H, and R the steps of a segment of the forecast.
 public final class SegmentForecaster: Layer {
@@ -41,7 +44,7 @@ public final class SegmentForecaster: Layer {
 
   /// What it was made with.
   public let options: Options
-  private let recurrent: Recurrent
+  private let body: SequenceBody
   private let noise: Dropout
   private struct Parts {
     let encoder: Linear, position: Parameter?, series: Parameter?, known: Linear?, head: Linear
@@ -55,7 +58,9 @@ public final class SegmentForecaster: Layer {
   public init(_ options: Options) {
     require(options.problem == nil, "SegmentForecaster: \(options.problem ?? "")")
     self.options = options
-    recurrent = Recurrent(DecoderCell.options(options.recurrent))
+    body =
+      options.transformer.map { .transformer(TransformerEncoder($0)) }
+      ?? .recurrent(Recurrent(DecoderCell.options(options.recurrent)))
     noise = Dropout(probability: options.dropout, name: "head")
   }
 
@@ -67,10 +72,13 @@ public final class SegmentForecaster: Layer {
   /// E.
   private var width: Int { options.recurrent.units }
 
+  /// Numbers of an output of the recurrent layers or of the Transformer.
+  private var bodySize: Int { body.recurrent?.outputSize ?? width }
+
   /// Those of the maps and the cell.
   public var members: [Member] {
     guard let own else { return [] }
-    return [.module("encoder", own.encoder), .module("recurrent", recurrent)]
+    return [.module("encoder", own.encoder), .module(body.name, body.layer)]
       + (own.position.map { [.parameter("position", $0)] } ?? [])
       + (own.series.map { [.parameter("series", $0)] } ?? [])
       + own.categories.enumerated().map { .parameter("category_\($0 + 1)", $1) }
@@ -131,7 +139,9 @@ public final class SegmentForecaster: Layer {
     func add(_ some: [ParameterShape]) { shapes.append(AnySequence(some)) }
     let size = ((inputs.first?.features.first ?? 1) + options.pastVectors) * options.segment
     add(Linear.parameterShapes(inputSize: size, outputSize: width).map { $0.inside("encoder") })
-    shapes.append(DecoderCell.parameterShapes(recurrent, inputSize: width, name: "recurrent"))
+    let name = body.name
+    shapes.append(
+      AnySequence(body.layer.parameterShapes([.sequence(width)]).lazy.map { $0.inside(name) }))
     if options.decodesSegments { add([ParameterShape("position", [options.segments, width])]) }
     if options.series > 1 { add([ParameterShape("series", [options.series + 1, width])]) }
     add(
@@ -142,7 +152,7 @@ public final class SegmentForecaster: Layer {
     }
     add(
       Linear.parameterShapes(
-        inputSize: recurrent.outputSize, outputSize: options.stepsOfHead * options.outputs
+        inputSize: bodySize, outputSize: options.stepsOfHead * options.outputs
       ).map { $0.inside("head") })
     if options.seasons > 0 {
       add([ParameterShape("seasonal", [options.seasonsOfForecast, options.seasons])])
@@ -155,9 +165,16 @@ public final class SegmentForecaster: Layer {
   public func build(_ inputs: [LayerShape], _ context: BuildContext) {
     let stream = context.stream
     let size = ((inputs.first?.features.first ?? 1) + options.pastVectors) * options.segment
-    recurrent.build(
-      inputSize: width, name: options.recurrent.noise ?? context.name + "/recurrent",
-      stream: stream.child("recurrent"))
+    switch body {
+    case .recurrent(let recurrent):
+      recurrent.build(
+        inputSize: width, name: options.recurrent.noise ?? context.name + "/recurrent",
+        stream: stream.child("recurrent"))
+    case .transformer(let transformer):
+      transformer.build(
+        [.sequence(width)],
+        BuildContext(name: context.name + "/transformer", stream: stream.child("transformer")))
+    }
     let normal = Initializer.normal(standardDeviation: 1)
     own = Parts(
       encoder: Linear(inputSize: size, outputSize: width, stream: stream.child("encoder")),
@@ -169,7 +186,7 @@ public final class SegmentForecaster: Layer {
           inputSize: options.stepsOfHead * options.knownWidth, outputSize: width, hasBias: false,
           stream: stream.child("known")) : nil,
       head: Linear(
-        inputSize: recurrent.outputSize, outputSize: options.stepsOfHead * options.outputs,
+        inputSize: bodySize, outputSize: options.stepsOfHead * options.outputs,
         stream: stream.child("head"), weightInitializer: .zeros, biasInitializer: .zeros),
       categories: categories.map { Parameter(.zeros([$0.count + 1, $0.size])) },
       statics: options.staticWidth > 0
@@ -227,24 +244,30 @@ public final class SegmentForecaster: Layer {
     }
     let last: Tensor
     if let position = own.position {
-      let states = recurrent(encoded, context: context, wantsOutput: false).finalStates
       let segments = options.segments
       var z = position.tensor.unsqueezed(axis: 1).broadcast(to: [segments, batch, width])
       if let extra { z = z + extra }
       if let known { z = z + known }
-      let repeated = states.map { state in
-        let (layers, units) = (state.shape[0], state.shape[2])
-        return state.unsqueezed(axis: 1).broadcast(to: [layers, segments, batch, units])
-          .reshaped([layers, segments * batch, units])
+      switch body {
+      case .recurrent(let recurrent):
+        let states = recurrent(encoded, context: context, wantsOutput: false).finalStates
+        let repeated = states.map { state in
+          let (layers, units) = (state.shape[0], state.shape[2])
+          return state.unsqueezed(axis: 1).broadcast(to: [layers, segments, batch, units])
+            .reshaped([layers, segments * batch, units])
+        }
+        last =
+          recurrent(
+            z.reshaped([1, segments * batch, width]), states: repeated, context: context, wantsOutput: false
+          ).last
+      case .transformer(let transformer):
+        let all = transformer.run(concatenated([encoded, z], axis: 0), context).output
+        last = all[count..<count + segments].reshaped([segments * batch, width])
       }
-      last =
-        recurrent(
-          z.reshaped([1, segments * batch, width]), states: repeated, context: context, wantsOutput: false
-        ).last
     } else {
       if let extra { encoded = encoded + extra }
       if let known { encoded = encoded + known }
-      last = recurrent(encoded, context: context, wantsOutput: false).last
+      last = body(encoded, context: context, wantsOutput: false).last
     }
     let (segments, long) = (options.segments, options.stepsOfHead)
     let made = own.head(noise(last, context))

@@ -37,6 +37,7 @@ public enum Layers {
       TransformerDecoderLayer.self,
       TransformerEncoder.self,
       TransformerDecoder.self,
+      TransformerSymbolDecoder.self,
       AttentionHops.self,
       RecurrentDecoder.self,
       AttentionDecoder.self,

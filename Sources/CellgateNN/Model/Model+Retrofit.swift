@@ -23,7 +23,9 @@ extension RecurrentDecoder.Options: CellHolder {
   mutating func replace(_ name: String, with options: RecurrentOptions) { recurrent = options }
 }
 extension SegmentForecaster.Options: CellHolder {
-  var cells: [(name: String, options: RecurrentOptions)] { [("recurrent", recurrent)] }
+  var cells: [(name: String, options: RecurrentOptions)] {
+    transformer == nil ? [("recurrent", recurrent)] : []
+  }
   mutating func replace(_ name: String, with options: RecurrentOptions) { recurrent = options }
 }
 extension AttentionDecoder.Options: CellHolder {

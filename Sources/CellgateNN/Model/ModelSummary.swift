@@ -35,7 +35,8 @@ public struct ModelSummary: Sendable, CustomStringConvertible {
       case let layer as RecurrentDecoder: "recurrent decoder (\(layer.options.recurrent.cell.cell.name))"
       case let layer as AttentionDecoder:
         "attention decoder (\(([layer.options.recurrent] + (layer.options.second.map { [$0] } ?? [])).map(\.cell.cell.name).joined(separator: ", ")))"
-      case let layer as SegmentForecaster: "segment forecaster (\(layer.options.recurrent.cell.cell.name))"
+      case let layer as SegmentForecaster:
+        "segment forecaster (\(layer.options.transformer == nil ? layer.options.recurrent.cell.cell.name : "transformer"))"
       default: type(of: layer).kind
       }
     }

@@ -92,15 +92,29 @@ public final class TransformerDecoderLayer: Layer {
     block.attentions[1].attention.memory(values, mask: mask)
   }
 
-  /// The steps after attentions and feed-forward, of which masked ones are not zeros, and the keys, not turned, and values of the
-  /// `past` and of these steps. `seen` are the valid places of both.
+  /// The steps after attentions and feed-forward, of which masked ones are not zeros; the keys, not turned, and values of the
+  /// `past` and of these steps; and, where it is wanted or of a single step of rows of the other's sequences that `sequences` names, what
+  /// is looked at there, [T, B, S] or [N, S]. `seen` are the valid places of past and steps.
   func apply(
-    _ x: Tensor, seen: [[Range<Int>]]?, _ memory: AttentionMemory, rotary: RotaryPositions?,
-    past: (keys: Tensor, values: Tensor)? = nil, _ context: ForwardContext
-  ) -> (output: Tensor, keys: Tensor, values: Tensor) {
+    _ x: Tensor, seen: [[Range<Int>]]?, _ memory: AttentionMemory, sequences: [Int32]? = nil,
+    wantsWeights: Bool = false, rotary: RotaryPositions?, past: (keys: Tensor, values: Tensor)? = nil,
+    _ context: ForwardContext
+  ) -> (output: Tensor, keys: Tensor, values: Tensor, weights: Tensor?) {
     let (y, keys, values) = block.addSelfAttention(
       x, seen: seen, rotary: rotary, past: past, context)
-    let z = block.add(1, y, context) { block.attentions[1].attention.contexts(of: $0, memory) }
-    return (block.addFeedForward(z, context), keys, values)
+    let attention = block.attentions[1].attention
+    var weights: Tensor?
+    let z = block.add(1, y, context) { query in
+      guard let sequences else {
+        guard wantsWeights else { return attention.contexts(of: query, memory) }
+        let all = attention.attend(query, memory)
+        weights = all.weights
+        return all.context
+      }
+      let rows = attention.attend(query[0], memory, sequences: sequences)
+      weights = rows.weights
+      return rows.context.unsqueezed(axis: 0)
+    }
+    return (block.addFeedForward(z, context), keys, values, weights)
   }
 }

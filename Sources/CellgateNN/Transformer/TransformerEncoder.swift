@@ -47,7 +47,7 @@ public final class TransformerEncoder: Layer {
     func added(to x: Tensor, counts: [Int]) -> Tensor {
       guard positions == .sinusoidal else { return x }
       let (steps, batch, units) = (x.shape[0], x.shape[1], x.shape[2])
-      let places = max(1, layer.window ?? steps)
+      let places = max(1, layer.window ?? steps + (counts.max() ?? 0))
       let own = (0..<steps * batch).map { Int32(($0 / batch + counts[$0 % batch]) % places) }
       return x + SinusoidalPositions.table(places: places, size: units).gathered(own, shape: [steps, batch])
     }

@@ -2,7 +2,7 @@ import CellgateCells
 import CellgateTensor
 
 /// A model that reads a sequence of symbols and writes another: a recurrent encoder, in both directions at first, and a recurrent
-/// decoder with attention over what the encoder gives at each symbol.
+/// decoder with attention over what the encoder gives at each symbol; or a Transformer.
 ///
 /// ```swift
 /// var options = TranslationModelOptions(cell: .lstmWM, sourceSize: 6000, targetSize: 5000)
@@ -26,6 +26,8 @@ public struct TranslationModelOptions: Sendable {
   public var encoder: RecurrentOptions
   /// The decoder's layers.
   public var decoder: RecurrentOptions
+  /// The layers of a Transformer, encoder and decoder of as many, in place of the recurrent ones; nil for these.
+  public var transformer: TransformerEncoder.Options?
   /// V of what is read.
   public var sourceSize: Int
   /// V of what is written.
@@ -69,6 +71,7 @@ public struct TranslationModelOptions: Sendable {
     try symbols.check("embedding")
     var layers = [LayerDescription(Embedding(symbols), name: "embedding")]
     if embeddingDropout > 0 { layers.append(try noise(embeddingDropout, "embedding_dropout")) }
+    if let transformer { return try description(transformer, after: layers) }
     var encoder = encoder
     encoder.returnSequences = true
     try encoder.check("encoder")
@@ -83,6 +86,25 @@ public struct TranslationModelOptions: Sendable {
     }
     layers.append(try decoder(outputSize: outputSize))
     return .decoding(.init("source", .sequence()), .init("target", .sequence()), layers: layers)
+  }
+
+  /// An encoder and a decoder of a Transformer.
+  private func description(
+    _ transformer: TransformerEncoder.Options, after embedding: [LayerDescription]
+  ) throws(LayerError) -> ModelDescription {
+    try transformer.check("encoder")
+    var symbols = SymbolOptions(vocabularySize: targetSize, embeddingSize: embeddingSize)
+    (symbols.embeddingDropout, symbols.dropout) = (embeddingDropout, outputDropout)
+    symbols.tiesWeights = tiesWeights
+    if tiesWeights, let units = transformer.units { symbols.embeddingSize = units }
+    let own = TransformerSymbolDecoder.Options(symbols: symbols, decoder: transformer)
+    try own.check("decoder")
+    return .decoding(
+      .init("source", .sequence()), .init("target", .sequence()),
+      layers: embedding + [
+        LayerDescription(TransformerEncoder(transformer), name: "encoder"),
+        LayerDescription(TransformerSymbolDecoder(own), name: "decoder"),
+      ])
   }
 
   private func noise(_ share: Float, _ name: String) throws(LayerError) -> LayerDescription {

@@ -94,12 +94,13 @@ enum ClassifyOptions {
       in: 0...2)
   }
 
-  private static let common = [
-    features, group, time, audio, gaps, missing, split, splitGroup, splitTime, test, validation,
-    validPercent, testPercent, words, leastCount, length, truncate, unit, pieces, lowercase, vocabulary,
-    vectors,
-    embedding, patch, front, pooling, directions,
-  ]
+  private static let common =
+    [
+      features, group, time, audio, gaps, missing, split, splitGroup, splitTime, test, validation,
+      validPercent, testPercent, words, leastCount, length, truncate, unit, pieces, lowercase, vocabulary,
+      vectors,
+      embedding, patch, front, pooling, directions,
+    ] + TransformerOption.all
   static let all = [text, label] + common + [noise, classWeights, smoothing, evidence]
   /// Those of numbers that are to be found.
   static let ofNumbers = [text, label] + common + [noise(default: 0)]
@@ -111,9 +112,10 @@ enum ClassifyOptions {
       evidence,
     ]
 
-  static let ofModel = [
-    text, features, group, time, audio, length, unit, embedding, patch, front, pooling, directions,
-  ]
+  static let ofModel =
+    [
+      text, features, group, time, audio, length, unit, embedding, patch, front, pooling, directions,
+    ] + TransformerOption.all
 
   enum Pooling: String, CaseIterable {
     case last, mean, max, attention

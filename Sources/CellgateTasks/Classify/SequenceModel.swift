@@ -47,10 +47,14 @@ extension TrainingSettings {
       pooled.append(graph.branch(LayerDescription(GlobalAveragePooling1D(), name: "convolution_mean")))
       if dropout > 0 { graph.add(LayerDescription(Dropout(dropout), name: "convolution_dropout")) }
     }
-    var options = recurrentOptions(cell)
-    options.isBidirectional = bidirectional || text(ClassifyOptions.directions) != "forward"
-    options.returnSequences = pooling != .last
-    graph.add(LayerDescription(Recurrent(options), name: "recurrent"))
+    if isTransformer {
+      graph.add(body(cell, returnSequences: pooling != .last).description)
+    } else {
+      var options = recurrentOptions(cell)
+      options.isBidirectional = bidirectional || text(ClassifyOptions.directions) != "forward"
+      options.returnSequences = pooling != .last
+      graph.add(LayerDescription(Recurrent(options), name: "recurrent"))
+    }
     let states = graph.last
     switch pooling {
     case .last: pooled.append(states)

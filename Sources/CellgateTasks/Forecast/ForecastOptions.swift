@@ -72,11 +72,13 @@ public enum ForecastOptions {
     default: "no", of: ["yes", "no"])
 
   /// All of them.
-  static let all = [
-    time, target, targets, past, future, statics, categorical, group, horizon, window, segment, split, season,
-    base, normalize,
-    output, decoder, dates,
-  ]
+  static let all =
+    [
+      time, target, targets, past, future, statics, categorical, group, horizon, window, segment, split,
+      season,
+      base, normalize,
+      output, decoder, dates,
+    ] + TransformerOption.all
 }
 
 extension TrainingSettings {
@@ -125,6 +127,7 @@ extension TrainingSettings {
     recurrent.dropout = layers > 1 ? dropout : 0
     var options = forecasterOptions(recurrent)
     options.dropout = headDropout
+    options.transformer = isTransformer ? transformerOptions(returnSequences: true) : nil
     let features = max(1, data?["features"]?.whole ?? 1)
     var inputs = [ModelDescription.Input("past", .sequence(features))]
     if options.series > 1 { inputs.append(.init("series", .vector())) }

@@ -67,17 +67,20 @@ enum TranslateOptions {
     "length-power", "α of the beam's score, ln p over the number of symbols^α",
     default: Translator.usualSearch.lengthPower, in: 0...10)
 
-  static let all = [
-    source, target, validSource, validTarget, testSource, testTarget, validPercent, testPercent, unit,
-    symbols,
-    learned, leastCount, lowercase, length, batchSymbols, embedding, tiedWeights, attention, attentionUnits,
-    placement, inputFeeding, labelSmoothing, beam, lengthPower,
-  ]
+  static let all =
+    [
+      source, target, validSource, validTarget, testSource, testTarget, validPercent, testPercent, unit,
+      symbols,
+      learned, leastCount, lowercase, length, batchSymbols, embedding, tiedWeights, attention, attentionUnits,
+      placement, inputFeeding, labelSmoothing, beam, lengthPower,
+    ] + TransformerOption.all
 
-  static let ofModel = [
-    unit, symbols, learned, leastCount, lowercase, length, embedding, tiedWeights, attention, attentionUnits,
-    placement, inputFeeding,
-  ]
+  static let ofModel =
+    [
+      unit, symbols, learned, leastCount, lowercase, length, embedding, tiedWeights, attention,
+      attentionUnits,
+      placement, inputFeeding,
+    ] + TransformerOption.all
 
   enum Learned: String, CaseIterable { case apart, together }
 }
@@ -92,6 +95,7 @@ extension TrainingSettings {
     options.encoder = options.decoder
     options.encoder.isBidirectional = true
     options.encoder.noise = "encoder"
+    options.transformer = isTransformer ? transformerOptions(returnSequences: true) : nil
     options.embeddingSize = optionalWhole(TranslateOptions.embedding) ?? hidden
     options.attention =
       text(TranslateOptions.attention).flatMap(TranslationModelOptions.Attention.init) ?? .additive

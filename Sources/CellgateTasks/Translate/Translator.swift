@@ -75,7 +75,7 @@ public struct Translator {
   }
 
   /// Whether it looks at the sentence while it writes.
-  public var hasAttention: Bool { model.layer is AttentionDecoder }
+  public var hasAttention: Bool { model.layer is AttentionDecoder || model.layer is TransformerSymbolDecoder }
 
   /// Symbols of sentences side by side, with their lengths.
   static func subject(_ sentences: [[Int32]]) -> LayerValue {

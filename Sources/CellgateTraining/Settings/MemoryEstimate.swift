@@ -69,7 +69,9 @@ public struct MemoryEstimate {
     let units = Double(settings.hidden)
     let inner = settings.optionalWhole(TransformerOption.feedForward).map(Double.init) ?? 4 * units
     let body = settings.bodyParameters(cell, inputSize: shape.inputSize, hidden: settings.hidden)
-    let kept = Double(settings.layers) * (14 * units + 3 * inner) + Double(shape.inputSize) + units
+    let kept =
+      Double(settings.transformerOptions(returnSequences: true).layers) * (14 * units + 3 * inner)
+      + Double(shape.inputSize) + units
     let outputs = shape.readsEveryStep ? 4 * Double(shape.outputSize) : 0
     return (
       4 * (settings.averageWeights == nil ? 7 : 8) * (body + shape.parametersAround(settings)),

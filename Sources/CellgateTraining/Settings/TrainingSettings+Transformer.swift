@@ -11,6 +11,9 @@ package enum TransformerOption {
     of: [recurrent, transformer])
   package static let heads = TaskOption.whole(
     "heads", "of a Transformer: heads of its attention (by default \(usualHeads))", in: 1...65_536)
+  package static let blocks = TaskOption.whole(
+    "blocks", "of a Transformer: its layers, such as beside cells of other --layers (by default --layers)",
+    in: 1...10_000)
   package static let feedForward = TaskOption.whole(
     "feed-forward", "of a Transformer: units between its two maps of a step (by default 4 times --hidden)",
     in: 1...1_000_000_000)
@@ -22,7 +25,7 @@ package enum TransformerOption {
     in: 1...1_000_000)
 
   /// Those of a task that reads whole sequences.
-  package static let all = [model, heads, feedForward, positions]
+  package static let all = [model, heads, blocks, feedForward, positions]
   /// The name of the cell in the settings of a Transformer.
   package static let transformer = "transformer"
   package static let recurrent = "recurrent"
@@ -63,6 +66,15 @@ extension TrainingSettings {
     taskOptions[TransformerOption.context.name] = stack.layer.window.map { .whole($0) }
   }
 
+  /// These settings without what cells alone have.
+  package var withoutCells: TrainingSettings {
+    var settings = self
+    (settings.initialization, settings.chronoSteps, settings.forgetBias) = (nil, nil, nil)
+    (settings.recurrentDropout, settings.zoneout, settings.weightDrop) = (nil, nil, nil)
+    (settings.recomputeEvery, settings.precision, settings.bidirectional) = (nil, .float32, false)
+    return settings
+  }
+
   /// These settings without what a Transformer alone has.
   package var withoutTransformer: TrainingSettings {
     var settings = self
@@ -72,13 +84,16 @@ extension TrainingSettings {
     return settings
   }
 
+  /// How many layers a Transformer has.
+  private var blocks: Int { optionalWhole(TransformerOption.blocks) ?? layers }
+
   /// The options of the Transformer's layers. One that is `causal` sees the last steps alone, as many as `context` says, by
   /// default the `length` of an update.
   package func transformerOptions(causal length: Int? = nil, returnSequences: Bool)
     -> TransformerEncoder.Options
   {
     let heads = optionalWhole(TransformerOption.heads) ?? TransformerOption.usualHeads
-    var options = TransformerEncoder.Options(layers: layers, heads: heads, units: hidden)
+    var options = TransformerEncoder.Options(layers: blocks, heads: heads, units: hidden)
     options.layer.feedForward = optionalWhole(TransformerOption.feedForward)
     options.layer.dropout = dropout
     options.layer.isCausal = length != nil
@@ -161,6 +176,6 @@ extension TrainingSettings {
       inner = optionalWhole(TransformerOption.feedForward).map(Double.init) ?? 4 * units
     let attention = 4 * (units * units + units), maps = 2 * units * inner + inner + units
     let around = (inputSize == hidden ? 0 : (Double(inputSize) + 1) * units) + 2 * units
-    return Double(layers) * (attention + maps + 4 * units) + around
+    return Double(blocks) * (attention + maps + 4 * units) + around
   }
 }

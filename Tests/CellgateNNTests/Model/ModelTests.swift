@@ -42,6 +42,11 @@ struct ModelTests {
       (TransformerDecoderLayer(heads: 2), [.sequence(6), .sequence(3)]),
       (TransformerEncoder(.init(layers: 2, heads: 2, units: 4)), [.sequence(3)]),
       (TransformerDecoder(.init(layers: 1, heads: 1)), [.sequence(2), .sequence(3)]),
+      (
+        TransformerSymbolDecoder(
+          .init(symbols: .init(vocabularySize: 7, embeddingSize: 4), decoder: .init(layers: 1, heads: 2))),
+        [.sequence(), .sequence(3)]
+      ),
       (PositionEmbedding(3), [.sequence(2)]),
       (RecurrentDecoder(DecoderTests.recurrent(.firstInput)), [.sequence(), .vector(3)]),
       (AttentionDecoder(DecoderTests.attending(.between)), [.sequence(), .sequence(3)]),

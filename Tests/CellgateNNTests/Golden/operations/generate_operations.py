@@ -120,6 +120,36 @@ def ctc_loss(zero_infinity):
     return loss
 
 
+def transformer_encoder_layer(size, heads, units, norm_first, activation, causal, lengths):
+    """torch.nn.TransformerEncoderLayer over [B, T, D]; outputs past a length are 0."""
+    layer = torch.nn.TransformerEncoderLayer(
+        size[2], heads, units, dropout=0, activation=activation, batch_first=True, norm_first=norm_first).double()
+    shapes = {name: tuple(parameter.shape) for name, parameter in layer.named_parameters()}
+    # Parameters of the size that layers have.
+    inputs = {"x": size} | {name: torch.randn(shape, dtype=torch.float64) * (0.3 if len(shape) > 1 else 1)
+                            for name, shape in shapes.items()}
+    attributes = {"heads": heads, "norm_first": norm_first, "activation": activation, "causal": causal}
+    mask = torch.nn.Transformer.generate_square_subsequent_mask(size[1], dtype=torch.float64) if causal else None
+
+    def apply(x, lengths=None, **parameters):
+        padding = None if lengths is None else torch.arange(size[1]) >= lengths[:, None]
+        if mask is not None and padding is not None:
+            padding = torch.zeros(padding.shape, dtype=torch.float64).masked_fill(padding, float("-inf"))
+        y = torch.func.functional_call(
+            layer, parameters, (x,), {"src_mask": mask, "src_key_padding_mask": padding})
+        return y if lengths is None else y.masked_fill((torch.arange(size[1]) >= lengths[:, None])[:, :, None], 0)
+
+    return attributes, inputs, {} if lengths is None else {"lengths": torch.tensor(lengths)}, apply
+
+
+def batch_norm(training):
+    """[N, C, L]"""
+    arguments = {"running_mean": torch.randn(4, dtype=torch.float64), "running_var": positive(4)}
+    return ({"training": training, "epsilon": 1e-5}, {"x": (5, 4, 3), "weight": (4,), "bias": (4,)}, arguments,
+            lambda x, weight, bias, running_mean, running_var:
+            F.batch_norm(x, running_mean.clone(), running_var.clone(), weight, bias, training, eps=1e-5))
+
+
 def operations():
     return {
         "matmul": [
@@ -167,6 +197,12 @@ def operations():
             ({"causal": False}, {"q": (2, 2, 5, 4), "k": (2, 2, 7, 4), "v": (2, 2, 7, 4)},
              {"lengths": torch.tensor([7, 4])}, scaled_dot_product_attention),
             ({"causal": True}, {"q": (2, 3, 6, 8), "k": (2, 3, 6, 8), "v": (2, 3, 6, 8)}, {}, scaled_dot_product_attention)],
+        "transformer_encoder_layer": [
+            transformer_encoder_layer((3, 5, 8), 2, 16, True, "gelu", False, [5, 2, 4]),
+            transformer_encoder_layer((2, 4, 12), 3, 24, False, "gelu", False, [4, 3]),
+            transformer_encoder_layer((2, 7, 8), 2, 12, False, "relu", True, None),
+            transformer_encoder_layer((2, 70, 8), 1, 9, True, "relu", True, [70, 66])],
+        "batch_norm": [batch_norm(True), batch_norm(False)],
         "crf_log_likelihood": [
             ({"transitions": "[from, to]"}, {"emissions": (6, 3, 4), "transitions": (4, 4), "start": (4,), "end": (4,)},
              {"tags": integers(4, 6, 3), "lengths": torch.tensor([6, 1, 4])}, crf_log_likelihood)],
