@@ -237,7 +237,7 @@ public final class TransformerEncoder: Layer {
   private func state(_ steps: Tensor) -> Tensor {
     let (count, batch, units) = (steps.shape[0], steps.shape[1], steps.shape[2])
     let window = window ?? count
-    var last = steps.detached
+    var last = steps
     if count > window { last = last[count - window..<count] }
     if count < window { last = concatenated([.zeros([window - count, batch, units]), last], axis: 0) }
     return last.permuted([1, 0, 2]).reshaped([batch, window * units])

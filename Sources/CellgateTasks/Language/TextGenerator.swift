@@ -142,7 +142,7 @@ public final class TextGenerator: Sendable {
   public final class States {
     fileprivate let stepper: ModelStepper
     /// Where there is a memory: what each text has had, and the output of its last step.
-    fileprivate var lanes: [MemoryLane]
+    fileprivate(set) var lanes: [MemoryLane]
     fileprivate var last: [Float] = []
 
     fileprivate init(_ stepper: ModelStepper) {

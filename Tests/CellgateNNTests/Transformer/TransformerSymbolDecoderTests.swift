@@ -23,7 +23,9 @@ struct TransformerSymbolDecoderTests {
     return layer
   }
 
-  private static let memory = LayerValue(random([S, B, 6], "memory"), mask: .lengths([5, 1, 3]))
+  private static var memory: LayerValue {
+    LayerValue(random([S, B, 6], "memory"), mask: .lengths([5, 1, 3]))
+  }
   /// [T, B]
   private static let tokens: [Int32] = [1, 2, 3, 4, 5, 6, 0, 1, 2, 6, 6, 6]
 

@@ -14,7 +14,7 @@ extension LanguageMemory {
     public let modelNats: Double, nats: Double
   }
 
-  private static let flatnesses = (-10...2).map { exp2(Double($0)) }
+  private static let flatnesses = (-8...6).map { exp2(Double($0)) }
   private static let temperatures = (-6...10).map { exp2(Double($0)) }
   /// Symbols of a text that are enough.
   private static let mostSymbols = 100_000
@@ -56,9 +56,8 @@ extension LanguageMemory {
     }
     /// The one of some predictions that goes best with the model.
     func best(_ parts: [[Double]]) -> Int? {
-      parts.indices.min {
-        MemoryMixture.best([own, parts[$0]]).nats < MemoryMixture.best([own, parts[$1]]).nats
-      }
+      let nats = parts.map { MemoryMixture.best([own, $0]).nats }
+      return nats.indices.min { nats[$0] < nats[$1] }
     }
     let (cache, neighbour) = (best(caches), best(neighbours))
     let parts = [own] + (cache.map { [caches[$0]] } ?? []) + (neighbour.map { [neighbours[$0]] } ?? [])

@@ -8,14 +8,20 @@ enum MemoryMixture {
     let count = parts[0].count
     var shares = [Double](repeating: 1 / Double(parts.count), count: parts.count)
     guard count > 0 else { return (shares, 0) }
-    for _ in 0..<steps {
+    for _ in 0..<mostSteps {
       var sums = [Double](repeating: 0, count: parts.count)
       for place in 0..<count {
-        let own = parts.indices.map { shares[$0] * parts[$0][place] }
-        let all = max(own.reduce(0, +), .leastNormalMagnitude)
-        for part in parts.indices { sums[part] += own[part] / all }
+        var all = Double.leastNormalMagnitude
+        for part in 0..<parts.count { all += shares[part] * parts[part][place] }
+        for part in 0..<parts.count { sums[part] += shares[part] * parts[part][place] / all }
       }
-      shares = sums.map { $0 / Double(count) }
+      var change = 0.0
+      for part in 0..<parts.count {
+        let share = sums[part] / Double(count)
+        change = max(change, abs(share - shares[part]))
+        shares[part] = share
+      }
+      if change < precision { break }
     }
     return (shares, nats(parts, shares))
   }
@@ -29,5 +35,5 @@ enum MemoryMixture {
     return sum / Double(max(1, count))
   }
 
-  private static let steps = 100
+  private static let mostSteps = 200, precision = 1e-6
 }
