@@ -138,7 +138,7 @@ struct FramesTaskTests {
     var scores = FrameScores()
     let sequences = try FrameSequences(path: file, axes: nil)
     let batch = task.batches.batch(sequences, sequences.sequences)
-    scores.add(withoutGradient { model([LayerValue(batch.given)], .inference())[0].tensor.sigmoid() }, batch)
+    scores.add(FramesObjective.patches(model, batch, .inference()), batch)
     #expect(abs(scores.value("squared_error") - sum / 48) < 1e-4)
     let other = try Model(
       ModelDescription(

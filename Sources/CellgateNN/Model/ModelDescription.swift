@@ -208,7 +208,9 @@ public struct ModelDescription: Codable, Equatable, Sendable {
       guard let layer = byName[call.layer] else { continue }
       var given: [LayerShape] = []
       for value in call.inputs { given.append(try shape(value, shapes)) }
-      if let first = taken[call.layer], first != given {
+      // Recurrent layers may be called with first states or without.
+      let isRecurrent = layer is Recurrent
+      if let first = taken[call.layer], isRecurrent ? first.first != given.first : first != given {
         throw .badInput(
           layer: call.layer, expected: "\(first.map(\.description)) as in its first call",
           found: "\(given.map(\.description))")

@@ -19,7 +19,8 @@ public struct FramePredictor {
     guard let source = model.preprocessing.frames, source.isRight,
       model.inputs.map(\.shape) == [
         .sequence(source.height / source.patch, source.width / source.patch, source.depth)
-      ], model.outputShapes == model.inputs.map(\.shape)
+      ], model.outputShapes.allSatisfy({ $0 == model.inputs.first?.shape }),
+      model.outputShapes.count == source.predicted + 1
     else { return nil }
     (self.model, self.source) = (model, source)
   }

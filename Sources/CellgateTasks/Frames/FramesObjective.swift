@@ -7,25 +7,38 @@ import CellgateTraining
 public struct FramesObjective: TrainingObjective {
   let source: Preprocessing.FrameSource
   let loss: FramesOptions.Loss
+  /// λ of the loss of the frame after each one that is given.
+  let reading: Float
   /// What there is to say of the parts.
   let remarks: [Split: String]
 
-  /// The mean over the pixels: of the cross-entropy in nats, or of the squared error.
+  /// The mean over the pixels: of the cross-entropy in nats, or of the squared error. That of the frame after each one that is given is
+  /// added.
   public func loss(
     _ model: Model, _ batch: FrameBatch, carried: inout [Tensor], context: ForwardContext, probe: TensorProbe?
   ) -> BatchLoss {
-    let logits = outputs(model, [LayerValue(batch.given)], named: "frames", context, probe)[0].tensor
-    let loss =
-      switch loss {
-      case .crossEntropy: binaryCrossEntropy(logits, targets: batch.expected)
-      case .squaredError: meanSquaredError(logits.sigmoid(), target: batch.expected)
-      }
+    let found = outputs(model, [LayerValue(batch.given)], named: "frames", context, probe).map(\.tensor)
+    var loss = loss(concatenated(Array(found.dropLast()), axis: 0), batch.expected)
+    if reading > 0 {
+      let next = concatenated([batch.given[1..<batch.given.shape[0]], batch.expected[0..<1]], axis: 0)
+      loss = loss + self.loss(found[found.count - 1], next) * reading
+    }
     return BatchLoss(mean: loss, weight: Double(batch.count))
   }
 
+  private func loss(_ logits: Tensor, _ frames: Tensor) -> Tensor {
+    switch loss {
+    case .crossEntropy: binaryCrossEntropy(logits, targets: frames)
+    case .squaredError: meanSquaredError(logits.sigmoid(), target: frames)
+    }
+  }
+
   /// The predicted brightness of a batch, in patches.
-  private static func patches(_ model: Model, _ batch: FrameBatch, _ context: ForwardContext) -> Tensor {
-    withoutGradient { model([LayerValue(batch.given)], context)[0].tensor.sigmoid() }
+  static func patches(_ model: Model, _ batch: FrameBatch, _ context: ForwardContext) -> Tensor {
+    withoutGradient {
+      let found = model([LayerValue(batch.given)], context).dropLast().map(\.tensor)
+      return concatenated(found, axis: 0).sigmoid()
+    }
   }
 
   /// The predicted frames of a batch, [steps][sequences][height · width · channels].

@@ -7,7 +7,7 @@ import CellgateTraining
 enum FramesOptions {
   static let given = TaskOption.whole("given", "frames that go in", default: 10, in: 1...10_000)
   static let predicted = TaskOption.whole(
-    "predicted", "frames after them that are predicted", default: 10, in: 1...10_000)
+    "predicted", "frames after them that are predicted", default: 10, in: 1...1000)
   static let test = TaskOption.file(
     "test", "frames to test on; a share of the sequences of --data if you leave it out")
   static let validation = TaskOption.file(
@@ -31,9 +31,14 @@ enum FramesOptions {
   static let loss = TaskOption.choice(
     "loss", "what is made small: the cross-entropy of brightness as a probability, or the squared error",
     default: Loss.crossEntropy.rawValue, of: Loss.allCases.map(\.rawValue))
+  static let reading = TaskOption.real(
+    "reading-loss",
+    "λ of a loss of the frame after each one that is given; 0 for those after all of them alone",
+    default: 1, in: 0...1000)
 
   static let all = [
     given, predicted, test, validation, validPercent, testPercent, axes, digits, patch, kernel, loss,
+    reading,
   ]
   static let ofModel = [given, predicted, patch, kernel]
 
@@ -53,30 +58,39 @@ enum FramesOptions {
 }
 
 extension TrainingSettings {
-  /// The model of frames: layers on the grid of patches read the frames that are given, and layers that begin with their states write
-  /// the ones after them.
+  /// The model of frames: layers on the grid of patches read the frames that are given and take each for the next one; then they go on with what
+  /// they predict themselves. Its outputs are the frames after those that are given, one after another, and what is predicted after each that is
+  /// given.
   func framePredictor(cell: Cell, _ frames: Preprocessing.FrameSource) -> ModelDescription {
-    var reading = recurrentOptions(cell)
-    reading.kernel = whole(FramesOptions.kernel)
-    reading.returnState = true
-    var writing = reading
-    (writing.returnSequences, writing.returnState) = (true, false)
-    (writing.inputDropout, writing.noise) = (0, "forecaster")
-    reading.inputDropout = inputDropout ?? 0
-    let states = reading.layers * (reading.isBidirectional ? 2 : 1) * cell.states.count
+    var options = recurrentOptions(cell)
+    options.kernel = whole(FramesOptions.kernel)
+    (options.returnSequences, options.returnState) = (true, true)
+    let states = options.layers * cell.states.count
     let input = LayerShape.sequence(frames.height / frames.patch, frames.width / frames.patch, frames.depth)
+    var calls: [ModelDescription.Call] = []
+    /// Calls a layer, and gives the call's node.
+    func call(_ layer: String, _ values: [ModelDescription.Value]) -> Int {
+      calls.append(.init(layer, values))
+      return calls.count
+    }
+    var read = call("recurrent", [.init(node: 0)])
+    let following = call("head", [.init(node: read)])
+    let last = call("last", [.init(node: following)])
+    var found = [call("step", [.init(node: last)])]
+    while found.count < frames.predicted {
+      let frame = call("brightness", [.init(node: found[found.count - 1])])
+      read = call("recurrent", [.init(node: frame)] + (1...states).map { .init(node: read, output: $0) })
+      found.append(call("head", [.init(node: read)]))
+    }
+    let layers = [
+      LayerDescription(Recurrent(options), name: "recurrent"),
+      LayerDescription(Dense(frames.depth), name: "head"), LayerDescription(LastStep(), name: "last"),
+      LayerDescription(RepeatVector(1), name: "step"),
+      LayerDescription(ActivationLayer(.sigmoid), name: "brightness"),
+    ]
     return ModelDescription(
       inputs: [.init("frames", input)],
-      layers: [
-        LayerDescription(Recurrent(reading), name: "encoder"),
-        LayerDescription(RepeatVector(frames.predicted), name: "steps"),
-        LayerDescription(Recurrent(writing), name: "forecaster"),
-        LayerDescription(Dense(frames.depth), name: "head"),
-      ],
-      calls: [
-        .init("encoder", [.init(node: 0)]), .init("steps", [.init(node: 1)]),
-        .init("forecaster", [.init(node: 2)] + (1...states).map { .init(node: 1, output: $0) }),
-        .init("head", [.init(node: 3)]),
-      ], outputs: [.init(node: 4)])
+      layers: layers.filter { layer in calls.contains { $0.layer == layer.name } },
+      calls: calls, outputs: (found + [following]).map { .init(node: $0) })
   }
 }

@@ -6,14 +6,14 @@ import CellgateNN
 import CellgateTensor
 import CellgateTraining
 
-/// The next frames of a video: convolutional layers of any cell read some frames, and others that begin with their states write those
-/// after them (Shi et al. 2015, https://arxiv.org/abs/1506.04214).
+/// The next frames of a video: convolutional layers of any cell (Shi et al. 2015, https://arxiv.org/abs/1506.04214) read some frames, and go on
+/// with those that they predict.
 ///
 /// Frames are cut into patches, whose pixels are the channels of a grid on which the maps of the cell are convolutions. Sequences come from
 /// an npy file, from folders of pictures or from raw videos; without them digits of MNIST move and bounce.
 public struct FramesTask: GraphTask {
   /// The name `frames`; the squared error of a frame, summed over its pixels, that of black frames and of the last frame repeated, the
-  /// absolute error and the structural similarity; and the settings: one layer of 64 units to read and one to write, batches of 16, Adam at 2e-3
+  /// absolute error and the structural similarity; and the settings: one layer of 64 units, batches of 16, Adam at 2e-3
   /// falling along a cosine, gradients of norm 1 at most, 10 epochs of 100 updates. Solved below 100, about what is reached on two moving
   /// digits.
   public static let description = TaskDescription(
@@ -64,6 +64,10 @@ public struct FramesTask: GraphTask {
     if settings.start != .cellgate {
       problems.append(
         .unsupported(option: "initialization", reason: "models of frames start as their layers do"))
+    }
+    if settings.bidirectional {
+      problems.append(
+        .unsupported(option: "bidirectional", reason: "frames that follow are not known to those before"))
     }
     if settings.precision != .float32 {
       problems.append(
@@ -154,7 +158,7 @@ public struct FramesTask: GraphTask {
     objective = FramesObjective(
       source: parts.batches.source,
       loss: settings.text(FramesOptions.loss).flatMap(FramesOptions.Loss.init) ?? .crossEntropy,
-      remarks: parts.remarks)
+      reading: Float(settings.real(FramesOptions.reading)), remarks: parts.remarks)
   }
 
   /// What `predict` needs to take frames: their sizes, and how many go in and come out.
