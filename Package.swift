@@ -110,7 +110,8 @@ let package = Package(
       ["CellgateExchange", "CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN"],
       resources: [.copy("Interchange"), .copy("KerasFiles")]),
     tests(
-      "CellgateData", ["CellgateData", "CellgateFiles", "CellgateTensor", "CellgateTraining"],
+      "CellgateData",
+      ["CellgateData", "CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateTraining"],
       resources: [.copy("TranslationScores"), .copy("AudioFeatures")]),
     tests("CellgateTraining", umbrella),
     tests("CellgateTasks", umbrella + ["CellgateBasics"], resources: [.copy("Losses")]),

@@ -42,7 +42,8 @@ extension ReportPage {
       "section", ["class": "part"], .tag("h4", [:], "Samples of the best model"), self.pictures(pictures),
       self.numbers(numbers), self.symbols(symbols), self.texts(texts), self.captions(captions),
       self.translations(translations), self.forecasts(forecasts), self.rolls(rolls),
-      self.sentences(sentences), self.answers(answers), self.frames(frames), self.confusion(confusion), self.labelled(labelled))
+      self.sentences(sentences), self.answers(answers), self.frames(frames), self.confusion(confusion),
+      self.labelled(labelled))
   }
 
   func caption(_ text: String) -> HTML { .tag("p", ["class": "note"], HTML(text)) }

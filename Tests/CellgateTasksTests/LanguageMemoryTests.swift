@@ -103,7 +103,8 @@ struct LanguageMemoryTests {
     let part = LanguageModelTests.symbols(40, name: "store")
     let text = TextTokenizer.Encoded(indices: SymbolSequence(part + part + part))
     let tuned = LanguageMemory.tuned(model, tokenizer, on: text, cacheWindow: 50, store: nil)
-    #expect(tuned.symbols == 119 && tuned.nats < 0.9 * tuned.modelNats)
+    #expect(tuned.symbols == 119)
+    #expect(tuned.nats < tuned.modelNats - 0.05)
     let cache = try #require(tuned.memory.cache)
     #expect(cache.window == 50 && cache.share > 0.3 && cache.flatness > 0 && tuned.memory.neighbours == nil)
     let both = LanguageMemory.tuned(

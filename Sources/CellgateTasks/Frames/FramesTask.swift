@@ -14,8 +14,7 @@ import CellgateTraining
 public struct FramesTask: GraphTask {
   /// The name `frames`; the squared error of a frame, summed over its pixels, that of black frames and of the last frame repeated, the
   /// absolute error and the structural similarity; and the settings: one layer of 64 units, batches of 16, Adam at 2e-3
-  /// falling along a cosine, gradients of norm 1 at most, 10 epochs of 100 updates. Solved below 100, about what is reached on two moving
-  /// digits.
+  /// falling along a cosine, gradients of norm 1 at most, 10 epochs of 100 updates. Solved below 100, our choice.
   public static let description = TaskDescription(
     name: "frames", summary: "predict the next frames of a video (--data FILE or DIR; moving digits without)",
     options: FramesOptions.all, modelOptions: FramesOptions.ofModel, data: .file, hasEpochs: true,

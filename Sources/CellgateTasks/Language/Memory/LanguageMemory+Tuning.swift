@@ -14,7 +14,7 @@ extension LanguageMemory {
     public let modelNats: Double, nats: Double
   }
 
-  private static let flatnesses = (-8...6).map { exp2(Double($0)) }
+  private static let flatnesses = (-6...8).map { exp2(Double($0)) }
   private static let temperatures = (-6...10).map { exp2(Double($0)) }
   /// Symbols of a text that are enough.
   private static let mostSymbols = 100_000
