@@ -499,7 +499,7 @@ static void sweep(const cg_isa *isa, size_t width, size_t tile_rows, size_t tile
   const cg_factor factors[] = {{7, (uint32_t)width, width, packed(isa, weights, width, width, width, 0)},
                                {6, (uint32_t)width, width, packed(isa, other, width, width, width, 1)}};
   const cg_step_product products[] = {{1, 0, 2, CG_START_BIAS, width, width, bias}};
-  const cg_conversion conversions[] = {{0, 7, width, width, width}};
+  const cg_conversion conversions[] = {{0, 7, width, width, width, {0}}};
   const cg_reduction reductions[] = {{0, 6, CG_MEAN, width}};
   const cg_operation operations[] = {
       {.code = CG_SIGMOID, .result = 2, .a = 1}, {.code = CG_TANH, .result = 8, .a = 1},
