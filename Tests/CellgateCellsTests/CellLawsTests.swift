@@ -13,12 +13,14 @@ struct CellLawsTests {
       Problem(cell, T: 5, B: 9, I: 20, H: 33, reversed: true, seed: 2),  // hoisted input, odd sizes
       Problem(cell, T: 1, B: 1, I: 1, H: 1),
       Problem(cell, T: 40, B: 12, I: 13, H: 16),  // several chunks
-      Problem(cell, T: 2, B: 1, I: 2, H: 530),  // rows wider than a tile
+      Problem(cell, T: 1, B: 1, I: 2, H: 530),  // rows wider than a tile
       Problem.uneven(cell), Problem.uneven(cell, reversed: true),
     ]
     for problem in problems {
       let expected = problem.reference().parts(cell)
-      for instructions in InstructionSet.all {
+      // So many numbers take long to compare: all instruction sets with one cell.
+      let isLarge = problem.H > 100 && cell.name != Cell.lstmWM.name
+      for instructions in isLarge ? [InstructionSet.active] : InstructionSet.all {
         for (found, part) in zip(problem.fast(instructions).parts(cell), expected) {
           let error = relativeError(found.1, part.1)
           #expect(
@@ -224,8 +226,8 @@ struct ThreadLawTests {
       Problem(cell, T: 4, B: 4, I: 3, H: 93, reversed: true, seed: 19),
     ]
     let onGrid = [
-      Problem(cell, T: 3, B: 24, I: 3, H: 70, grid: CellGrid(height: 3, width: 4, kernel: 3), seed: 20),
-      Problem(cell, T: 2, B: 600, I: 3, H: 20, grid: CellGrid(height: 10, width: 20, kernel: 3), seed: 21),
+      Problem(cell, T: 2, B: 12, I: 3, H: 70, grid: CellGrid(height: 3, width: 4, kernel: 3), seed: 20),
+      Problem(cell, T: 2, B: 390, I: 2, H: 6, grid: CellGrid(height: 10, width: 13, kernel: 3), seed: 21),
     ]
     for problem in problems + (precision == .float32 ? onGrid : []) {
       ThreadPool.shared.threads = 1
