@@ -1,4 +1,5 @@
 import CellgateTensor
+import CellgateTraining
 
 /// Which of some examples are held out for validation and for the test, the same for every seed.
 struct HeldOut {
@@ -17,5 +18,18 @@ struct HeldOut {
     training = places[(first + second)...].sorted()
     self.validation = places[..<first].sorted()
     self.test = places[first..<first + second].sorted()
+  }
+}
+
+extension TrainingSettings {
+  /// That the shares of validation and test, in percent, leave nothing to train on; none where they leave something.
+  func shareProblems(_ validation: TaskOption, _ test: TaskOption) -> [SettingsError] {
+    let (first, second) = (optionalWhole(validation) ?? 0, optionalWhole(test) ?? 0)
+    guard first + second >= 100 else { return [] }
+    return [
+      .outOfRange(
+        option: validation.name, expected: "less than 100 together with \(test.name)",
+        found: "\(first) and \(second)")
+    ]
   }
 }

@@ -119,7 +119,8 @@ struct LanguageMemoryTests {
     let settings = LanguageMemory.Settings(both.memory)
     try settings.write(run: scratch.path)
     #expect(
-      LanguageMemory.Settings(run: scratch.path) == settings && LanguageMemory.Settings(run: "/none") == nil)
+      try LanguageMemory.Settings(run: scratch.path) == settings
+        && LanguageMemory.Settings(run: "/none") == nil)
   }
 
   @Test("The best mixture has its known shares")

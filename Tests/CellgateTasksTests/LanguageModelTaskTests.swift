@@ -26,8 +26,7 @@ struct LanguageModelTaskTests {
         validation: LanguageModelTests.symbols(20, name: "validation"),
         test: LanguageModelTests.symbols(300, name: "test"),
         steps: settings.whole(LanguageModelOptions.length), lanes: settings.batch,
-        overlap: settings.whole(LanguageModelOptions.overlap),
-        carriesEpochs: settings.text(LanguageModelOptions.carry) == "epochs"))
+        overlap: settings.overlap, carriesEpochs: settings.carriesEpochs))
   }
 
   @Test("Samples go on from places of the test stream, and are the same each time")

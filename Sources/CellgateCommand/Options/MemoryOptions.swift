@@ -86,9 +86,15 @@ struct MemoryOptions: ParsableArguments {
     var count: Int?
     var temperature, neighbourShare: Double?
 
+    /// Whether numbers were tuned for the parts that are asked for: shares of a cache beside a store are others than its own.
+    private func isOf(_ tuned: LanguageMemory.Settings) -> Bool {
+      tuned.cache?.window == window && tuned.neighbours?.store == store.map { Paths.absolute($0) }
+        && (count == nil || tuned.neighbours?.count == count)
+    }
+
     /// The memory, for a model whose outputs have so many numbers; what isn't given is what was tuned for the run in `folder`.
     func memory(for folder: String, outputSize: Int) throws -> LanguageMemory {
-      let tuned = LanguageMemory.Settings(run: folder)
+      let tuned = try LanguageMemory.Settings(run: folder).flatMap { isOf($0) ? $0 : nil }
       var memory = LanguageMemory()
       if let window {
         let own = tuned?.cache ?? .init(window: window)
@@ -105,10 +111,9 @@ struct MemoryOptions: ParsableArguments {
           share: neighbourShare ?? own?.share ?? usual.share)
       }
       if let problem = memory.problem(outputSize: outputSize) { throw CommandFailure(.usage, problem) }
-      let isTuned =
-        (window == nil || tuned?.cache != nil || flatness != nil && cacheShare != nil)
-        && (store == nil || tuned?.neighbours != nil || temperature != nil && neighbourShare != nil)
-      if !isTuned {
+      let isUsual =
+        tuned == nil && flatness == nil && cacheShare == nil && temperature == nil && neighbourShare == nil
+      if isUsual {
         let options = (window.map { ["--cache", "\($0)"] } ?? []) + (store.map { ["--memory", $0] } ?? [])
         Console.printError(
           "cellgate: the memory's numbers are the usual ones; for better ones: "

@@ -64,7 +64,7 @@ extension FrameSequences {
       do throws(NumpyError) { values = try rows.floats(at: row) } catch { throw .arrays(.numpy(error)) }
       for start in stride(from: 0, to: values.count, by: size) {
         for place in 0..<size {
-          // Channels that stand before the pixels go behind them.
+          // Channels that stand before the pixels come after them.
           let from = place % frame.channels * frame.pixels + place / frame.channels
           let value = values[start + from]
           guard value >= 0, value <= 255 else {

@@ -23,8 +23,14 @@ public struct TransformerOptions: LayerOptions {
   /// What the normalisations add to the variance.
   public var epsilon: Float = 1e-5
 
-  /// Options with their defaults.
-  public init(heads: Int) { self.heads = heads }
+  /// Options with their defaults but for these.
+  public init(
+    heads: Int, feedForward: Int? = nil, activation: Activation = .gelu, dropout: Float = 0,
+    normFirst: Bool = true, isCausal: Bool = false
+  ) {
+    (self.heads, self.feedForward, self.activation) = (heads, feedForward, activation)
+    (self.dropout, self.normFirst, self.isCausal) = (dropout, normFirst, isCausal)
+  }
 
   /// Sizes of 1 or more, a share below 1, and a window of causal layers alone.
   public var problem: String? {

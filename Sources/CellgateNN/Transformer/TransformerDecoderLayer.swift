@@ -28,12 +28,10 @@ public final class TransformerDecoderLayer: Layer {
     heads: Int, feedForward: Int? = nil, activation: Activation = .gelu, dropout: Float = 0,
     normFirst: Bool = true
   ) {
-    var options = TransformerOptions(heads: heads)
-    options.feedForward = feedForward
-    options.activation = activation
-    options.dropout = dropout
-    options.normFirst = normFirst
-    self.init(options)
+    self.init(
+      TransformerOptions(
+        heads: heads, feedForward: feedForward, activation: activation, dropout: dropout, normFirst: normFirst
+      ))
   }
 
   /// Those of the two attentions, the two maps and the three normalisations.

@@ -31,13 +31,11 @@ public final class TransformerEncoderLayer: Layer {
     heads: Int, feedForward: Int? = nil, activation: Activation = .gelu, dropout: Float = 0,
     normFirst: Bool = true, isCausal: Bool = false
   ) {
-    var options = TransformerOptions(heads: heads)
-    options.feedForward = feedForward
-    options.activation = activation
-    options.dropout = dropout
-    options.normFirst = normFirst
-    options.isCausal = isCausal
-    self.init(options)
+    self.init(
+      TransformerOptions(
+        heads: heads, feedForward: feedForward, activation: activation, dropout: dropout,
+        normFirst: normFirst,
+        isCausal: isCausal))
   }
 
   /// `self_attn`, `linear1`, `linear2`, `norm1` and `norm2`.

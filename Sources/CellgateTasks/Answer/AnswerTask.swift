@@ -60,15 +60,7 @@ public struct AnswerTask: GraphTask {
       problems.append(
         .unsupported(option: "initialization", reason: "models of answers start as their layers do"))
     }
-    let (valid, test) = (
-      settings.whole(AnswerOptions.validPercent), settings.whole(AnswerOptions.testPercent)
-    )
-    if valid + test >= 100 {
-      problems.append(
-        .outOfRange(
-          option: "valid-percent", expected: "less than 100 together with test-percent",
-          found: "\(valid) and \(test)"))
-    }
+    problems += settings.shareProblems(AnswerOptions.validPercent, AnswerOptions.testPercent)
     return problems
   }
 

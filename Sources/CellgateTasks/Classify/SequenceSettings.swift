@@ -103,15 +103,7 @@ enum SequenceSettings {
     if settings.text(ClassifyOptions.time) != nil, settings.text(ClassifyOptions.group) == nil {
       refuse("time", "only the rows of a sequence have an order: --group COLUMN")
     }
-    let (valid, test) = (
-      settings.optionalWhole(ClassifyOptions.validPercent) ?? 0, settings.whole(ClassifyOptions.testPercent)
-    )
-    if valid + test >= 100 {
-      problems.append(
-        .outOfRange(
-          option: "valid-percent", expected: "less than 100 together with test-percent",
-          found: "\(valid) and \(test)"))
-    }
+    problems += settings.shareProblems(ClassifyOptions.validPercent, ClassifyOptions.testPercent)
     return problems
   }
 

@@ -83,15 +83,7 @@ public struct FramesTask: GraphTask {
           option: "patch", expected: "a side that divides frames of \(size.1) by \(size.0) pixels",
           found: "\(patch)"))
     }
-    let (valid, test) = (
-      settings.whole(FramesOptions.validPercent), settings.whole(FramesOptions.testPercent)
-    )
-    if valid + test >= 100 {
-      problems.append(
-        .outOfRange(
-          option: "valid-percent", expected: "less than 100 together with test-percent",
-          found: "\(valid) and \(test)"))
-    }
+    problems += settings.shareProblems(FramesOptions.validPercent, FramesOptions.testPercent)
     return problems
   }
 

@@ -24,11 +24,11 @@ enum LanguageModelOptions {
   }
 
   static let overlap = TaskOption.whole(
-    "overlap", "steps at the end of an update that the next one reads again, without predicting them",
-    default: 0,
+    "overlap",
+    "steps at the end of an update that the next one reads again, without predicting them (by default 0)",
     in: 0...999_999)
   static let carry = TaskOption.choice(
-    "carry", "how far states are carried: to the end of an epoch, or on into the next one", default: "epoch",
+    "carry", "how far states are carried: to the end of an epoch (by default), or on into the next one",
     of: ["epoch", "epochs"])
   static let transformer = TransformerOption.all + [TransformerOption.context]
 
@@ -41,6 +41,10 @@ enum LanguageModelOptions {
 extension TrainingSettings {
   /// Whether logits are made with the embeddings.
   var tiesWeights: Bool { text(LanguageModelOptions.tieWeights) == "yes" }
+  /// Steps of an update that the next one reads again.
+  var overlap: Int { optionalWhole(LanguageModelOptions.overlap) ?? 0 }
+  /// Whether an epoch begins with states of the one before.
+  var carriesEpochs: Bool { text(LanguageModelOptions.carry) == "epochs" }
 }
 
 extension Metric {
@@ -103,11 +107,11 @@ extension TaskDescription {
       )
     }
     let length = settings.whole(LanguageModelOptions.length)
-    if settings.whole(LanguageModelOptions.overlap) >= length {
+    if settings.overlap >= length {
       problems.append(
         .outOfRange(
           option: "overlap", expected: "less than the \(length) steps of an update",
-          found: "\(settings.whole(LanguageModelOptions.overlap))"))
+          found: "\(settings.overlap)"))
     }
     let size = settings.whole(LanguageModelOptions.embedding)
     if settings.tiesWeights, size != settings.hidden {

@@ -88,8 +88,7 @@ public struct TextBatches: BatchSource {
     self.init(
       tokenizer: tokenizer, training: encoded[0].indices, validation: encoded[1], test: encoded[2],
       steps: settings.whole(LanguageModelOptions.length), lanes: settings.batch,
-      overlap: settings.whole(LanguageModelOptions.overlap),
-      carriesEpochs: settings.text(LanguageModelOptions.carry) == "epochs")
+      overlap: settings.overlap, carriesEpochs: settings.carriesEpochs)
   }
 
   /// A text that isn't the run's own, to score a model on with the model's symbols: there is nothing to train on, and

@@ -65,13 +65,7 @@ public struct TextTask: LanguageModelTask {
   /// Something to train on, and a number of symbols that a text can have.
   @Sendable private static func problems(_ settings: TrainingSettings) -> [SettingsError] {
     var problems: [SettingsError] = []
-    let percent = percents(settings)
-    if percent.valid + percent.test >= 100 {
-      problems.append(
-        .outOfRange(
-          option: "valid-percent", expected: "less than 100 together with test-percent",
-          found: "\(percent.valid) and \(percent.test)"))
-    }
+    problems += settings.shareProblems(validPercent, testPercent)
     if settings.text(vectorsFile) != nil, symbolUnit(settings) != .words {
       problems.append(.unsupported(option: "vectors", reason: "they are of words, with --unit words"))
     }

@@ -62,13 +62,7 @@ public struct MusicTask: GraphTask {
         .unsupported(
           option: "bidirectional", reason: "a model of music must not see the frames that it has to predict"))
     }
-    let (valid, test) = (settings.whole(MusicOptions.validPercent), settings.whole(MusicOptions.testPercent))
-    if valid + test >= 100 {
-      problems.append(
-        .outOfRange(
-          option: "valid-percent", expected: "less than 100 together with test-percent",
-          found: "\(valid) and \(test)"))
-    }
+    problems += settings.shareProblems(MusicOptions.validPercent, MusicOptions.testPercent)
     return problems
   }
 

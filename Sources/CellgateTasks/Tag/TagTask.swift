@@ -70,13 +70,7 @@ public struct TagTask: GraphTask {
           option: "columns", expected: TokenColumns.form,
           found: "'\(quotedName((names(settings) ?? []).joined(separator: ",")))'"))
     }
-    let (valid, test) = (settings.whole(TagOptions.validPercent), settings.whole(TagOptions.testPercent))
-    if valid + test >= 100 {
-      problems.append(
-        .outOfRange(
-          option: "valid-percent", expected: "less than 100 together with test-percent",
-          found: "\(valid) and \(test)"))
-    }
+    problems += settings.shareProblems(TagOptions.validPercent, TagOptions.testPercent)
     return problems
   }
 

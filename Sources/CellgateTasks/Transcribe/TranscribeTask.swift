@@ -66,15 +66,7 @@ public struct TranscribeTask: GraphTask {
       problems.append(
         .unsupported(option: "initialization", reason: "models of speech start as their layers do"))
     }
-    let (valid, test) = (
-      settings.whole(TranscribeOptions.validPercent), settings.whole(TranscribeOptions.testPercent)
-    )
-    if valid + test >= 100 {
-      problems.append(
-        .outOfRange(
-          option: "valid-percent", expected: "less than 100 together with test-percent",
-          found: "\(valid) and \(test)"))
-    }
+    problems += settings.shareProblems(TranscribeOptions.validPercent, TranscribeOptions.testPercent)
     let (window, hop) = (settings.real(TranscribeOptions.window), settings.real(TranscribeOptions.hop))
     if hop > window {
       problems.append(

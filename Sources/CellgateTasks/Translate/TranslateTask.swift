@@ -75,15 +75,7 @@ public struct TranslateTask: GraphTask {
           .outOfRange(option: missing.name, expected: "a file beside --\(given.name)", found: "none"))
       }
     }
-    let (valid, test) = (
-      settings.whole(TranslateOptions.validPercent), settings.whole(TranslateOptions.testPercent)
-    )
-    if valid + test >= 100 {
-      problems.append(
-        .outOfRange(
-          option: "valid-percent", expected: "less than 100 together with test-percent",
-          found: "\(valid) and \(test)"))
-    }
+    problems += settings.shareProblems(TranslateOptions.validPercent, TranslateOptions.testPercent)
     let sizes = sizes(settings)
     let model = settings.translationModel(
       cell: settings.definition() ?? .lstm, sourceSize: sizes.source, targetSize: sizes.target)

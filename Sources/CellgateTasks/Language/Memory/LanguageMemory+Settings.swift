@@ -1,6 +1,7 @@
 import CellgateBasics
 import CellgateFiles
 import CellgateMemory
+import CellgateTraining
 
 extension LanguageMemory {
   /// The numbers of a memory, as the file memory.json in a run's folder keeps them.
@@ -34,11 +35,14 @@ extension LanguageMemory {
     /// The file's name in a run's folder.
     public static let name = "memory.json"
 
-    /// What a run's folder has; nil where it has none, or one that can't be read.
-    public init?(run folder: String) {
-      guard let data = FileManager.default.contents(atPath: folder + "/" + Self.name),
-        let own = try? JSONDecoder().decode(Self.self, from: data)
-      else { return nil }
+    /// What a run's folder has; nil where it has none. Throws `badState` for a file that isn't one of such numbers.
+    public init?(run folder: String) throws(RunError) {
+      let file = folder + "/" + Self.name
+      guard let data = FileManager.default.contents(atPath: file) else { return nil }
+      guard let own = try? JSONDecoder().decode(Self.self, from: data) else {
+        throw .badState(
+          file: file, name: "memory", expected: "what 'cellgate memory tune' writes", found: "something else")
+      }
       self = own
     }
 
