@@ -18,12 +18,28 @@ public enum Experiments {
     ("length", length),
     ("noise", noise),
     (CaptionsTask.name, captions),
-    ("transformer", transformer),
+    ("transformer-characters", transformerCharacters),
     ("transformer-adding", transformerAdding),
+    ("transformer-reviews", transformerReviews),
+    ("transformer-forecast", transformerForecast),
+    ("transformer-translate", transformerTranslate),
+  ]
+
+  /// The studies by their names.
+  private static let allStudies: [(name: String, make: @Sendable (Budget) -> Study)] = [
+    ("transformer", transformer)
   ]
 
   /// The experiments' names.
   public static var names: [String] { all.map(\.name) }
+
+  /// The studies' names.
+  public static var studyNames: [String] { allStudies.map(\.name) }
+
+  /// The study of this name; nil where there is none.
+  public static func study(_ name: String, _ budget: Budget) -> Study? {
+    allStudies.first { $0.name == name }?.make(budget)
+  }
 
   /// The experiment of this name; throws `SettingsErrors` with the nearest names.
   public static func named(_ name: String, _ budget: Budget) throws(SettingsErrors) -> Experiment {
@@ -253,35 +269,111 @@ public enum Experiments {
 
   private static let withTransformer = ["lstm", "lstm-wm", "gru", "transformer"]
 
-  /// Language models of as many parameters; the cells have one layer, the Transformer four.
-  @Sendable private static func transformer(_ budget: Budget) -> Experiment {
-    var experiment = characters(budget)
-    experiment.name = "transformer"
-    experiment.cells = withTransformer
-    experiment.parts = Array(experiment.parts.prefix(1))
-    experiment.parts[0].training.taskOptions["blocks"] = .whole(budget == .smoke ? 1 : 4)
-    if budget != .smoke { experiment.parts[0].training.optimizerSettings.learningRate = 0.001 }
-    if budget == .quick {
-      experiment.parts[0].label = "500,000 parameters"
-      experiment.parts[0].parameters = 500_000
-    }
-    experiment.parts[0].paper = []
-    experiment.paperNote = "it has no Transformer: an experiment of ours."
+  /// What cells and a Transformer reach with as many parameters and in the same time, and what they cost.
+  @Sendable private static func transformer(_ budget: Budget) -> Study {
+    let parts = [
+      transformerCharacters, transformerAdding, transformerReviews, transformerForecast, transformerTranslate,
+    ]
+    return Study(
+      name: "transformer", question: "When is an LSTM still the better choice?", budget: budget,
+      experiments: parts.map { $0(budget) }, lengths: budget == .smoke ? [10, 100] : [100, 1000, 10_000])
+  }
+
+  /// One of the study's experiments: at equal parameters, with as many layers of the Transformer as `blocks`.
+  private static func besideTransformer(
+    _ name: String, _ label: String, _ settings: TrainingSettings, budget: Budget, parameters: Int?,
+    blocks: Int, seeds: Int, measure: Experiment.Measure = .value
+  ) -> Experiment {
+    var settings = settings
+    settings.taskOptions["blocks"] = .whole(budget == .smoke ? 1 : blocks)
+    var experiment = Experiment(
+      task: settings.task, budget: budget, cells: withTransformer, seeds: budget == .full ? seeds : 1,
+      measure: measure,
+      parts: [Experiment.Part(label, settings, equal: [.parameters], parameters: parameters)],
+      paperNote: "it has no Transformer: an experiment of ours.")
+    experiment.name = name
     return experiment
   }
 
-  /// The adding problem at T = 400 with as many parameters; the question is how soon it is solved.
+  /// Language models of characters; the cells have one layer, the Transformer four.
+  @Sendable private static func transformerCharacters(_ budget: Budget) -> Experiment {
+    var settings = characters(budget).parts[0].training
+    if budget != .smoke { settings.optimizerSettings.learningRate = 0.001 }
+    if budget == .quick { (settings.epochs, settings.evaluationInterval) = (2, 500) }
+    let (label, parameters) =
+      switch budget {
+      case .smoke: ("10,000 parameters", 10_000)
+      case .quick: ("500,000 parameters", 500_000)
+      case .full: ("2.2 M parameters", 2_200_000)
+      }
+    return besideTransformer(
+      "transformer-characters", label, settings, budget: budget, parameters: parameters, blocks: 4, seeds: 3)
+  }
+
+  /// The adding problem at T = 400; the question is how soon it is solved.
   @Sendable private static func transformerAdding(_ budget: Budget) -> Experiment {
     let (length, steps) = budget == .smoke ? (6, 30) : (400, budget == .quick ? 2000 : 20_000)
     var part = part(AddingTask.defaults, budget, length: length, steps: steps, learningRate: 0.001)
-    part.equal = [.parameters]
-    if budget == .smoke { part.training.hidden = 24 } else { part.training.taskOptions["blocks"] = 2 }
-    var experiment = Experiment(
-      task: AddingTask.name, budget: budget, cells: withTransformer,
-      seeds: [.smoke: 1, .quick: 2, .full: 5][budget] ?? 1, measure: .stepsToSolve, parts: [part],
-      paperNote: "it has no Transformer: an experiment of ours.")
-    experiment.name = "transformer-adding"
+    if budget == .smoke { part.training.hidden = 24 }
+    return besideTransformer(
+      "transformer-adding", part.label, part.training, budget: budget, parameters: nil, blocks: 2, seeds: 5,
+      measure: .stepsToSolve)
+  }
+
+  /// Reviews of films, two classes: IMDB's. Most parameters are the words' vectors.
+  @Sendable private static func transformerReviews(_ budget: Budget) -> Experiment {
+    var settings = ClassifyTask.defaults
+    settings.taskOptions["text"] = .text("4")
+    settings.taskOptions["label"] = .text("1")
+    settings.taskOptions["test"] = .text("imdb/imdb_test.tsv.gz")
+    switch budget {
+    case .smoke:
+      (settings.hidden, settings.epochs, settings.steps, settings.evaluationInterval) = (8, nil, 4, 4)
+      settings.taskOptions["length"] = 20
+    case .quick: (settings.epochs, settings.evaluationInterval) = (2, 150)
+    case .full: (settings.epochs, settings.evaluationInterval) = (6, 300)
+    }
+    var experiment = besideTransformer(
+      "transformer-reviews", "IMDB", settings, budget: budget, parameters: nil, blocks: 2, seeds: 3)
+    experiment.dataFile = "imdb/imdb_train.tsv.gz"
     return experiment
+  }
+
+  /// Four days of seven quantities of a transformer station, hour by hour: ETTh1.
+  @Sendable private static func transformerForecast(_ budget: Budget) -> Experiment {
+    var settings = ForecastTask.defaults
+    settings.taskOptions["time"] = .list([.text("date")])
+    settings.taskOptions["targets"] = .list([.text("all")])
+    settings.taskOptions["horizon"] = 96
+    settings.taskOptions["split"] = .list([8640, 2880, 2880])
+    if budget == .smoke {
+      (settings.hidden, settings.epochs, settings.steps, settings.evaluationInterval) = (8, nil, 4, 4)
+    }
+    var experiment = besideTransformer(
+      "transformer-forecast", "ETTh1, 96 hours", settings, budget: budget, parameters: nil, blocks: 2,
+      seeds: 3)
+    experiment.dataFile = "ett/ETTh1.csv.gz"
+    return experiment
+  }
+
+  /// German descriptions of pictures into English ones: Multi30k.
+  @Sendable private static func transformerTranslate(_ budget: Budget) -> Experiment {
+    var settings = TranslateTask.defaults
+    for (option, part) in [("", "train"), ("valid-", "val"), ("test-", "test_2016_flickr")] {
+      settings.taskOptions[option + "source"] = .text("multi30k/\(part).de.gz")
+      settings.taskOptions[option + "target"] = .text("multi30k/\(part).en.gz")
+    }
+    settings.taskOptions["lowercase"] = .text("yes")
+    switch budget {
+    case .smoke:
+      (settings.hidden, settings.epochs, settings.steps, settings.evaluationInterval) = (8, nil, 4, 4)
+      settings.taskOptions["symbols"] = 300
+    case .quick: (settings.epochs, settings.evaluationInterval) = (3, 150)
+    case .full: settings.evaluationInterval = 300
+    }
+    return besideTransformer(
+      "transformer-translate", "Multi30k, German to English", settings, budget: budget, parameters: nil,
+      blocks: 2, seeds: 3)
   }
 
   private static var defaultCells: [String] { ComparisonSettings.defaultCells }

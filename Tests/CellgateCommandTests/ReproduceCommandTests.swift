@@ -9,7 +9,9 @@ struct ReproduceCommandTests {
   private static func timeless(_ workplace: Workplace) throws -> NSDictionary {
     func stripped(_ value: Any) -> Any {
       if let object = value as? [String: Any] {
-        let times = ["seconds", "wall_seconds", "ms_per_step", "jobs", "threads"]
+        let times = [
+          "seconds", "wall_seconds", "ms_per_step", "jobs", "threads", "equal_seconds", "equal_time_value",
+        ]
         return object.filter { !times.contains($0.key) }.mapValues(stripped) as NSDictionary
       }
       return (value as? [Any])?.map(stripped) ?? value
@@ -133,5 +135,43 @@ struct ReproduceCommandTests {
     let json = try workplace.run(line: Self.smoke + " --search --dry-run --threads 1 --json").records()
     #expect(json.count == 1 && json[0]["record"] as? String == "estimate")
     #expect(["seconds", "thread_hours", "search_seconds"].allSatisfy { json[0][$0] is NSNumber })
+  }
+
+  @Test(
+    "A study makes the experiments whose data are there, says which it leaves out, and ends with one table")
+  func study() throws {
+    let workplace = try Workplace()
+    let line = "reproduce transformer --budget smoke --cells lstm,transformer --data nowhere --out s"
+    let run = try workplace.run(line: line)
+    #expect(run.status == 0, "\(run.error)")
+    let left = ["characters", "reviews", "forecast", "translate"].map {
+      "cellgate: transformer-\($0): left out:"
+    }
+    #expect(run.errorLines.count == 4)
+    for (line, start) in zip(run.errorLines, left) { #expect(line.hasPrefix(start), "\(line)") }
+    #expect(run.output.contains("When is an LSTM still the better choice?"))
+    let table = try workplace.text("s/results.md")
+    for part in [
+      "Left out: transformer-reviews", "## `adding`, T = 6", "`transformer`", "validation mse after",
+      "transformer-adding/",
+    ] {
+      #expect(table.contains(part), "\(part) is missing in\n\(table)")
+    }
+    #expect(workplace.has("s/transformer-adding/lstm-24units-seed1/result.json"))
+    // Typed again it only reads; of another budget it is refused.
+    let again = try workplace.run(line: line + " --json")
+    let last = try #require(try again.records().last)
+    #expect(last["record"] as? String == "study" && last["complete"] as? Bool == true)
+    #expect(
+      (last["rows"] as? [[String: Any]])?.compactMap { $0["cell"] as? String } == ["lstm", "transformer"])
+    let other = try workplace.run(line: line.replacing("smoke", with: "quick"))
+    #expect(other.status == 65)
+    #expect(
+      other.errorLines == [
+        "cellgate: s/results.json: expected results of transformer, budget quick, found those of transformer, budget smoke"
+      ])
+    let empty = try workplace.run(line: line.replacing("--out s", with: "--out e --equal units"))
+    #expect(empty.status == 64)
+    #expect(empty.errorLines.count == 1)
   }
 }

@@ -39,7 +39,9 @@ struct ReproductionTests {
     for comparison in results.comparisons.indices {
       for row in results.comparisons[comparison].rows.indices {
         results.comparisons[comparison].rows[row].summary.msPerStep = 0
+        results.comparisons[comparison].rows[row].equalTimeValue = nil
       }
+      results.comparisons[comparison].equalSeconds = nil
     }
     for run in results.runs.indices {
       results.runs[run].result?.seconds = 0
@@ -67,7 +69,7 @@ struct ReproductionTests {
         "T = 5 units", "T = 5 parameters", "T = 7 units", "T = 7 parameters",
       ])
     let (units, parameters) = (results.comparisons[0].rows, results.comparisons[1].rows)
-    #expect(units[0] == parameters[0])
+    #expect(units[0].summary == parameters[0].summary)
     #expect(units[1] != parameters[1])
     #expect(units.map(\.summary.runs) == [2, 2])
     #expect(results.comparisons[2].rows.map(\.paper) == [nil, 0.5])

@@ -37,4 +37,18 @@ package enum NumberText {
     return hours > 0
       ? String.printf("%d:%02d:%02d", hours, minutes, rest) : String.printf("%d:%02d", minutes, rest)
   }
+
+  /// "1.5 GB", powers of 1000.
+  package static func bytes(_ value: Double) -> String {
+    guard value.isFinite else { return "more memory than can be counted" }
+    let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"]
+    var value = value, unit = 0
+    while value >= 999.5, unit < units.count - 1 {
+      value /= 1000
+      unit += 1
+    }
+    if value >= 1e6 { return String.printf("%.1e", value) + " " + units[unit] }
+    return value >= 100 || unit == 0
+      ? "\(count(Int(value.rounded()))) \(units[unit])" : String.printf("%.1f", value) + " " + units[unit]
+  }
 }

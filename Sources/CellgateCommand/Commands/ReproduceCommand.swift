@@ -25,9 +25,13 @@ struct ReproduceCommand: ParsableCommand {
         cellgate reproduce adding --search --dry-run
         cellgate reproduce copying --search --search-rates 0.002,0.004,0.008,0.016
         cellgate reproduce pmnist --equal units --epochs 15 --precision bf16 --out results/pmnist
+        cellgate reproduce transformer
       """)
 
-  @Argument(help: "The experiment: \(Experiments.names.joined(separator: ", ")).")
+  @Argument(
+    help: ArgumentHelp(
+      "The experiment: \(Experiments.names.joined(separator: ", ")); or \(Experiments.studyNames.joined(separator: ", ")), all of those whose names begin so, with one table."
+    ))
   var task: String
 
   @Option(
@@ -105,22 +109,40 @@ struct ReproduceCommand: ParsableCommand {
 
   func run() throws {
     var problems = OptionProblems()
-    let experiment = try experiment(&problems)
+    let study = Experiments.study(task, Budget(rawValue: budget) ?? .smoke)
+    let studyFolder = study.map { out ?? "runs/reproduce-\($0.name)-\(budget)" }
+    var experiments: [Experiment] = []
+    for name in study?.experiments.map(\.title) ?? [task] {
+      // What is wrong with an option is wrong in all of them, and said once.
+      var own = OptionProblems()
+      let folder = studyFolder.map { Study.folder(of: name, in: $0) } ?? out
+      if let experiment = try experiment(name, folder, &own) { experiments.append(experiment) }
+      for line in own.lines where !problems.lines.contains(line) { problems.add(line) }
+    }
     let jobs: Int? = problems.whole("--jobs", jobs, in: 1...ModelOptions.mostThreads)
     problems.threads(threads)
     let recording = recording.recording(&problems)
     try problems.check()
-    guard let experiment else { return }
-    let type = try Tasks.named(experiment.task)
     Interruption.install()
-    let data = Tasks.source(of: DataDirectory(option: data), for: type)
-    if dryRun { return try estimate(experiment, type, data, jobs) }
-    let folder = try out ?? defaultFolder(experiment, type, data)
-    let reproduction = try Reproduction(experiment, task: type, data: data, directory: folder)
+    let directory = DataDirectory(option: data)
+    if var study, let studyFolder {
+      study.experiments = experiments
+      let session = StudySession(
+        study: study, data: directory, folder: studyFolder, jobs: jobs, recording: recording, json: json)
+      return try dryRun ? session.estimate() : session.run()
+    }
+    guard let asked = experiments.first else { return }
+    let type = try Tasks.named(asked.task)
+    let (experiment, source) = try asked.prepared(type, in: directory)
+    if dryRun { return try estimate(experiment, type, source, jobs) }
+    let folder = try out ?? defaultFolder(experiment, type, source)
+    let reproduction = try Reproduction(experiment, task: type, data: source, directory: folder)
     reproduction.lockWarning.map(Console.warn)
     reproduction.recording = recording
-    try ReproductionSession(reproduction: reproduction, task: type, folder: folder, jobs: jobs, json: json)
-      .run()
+    let ended = try ReproductionSession(
+      reproduction: reproduction, task: type, folder: folder, jobs: jobs, json: json
+    ).run()
+    if !ended.divergences.isEmpty { throw CommandFailure(.failed, lines: ended.divergences) }
   }
 
   /// Says how long it will take; of what a folder has only the rest. Makes no folder.
@@ -136,12 +158,14 @@ struct ReproduceCommand: ParsableCommand {
     try session.estimate()
   }
 
-  private func experiment(_ problems: inout OptionProblems) throws -> Experiment? {
+  private func experiment(
+    _ task: String, _ folder: String?, _ problems: inout OptionProblems
+  ) throws -> Experiment? {
     let budgets = Budget.allCases.map(\.rawValue)
     let budget = Budget(rawValue: budget)
     if budget == nil { problems.add("--budget: " + Names.unknown("budget", self.budget, known: budgets)) }
     if !Experiments.names.contains(task) {
-      problems.add(Names.unknown("task", task, known: Experiments.names))
+      problems.add(Names.unknown("task", task, known: Experiments.names + Experiments.studyNames))
     }
     let seeds: Int? = problems.whole("--seeds", seeds, in: 1...100_000)
     // Without a task or budget the cells can still be judged, by any experiment.
@@ -150,7 +174,7 @@ struct ReproduceCommand: ParsableCommand {
         Experiments.names.contains(task) ? task : Experiments.names[0], budget ?? .smoke)
     else { return nil }
     if let cells {
-      let folder = out ?? "runs/\(defaultName(experiment))"
+      let folder = folder ?? "runs/\(defaultName(experiment))"
       let earlier = (try? Reproduction.experiment(of: folder)) ?? nil
       (experiment.cells, experiment.cellTexts) = try CellArgument.list(
         cells, recorded: earlier?.cellTexts ?? [])

@@ -11,7 +11,8 @@ struct ReproductionSession {
 
   private var experiment: Experiment { reproduction.experiment }
 
-  func run() throws {
+  /// Makes the runs and prints what they reach; gives it, and a line for each run that diverged.
+  func run() throws -> (results: ReproductionResults, divergences: [String]) {
     let jobs = try reproduction.jobCount(asked: jobs)
     if !json { printHeading(jobs) }
     try printEstimate(jobs)
@@ -28,7 +29,7 @@ struct ReproductionSession {
     }
     let report = ReproductionReport(results: results, reproduction: reproduction, folder: folder)
     if json { report.record.print() } else { report.print() }
-    if !progress.divergences.isEmpty { throw CommandFailure(.failed, lines: progress.divergences) }
+    return (results, progress.divergences)
   }
 
   private func printHeading(_ jobs: Int) {
@@ -54,20 +55,23 @@ struct ReproductionSession {
       "  \(Text.plural(reproduction.runs.count, "run")) into \(folder)\(rest); \(jobs) at a time\n")
   }
 
-  /// Says how long it will take, and nothing else.
-  func estimate() throws {
+  /// Says how long it will take, and nothing else; gives the seconds.
+  @discardableResult
+  func estimate() throws -> Double {
     let jobs = try reproduction.jobCount(asked: jobs)
     if !json { printHeading(jobs) }
-    if try !printEstimate(jobs, always: true), !json { Console.print("  Nothing is left to do.\n") }
+    let seconds = try printEstimate(jobs, always: true)
+    if seconds == nil, !json { Console.print("  Nothing is left to do.\n") }
     try Interruption.check()
+    return seconds ?? 0
   }
 
-  /// Says beforehand how long it will take, but for a budget that takes no time; false when there is nothing to say.
+  /// Says beforehand how many seconds it will take, but for a budget that takes no time; nil when there is nothing to say.
   @discardableResult
-  private func printEstimate(_ jobs: Int, always: Bool = false) throws -> Bool {
-    guard always || experiment.budget != .smoke else { return false }
+  private func printEstimate(_ jobs: Int, always: Bool = false) throws -> Double? {
+    guard always || experiment.budget != .smoke else { return nil }
     let estimate = try reproduction.estimate(jobs: jobs, shouldStop: { Interruption.isRequested })
-    guard let estimate else { return false }
+    guard let estimate else { return nil }
     if json {
       let record: JSONValue = [
         "record": "estimate", "seconds": .number(estimate.wallSeconds.rounded()),
@@ -83,7 +87,7 @@ struct ReproductionSession {
           + (estimate.searchSeconds > 0
             ? "; of that the search \(Text.duration(estimate.searchSeconds / Double(jobs)))." : ".") + "\n")
     }
-    return true
+    return estimate.wallSeconds
   }
 }
 

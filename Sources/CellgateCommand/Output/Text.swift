@@ -21,18 +21,7 @@ enum Text {
   static func fixed(_ value: Double, _ places: Int) -> String { NumberText.fixed(value, places) }
 
   /// "1.5 GB", powers of 1000.
-  static func bytes(_ value: Double) -> String {
-    guard value.isFinite else { return "more memory than can be counted" }
-    let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"]
-    var value = value, unit = 0
-    while value >= 999.5, unit < units.count - 1 {
-      value /= 1000
-      unit += 1
-    }
-    if value >= 1e6 { return String.printf("%.1e", value) + " " + units[unit] }
-    return value >= 100 || unit == 0
-      ? "\(count(Int(value.rounded()))) \(units[unit])" : String.printf("%.1f", value) + " " + units[unit]
-  }
+  static func bytes(_ value: Double) -> String { NumberText.bytes(value) }
 
   /// "0:42", "12:05" or "1:02:05".
   static func duration(_ seconds: Double) -> String { NumberText.duration(seconds) }

@@ -119,6 +119,9 @@ public struct Experiment: Codable, Equatable, Sendable {
   public var paperNote: String
   /// The search for each cell's settings that comes first; nil for none: all cells have the settings of their part.
   public var search: SearchSettings?
+  /// The file of the data folder that is the task's `--data`, "imdb/imdb_train.tsv.gz"; nil where the task finds its data itself.
+  /// Files that are options of the task stand in the parts' options, and lie in the data folder too.
+  public var dataFile: String?
   /// What differs from the experiment of the budget, as options of `cellgate reproduce`; nil for nothing.
   public var options: [String]?
 
@@ -138,6 +141,16 @@ public struct Experiment: Codable, Equatable, Sendable {
 
   /// The name by which `Experiments.named` knows it.
   public var title: String { name ?? task }
+
+  /// What the runs of all seeds have in the names of their folders: the options of the task in which the parts differ, the cell and
+  /// the units, "length200-lstm-128units".
+  func folderName(of settings: TrainingSettings) -> String {
+    let options = settings.taskOptions.sorted { $0.key < $1.key }.filter { option, _ in
+      Set(parts.map { $0.training.taskOptions[option]?.description }).count > 1
+    }
+    let words = options.map { "\($0.key)\($0.value)" } + [settings.cell, "\(settings.hidden)units"]
+    return words.joined(separator: "-")
+  }
 
   /// The comparisons that it is made of: for each part one at equal units, one at equal parameters, or both.
   var comparisons: [(part: Int, settings: ComparisonSettings)] {

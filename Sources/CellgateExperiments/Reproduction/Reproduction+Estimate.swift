@@ -82,7 +82,7 @@ extension Reproduction {
     }
     let trials = (search?.updatesLeft ?? []).reduce(0.0) { sum, left in
       guard let group = search?.groups[left.group],
-        let place = distinct.firstIndex(where: { Self.size(of: $0.settings) == group.name }),
+        let place = distinct.firstIndex(where: { experiment.folderName(of: $0.settings) == group.name }),
         let pace = paces[place]
       else { return sum }
       let interval = group.trials[0].evaluationInterval ?? 1
@@ -97,7 +97,7 @@ extension Reproduction {
   func size(of run: Run) -> RunQueue.Entry {
     var settings = run.settings
     settings.seed = experiment.parts[0].training.seed
-    return RunQueue.Entry(name: Self.name(of: settings), settings: settings)
+    return RunQueue.Entry(name: experiment.folderName(of: settings), settings: settings)
   }
 
   func evaluationInterval(of run: Run) -> Int {

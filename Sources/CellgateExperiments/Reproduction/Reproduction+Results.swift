@@ -18,9 +18,10 @@ extension Reproduction {
     let comparisons = zip(experiment.comparisons, members).map { comparison, cells in
       let (part, settings) = comparison
       let paper = experiment.parts[part].paper
+      let equalTime = EqualTime(cells.map { $0.compactMap { ended[$0] } })
       return ReproducedComparison(
         part: experiment.parts[part].label, equal: settings.equal, baseline: baselines[part].value,
-        baselineLabel: baselines[part].label,
+        baselineLabel: baselines[part].label, equalSeconds: equalTime.seconds,
         rows: cells.map { places in
           let run = runs[places[0]].settings
           let ends = places.compactMap { ended[$0] }
@@ -32,7 +33,9 @@ extension Reproduction {
             searched: search != nil && isSearched ? run : nil,
             tests: experiment.parts[part].tests.map { tests in
               tests.indices.map { row(tests[$0].label, $0, ends) }
-            })
+            },
+            equalTimeValue: equalTime.value(ends, lowerIsBetter: task.metric.direction == .lower),
+            trainingBytes: memory(run))
         }, differences: differences(cells) { $1.value },
         stepDifferences: experiment.measure == .value
           ? nil

@@ -23,7 +23,7 @@ extension Reproduction {
     var search = SettingsSearch(settings, measure: experiment.measure, metric: queue.task.metric)
     for run in runs {
       search.add(
-        Self.size(of: run.settings), part: (run.partIndex, run.part), final: run.settings,
+        experiment.folderName(of: run.settings), part: (run.partIndex, run.part), final: run.settings,
         updates: steps(of: run), interval: evaluationInterval(of: run))
     }
     if let path, let data = try? RunDirectory.read(path + "/search.json"),

@@ -135,8 +135,9 @@ public final class Reproduction {
       for (index, (part, all, count)) in comparisons.enumerated() {
         for cell in 0..<count {
           let usual = all[seed * count + cell]
-          let name = name(of: usual)
-          let settings = search?.best(for: size(of: usual), seed: usual.seed) ?? usual
+          let size = experiment.folderName(of: usual)
+          let name = "\(size)-seed\(usual.seed)"
+          let settings = search?.best(for: size, seed: usual.seed) ?? usual
           let place = places[name] ?? runs.count
           if place == runs.count {
             places[name] = place
@@ -153,17 +154,6 @@ public final class Reproduction {
       }
     }
     return (runs, members)
-  }
-
-  /// The name of a run's folder: "length200-lstm-128units-seed1".
-  static func name(of settings: TrainingSettings) -> String {
-    size(of: settings) + "-seed\(settings.seed)"
-  }
-
-  /// What the runs of all seeds have in their names: "length200-lstm-128units".
-  static func size(of settings: TrainingSettings) -> String {
-    let options = settings.taskOptions.sorted { $0.key < $1.key }.map { "\($0.key)\($0.value)" }
-    return (options + [settings.cell, "\(settings.hidden)units"]).joined(separator: "-")
   }
 
   /// The experiment of the reproduction in a folder; nil where there is none. Throws `badConfig` or `file`.

@@ -49,6 +49,9 @@ public struct ReproducedComparison: Codable, Equatable, Sendable {
   public var equal: ComparisonSettings.Equality
   /// The metric's value without learning, and how it is reached.
   public var baseline: Double, baselineLabel: String
+  /// Seconds of updates that the cell takes whose runs take the fewest; nil before a run is complete, and in files of older
+  /// versions.
+  public var equalSeconds: Double?
   /// A row for each cell.
   public var rows: [ReproducedRow]
   /// The metric's difference of each pair of cells, seed by seed; nil in files of older versions.
@@ -75,16 +78,21 @@ public struct ReproducedRow: Codable, Equatable, Sendable {
   public var learningRate: Double?, initialization: String?
   /// What the best models reach in the part's tests; nil without any.
   public var tests: [TestedRow]?
+  /// The best metric on the validation data in the comparison's `equalSeconds` of updates, the mean over the complete runs.
+  public var equalTimeValue: Double?
+  /// Bytes of memory that a run needs, estimated; nil in files of older versions.
+  public var trainingBytes: Double?
 
   private enum CodingKeys: CodingKey {
-    case reachedRuns, stepsToReach, paper, learningRate, initialization, tests
+    case reachedRuns, stepsToReach, paper, learningRate, initialization, tests, equalTimeValue, trainingBytes
   }
 
   init(
     summary: ComparisonRow, steps: [Int?], paper: Double?, searched: TrainingSettings? = nil,
-    tests: [TestedRow]? = nil
+    tests: [TestedRow]? = nil, equalTimeValue: Double? = nil, trainingBytes: Double? = nil
   ) {
     self.tests = tests
+    (self.equalTimeValue, self.trainingBytes) = (equalTimeValue, trainingBytes)
     self.summary = summary
     reachedRuns = steps.count { $0 != nil }
     stepsToReach = Statistics.medianStep(steps)
@@ -103,6 +111,8 @@ public struct ReproducedRow: Codable, Equatable, Sendable {
     learningRate = try values.decodeIfPresent(Double.self, forKey: .learningRate)
     initialization = try values.decodeIfPresent(String.self, forKey: .initialization)
     tests = try values.decodeIfPresent([TestedRow].self, forKey: .tests)
+    equalTimeValue = try values.decodeIfPresent(Double.self, forKey: .equalTimeValue)
+    trainingBytes = try values.decodeIfPresent(Double.self, forKey: .trainingBytes)
   }
 
   /// Writes every key, null where there is no value.
@@ -115,6 +125,8 @@ public struct ReproducedRow: Codable, Equatable, Sendable {
     try values.encodeIfPresent(learningRate, forKey: .learningRate)
     try values.encodeIfPresent(initialization, forKey: .initialization)
     try values.encodeIfPresent(tests, forKey: .tests)
+    try values.encodeIfPresent(equalTimeValue, forKey: .equalTimeValue)
+    try values.encodeIfPresent(trainingBytes, forKey: .trainingBytes)
   }
 }
 

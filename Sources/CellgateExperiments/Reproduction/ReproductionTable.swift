@@ -47,13 +47,17 @@ struct ReproductionTable {
   private func section(_ comparison: ReproducedComparison) -> String {
     var columns = ["cell", "units", "parameters", "test \(metric)", "seeds", "solved", "solved at step"]
     if hasOwnGoal { columns += ["half the baseline at step"] }
-    columns += ["ms per update", "paper"]
+    let equalSeconds = comparison.rows.count > 1 ? comparison.equalSeconds : nil
+    columns += ["ms per update"]
+    if let equalSeconds { columns += ["validation \(metric) in \(NumberText.duration(equalSeconds))"] }
+    columns += ["paper"]
     let lines = [
       "## \(comparison.part), equal \(comparison.equal.rawValue)", "", row(columns),
       row(columns.enumerated().map { $0.offset == 0 ? "---" : "---:" }),
     ]
     let best = best(comparison)
-    return (lines + comparison.rows.map { row(cells($0, best: best)) }).joined(separator: "\n")
+    return (lines + comparison.rows.map { row(cells($0, best: best, isTimed: equalSeconds != nil)) }).joined(
+      separator: "\n")
       + "\n\nWithout learning: \(value(comparison.baseline)) (\(comparison.baselineLabel))."
       + differences(comparison) + tests(comparison)
   }
@@ -136,7 +140,7 @@ struct ReproductionTable {
     return own.allSatisfy(\.isDistinguishable) ? best : nil
   }
 
-  private func cells(_ row: ReproducedRow, best: Double?) -> [String] {
+  private func cells(_ row: ReproducedRow, best: Double?, isTimed: Bool) -> [String] {
     let summary = row.summary
     let all = summary.runs + summary.divergedRuns
     func steps(_ median: Double?, of measure: Experiment.Measure) -> String {
@@ -156,9 +160,9 @@ struct ReproductionTable {
         steps(row.stepsToReach, of: .stepsToHalfBaseline) + (all > 0 ? " (\(row.reachedRuns) of \(all))" : "")
       )
     }
-    return cells + [
-      summary.msPerStep.map { NumberText.number($0, digits: 3) } ?? "–", row.paper.map(value) ?? "no number",
-    ]
+    cells.append(summary.msPerStep.map { NumberText.number($0, digits: 3) } ?? "–")
+    if isTimed { cells.append(row.equalTimeValue.map(value) ?? "–") }
+    return cells + [row.paper.map(value) ?? "no number"]
   }
 
   private func mean(_ row: ComparisonRow, best: Double?) -> String {
@@ -191,6 +195,12 @@ struct ReproductionTable {
     if hasOwnGoal {
       lines.append(
         "Half the baseline: the first evaluation with a validation \(metric) of at most half of that without learning."
+      )
+    }
+    if results.comparisons.contains(where: { $0.rows.count > 1 && $0.equalSeconds != nil }) {
+      lines.append(
+        "Validation \(metric) in a time: the best that the cell had reached when it had been trained for as long as the fastest "
+          + "of them takes, evaluations not counted."
       )
     }
     if results.comparisons.contains(where: { !judgedDifferences($0).isEmpty }) {

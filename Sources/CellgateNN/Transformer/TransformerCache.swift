@@ -23,7 +23,7 @@ import CellgateTensor
     counts = [Int](repeating: 0, count: batch)
     units = (0..<5).map { _ in Storage(count: batch * stream.units) }
     inner = (0..<2).map { _ in Storage(count: batch * stream.inner) }
-    weights = Storage(count: stream.stride)
+    weights = Storage(count: stream.keyCount)
     numbers = Storage(count: 3)
     turns = [Float](repeating: 0, count: 2 * stream.rates.count)
   }
@@ -104,18 +104,19 @@ import CellgateTensor
 
   /// The attention of x [rows, D] to itself and the steps before; `result` may be x.
   private func attend(
-    _ block: TransformerStream.Block, _ place: Int, _ x: UnsafePointer<Float>, rows: Int,
+    _ layer: TransformerStream.Block, _ index: Int, _ x: UnsafePointer<Float>, rows: Int,
     to result: UnsafeMutablePointer<Float>
   ) {
     let (size, heads) = (stream.units, stream.options.layer.heads)
+    let block = TransformerStream.keysOfBlock
     let (q, k, v) = unsafe (units[2].pointer, units[3].pointer, units[4].pointer)
-    unsafe block.attention[0].map(x, rows: rows, to: q)
-    unsafe block.attention[1].map(x, rows: rows, to: k)
-    unsafe block.attention[2].map(x, rows: rows, to: v)
+    unsafe layer.attention[0].map(x, rows: rows, to: q)
+    unsafe layer.attention[1].map(x, rows: rows, to: k)
+    unsafe layer.attention[2].map(x, rows: rows, to: v)
     let width = size / heads, scale = 1 / Float(width).squareRoot()
     for row in 0..<rows {
-      let keys = unsafe states.pointer + row * (stream.stateCount - 2) + place * stream.layerCount
-      let values = unsafe keys + size * stream.stride
+      let keys = unsafe states.pointer + row * (stream.stateCount - 2) + index * stream.layerCount
+      let values = unsafe keys + size * stream.keyCount
       let (own, known) = (counts[row] % stream.window, min(counts[row] + 1, stream.window))
       let (query, key, value) = unsafe (q + row * size, k + row * size, v + row * size)
       if !stream.rates.isEmpty {
@@ -127,24 +128,28 @@ import CellgateTensor
         unsafe turn(query, heads)
         unsafe turn(key, heads)
       }
-      for index in 0..<size { unsafe keys[index * stream.stride + own] = key[index] }
+      let place = own / block * size * block + own % block
+      for index in 0..<size { unsafe keys[place + index * block] = key[index] }
       unsafe (values + own * size).update(from: value, count: size)
       // The context takes the query's place, head by head.
       for head in 0..<heads {
         let (from, w) = unsafe (query + head * width, weights.pointer)
         unsafe w.update(repeating: 0, count: known)
-        unsafe cg_outer(
-          width, 1, known, from, 1, keys + head * width * stream.stride, stream.stride, w, stream.stride)
+        for first in stride(from: 0, to: known, by: block) {
+          unsafe cg_outer(
+            width, 1, min(block, known - first), from, 1, keys + (first * size + head * width * block), block,
+            w + first, block)
+        }
         let all = cg_band(first: 0, last: known, step: 0, least: 0, most: known)
         unsafe (numbers.pointer[0], numbers.pointer[1]) = (-.infinity, 0)
         unsafe cg_attention_weights(
-          1, known, all, scale, w, stream.stride, numbers.pointer, numbers.pointer + 1, numbers.pointer + 2)
+          1, known, all, scale, w, known, numbers.pointer, numbers.pointer + 1, numbers.pointer + 2)
         unsafe from.update(repeating: 0, count: width)
         unsafe cg_outer(known, 1, width, w, 1, values + head * width, size, from, size)
         unsafe cg_apply(CG_MULTIPLY_CONSTANT, width, from, nil, nil, 1 / numbers.pointer[1], from)
       }
     }
-    unsafe block.attention[3].map(q, rows: rows, to: result)
+    unsafe layer.attention[3].map(q, rows: rows, to: result)
   }
 
   private func turn(_ x: UnsafeMutablePointer<Float>, _ heads: Int) {

@@ -58,12 +58,13 @@ final class TransformerStream: Sendable {
       options.positions == .rotary ? RotaryPositions.rates(units / options.layer.heads) : []
   }
 
-  /// Numbers from one row of keys to the next: W rounded up to whole vectors, an odd number of them, so that rows don't meet in
-  /// the same part of the processor's cache.
-  var stride: Int { ((window + 15) / 16 | 1) * 16 }
+  /// Keys that lie together, number by number: a product reads a block of them from its start to its end.
+  static let keysOfBlock = 64
+  /// Places for keys: W rounded up to whole blocks.
+  var keyCount: Int { (window + Self.keysOfBlock - 1) / Self.keysOfBlock * Self.keysOfBlock }
 
-  /// Numbers of a sequence's states: how many steps it has had, in two parts, and of each layer its keys [D, stride] and values
-  /// [W, D], each at the place of its step modulo W.
+  /// Numbers of a sequence's states: how many steps it has had, in two parts, and of each layer its keys
+  /// [⌈W / 64⌉, D, 64] and values [W, D], each at the place of its step modulo W.
   var stateCount: Int { 2 + blocks.count * layerCount }
-  var layerCount: Int { units * (stride + window) }
+  var layerCount: Int { units * (keyCount + window) }
 }
