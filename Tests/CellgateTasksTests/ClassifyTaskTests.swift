@@ -1,4 +1,5 @@
 import CellgateCells
+import CellgateCharts
 import CellgateData
 import CellgateFiles
 import CellgateNN
@@ -174,6 +175,55 @@ struct ClassifyTaskTests {
     #expect(texts.rows.map(\.id) == ["neg/2.txt", "pos/0.txt", "pos/1.txt"])
     #expect(
       texts.rows.map(\.text) == ["bad", "fine", "good"] && texts.rows.map(\.label) == ["neg", "pos", "pos"])
+  }
+
+  @Test("Sequences of frames are rows: arrays of frames, and folders of pictures, video and arrays")
+  func clips() throws {
+    let four = scratch.file("four.npz")
+    try ArrayFile.write(
+      [("x", Tensor((0..<8).map(Float.init), shape: [1, 2, 2, 2])), ("y", Tensor([3], shape: [1]))]
+        .map { (name: $0.0, tensor: $0.1) }, to: four)
+    let frames = try SequenceRows(four, source: .init(), labels: .classes)
+    #expect(frames.width == 4 && frames.rows.map(\.numbers) == [(0..<8).map(Float.init)])
+
+    // Two pixels, grey: a picture each, a raw video, an array.
+    for (place, grey) in [UInt8(0), 255, 51].enumerated() {
+      try scratch.write(PNG.grey([grey, 255 - grey], width: 2), as: "clips/a/one/\(place + 8).png")
+    }
+    try scratch.write(
+      Array("YUV4MPEG2 W2 H1 F25:1 Cmono\nFRAME\n".utf8) + [255, 0], as: "clips/b/two.y4m")
+    func array(_ numbers: [Float], _ shape: [Int], _ name: String) throws {
+      try ArrayFile.write([(name: "x", tensor: Tensor(numbers, shape: shape))], to: scratch.file(name))
+    }
+    try array([0.5, 1, 2, 3], [2, 2], "clips/b/three.npy")
+    // Features of pictures, a tensor each.
+    try ArrayFile.write(
+      [("10.png", Tensor([3, 4], shape: [2])), ("9.png", Tensor([1, 2], shape: [2]))]
+        .map { (name: $0.0, tensor: $0.1) }, to: scratch.file("clips/b/four.safetensors"))
+    let rows = try SequenceRows(scratch.file("clips"), source: .init(), labels: .classes)
+    #expect(rows.rows.map(\.id) == ["a/one", "b/four.safetensors", "b/three.npy", "b/two.y4m"])
+    #expect(rows.rows.map(\.label) == ["a", "b", "b", "b"])
+    #expect(rows.rows.map(\.numbers.count) == [6, 4, 4, 2] && rows.width == 2)
+    #expect(rows.rows[1].numbers == [1, 2, 3, 4])
+    // In the natural order of the names: 8, 9, 10.
+    #expect(rows.rows[0].numbers == [0, 1, 1, 0, 0.2, 0.8] && rows.rows[2].numbers == [0.5, 1, 2, 3])
+    // Without classes a clip lies in the folder itself, and must be as wide as those of the training.
+    let alone = try SequenceRows(scratch.file("clips/b"), source: rows.source, labels: nil)
+    #expect(alone.rows.map(\.id) == ["four.safetensors", "three.npy", "two.y4m"])
+    try FileManager.default.createDirectory(
+      atPath: scratch.file("clips/c"), withIntermediateDirectories: true)
+    try array([0.5, 1, 2], [1, 3], "clips/c/wide.npy")
+    let wide = scratch.file("clips/c/wide.npy")
+    #expect(
+      throws: TaskDataError.unfit(
+        file: wide,
+        reason: "expected frames of 2 numbers as in \(scratch.file("clips/a/one")), found 3")
+    ) { try SequenceRows(scratch.file("clips"), source: .init(), labels: .classes) }
+    #expect(
+      throws: TaskDataError.unfit(
+        file: scratch.file("clips/c"),
+        reason: "expected rows as in training, found a folder of sequences of frames with 3 numbers each")
+    ) { try SequenceRows(scratch.file("clips/c"), source: rows.source, labels: nil) }
   }
 
   @Test("A number is learned in its own units, and predicted alone")

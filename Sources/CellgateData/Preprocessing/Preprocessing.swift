@@ -170,6 +170,8 @@ public struct Preprocessing: Codable, Equatable, Sendable {
     public var highestFrequency: Int?
     /// The features of sounds that are the numbers of a step; nil of other data, and where bands up to `highestFrequency` are.
     public var audio: AudioFeatures?
+    /// Whether the sequences are of frames, each in a file or folder of its own; nil is no.
+    public var hasClips: Bool?
 
     /// Whether a row may have several labels.
     public var hasLabelSets: Bool { labels != nil || labelSeparator != nil }

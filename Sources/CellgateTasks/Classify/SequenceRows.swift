@@ -75,13 +75,18 @@ struct SequenceRows {
       let read = try FolderRows(file).rows(known: source, audio: audio)
       let separator = source.labelSeparator
       source.labelSeparator = nil
-      let isSound = if case .texts = read.kind { false } else { true }
-      let isKnown =
-        isSound ? source.highestFrequency != nil || source.audio != nil : source.text != nil
+      let (isKnown, found) =
+        switch read.kind {
+        case .texts: (source.text != nil, "texts")
+        case .bands, .features: (source.highestFrequency != nil || source.audio != nil, "sounds")
+        case .clips(let width):
+          (
+            source.hasClips == true && source.dimensions == width,
+            "sequences of frames with \(width) numbers each"
+          )
+        }
       guard source == .init() || isKnown else {
-        throw .unfit(
-          file: file,
-          reason: "expected rows as in training, found a folder of \(isSound ? "sounds" : "texts")")
+        throw .unfit(file: file, reason: "expected rows as in training, found a folder of \(found)")
       }
       // Files have no columns.
       source = .init()
@@ -90,6 +95,7 @@ struct SequenceRows {
       case .texts: source.text = ""
       case .bands(let highest): (source.highestFrequency, source.dimensions) = (highest, SpectrumFrames.bands)
       case .features(let features): (source.audio, source.dimensions) = (features, features.width)
+      case .clips(let width): (source.hasClips, source.dimensions) = (true, width)
       }
       try self.init(file, read.rows, source, labels)
     } else if source.text == nil, source.features == nil {
