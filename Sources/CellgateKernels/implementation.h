@@ -22,6 +22,7 @@
 #include "attention.h"
 #include "transposition.h"
 #include "coins.h"
+#include "codes.h"
 #include "depthwise.h"
 #include "peak.h"
 
@@ -59,6 +60,7 @@ const cg_isa CG_JOIN(cg_isa_, CG_ISA) = {
     .attention_gradient = attention_gradient,
     .transpose = transpose_matrix,
     .coins = coins,
+    .code_scores = code_scores,
     .depthwise = depthwise,
     .peak = peak,
 };

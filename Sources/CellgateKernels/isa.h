@@ -40,6 +40,8 @@ struct cg_isa {
   void (*transpose)(size_t rows, size_t columns, const float *source, size_t ld, float *target,
                     size_t ld_target);
   void (*coins)(uint64_t key, uint64_t first, uint32_t threshold, size_t n, float *y);
+  void (*code_scores)(size_t blocks, size_t parts, const uint8_t *codes, const uint8_t *tables, float factor, float start,
+                      const float *less, float *scores);
   void (*depthwise)(size_t places, size_t channels, size_t row_taps, const float *const *rows, size_t column_taps,
                     size_t columns, size_t step, size_t dilation, size_t before, const float *weight,
                     const float *bias, float *y);

@@ -239,6 +239,16 @@ void cg_coins_with(const cg_isa *isa, uint64_t key, uint64_t first, uint32_t thr
   isa->coins(key, first, threshold, n, y);
 }
 
+void cg_code_scores_with(const cg_isa *isa, size_t blocks, size_t parts, const uint8_t *codes, const uint8_t *tables,
+                         float factor, float start, const float *less, float *scores) {
+  isa->code_scores(blocks, parts, codes, tables, factor, start, less, scores);
+}
+
+void cg_code_scores(size_t blocks, size_t parts, const uint8_t *codes, const uint8_t *tables, float factor, float start,
+                    const float *less, float *scores) {
+  cg_code_scores_with(cg_isa_active(), blocks, parts, codes, tables, factor, start, less, scores);
+}
+
 void cg_depthwise_with(const cg_isa *isa, size_t places, size_t channels, size_t row_taps, const float *const *rows,
                        size_t column_taps, size_t columns, size_t step, size_t dilation, size_t before,
                        const float *weight, const float *bias, float *y) {

@@ -30,6 +30,24 @@ struct VectorBlock: Sendable {
     return unsafe UnsafePointer(scratch.keys)
   }
 
+  /// Copies the key of a row, as its numbers are.
+  func copyKey(_ row: Int, in file: MappedFile, to target: UnsafeMutablePointer<Float>) {
+    let size = shape.dimension
+    let base = unsafe file.bytes.baseAddress.unsafelyUnwrapped + part(VectorShape.Part.keys)
+    let start = unsafe base + row * size * shape.numberSize
+    switch shape.precision {
+    case .float32:
+      unsafe target.update(from: start.assumingMemoryBound(to: Float.self), count: size)
+    case .float16:
+      let halves = unsafe start.assumingMemoryBound(to: UInt16.self)
+      for place in 0..<size { unsafe target[place] = HalfFloat.float(halves[place]) }
+    case .int8:
+      let bytes = unsafe start.assumingMemoryBound(to: Int8.self)
+      let scale = unsafe floats(VectorShape.Part.scales, in: file)[row]
+      for place in 0..<size { unsafe target[place] = scale * Float(bytes[place]) }
+    }
+  }
+
   private func floats(_ part: Int, in file: MappedFile) -> UnsafePointer<Float> {
     unsafe (file.bytes.baseAddress.unsafelyUnwrapped + self.part(part)).assumingMemoryBound(to: Float.self)
   }

@@ -55,8 +55,8 @@ public final class VectorIndex: Sendable {
   /// How many keys there are.
   public let count: Int
 
-  private let file: MappedFile
-  private let blocks: [VectorBlock]
+  let file: MappedFile
+  let blocks: [VectorBlock]
 
   /// Opens a file and compares its checksums. Throws `file`, or `damaged`.
   public init(_ path: String) throws(VectorIndexError) {
@@ -70,10 +70,27 @@ public final class VectorIndex: Sendable {
 
   /// The number of the key at a place.
   public func value(_ place: Int) -> Int32 {
+    let block = block(of: place)
+    return unsafe block.values(in: file)[place - block.first]
+  }
+
+  /// The block that has the key at a place.
+  func block(of place: Int) -> VectorBlock {
     require(
       (0..<count).contains(place), "VectorIndex: expected a place below \(count), found \(place)")
-    let block = blocks[blocks.partitionIndex { $0.first > place } - 1]
-    return unsafe block.values(in: file)[place - block.first]
+    return blocks[blocks.partitionIndex { $0.first > place } - 1]
+  }
+
+  /// The keys at some places, `[places, D]`, as they are stored.
+  public func keys(at places: some Collection<Int>) -> Tensor {
+    let result = Tensor.uninitialized([places.count, dimension])
+    var to = unsafe result.pointer
+    for place in places {
+      let block = block(of: place)
+      unsafe block.copyKey(place - block.first, in: file, to: to)
+      unsafe to += dimension
+    }
+    return result
   }
 
   /// Queries that are multiplied with the keys at once, and keys of a product.
@@ -84,16 +101,21 @@ public final class VectorIndex: Sendable {
   /// The best `count` keys for each of queries `[Q, D]`, the best one first, fewer where there are fewer; of equally good ones those
   /// that stand first.
   public func search(_ queries: Tensor, count wanted: Int) -> [[Match]] {
+    search(queries, count: wanted, from: 0)
+  }
+
+  /// The same among the keys from a place on.
+  func search(_ queries: Tensor, count wanted: Int, from start: Int) -> [[Match]] {
     require(
       queries.rank == 2 && queries.shape[1] == dimension && wanted > 0,
       "VectorIndex: expected queries [Q, \(dimension)] and 1 or more matches, found \(queries.shape) and \(wanted)"
     )
-    let most = min(wanted, count)
+    let most = min(wanted, count - start)
     guard most > 0 else { return queries.shape[0] == 0 ? [] : (0..<queries.shape[0]).map { _ in [] } }
     var found: [[Match]] = []
     for first in stride(from: 0, to: queries.shape[0], by: Self.queriesAtOnce) {
       let group = queries.sliced(first..<min(first + Self.queriesAtOnce, queries.shape[0]), axis: 0)
-      let tops = tops(of: group, count: most)
+      let tops = tops(of: group, count: most, in: start..<count)
       let squares = measure == .squaredDistance ? (group * group).sum(axis: 1).scalars : []
       for (row, top) in tops.enumerated() {
         found.append(
@@ -108,16 +130,15 @@ public final class VectorIndex: Sendable {
   }
 
   /// The best keys for each of some queries, by q · k or 2 q · k − |k|².
-  private func tops(of queries: Tensor, count most: Int) -> [TopKeys] {
+  private func tops(of queries: Tensor, count most: Int, in range: Range<Int>) -> [TopKeys] {
     let rows = queries.shape[0], width = TopKeys.padded(rows)
-    let weight =
-      width == rows ? queries : concatenated([queries, .zeros([width - rows, dimension])], axis: 0)
-    let product = PackedLinear(weight: weight)
+    let product = PackedLinear(weight: Clusters.widened(queries, to: width))
     let pool = ThreadPool.current
-    let tasks = max(1, min(4 * pool.threads, count / Self.leastKeys))
+    let tasks = max(1, min(4 * pool.threads, range.count / Self.leastKeys))
     let found = SharedParts<[TopKeys]>(count: tasks)
     pool.run(tasks) { task in
-      let part = count * task / tasks..<count * (task + 1) / tasks
+      let part =
+        range.lowerBound + range.count * task / tasks..<range.lowerBound + range.count * (task + 1) / tasks
       var tops = [TopKeys](repeating: TopKeys(count: most), count: rows)
       scan(part, product, width: width, into: &tops)
       found.set(task, tops)

@@ -82,7 +82,7 @@ extension VectorIndex {
       let block = EncodedKeys(numbers, shape)
       var checksum = CRC32()
       for part in block.parts { checksum.update(part) }
-      let end = EncodedKeys.padded(values)
+      let end = padded(values)
       checksum.update(end)
       do throws(FileError) {
         try file.write(VectorLayout.header(count: values.count, checksum: checksum.value))
@@ -113,11 +113,11 @@ private struct EncodedKeys {
     }
     switch shape.precision {
     case .float32:
-      parts.append(Self.padded(numbers))
+      parts.append(padded(numbers))
       for key in 0..<count { squares.append(square { numbers[key * size + $0] }) }
     case .float16:
       let halves = numbers.map(HalfFloat.bits)
-      parts.append(Self.padded(halves))
+      parts.append(padded(halves))
       for key in 0..<count { squares.append(square { HalfFloat.float(halves[key * size + $0]) }) }
     case .int8:
       var bytes: [Int8] = []
@@ -129,16 +129,16 @@ private struct EncodedKeys {
         bytes += own.map { scale > 0 ? Int8(($0 / scale).rounded(.toNearestOrEven)) : 0 }
         squares.append(square { Float(bytes[key * size + $0]) * scale })
       }
-      parts.append(Self.padded(bytes))
+      parts.append(padded(bytes))
     }
-    parts.append(Self.padded(squares))
-    if shape.precision == .int8 { parts.append(Self.padded(scales)) }
+    parts.append(padded(squares))
+    if shape.precision == .int8 { parts.append(padded(scales)) }
   }
+}
 
-  /// The bytes of numbers, with zeros up to a multiple of 64.
-  static func padded<Number: BitwiseCopyable>(_ numbers: [Number]) -> [UInt8] {
-    var bytes = unsafe numbers.withUnsafeBytes { (all) in unsafe Array(all) }
-    bytes += [UInt8](repeating: 0, count: (64 - bytes.count % 64) % 64)
-    return bytes
-  }
+/// The bytes of numbers, with zeros up to a multiple of 64.
+func padded<Number: BitwiseCopyable>(_ numbers: [Number]) -> [UInt8] {
+  var bytes = unsafe numbers.withUnsafeBytes { (all) in unsafe Array(all) }
+  bytes += [UInt8](repeating: 0, count: (64 - bytes.count % 64) % 64)
+  return bytes
 }

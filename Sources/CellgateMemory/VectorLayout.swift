@@ -70,7 +70,7 @@ struct VectorLayout {
     (self.blocks, end) = (blocks, offset)
   }
 
-  private static func word(_ bytes: [UInt8], at place: Int) -> UInt32 {
+  static func word(_ bytes: [UInt8], at place: Int) -> UInt32 {
     (0..<4).reduce(0) { $0 | UInt32(bytes[place + $1]) << (8 * UInt32($1)) }
   }
 
@@ -87,14 +87,14 @@ struct VectorLayout {
     sealed(blockMark + littleEndian(UInt64(count)) + littleEndian(checksum))
   }
 
-  private static func sealed(_ bytes: [UInt8]) -> [UInt8] {
+  static func sealed(_ bytes: [UInt8]) -> [UInt8] {
     let padded = bytes + [UInt8](repeating: 0, count: headerSize - 4 - bytes.count)
     var checksum = CRC32()
     checksum.update(padded)
     return padded + littleEndian(checksum.value)
   }
 
-  private static func isRight(_ header: [UInt8]) -> Bool {
+  static func isRight(_ header: [UInt8]) -> Bool {
     var checksum = CRC32()
     checksum.update(Array(header[..<60]))
     return checksum.value == word(header, at: 60)
@@ -106,12 +106,12 @@ extension MappedFile {
   fileprivate var size: Int { unsafe bytes.count }
 
   /// The 64 bytes of a header.
-  fileprivate func header(at offset: Int) -> [UInt8] {
+  func header(at offset: Int) -> [UInt8] {
     unsafe Array(bytes[offset..<offset + VectorLayout.headerSize])
   }
 
   /// The CRC-32 of some bytes.
-  fileprivate func checksum(_ range: Range<Int>) -> UInt32 {
+  func checksum(_ range: Range<Int>) -> UInt32 {
     var checksum = CRC32()
     unsafe checksum.update(bytes: UnsafeRawBufferPointer(rebasing: bytes[range]))
     return checksum.value

@@ -174,6 +174,7 @@ enum PublicTypes {
     Initializer.self,
     Input.self,
     InstructionSet.self,
+    InvertedLists.self,
     JSONError.self,
     JSONTree.self,
     KerasWriter.self,

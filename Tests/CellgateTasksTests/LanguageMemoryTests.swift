@@ -102,13 +102,13 @@ struct LanguageMemoryTests {
   func tuning() throws {
     let part = LanguageModelTests.symbols(40, name: "store")
     let text = TextTokenizer.Encoded(indices: SymbolSequence(part + part + part))
-    let tuned = LanguageMemory.tuned(model, tokenizer, on: text, cacheWindow: 50, store: nil)
+    let tuned = LanguageMemory.tuned(model, tokenizer, on: text, cacheWindow: 50, neighbours: nil)
     #expect(tuned.symbols == 119)
     #expect(tuned.nats < tuned.modelNats - 0.05)
     let cache = try #require(tuned.memory.cache)
     #expect(cache.window == 50 && cache.share > 0.3 && cache.flatness > 0 && tuned.memory.neighbours == nil)
     let both = LanguageMemory.tuned(
-      model, tokenizer, on: text, cacheWindow: 50, store: (index: try store(39, .float16), count: 8))
+      model, tokenizer, on: text, cacheWindow: 50, neighbours: .init(try store(39, .float16), count: 8))
     #expect(both.nats < tuned.nats && abs(both.modelNats - tuned.modelNats) < 1e-9)
     #expect(try #require(both.memory.neighbours).share > 0.5 && both.memory.modelShare >= 0)
     // What was found is what an evaluation gives.
@@ -121,6 +121,31 @@ struct LanguageMemoryTests {
     #expect(
       try LanguageMemory.Settings(run: scratch.path) == settings
         && LanguageMemory.Settings(run: "/none") == nil)
+  }
+
+  @Test("A store with lists is searched by as many of them as are needed, and nearly as well")
+  func lists() throws {
+    let part = LanguageModelTests.symbols(400, name: "store")
+    let text = TextTokenizer.Encoded(indices: SymbolSequence(part))
+    let exact = LanguageMemory.Neighbours(try store(399), count: 8)
+    var options = InvertedLists.Options()
+    options.lists = 20
+    try InvertedLists.write(
+      LanguageMemory.Neighbours.lists(of: exact.store.path), of: exact.store, options: options)
+    let listed = try LanguageMemory.Neighbours(file: exact.store.path, count: 8, probes: 1)
+    func tuned(_ neighbours: LanguageMemory.Neighbours) -> LanguageMemory.Tuned {
+      LanguageMemory.tuned(model, tokenizer, on: text, cacheWindow: nil, neighbours: neighbours)
+    }
+    let (one, other) = (tuned(exact), tuned(listed))
+    #expect(abs(one.nats - other.nats) < 0.1 * (one.modelNats - one.nats))
+    let probes = try #require(other.memory.neighbours?.lists?.probes)
+    #expect((1...20).contains(probes) && one.memory.neighbours?.lists == nil)
+    #expect(LanguageMemory.Settings(other.memory).neighbours?.probes == probes)
+    var none = listed
+    none.lists?.probes = 0
+    #expect(
+      LanguageMemory(neighbours: none).problem(outputSize: model.outputSize)
+        == "probes: expected 1 or more, found 0")
   }
 
   @Test("The best mixture has its known shares")

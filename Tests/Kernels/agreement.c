@@ -420,6 +420,32 @@ static void transposes(void) {
   end();
 }
 
+// Whole numbers of at most `most`.
+static uint8_t *small_numbers(size_t count, uint8_t most) {
+  uint8_t *memory = (uint8_t *)reserve((count + 3) / 4, sizeof(float));
+  for (size_t i = 0; i < count; i++) memory[i] = (uint8_t)((next_number() >> 40) % ((size_t)most + 1));
+  return memory;
+}
+
+static void codes(void) {
+  begin("codes");
+  for (size_t blocks = 0; blocks < 4; blocks++) {
+    for (size_t parts = 0; parts <= 512; parts += parts < 8 ? 2 : 126) {
+      const uint8_t *own = small_numbers(16 * blocks * parts, 255), *tables = small_numbers(16 * parts, 127);
+      const size_t keys = blocks * CG_KEYS_OF_BLOCK;
+      const float *less = numbers(keys);
+      for (int has_less = 0; has_less < 2; has_less++) {
+        float *found = filled(keys, 7), *expected = filled(keys, 7);
+        cg_code_scores_with(tested, blocks, parts, own, tables, 0.37f, -1.3f, has_less ? less : NULL, found);
+        cg_code_scores_with(portable, blocks, parts, own, tables, 0.37f, -1.3f, has_less ? less : NULL, expected);
+        compare("codes", parts, blocks, found, expected, keys);
+      }
+      release();
+    }
+  }
+  end();
+}
+
 static void coins(void) {
   static const uint32_t thresholds[] = {0, 3277, 40000, 65535, 65536};
   begin("coins");
@@ -569,6 +595,7 @@ int main(int count, char **arguments) {
   attention();
   transposes();
   coins();
+  codes();
   convolutions();
   sweeps();
   speed();

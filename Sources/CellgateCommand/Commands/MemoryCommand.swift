@@ -28,10 +28,13 @@ struct MemoryBuildCommand: ParsableCommand {
     abstract: "Write a model's outputs on a text, with the symbol after each, into a store.",
     discussion: """
       The text is that of --data, or the training part of the run. A store takes as many numbers a symbol as the model has units, \
-      of 4, 2 or 1 bytes (--keys). With --append the text is added to a store that is there.
+      of 4, 2 or 1 bytes (--keys). With --append the text is added to a store that is there. A store of more than some 100,000 \
+      symbols is searched faster by lists of keys that are alike (--lists), which lie beside it; a search by them may miss a neighbour, \
+      how often is measured and said.
 
       EXAMPLES:
         cellgate memory build runs/text-lstm --data book.txt --out book.vectors
+        cellgate memory build runs/text-lstm --out own.vectors --lists
         cellgate memory build runs/text-lstm --out own.vectors --keys int8
         cellgate memory build lm.safetensors --data more.txt --out own.vectors --append
       """)
@@ -56,6 +59,9 @@ struct MemoryBuildCommand: ParsableCommand {
 
   @Flag(help: "Add to the store, which must be of the same model.")
   var append = false
+
+  @Flag(help: "Make lists of the keys, as FILE.lists, by which they are searched faster.")
+  var lists = false
 
   @Option(
     parsing: .unconditional,
@@ -92,22 +98,47 @@ struct MemoryBuildCommand: ParsableCommand {
       subject.text, tokenizer: subject.tokenizer, in: writer, shouldStop: { Interruption.isRequested })
     try Interruption.check()
     try writer.commit()
+    let made = try lists ? makeLists() : nil
     if json {
       JSONValue.object([
         ("model", .string(path)), ("out", .string(out)), ("symbols", .integer(count)),
         ("keys", .integer(writer.count)), ("dimension", .integer(writer.dimension)),
         ("precision", .string(writer.precision.rawValue)),
+        ("lists", .optional(made?.lists)), ("probes", .optional(made?.probes)),
+        ("recall", .optional(made?.recall)),
       ]).print()
       return
+    }
+    let found = made.map {
+      "\n  \(Text.plural($0.lists, "list")); a search of \($0.probes) finds \(Text.number(100 * $0.recall, digits: 3)) % of the \(Self.wanted) nearest keys\n"
     }
     Console.print(
       """
 
         \(Text.plural(count, "symbol")) in \(out): \(Text.plural(writer.count, "key")) of \(writer.dimension) numbers
-
+      \(found ?? "")
         Tune it: \(TypedCommand.line(["memory", "tune", path, "--memory", out]))
 
       """)
+  }
+}
+
+extension MemoryBuildCommand {
+  /// Keys of the store that are searched for, and how many of the nearest ones to each.
+  private static let queries = 200, wanted = 10
+
+  /// Makes the lists, and measures how many must be looked at to find 95 % of the keys that are nearest to some of them.
+  private func makeLists() throws -> (lists: Int, probes: Int, recall: Double) {
+    let index = try VectorIndex(out)
+    let file = LanguageMemory.Neighbours.lists(of: out)
+    try InvertedLists.write(file, of: index, shouldStop: { Interruption.isRequested })
+    try Interruption.check()
+    let lists = try InvertedLists(file, of: index)
+    guard index.count > 0 else { return (0, 0, 1) }
+    let step = max(1, index.count / Self.queries)
+    let queries = index.keys(at: Array(stride(from: 0, to: index.count, by: step)))
+    let (probes, recall) = lists.probes(reaching: 0.95, of: Self.wanted, queries)
+    return (lists.lists, probes, recall)
   }
 }
 
@@ -119,7 +150,7 @@ struct MemoryTuneCommand: ParsableCommand {
     discussion: """
       Tries flatnesses of the cache and temperatures of the neighbours, each with its best share, on the first 100,000 symbols of \
       the validation part, or of --data, and keeps the best ones as memory.json in the run's folder, where evaluate and generate \
-      find them.
+      find them. Of a store with lists as many are looked at as find 95 % of the neighbours.
 
       EXAMPLES:
         cellgate memory tune runs/text-lstm --cache 500
@@ -165,15 +196,18 @@ struct MemoryTuneCommand: ParsableCommand {
     if cache == nil, memory == nil { problems.add("--cache and --memory: expected one of them") }
     try problems.check()
     let subject = try RememberedModel(path, data: data, part: .validation, trustingWeights: trusted.weights)
-    let store = try memory.map { (index: try VectorIndex($0), count: count) }
-    if let store {
-      let memory = LanguageMemory(neighbours: .init(store.index, count: store.count))
+    let neighbours = try memory.map { file -> LanguageMemory.Neighbours in
+      let hasLists = FileManager.default.fileExists(atPath: LanguageMemory.Neighbours.lists(of: file))
+      return try .init(file: file, count: count, probes: hasLists ? 1 : nil)
+    }
+    if let neighbours {
+      let memory = LanguageMemory(neighbours: neighbours)
       if let problem = memory.problem(outputSize: subject.model.outputSize) {
         throw CommandFailure(.data, problem)
       }
     }
     let tuned = LanguageMemory.tuned(
-      subject.model, subject.tokenizer, on: subject.text, cacheWindow: window, store: store)
+      subject.model, subject.tokenizer, on: subject.text, cacheWindow: window, neighbours: neighbours)
     let numbers = LanguageMemory.Settings(tuned.memory)
     let isRun = Paths.isFolder(path)
     if isRun { try numbers.write(run: path) }
@@ -205,6 +239,7 @@ struct MemoryTuneCommand: ParsableCommand {
               [
                 ("store", .string($0.store)), ("count", .integer($0.count)),
                 ("temperature", .number($0.temperature)), ("share", .number($0.share)),
+                ("probes", .optional($0.probes)),
               ]
             })
         ),
@@ -227,6 +262,7 @@ struct MemoryTuneCommand: ParsableCommand {
       options +=
         " --memory \(memory) --neighbours \(neighbours.count) --neighbour-temperature "
         + "\(Text.number(neighbours.temperature)) --neighbour-share \(Text.number(neighbours.share))"
+        + (neighbours.probes.map { " --probes \($0)" } ?? "")
     }
     Console.print("  The numbers:\(options)")
     if isRun {

@@ -39,6 +39,13 @@ struct MemoryOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
+      "Lists of the store that are looked at, of those that 'cellgate memory build --lists' made; as tuned if you leave it out, else an exact search.",
+      valueName: "n"))
+  var probes: WholeNumber?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
       "T of the neighbours, whose weights are exp(−squared distance / T); as tuned, else 1, if you leave it out.",
       valueName: "x"))
   var neighbourTemperature: RealNumber?
@@ -59,6 +66,7 @@ struct MemoryOptions: ParsableArguments {
     let share = "a number from 0 to 1"
     let cacheShare = problems.real("--cache-share", cacheShare, share) { $0 >= 0 && $0 <= 1 }
     let count = problems.whole("--neighbours", neighbours, in: 1...1_000_000)
+    let probes = problems.whole("--probes", probes, in: 1...1_000_000)
     let temperature = problems.real("--neighbour-temperature", neighbourTemperature, "a number above 0") {
       $0 > 0
     }
@@ -66,15 +74,18 @@ struct MemoryOptions: ParsableArguments {
     if cache == nil, cacheFlatness != nil || self.cacheShare != nil {
       problems.add("--cache-flatness and --cache-share: expected --cache as well")
     }
-    if memory == nil, neighbours != nil || neighbourTemperature != nil || self.neighbourShare != nil {
-      problems.add("--neighbours, --neighbour-temperature and --neighbour-share: expected --memory as well")
+    if memory == nil,
+      neighbours != nil || self.probes != nil || neighbourTemperature != nil || self.neighbourShare != nil
+    {
+      problems.add(
+        "--neighbours, --probes, --neighbour-temperature and --neighbour-share: expected --memory as well")
     }
     if (cacheShare ?? 0) + (neighbourShare ?? 0) > 1 {
       problems.add("--cache-share and --neighbour-share: expected a sum of at most 1")
     }
     guard isAsked else { return nil }
     return Request(
-      window: window, flatness: flatness, cacheShare: cacheShare, store: memory, count: count,
+      window: window, flatness: flatness, cacheShare: cacheShare, store: memory, count: count, probes: probes,
       temperature: temperature, neighbourShare: neighbourShare)
   }
 
@@ -83,7 +94,7 @@ struct MemoryOptions: ParsableArguments {
     var window: Int?
     var flatness, cacheShare: Double?
     var store: String?
-    var count: Int?
+    var count, probes: Int?
     var temperature, neighbourShare: Double?
 
     /// Whether numbers were tuned for the parts that are asked for: shares of a cache beside a store are others than its own.
@@ -102,13 +113,12 @@ struct MemoryOptions: ParsableArguments {
           window: window, flatness: flatness ?? own.flatness, share: cacheShare ?? own.share)
       }
       if let store {
-        let index = try VectorIndex(store)
         let own = tuned?.neighbours
-        let usual = LanguageMemory.Neighbours(index)
-        memory.neighbours = .init(
-          index, count: count ?? own?.count ?? usual.count,
-          temperature: temperature ?? own?.temperature ?? usual.temperature,
-          share: neighbourShare ?? own?.share ?? usual.share)
+        var neighbours = try LanguageMemory.Neighbours(file: store, probes: probes ?? own?.probes)
+        neighbours.count = count ?? own?.count ?? neighbours.count
+        neighbours.temperature = temperature ?? own?.temperature ?? neighbours.temperature
+        neighbours.share = neighbourShare ?? own?.share ?? neighbours.share
+        memory.neighbours = neighbours
       }
       if let problem = memory.problem(outputSize: outputSize) { throw CommandFailure(.usage, problem) }
       let isUsual =

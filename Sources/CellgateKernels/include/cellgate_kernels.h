@@ -281,6 +281,20 @@ void cg_transpose_with(const cg_isa *isa, size_t rows, size_t columns, const flo
 /// the same on every instruction set. `first` is a multiple of 4, n one of 16.
 void cg_coins_with(const cg_isa *isa, uint64_t key, uint64_t first, uint32_t threshold, size_t n, float *y);
 
+// MARK: Keys known by codes
+
+/// Keys in a block of `cg_code_scores`.
+#define CG_KEYS_OF_BLOCK 32
+
+/// scores[key] = (Σ over parts of tables[part, code of the key's part]) · factor + start - less[key], for the keys of some blocks of
+/// 32; less [32 · blocks], or NULL for 0. codes [blocks, parts, 16]: byte j of a part has the code of key j in its lower four
+/// bits and that of key j + 16 in the upper ones. tables [parts, 16], numbers up to 127. parts is even, and at most 512, so
+/// that sums fit 16 bits. The scores are the same on every instruction set. Nothing overlaps.
+void cg_code_scores(size_t blocks, size_t parts, const uint8_t *codes, const uint8_t *tables, float factor, float start,
+                    const float *less, float *scores);
+void cg_code_scores_with(const cg_isa *isa, size_t blocks, size_t parts, const uint8_t *codes, const uint8_t *tables,
+                         float factor, float start, const float *less, float *scores);
+
 // MARK: Convolutions of single channels
 
 /// A row of a convolution of which each channel sees itself alone: y [places, channels] = bias + Σ over row taps r and column

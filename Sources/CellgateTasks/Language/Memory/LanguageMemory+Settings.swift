@@ -16,6 +16,8 @@ extension LanguageMemory {
       public var temperature: Double
       /// The share of the neighbours in what is predicted.
       public var share: Double
+      /// How many of the store's lists are looked at; nil for an exact search.
+      public var probes: Int?
     }
 
     /// Those of the cache; nil for none.
@@ -28,7 +30,8 @@ extension LanguageMemory {
       cache = memory.cache
       neighbours = memory.neighbours.map {
         Neighbours(
-          store: Paths.absolute($0.store.path), count: $0.count, temperature: $0.temperature, share: $0.share)
+          store: Paths.absolute($0.store.path), count: $0.count, temperature: $0.temperature, share: $0.share,
+          probes: $0.lists?.probes)
       }
     }
 

@@ -16,6 +16,8 @@ extension LanguageMemory {
 
   private static let flatnesses = (-6...8).map { exp2(Double($0)) }
   private static let temperatures = (-6...10).map { exp2(Double($0)) }
+  /// Searches that say how many lists are looked at.
+  private static let searches = 256
   /// Symbols of a text that are enough.
   private static let mostSymbols = 100_000
 
@@ -25,19 +27,29 @@ extension LanguageMemory {
   ///   - model: the model, and what its symbols are.
   ///   - text: validation data, which neither the model nor the store was made of.
   ///   - cacheWindow: places of a cache; nil for no cache.
-  ///   - store: outputs of the model with the symbol after each, and how many neighbours are looked for; nil for none.
+  ///   - neighbours: a store, how many neighbours are looked for, and lists perhaps, of which as many are looked at as find 95 % of
+  ///     them; nil for none.
   public static func tuned(
     _ model: LanguageModel, _ tokenizer: TextTokenizer, on text: TextTokenizer.Encoded, cacheWindow: Int?,
-    store: (index: VectorIndex, count: Int)?
+    neighbours source: Neighbours?
   ) -> Tuned {
+    var source = source
     let stream = SymbolSequence(text.indices.prefix(mostSymbols + 1))
     var reading = LanguageReading(model: model, stream: stream, chunk: LanguageReading.chunk(for: tokenizer))
     reading.warmUp = max(reading.warmUp, cacheWindow ?? 0)
     let flatnesses = cacheWindow == nil ? [] : Self.flatnesses
-    let temperatures = store == nil ? [] : Self.temperatures
+    let temperatures = source == nil ? [] : Self.temperatures
+    if let lists = source?.lists, let count = source?.count {
+      source?.lists?.probes =
+        withoutGradient { reading.firstOutputs(searches) }.map {
+          lists.lists.probes(
+            reaching: Neighbours.recall, of: count, $0, candidates: Neighbours.candidates
+          ).probes
+        } ?? lists.probes
+    }
     var reader = MemoryReader(
       lanes: reading.laneCount, window: cacheWindow ?? 0, flatnesses: flatnesses,
-      neighbours: store.map { ($0.index, $0.count, temperatures) })
+      neighbours: source.map { ($0, temperatures) })
     var own: [Double] = []
     var (caches, neighbours) = (
       [[Double]](repeating: [], count: flatnesses.count), [[Double]](repeating: [], count: temperatures.count)
@@ -66,12 +78,30 @@ extension LanguageMemory {
     if let cache, let cacheWindow {
       memory.cache = Cache(window: cacheWindow, flatness: flatnesses[cache], share: shares[1])
     }
-    if let neighbour, let store {
-      memory.neighbours = Neighbours(
-        store.index, count: store.count, temperature: temperatures[neighbour], share: shares[shares.count - 1]
-      )
+    if let neighbour, var source {
+      (source.temperature, source.share) = (temperatures[neighbour], shares[shares.count - 1])
+      memory.neighbours = source
     }
     return Tuned(
       memory: memory, symbols: own.count, modelNats: MemoryMixture.nats([own], [1]), nats: nats)
+  }
+}
+
+extension LanguageReading {
+  /// The first outputs that predict a symbol, at most so many, `[Q, H]`; nil of a text without any.
+  fileprivate func firstOutputs(_ most: Int) -> Tensor? {
+    var rows: [Tensor] = []
+    forEachPiece { piece in
+      let output = piece.reading.output
+      let places = piece.isScored.indices.filter { piece.isScored[$0] }.prefix(
+        most - rows.reduce(0) { $0 + $1.shape[0] })
+      if !places.isEmpty {
+        rows.append(
+          output.reshaped([output.count / output.shape[2], output.shape[2]]).gathered(
+            places.map { Int32($0) }))
+      }
+      return rows.reduce(0) { $0 + $1.shape[0] } < most
+    }
+    return rows.isEmpty ? nil : concatenated(rows, axis: 0)
   }
 }

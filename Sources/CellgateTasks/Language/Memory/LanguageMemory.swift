@@ -7,7 +7,7 @@ import CellgateTensor
 ///
 ///     p(w) = (1 − Σ shares) p_model(w) + share · p_cache(w) + share · p_neighbours(w)
 ///
-/// The output h is what the model's head reads. Shares and the other numbers are chosen on validation data by ``tuned(_:on:cacheWindow:store:)``.
+/// The output h is what the model's head reads. Shares and the other numbers are chosen on validation data by ``tuned(_:_:on:cacheWindow:neighbours:)``.
 public struct LanguageMemory: Sendable {
   /// The last symbols of the text itself (the neural cache; Grave et al. 2017, https://arxiv.org/abs/1612.04426):
   /// p(w) ∝ Σ exp(θ h · h_i) over the places i of the window that w follows.
@@ -30,6 +30,8 @@ public struct LanguageMemory: Sendable {
   public struct Neighbours: Sendable {
     /// Outputs with the symbol after each.
     public var store: VectorIndex
+    /// Lists of the store's keys, and how many of them are looked at; nil for an exact search.
+    public var lists: (lists: InvertedLists, probes: Int)?
     /// How many are looked for.
     public var count: Int
     /// T: small where only the nearest ones count.
@@ -41,6 +43,28 @@ public struct LanguageMemory: Sendable {
     public init(_ store: VectorIndex, count: Int = 64, temperature: Double = 1, share: Double = 0.1) {
       (self.store, self.count, self.temperature, self.share) = (store, count, temperature, share)
     }
+
+    /// Neighbours in the store of a file, by its lists where `probes` is given, which lie beside it.
+    public init(
+      file: String, count: Int = 64, probes: Int? = nil, temperature: Double = 1, share: Double = 0.1
+    ) throws(VectorIndexError) {
+      self.init(try VectorIndex(file), count: count, temperature: temperature, share: share)
+      if let probes { lists = (try InvertedLists(Self.lists(of: file), of: store), probes) }
+    }
+
+    /// The file of the lists of a store's file.
+    public static func lists(of file: String) -> String { file + ".lists" }
+
+    /// The nearest outputs to some `[Q, H]`, by the lists where there are some.
+    func search(_ outputs: Tensor) -> [[VectorIndex.Match]] {
+      guard let (lists, probes) = lists else { return store.search(outputs, count: count) }
+      return lists.search(outputs, count: count, probes: probes, candidates: Self.candidates)
+    }
+
+    /// The share of the nearest outputs that is found in most searches by lists.
+    static let recall = 0.95
+    /// Candidates of each neighbour: many neighbours are wanted, so that few are enough.
+    static let candidates = 4
   }
 
   /// The text's own last symbols; nil for none.
@@ -75,6 +99,9 @@ public struct LanguageMemory: Sendable {
       guard (1...Self.mostPlaces).contains(neighbours.count) else {
         return "neighbours: expected 1 to \(Self.mostPlaces), found \(neighbours.count)"
       }
+      if let probes = neighbours.lists?.probes, probes < 1 {
+        return "probes: expected 1 or more, found \(probes)"
+      }
       guard neighbours.temperature > 0, neighbours.temperature.isFinite else {
         return "neighbours: expected a temperature above 0, found \(neighbours.temperature)"
       }
@@ -95,7 +122,7 @@ extension LanguageMemory {
   /// has.
   func mixed(_ logits: Tensor, _ outputs: Tensor, _ lanes: [MemoryLane]) -> [Float] {
     let (rows, symbols, own) = (logits.shape[0], logits.shape[1], logits.softmax().scalars)
-    let found = neighbours.map { $0.store.search(outputs, count: $0.count) }
+    let found = neighbours.map { $0.search(outputs) }
     return (0..<rows).flatMap { row -> [Float] in
       var probabilities = own[row * symbols..<(row + 1) * symbols].map { Double($0) }
       // Without a symbol to remember the model is alone.

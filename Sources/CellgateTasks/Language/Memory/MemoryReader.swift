@@ -13,25 +13,25 @@ struct MemoryReader {
 
   private let window: Int
   private let flatnesses: [Float]
-  private let neighbours: (store: VectorIndex, count: Int, temperatures: [Float])?
+  private let neighbours: (source: LanguageMemory.Neighbours, temperatures: [Float])?
   /// What each lane has read lately.
   private var lanes: [MemoryLane]
 
   init(
     lanes: Int, window: Int, flatnesses: [Double],
-    neighbours: (store: VectorIndex, count: Int, temperatures: [Double])?
+    neighbours: (source: LanguageMemory.Neighbours, temperatures: [Double])?
   ) {
     self.lanes = .init(repeating: MemoryLane(), count: lanes)
     self.window = window
     self.flatnesses = flatnesses.map { Float($0) }
-    self.neighbours = neighbours.map { ($0.store, $0.count, $0.temperatures.map { Float($0) }) }
+    self.neighbours = neighbours.map { ($0.source, $0.temperatures.map { Float($0) }) }
   }
 
   /// A memory with its own flatness and temperature.
   init(_ memory: LanguageMemory, lanes: Int) {
     self.init(
       lanes: lanes, window: memory.cache?.window ?? 0, flatnesses: memory.cache.map { [$0.flatness] } ?? [],
-      neighbours: memory.neighbours.map { ($0.store, $0.count, [$0.temperature]) })
+      neighbours: memory.neighbours.map { ($0, [$0.temperature]) })
   }
 
   /// Takes the outputs `[T, B, H]` of T steps and the symbol after each, row by row. `isInside` are the places of the text, and
@@ -52,7 +52,7 @@ struct MemoryReader {
     if let neighbours, !scored.isEmpty {
       let size = outputs.shape[2]
       let queries = outputs.reshaped([outputs.count / size, size]).gathered(scored.map { Int32($0) })
-      let found = neighbours.store.search(queries, count: neighbours.count)
+      let found = neighbours.source.search(queries)
       evidence.neighbours = neighbours.temperatures.map { temperature in
         zip(scored.enumerated(), found).map { scored, matches in
           let (rank, place) = scored

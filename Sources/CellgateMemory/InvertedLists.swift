@@ -1,0 +1,236 @@
+import CellgateBasics
+import CellgateFiles
+import CellgateKernels
+import CellgateTensor
+
+/// A faster, approximate search of a ``VectorIndex``: its keys in lists, each of those nearest to a centre, and known by codes of 4 bits
+/// for every few numbers.
+///
+/// ```swift
+/// let index = try VectorIndex("notes.vectors")
+/// try InvertedLists.write("notes.lists", of: index)
+/// let lists = try InvertedLists("notes.lists", of: index)
+/// let (probes, recall) = lists.probes(reaching: 0.95, of: 10, queries)
+/// let matches = lists.search(queries, count: 10, probes: probes)
+/// ```
+///
+/// A search looks at the `probes` lists whose centres fit the query best, takes the best keys by their codes as candidates, and compares
+/// those with the query by their own numbers (an inverted file with product quantisation: Jégou, Douze and Schmid 2011,
+/// https://hal.inria.fr/inria-00514462; codes in registers: André, Kermarrec and Le Scouarnec 2015). Keys that were added to the index
+/// after the lists were made are all compared, so that they are found until the lists are made again. Results depend neither on the number
+/// of threads nor on which queries are asked together. Immutable: any threads may share it.
+public final class InvertedLists: @unchecked Sendable {
+  /// How lists are made.
+  public struct Options: Sendable, Equatable {
+    /// How many lists there are; 4 √N if nil.
+    public var lists: Int?
+    /// Numbers of a key that share a code.
+    public var partSize = 4
+    /// Rounds in which centres are learned.
+    public var iterations = 8
+    /// Keys for each list that centres are learned of, at most.
+    public var sample = 64
+    /// The seed of the sample.
+    public var seed: UInt64 = 1
+
+    /// The usual ones.
+    public init() {}
+
+    /// Why they can't be used; nil if they can.
+    public func problem(dimension: Int) -> String? {
+      if let lists, !(1...1 << 20).contains(lists) { return "lists: expected 1 to 1048576, found \(lists)" }
+      if partSize < 1 || ProductQuantizer.parts(dimension, partSize: partSize) > ProductQuantizer.mostParts {
+        let least = (dimension + ProductQuantizer.mostParts - 1) / ProductQuantizer.mostParts
+        return "part size: expected \(least) or more numbers of \(dimension), found \(partSize)"
+      }
+      if iterations < 1 || sample < 1 {
+        return "expected 1 or more iterations and keys of a sample, found \(iterations) and \(sample)"
+      }
+      return nil
+    }
+  }
+
+  /// The index whose keys they are.
+  public let index: VectorIndex
+  /// How many of its keys are in lists; those after them are compared one by one.
+  public let count: Int
+  /// How many lists there are.
+  public var lists: Int { centres.shape[0] }
+
+  /// [lists, D]; nobody writes through it.
+  private let centres: Tensor
+  private let squares: [Float]
+  private let quantizer: ProductQuantizer
+  private let file: MappedFile
+  /// The first key and the first block of each list, and the ends of the last one.
+  private let starts: [Int], blocks: [Int]
+  /// Where the parts of the file begin.
+  private let places: Int, codes: Int, lengths: Int
+
+  /// Opens a file of lists and compares its checksum. Throws `file`, or `damaged`, also where the lists are those of other keys.
+  public init(_ path: String, of index: VectorIndex) throws(VectorIndexError) {
+    let file: MappedFile
+    do throws(FileError) { file = try MappedFile(path) } catch { throw .file(error) }
+    let layout = try ListsLayout(file, of: index)
+    (self.index, self.file, count) = (index, file, layout.count)
+    centres = Tensor(layout.floats(.centres), shape: [layout.lists, index.dimension])
+    squares = (centres * centres).sum(axis: 1).scalars
+    let numbers = layout.floats(.parts)
+    quantizer = ProductQuantizer(
+      dimension: index.dimension, partSize: layout.partSize,
+      centres: stride(from: 0, to: numbers.count, by: 16).map { SIMD16(numbers[$0..<$0 + 16]) })
+    (starts, blocks) = (layout.starts, layout.blocks)
+    places = layout.offset(.places)
+    codes = layout.offset(.codes)
+    lengths = layout.offset(.lengths)
+  }
+
+  // MARK: Search
+
+  /// Queries whose lists are chosen at once.
+  private static let queriesAtOnce = 64
+  /// Candidates for each key that is wanted.
+  public static let usualCandidates = 16
+
+  /// The best `count` keys for each of queries `[Q, D]` that are found in the `probes` best lists, the best one first, fewer where there
+  /// are fewer. `candidates` for each key that is wanted are compared by their own numbers.
+  public func search(
+    _ queries: Tensor, count wanted: Int, probes: Int, candidates: Int = usualCandidates
+  ) -> [[VectorIndex.Match]] {
+    require(
+      queries.rank == 2 && queries.shape[1] == index.dimension && wanted > 0 && probes > 0 && candidates > 0,
+      "InvertedLists: expected queries [Q, \(index.dimension)], 1 or more matches, probes and candidates, found \(queries.shape), "
+        + "\(wanted), \(probes), \(candidates)")
+    let later = index.count > count ? index.search(queries, count: wanted, from: count) : []
+    let chosen = chosen(queries, probes: min(probes, lists))
+    let most = min(wanted * candidates, count)
+    let found = SharedParts<[VectorIndex.Match]>(count: queries.shape[0])
+    ThreadPool.current.run(queries.shape[0]) { row in
+      let query = unsafe UnsafePointer(queries.pointer + row * index.dimension)
+      var top = TopKeys(count: most)
+      if most > 0 { unsafe scan(query, chosen[row], into: &top) }
+      var best = unsafe compared(top.sorted.map(\.place), query)
+      if !later.isEmpty { best += later[row] }
+      best.sort { ($1.score, $0.place) < ($0.score, $1.place) }
+      found.set(row, Array(best.prefix(wanted)))
+    }
+    return found.all
+  }
+
+  /// The lists whose centres fit each query best, with their products.
+  private func chosen(_ queries: Tensor, probes: Int) -> [[(list: Int, product: Float)]] {
+    var result: [[(list: Int, product: Float)]] = []
+    guard lists > 0 else { return (0..<queries.shape[0]).map { _ in [] } }
+    let isDistance = index.measure == .squaredDistance
+    for first in stride(from: 0, to: queries.shape[0], by: Self.queriesAtOnce) {
+      let group = queries.sliced(first..<min(first + Self.queriesAtOnce, queries.shape[0]), axis: 0)
+      let rows = group.shape[0], width = TopKeys.padded(rows)
+      let products = PackedLinear(weight: Clusters.widened(group, to: width))(centres)
+      var tops = [TopKeys](repeating: TopKeys(count: probes), count: rows)
+      var thresholds = KeyThresholds(tops, width: width)
+      if isDistance {
+        for list in 0..<lists {
+          let own = unsafe products.pointer + list * width
+          for query in 0..<width { unsafe own[query] = 2 * own[query] - squares[list] }
+        }
+      }
+      for list in 0..<lists {
+        unsafe thresholds.take(products.pointer + list * width, place: list, &tops)
+      }
+      result += tops.map { top in
+        top.sorted.map { ($0.place, isDistance ? ($0.score + squares[$0.place]) / 2 : $0.score) }
+      }
+    }
+    return result
+  }
+
+  /// Takes the best keys of some lists by their codes.
+  private func scan(
+    _ query: UnsafePointer<Float>, _ chosen: [(list: Int, product: Float)], into top: inout TopKeys
+  ) {
+    var tables = [UInt8](repeating: 0, count: 16 * quantizer.parts)
+    let (factor, start) = unsafe quantizer.tables(query, into: &tables)
+    let longest = chosen.map { blocks[$0.list + 1] - blocks[$0.list] }.max() ?? 0
+    let base = unsafe file.bytes.baseAddress.unsafelyUnwrapped
+    let isDistance = index.measure == .squaredDistance
+    let twice: Float = isDistance ? 2 : 1, size = Int(CG_KEYS_OF_BLOCK)
+    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: max(1, longest * size)) { scores in
+      guard let scores = scores.baseAddress else { return }
+      for (list, product) in chosen {
+        let first = blocks[list], count = starts[list + 1] - starts[list]
+        let own = unsafe (base + codes + first * quantizer.parts * 16).assumingMemoryBound(to: UInt8.self)
+        let less = unsafe (base + lengths + 4 * first * size).assumingMemoryBound(to: Float.self)
+        unsafe cg_code_scores(
+          blocks[list + 1] - first, quantizer.parts, own, tables, twice * factor, twice * (product + start),
+          isDistance ? less : nil, scores)
+        let keys = unsafe (base + places).assumingMemoryBound(to: Int32.self) + starts[list]
+        var threshold = top.threshold
+        for group in stride(from: 0, to: count, by: 16) {
+          let score = unsafe UnsafeRawPointer(scores + group).loadUnaligned(as: SIMD16<Float>.self)
+          guard any(score .>= threshold) else { continue }
+          for place in group..<min(group + 16, count) where score[place - group] >= threshold {
+            unsafe top.take(score[place - group], Int(keys[place]))
+            threshold = top.threshold
+          }
+        }
+      }
+    }
+  }
+
+  /// Keys at some places with their scores for a query.
+  private func compared(_ places: [Int], _ query: UnsafePointer<Float>) -> [VectorIndex.Match] {
+    let size = index.dimension
+    return unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: size) { key in
+      guard let key = key.baseAddress else { return [] }
+      return places.map { place in
+        let block = index.block(of: place)
+        unsafe block.copyKey(place - block.first, in: index.file, to: key)
+        let score: Double
+        if index.measure == .innerProduct {
+          score = unsafe cg_dot(size, query, key)
+        } else {
+          for column in 0..<size { unsafe key[column] -= query[column] }
+          score = unsafe -cg_dot(size, key, key)
+        }
+        return unsafe VectorIndex.Match(
+          place: place, value: block.values(in: index.file)[place - block.first], score: Float(score))
+      }
+    }
+  }
+
+  // MARK: Recall
+
+  /// The share of the best `count` keys of an exact search that this one finds, the mean over queries `[Q, D]`, of which there is one or more.
+  public func recall(
+    of count: Int, _ queries: Tensor, probes: Int, candidates: Int = usualCandidates
+  ) -> Double {
+    recall(index.search(queries, count: count), queries, probes: probes, candidates: candidates)
+  }
+
+  private func recall(
+    _ exact: [[VectorIndex.Match]], _ queries: Tensor, probes: Int, candidates: Int
+  ) -> Double {
+    let most = exact.map(\.count).max() ?? 0
+    guard most > 0 else { return 1 }
+    let found = search(queries, count: most, probes: probes, candidates: candidates)
+    let shares = zip(exact, found).map { exact, found in
+      let places = Set(found.map(\.place))
+      return Double(exact.count { places.contains($0.place) }) / Double(max(1, exact.count))
+    }
+    return shares.reduce(0, +) / Double(shares.count)
+  }
+
+  /// The fewest probes, among powers of two, with which a search reaches a recall on some queries, and what it is then; all lists
+  /// where none does.
+  public func probes(
+    reaching wanted: Double, of count: Int, _ queries: Tensor, candidates: Int = usualCandidates
+  ) -> (probes: Int, recall: Double) {
+    let exact = index.search(queries, count: count)
+    var probes = 1
+    while true {
+      let reached = recall(exact, queries, probes: probes, candidates: candidates)
+      if reached >= wanted || probes >= lists { return (min(probes, max(1, lists)), reached) }
+      probes *= 2
+    }
+  }
+}
