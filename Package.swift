@@ -49,7 +49,7 @@ let package = Package(
     library("CellgateFiles", ["CZlib"]),
     library("CellgateCharts", ["CZlib", "CellgateFiles"]),
     library("CellgateTensor", ["CellgateKernels"]),
-    library("CellgateMemory", ["CellgateFiles", "CellgateTensor"]),
+    library("CellgateMemory", ["CellgateFiles", "CellgateKernels", "CellgateTensor"]),
     library("CellgateCells", ["CellgateKernels", "CellgateFiles", "CellgateTensor"]),
     library("CellgateNN", ["CellgateFiles", "CellgateKernels", "CellgateTensor", "CellgateCells"]),
     library("CellgateExchange", ["CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN"]),

@@ -1,5 +1,4 @@
 import CellgateBasics
-import CellgateKernels
 import CellgateTensor
 
 /// Centres of points by Lloyd's algorithm: each point belongs to the centre that is nearest, and each centre is the mean of its points.
