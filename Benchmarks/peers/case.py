@@ -171,6 +171,28 @@ class Transformer:
 
 
 @dataclass(frozen=True)
+class Search:
+    """`batch` queries among `keys` keys of `hidden` numbers, the ten nearest: exact, or by lists that find 95 % of them."""
+
+    kind: str
+    keys: int
+    hidden: int
+    batch: int
+    is_short = False
+
+    @property
+    def shape(self):
+        return f"{self.keys:,} × {self.hidden}, {self.batch} queries"
+
+    def record(self):
+        return asdict(self)
+
+    @staticmethod
+    def of(record):
+        return Search(**record)
+
+
+@dataclass(frozen=True)
 class Sessions:
     """A step of `batch` sequences whose states are carried on, through `layers` layers of a cell, a dense head of `outputs`
     numbers and softmax. Cellgate writes the model for ONNX Runtime into `file`."""
@@ -199,7 +221,7 @@ def case_of(record):
     """The case that `record()` gave."""
     kind = (Operation if "operation" in record else Everyday if "model" in record else Captions if "form" in record
             else Translation if "sentences" in record else Sessions if "outputs" in record
-            else Transformer if "heads" in record else Case)
+            else Transformer if "heads" in record else Search if "keys" in record else Case)
     return kind.of(record)
 
 

@@ -15,6 +15,7 @@ PACKAGES = {
     "keras": [("torch", PYTORCH), ("keras", [["keras==3.15.*"]])],
     "jax": [("jax", [["jax==0.10.*"]])],
     "torchrecurrent": [("torch", PYTORCH), ("numpy", [["numpy"]]), ("torchrecurrent", [["torchrecurrent"]])],
+    "faiss": [("faiss", [["faiss-cpu"]]), ("numpy", [["numpy"]])],
     "onnxruntime": [("onnx", [["onnx"]]), ("onnxruntime", [["onnxruntime"]])],
 }
 

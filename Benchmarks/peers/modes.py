@@ -3,7 +3,7 @@
 import math, random, tempfile
 
 from . import goals
-from .case import Captions, Case, Everyday, NoSuchCase, Operation, Sessions, Transformer, Translation
+from .case import Captions, Case, Everyday, NoSuchCase, Operation, Search, Sessions, Transformer, Translation
 from .report import Report, number, times, verdict
 from .rounds import best_peer, ratio_of, take_turns
 from .side import Cellgate, Peer
@@ -65,7 +65,7 @@ PEERS = {
     "streaming": ["onnxruntime"], "scaling": ["torch"], "shapes": ["torch"], "lengths": ["torch"],
     "stacks": ["torch"], "precision": [], "memory": ["torch", "jax"],
     "recompute": [], "operations": ["torch"], "captions": ["torch"], "translation": ["torch"], "everyday": ["torch", "keras"],
-    "transformer": ["torch"], "builds": [],
+    "transformer": ["torch"], "search": ["faiss"], "builds": [],
 }
 
 
@@ -465,6 +465,27 @@ def transformer(options):
     return session, report
 
 
+def search(options):
+    """The ten nearest of a million keys for a batch of queries: the exact search beside faiss' flat index, and the search by lists beside
+    faiss' lists with codes of 4 bits, both at a recall of 0.95."""
+    session = Session(options, "search")
+    report = session.report(
+        "Searches: a batch of queries, the ten nearest keys, in ms",
+        [("what", 8), ("keys and queries", 32), ("cellgate", 9), *((p.name, 9) for p in session.peers), ("ratio", 7),
+         ("goal", 12)])
+    for case in [Search(kind, 1_000_000, 256, batch) for kind in ("exact", "lists") for batch in (64, 1)]:
+        results = session.measure(case)
+        own, ratio = results["cellgate"], ratio_of(results)
+        if own.seconds is None:
+            raise NoSuchCase(own.note)
+        report.row([case.kind, case.shape, *(number(r.seconds and r.seconds * 1e3, 2) for r in results.values()),
+                    times(ratio), verdict(ratio, goals.SEARCH)], session.kept(case, results, ratio=ratio, goal=goals.SEARCH))
+        for side, result in results.items():
+            if result.note:
+                report.note(f"{side}, {case.kind}, {case.shape}: {result.note}")
+    return session, report
+
+
 FORMS = ["show-and-tell", "show-attend-tell", "up-down"]
 
 
@@ -585,4 +606,4 @@ MODES = {"training": training, "forward": forward, "streaming": streaming, "scal
          "lengths": lengths, "stacks": stacks, "precision": precision, "memory": memory,
          "recompute": recompute, "operations": operations, "captions": captions, "translation": translation,
          "everyday": everyday,
-         "transformer": transformer, "builds": builds}
+         "transformer": transformer, "search": search, "builds": builds}

@@ -3,7 +3,7 @@ no start-up, and no side's idle threads or memory are in the other's way."""
 
 import json, os, select, subprocess, sys, time
 
-from .case import Captions, Everyday, NoSuchCase, Operation, Sessions, Transformer, Translation
+from .case import Captions, Everyday, NoSuchCase, Operation, Search, Sessions, Transformer, Translation
 from .environment import HERE, PYTHON
 
 
@@ -112,6 +112,13 @@ class Cellgate(Side):
             record = self.ask(f"transformer --pass {case.kind} --layers {case.layers} --hidden {case.hidden}"
                               f" --heads {case.heads} --steps {case.steps} --batch {case.batch}"
                               f" --threads {self.threads} --repeats {repeats}")
+            return [t * 1e-3 for t in record["times_ms"]], record
+        if isinstance(case, Search):
+            record = self.ask(f"search --pass {case.kind} --keys {case.keys} --hidden {case.hidden} --batch {case.batch}"
+                              f" --threads {self.threads} --repeats {repeats}")
+            if case.kind == "lists":
+                record["note"] = (f"{record['lists']} lists, {record['probes']} looked at, recall {record['recall']:.3f}, "
+                                  f"{record['bytes_per_key']:.0f} bytes a key, made in {record['build_seconds']:.0f} s")
             return [t * 1e-3 for t in record["times_ms"]], record
         if isinstance(case, Sessions):
             record = self.ask(f"sessions --cell {case.cell} --batch {case.batch} --input {case.hidden}"

@@ -10,7 +10,8 @@ import argparse, importlib, json, os, resource, sys, time
 
 from .case import NoSuchCase, case_of
 
-MODULES = {"torch": "pytorch", "keras": "keras_models", "jax": "jax_scan", "torchrecurrent": "torch_recurrent", "onnxruntime": "onnx_runtime"}
+MODULES = {"torch": "pytorch", "keras": "keras_models", "jax": "jax_scan", "torchrecurrent": "torch_recurrent",
+           "faiss": "faiss_search", "onnxruntime": "onnx_runtime"}
 
 
 def resident():

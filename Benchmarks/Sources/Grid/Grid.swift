@@ -7,7 +7,7 @@ struct Grid {
   static let names = [
     "serve", "training", "forward", "stream", "table", "rows", "machine", "peak", "limits", "memory",
     "losses", "operations", "operation", "captions", "translation",
-    "sessions", "everyday", "transformer",
+    "sessions", "everyday", "transformer", "search",
   ]
 
   static func main() {
@@ -47,6 +47,7 @@ struct Grid {
   private var translation: (key: [String], value: TranslationWorkload)?
   private var everyday: (key: [String], value: EverydayWorkload)?
   private var transformer: (key: [String], value: TransformerWorkload)?
+  private var search: (key: [String], value: SearchWorkload)?
 
   private mutating func answer(_ words: [String]) throws {
     let options = try Options(words)
@@ -75,6 +76,7 @@ struct Grid {
     case "everyday" where options.pass == "data": try print(EverydayData(options), options)
     case "everyday": try print(pass(options, words), options)
     case "transformer": try print(attend(options, words), options)
+    case "search": try print(find(options, words), options)
     case "forget":
       workload = nil
       operation = nil
@@ -82,6 +84,7 @@ struct Grid {
       translation = nil
       everyday = nil
       transformer = nil
+      search = nil
       streaming = nil
       sessions = nil
       Output.line("{}")
@@ -223,6 +226,20 @@ struct Grid {
     }
     let times = try (0..<options.repeats).map { _ in try seconds { try transformer.run() } }
     return transformer.record(options, times: times)
+  }
+
+  private mutating func find(_ options: Options, _ words: [String]) throws -> SearchWorkload.Record {
+    let key = Self.withoutRepeats(words.dropFirst())
+    let search: SearchWorkload
+    if let last = self.search, last.key == key {
+      search = last.value
+    } else {
+      self.search = nil
+      search = try SearchWorkload(options)
+      self.search = (key, search)
+      search.run()
+    }
+    return search.record(times: (0..<options.repeats).map { _ in seconds { search.run() } })
   }
 
   /// The words but for how often something is timed.

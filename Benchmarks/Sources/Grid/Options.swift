@@ -33,6 +33,8 @@ struct Options {
   var run = "", out = "losses.safetensors"
   /// `sessions`: numbers that the head gives, and the ONNX file to write; none where it is empty.
   var outputs = 64, onnx = ""
+  /// `search`: keys; its pass is exact or lists.
+  var keys = 1_000_000
   /// `transformer`: heads; its pass is training or decoding.
   var heads = 4
 
@@ -75,6 +77,7 @@ struct Options {
       case "--batch": batch = try whole(name, value(name), from: 1)
       case "--input": input = try whole(name, value(name), from: 1)
       case "--hidden": hidden = try whole(name, value(name), from: 1)
+      case "--keys": keys = try whole(name, value(name), from: 1)
       case "--heads": heads = try whole(name, value(name), from: 1)
       case "--layers": layers = try whole(name, value(name), from: 1)
       case "--recompute-every": recomputeEvery = try whole(name, value(name), from: 1)
