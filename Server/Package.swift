@@ -26,6 +26,17 @@ let package = Package(
         .product(name: "Cellgate", package: "Cellgate"), .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: swiftSettings),
+    // Times a store, and is the program that a test kills while it writes.
+    .executableTarget(
+      name: "agent-memory-probe", dependencies: ["AgentMemory"], path: "Sources/AgentMemoryProbe",
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "AgentMemoryTests",
+      dependencies: [
+        "AgentMemory", "agent-memory-probe", .product(name: "Cellgate", package: "Cellgate"),
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ],
+      swiftSettings: swiftSettings),
   ],
   swiftLanguageModes: [.v6]
 )

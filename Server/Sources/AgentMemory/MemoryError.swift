@@ -55,7 +55,8 @@ public enum MemoryError: Error, Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     let text =
       switch self {
-      case .notAMemory(let path, let found): "\(path): expected the database of an agent's memory, found \(found)"
+      case .notAMemory(let path, let found):
+        "\(path): expected the database of an agent's memory, found \(found)"
       case .damaged(let path, let reason): "\(path): the database is damaged: \(reason)"
       case .locked(let path, let seconds):
         "\(path): another program has held the database for more than \(seconds.formatted()) s"

@@ -155,7 +155,9 @@ public struct FactDraft: Sendable, Codable, Equatable {
     metadata: [String: MetadataValue]? = nil
   ) {
     (self.content, self.key, self.sessionID, self.validFrom) = (content, key, sessionID, validFrom)
-    (self.validUntil, self.supersedes, self.source, self.metadata) = (validUntil, supersedes, source, metadata)
+    (self.validUntil, self.supersedes, self.source, self.metadata) = (
+      validUntil, supersedes, source, metadata
+    )
   }
 
   enum CodingKeys: String, CodingKey {

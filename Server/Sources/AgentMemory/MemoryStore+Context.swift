@@ -94,7 +94,8 @@ extension MemoryStore {
     if let query, !query.isEmpty {
       found = try search(
         SearchRequest(
-          query: query, limit: 30, sessions: request.allSessions == true ? nil : [session], includeGlobal: true)
+          query: query, limit: 30, sessions: request.allSessions == true ? nil : [session],
+          includeGlobal: true)
       ).results
     }
     return try read { database in
@@ -114,7 +115,7 @@ extension MemoryStore {
       // The latest messages without a gap; the first that doesn't fit ends them.
       var (recent, waiting): ([ContextMessage], ContextMessage?) = ([], nil)
       while let row = try messages.next() {
-        let message = ContextMessage(row)
+        let message = try ContextMessage(row)
         guard message.tokens <= draft.left - reserve else {
           waiting = message
           break
@@ -157,7 +158,8 @@ extension MemoryStore {
         arguments: [number])
       return ContextResponse(
         parts: parts, tokenCount: parts.reduce(0) { $0 + $1.tokenCount },
-        omittedMessages: (sums?[0] ?? 0) - recent.count, omittedFoci: draft.omittedFoci, sessionTokens: sums?[1] ?? 0,
+        omittedMessages: (try sums?.get(0) ?? 0) - recent.count, omittedFoci: draft.omittedFoci,
+        sessionTokens: try sums?.get(1) ?? 0,
         savedTokens: saved ?? 0)
     }
   }
@@ -175,11 +177,12 @@ extension MemoryStore {
       arguments: [number])
     var groups: [KnowledgeGroup] = []
     for row in rows {
-      let focus: Int64 = row["focus"]
-      if groups.last?.focus != focus { groups.append(KnowledgeGroup(focus: focus, text: "## \(row["topic"] as String)")) }
-      let content: String = row["content"]
-      let kind: String = row["kind"]
-      groups[groups.count - 1].records.append(row["id"])
+      let focus: Int64 = try row.get("focus")
+      let topic: String = try row.get("topic")
+      if groups.last?.focus != focus { groups.append(KnowledgeGroup(focus: focus, text: "## \(topic)")) }
+      let content: String = try row.get("content")
+      let kind: String = try row.get("kind")
+      groups[groups.count - 1].records.append(try row.get("id"))
       guard !content.isEmpty else { continue }
       groups[groups.count - 1].text += kind == "summary" ? "\n\(content)" : "\n- \(content)"
     }
@@ -201,8 +204,9 @@ private struct ContextMessage {
   let tokens: Int
   let focus: Int64?
 
-  init(_ row: Row) {
-    (id, role, content, tokens, focus) = (row["id"], row["role"], row["content"], row["token_count"], row["focus_id"])
+  init(_ row: Row) throws {
+    (id, role, content) = (try row.get("id"), try row.get("role"), try row.get("content"))
+    (tokens, focus) = (try row.get("token_count"), try row.get("focus_id"))
   }
 
   var part: ContextPart {

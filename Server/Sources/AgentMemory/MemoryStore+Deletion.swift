@@ -8,6 +8,10 @@ public struct DeletionReport: Sendable, Codable, Equatable {
   public var records: Int
   /// Whether the contents are gone from the file and its log too. Else another program reads: call ``MemoryStore/purge()`` later.
   public var purged: Bool
+
+  public init(sessions: Int, records: Int, purged: Bool) {
+    (self.sessions, self.records, self.purged) = (sessions, records, purged)
+  }
 }
 
 extension MemoryStore {
@@ -43,7 +47,8 @@ extension MemoryStore {
   public func deleteRecords(before time: Double) throws(MemoryError) -> DeletionReport {
     let ids = try write { database in
       let condition = "created_at < ?1 AND (kind <> 'fact' OR valid_until <= ?1)"
-      let ids = try Int64.fetchAll(database, sql: "SELECT id FROM record WHERE \(condition)", arguments: [time])
+      let ids = try Int64.fetchAll(
+        database, sql: "SELECT id FROM record WHERE \(condition)", arguments: [time])
       try database.execute(sql: "DELETE FROM record WHERE \(condition)", arguments: [time])
       return ids
     }

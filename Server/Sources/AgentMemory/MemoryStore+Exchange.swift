@@ -65,7 +65,7 @@ extension MemoryStore {
             WHERE session_number \(chosen) ORDER BY focus.id
             """)
         while let row = try fociRows.next() {
-          try write(ExchangeLine(focus: Self.focus(row, row["session_id"])))
+          try write(ExchangeLine(focus: try Self.focus(row, try row.get("session_id"))))
           report.foci += 1
         }
         let recordRows = try Row.fetchCursor(
@@ -79,10 +79,13 @@ extension MemoryStore {
         }
         let ends = "SELECT id FROM record WHERE session_number \(chosen) OR session_number IS NULL"
         let linkRows = try Row.fetchCursor(
-          database, sql: "SELECT * FROM link WHERE from_id IN (\(ends)) AND to_id IN (\(ends)) ORDER BY 1, 2, 3")
+          database,
+          sql:
+            "SELECT from_id, to_id, relation FROM link WHERE from_id IN (\(ends)) AND to_id IN (\(ends)) ORDER BY 1, 2, 3"
+        )
         while let row = try linkRows.next() {
           try write(
-            ExchangeLine(link: MemoryLink(from: row["from_id"], to: row["to_id"], relation: row["relation"])))
+            ExchangeLine(link: try MemoryLink(row)))
           report.links += 1
         }
       }
@@ -131,7 +134,8 @@ extension MemoryStore {
         }
         rest = Data(rest)
         guard rest.count <= Self.longestLine else {
-          throw MemoryError.line(file: file, line: number + 1, reason: "longer than \(Self.longestLine) bytes")
+          throw MemoryError.line(
+            file: file, line: number + 1, reason: "longer than \(Self.longestLine) bytes")
         }
       }
       if !rest.isEmpty { try take(rest) }
@@ -229,7 +233,9 @@ private struct ExchangeReading {
   }
 
   private func known(_ numbers: [Int64: Int64], _ id: Int64, _ what: String) throws -> Int64 {
-    guard let number = numbers[id] else { throw MemoryError.unknown(what: "\(what) in this file", name: "\(id)") }
+    guard let number = numbers[id] else {
+      throw MemoryError.unknown(what: "\(what) in this file", name: "\(id)")
+    }
     return number
   }
 }

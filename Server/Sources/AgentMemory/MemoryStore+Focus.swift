@@ -56,7 +56,8 @@ extension MemoryStore {
           what: "the focus \(open.id) of session \(session) is still open: complete or cancel it first")
       }
       try database.execute(
-        sql: "INSERT INTO focus(session_number, topic, opened_at) VALUES (?, ?, ?)", arguments: [number, topic, now])
+        sql: "INSERT INTO focus(session_number, topic, opened_at) VALUES (?, ?, ?)",
+        arguments: [number, topic, now])
       return MemoryFocus(id: database.lastInsertedRowID, sessionID: session, topic: topic, openedAt: now)
     }
   }
@@ -69,7 +70,7 @@ extension MemoryStore {
     in session: String, _ completion: FocusCompletion = FocusCompletion()
   ) throws(MemoryError) -> FocusOutcome {
     let now = options.now()
-    let (focus, rows) = try read { database in
+    let (focus, contents, tokens) = try read { database in
       let focus = try knownFocus(session, database)
       let rows = try Row.fetchAll(
         database,
@@ -77,19 +78,23 @@ extension MemoryStore {
           SELECT content, token_count FROM record WHERE focus_id = ? AND kind = 'message' AND in_context = 1 ORDER BY id
           """,
         arguments: [focus.id])
-      return (focus, rows)
+      let contents: [String] = try rows.map { try $0.get("content") }
+      let tokens: [Int] = try rows.map { try $0.get("token_count") }
+      return (focus, contents, tokens.reduce(0, +))
     }
-    let tokens = rows.reduce(0) { $0 + $1["token_count"] }
     let summary: String
-    if let given = completion.summary { summary = given } else {
-      summary = try extracted(rows.map { $0["content"] }, tokens: tokens)
+    if let given = completion.summary {
+      summary = given
+    } else {
+      summary = try extracted(contents, tokens: tokens)
     }
     let learnings = completion.learnings ?? []
     let vectors = try encode([summary] + learnings).map(VectorTable.packed)
     return try write { database in
       let number = try Self.knownNumber(of: session, database)
       guard try knownFocus(session, database).id == focus.id else {
-        throw MemoryError.conflict(what: "the focus \(focus.id) of session \(session) was finished by another program")
+        throw MemoryError.conflict(
+          what: "the focus \(focus.id) of session \(session) was finished by another program")
       }
       // Counted again: a message may have come while the vectors were made.
       let counted = try Row.fetchOne(
@@ -99,9 +104,10 @@ extension MemoryStore {
           WHERE focus_id = ? AND kind = 'message' AND in_context = 1
           """,
         arguments: [focus.id])
-      let (messages, before): (Int, Int) = (counted?[0] ?? 0, counted?[1] ?? 0)
+      let (messages, before): (Int, Int) = (try counted?.get(0) ?? 0, try counted?.get(1) ?? 0)
       try database.execute(
-        sql: "UPDATE record SET in_context = 0 WHERE focus_id = ? AND kind = 'message'", arguments: [focus.id])
+        sql: "UPDATE record SET in_context = 0 WHERE focus_id = ? AND kind = 'message'", arguments: [focus.id]
+      )
       var records: [MemoryRecord] = []
       for (place, content) in ([summary] + learnings).enumerated() {
         var record = MemoryRecord(
@@ -139,20 +145,21 @@ extension MemoryStore {
       try Row.fetchAll(
         database, sql: "SELECT * FROM focus WHERE session_number = ? ORDER BY id",
         arguments: [try Self.knownNumber(of: session, database)]
-      ).map { Self.focus($0, session) }
+      ).map { try Self.focus($0, session) }
     }
   }
 
-  static func focus(_ row: Row, _ session: String) -> MemoryFocus {
+  static func focus(_ row: Row, _ session: String) throws -> MemoryFocus {
     MemoryFocus(
-      id: row["id"], sessionID: session, topic: row["topic"], openedAt: row["opened_at"], closedAt: row["closed_at"],
-      tokensBefore: row["tokens_before"], tokensAfter: row["tokens_after"])
+      id: try row.get("id"), sessionID: session, topic: try row.get("topic"),
+      openedAt: try row.get("opened_at"), closedAt: try row.get("closed_at"),
+      tokensBefore: try row.get("tokens_before"), tokensAfter: try row.get("tokens_after"))
   }
 
   func openFocus(_ number: Int64, _ session: String, _ database: Database) throws -> MemoryFocus? {
     try Row.fetchOne(
       database, sql: "SELECT * FROM focus WHERE session_number = ? AND closed_at IS NULL", arguments: [number]
-    ).map { Self.focus($0, session) }
+    ).map { try Self.focus($0, session) }
   }
 
   private func knownFocus(_ session: String, _ database: Database) throws -> MemoryFocus {

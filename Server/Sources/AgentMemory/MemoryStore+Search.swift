@@ -41,7 +41,8 @@ extension MemoryStore {
       }
       var rows: [Int64: Row] = [:]
       for id in found.keys {
-        rows[id] = try Row.fetchOne(database, sql: "\(Self.selectRecord) WHERE record.id = ?", arguments: [id])
+        rows[id] = try Row.fetchOne(
+          database, sql: "\(Self.selectRecord) WHERE record.id = ?", arguments: [id])
       }
       return ((found, words.ignored), rows)
     }
@@ -99,9 +100,9 @@ extension MemoryStore {
         ORDER BY \(isCommon ? "record_text.rowid DESC" : "2, record.id DESC") LIMIT ?
         """,
       arguments: [match] + condition.arguments + [most])
-    let matches = rows.map { row in
-      let score: Double? = row[1]
-      return TextMatch(id: row[0], score: score.map { -$0 })
+    let matches = try rows.map { row in
+      let score: Double? = try row.get(1)
+      return TextMatch(id: try row.get(0), score: score.map { -$0 })
     }
     let ignored = Set(counted.map(\.term)).subtracting(used)
     return (matches, terms.filter(ignored.contains))
@@ -140,16 +141,19 @@ extension MemoryStore {
               """,
             arguments: [loaded.last, encoderNumber])
           while let row = try rows.next() {
-            let bytes: Data = row[5]
+            let bytes: Data = try row.get(5)
             let numbers = bytes.map { Int8(bitPattern: $0) }
             guard numbers.count == loaded.table.dimension else {
               throw MemoryError.damaged(
-                path: path, reason: "a vector has \(numbers.count) numbers instead of \(loaded.table.dimension)")
+                path: path,
+                reason: "a vector has \(numbers.count) numbers instead of \(loaded.table.dimension)")
             }
-            let scale: Double = row[4]
+            let scale: Double = try row.get(4)
             loaded.table.add(
-              VectorTable.Row(id: row[1], session: row[2] ?? 0, time: row[3], scale: Float(scale)), numbers)
-            loaded.last = row[0]
+              VectorTable.Row(
+                id: try row.get(1), session: try row.get(2) ?? 0, time: try row.get(3), scale: Float(scale)),
+              numbers)
+            loaded.last = try row.get(0)
           }
         }
         return loaded.table
@@ -164,20 +168,20 @@ extension MemoryStore {
     var (made, last): (Int, Int64) = (0, 0)
     while true {
       let rows = try read { database in
-        try Row.fetchAll(
+        let rows = try Row.fetchAll(
           database,
           sql: """
             SELECT id, content FROM record WHERE id > ? AND NOT EXISTS
             (SELECT 1 FROM vector WHERE record_id = record.id AND encoder_number = ?) ORDER BY id LIMIT ?
             """,
           arguments: [last, encoderNumber, max(1, batch)])
+        return try rows.map { (id: try $0.get(0) as Int64, content: try $0.get(1) as String) }
       }
       guard let end = rows.last else { return made }
-      last = end[0]
-      let vectors = try encode(rows.map { $0[1] }).map(VectorTable.packed)
+      last = end.id
+      let vectors = try encode(rows.map(\.content)).map(VectorTable.packed)
       try write { database in
-        for (row, vector) in zip(rows, vectors) {
-          let id: Int64 = row[0]
+        for ((id, _), vector) in zip(rows, vectors) {
           let isThere = try Bool.fetchOne(database, sql: "SELECT 1 FROM record WHERE id = ?", arguments: [id])
           guard isThere == true else { continue }
           try insert(vector, of: id, database)
@@ -201,7 +205,8 @@ private struct SearchHit {
     var reasons: [String] = []
     if let text {
       let words = matched.isEmpty ? "" : ": " + matched.joined(separator: ", ")
-      reasons.append("\(text.rank). by words\(text.score.map { " (BM25 \(rounded($0))" + words + ")" } ?? words)")
+      reasons.append(
+        "\(text.rank). by words\(text.score.map { " (BM25 \(rounded($0))" + words + ")" } ?? words)")
     }
     if let vector { reasons.append("\(vector.rank). by vectors (\(rounded(vector.similarity)))") }
     let units: [(seconds: Double, name: String)] = [(86_400, "d"), (3600, "h"), (60, "min"), (0, "s")]
@@ -264,11 +269,13 @@ struct SearchCondition {
     switch value {
     case .null: add(has("entry.type = 'null'"), [key])
     case .bool(let flag): add(has("entry.type = ?"), [key, flag ? "true" : "false"])
-    case .number(let number): add(has("entry.type IN ('integer', 'real') AND entry.value = ?"), [key, number])
+    case .number(let number):
+      add(has("entry.type IN ('integer', 'real') AND entry.value = ?"), [key, number])
     case .string(let text): add(has("entry.type = 'text' AND entry.value = ?"), [key, text])
     case .array, .object:
       throw MemoryError.invalid(
-        field: "metadata.\(key)", expected: "a text, a number, a truth value or null", found: "a list or object")
+        field: "metadata.\(key)", expected: "a text, a number, a truth value or null",
+        found: "a list or object")
     }
   }
 }

@@ -24,7 +24,8 @@ extension MemoryStore {
     try database.execute(
       sql: "INSERT INTO session(id, title, created_at, metadata) VALUES (?, ?, ?, ?)",
       arguments: [
-        session.id, session.title, try checkTime("created_at", session.createdAt), try text(of: session.metadata),
+        session.id, session.title, try checkTime("created_at", session.createdAt),
+        try text(of: session.metadata),
       ])
   }
 
@@ -48,8 +49,11 @@ extension MemoryStore {
   }
 
   func session(_ row: Row) throws(MemoryError) -> MemorySession {
-    MemorySession(
-      id: row["id"], title: row["title"], createdAt: row["created_at"], metadata: try metadata(row["metadata"]))
+    do {
+      return MemorySession(
+        id: try row.get("id"), title: try row.get("title"), createdAt: try row.get("created_at"),
+        metadata: try metadata(row.get("metadata")))
+    } catch { throw mapped(error) }
   }
 
   static func number(of session: String, _ database: Database) throws -> Int64? {
@@ -72,12 +76,14 @@ extension MemoryStore {
     return try write { database in
       let number = try Self.knownNumber(of: session, database)
       let focus = try Int64.fetchOne(
-        database, sql: "SELECT id FROM focus WHERE session_number = ? AND closed_at IS NULL", arguments: [number])
+        database, sql: "SELECT id FROM focus WHERE session_number = ? AND closed_at IS NULL",
+        arguments: [number])
       return try zip(drafts, encoded).map { draft, vector in
         try Self.checkName("role", draft.role)
         var record = MemoryRecord(
           kind: .message, sessionID: session, role: draft.role, content: draft.content,
-          createdAt: draft.createdAt ?? options.now(), tokenCount: draft.tokenCount ?? options.countTokens(draft.content),
+          createdAt: draft.createdAt ?? options.now(),
+          tokenCount: draft.tokenCount ?? options.countTokens(draft.content),
           metadata: draft.metadata ?? [:])
         record.focusID = focus
         try insert(&record, session: number, vector: vector, database)
@@ -126,7 +132,8 @@ extension MemoryStore {
   static func insert(_ link: MemoryLink, _ database: Database) throws {
     try checkName("relation", link.relation)
     for id in [link.from, link.to] {
-      guard try Bool.fetchOne(database, sql: "SELECT 1 FROM record WHERE id = ?", arguments: [id]) != nil else {
+      guard try Bool.fetchOne(database, sql: "SELECT 1 FROM record WHERE id = ?", arguments: [id]) != nil
+      else {
         throw MemoryError.unknown(what: "record", name: "\(id)")
       }
     }
@@ -142,7 +149,7 @@ extension MemoryStore {
         database,
         sql: "SELECT from_id, to_id, relation FROM link WHERE from_id = ?1 OR to_id = ?1 ORDER BY 1, 2, 3",
         arguments: [record]
-      ).map { MemoryLink(from: $0[0], to: $0[1], relation: $0[2]) }
+      ).map { try MemoryLink($0) }
     }
   }
 
@@ -153,15 +160,20 @@ extension MemoryStore {
     "SELECT record.*, session.id AS session_id FROM record LEFT JOIN session ON session.number = record.session_number"
 
   func record(_ row: Row) throws(MemoryError) -> MemoryRecord {
-    let kind: String = row["kind"]
-    guard let kind = RecordKind(rawValue: kind) else {
-      throw .damaged(path: path, reason: "a record is of the unknown kind \(kind)")
-    }
-    return MemoryRecord(
-      id: row["id"], kind: kind, sessionID: row["session_id"], role: row["role"], content: row["content"],
-      createdAt: row["created_at"], tokenCount: row["token_count"], metadata: try metadata(row["metadata"]),
-      focusID: row["focus_id"], inContext: row["in_context"], key: row["fact_key"], validFrom: row["valid_from"],
-      validUntil: row["valid_until"], supersededBy: row["superseded_by"])
+    do {
+      let kind: String = try row.get("kind")
+      guard let kind = RecordKind(rawValue: kind) else {
+        throw MemoryError.damaged(path: path, reason: "a record is of the unknown kind \(kind)")
+      }
+      return MemoryRecord(
+        id: try row.get("id"), kind: kind, sessionID: try row.get("session_id"), role: try row.get("role"),
+        content: try row.get("content"), createdAt: try row.get("created_at"),
+        tokenCount: try row.get("token_count"),
+        metadata: try metadata(row.get("metadata")), focusID: try row.get("focus_id"),
+        inContext: try row.get("in_context"), key: try row.get("fact_key"),
+        validFrom: try row.get("valid_from"),
+        validUntil: try row.get("valid_until"), supersededBy: try row.get("superseded_by"))
+    } catch { throw mapped(error) }
   }
 
   func records(_ rows: some Sequence<Row>) throws(MemoryError) -> [MemoryRecord] {
@@ -172,7 +184,8 @@ extension MemoryStore {
 
   /// Stores a record with its vector and sets its number.
   func insert(
-    _ record: inout MemoryRecord, session: Int64?, vector: (numbers: [Int8], scale: Float)?, _ database: Database
+    _ record: inout MemoryRecord, session: Int64?, vector: (numbers: [Int8], scale: Float)?,
+    _ database: Database
   ) throws {
     try Self.checkText("content", record.content)
     for (field, time) in [("valid_from", record.validFrom), ("valid_until", record.validUntil)] {
@@ -187,7 +200,8 @@ extension MemoryStore {
           fact_key, valid_from, valid_until, superseded_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """)
     try statement.execute(arguments: [
-      record.kind.rawValue, session, record.role, record.content, try Self.checkTime("created_at", record.createdAt),
+      record.kind.rawValue, session, record.role, record.content,
+      try Self.checkTime("created_at", record.createdAt),
       record.tokenCount, try Self.text(of: record.metadata), record.focusID, record.inContext, record.key,
       record.validFrom, record.validUntil, record.supersededBy,
     ])
@@ -246,10 +260,36 @@ extension MemoryStore {
   }
 }
 
+extension MemoryLink {
+  /// The columns from, to and relation of a row.
+  init(_ row: Row) throws { self.init(from: try row.get(0), to: try row.get(1), relation: try row.get(2)) }
+}
+
+extension Row {
+  /// A column's value. What GRDB itself offers ends the program where a damaged file has a value of another type.
+  func get<Value: DatabaseValueConvertible>(_ column: String) throws -> Value {
+    guard let index = columnNames.firstIndex(of: column) else {
+      throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "there is no column \(column)")
+    }
+    return try get(columnNames.distance(from: columnNames.startIndex, to: index))
+  }
+
+  /// The value of a column by its place.
+  func get<Value: DatabaseValueConvertible>(_ column: Int) throws -> Value {
+    let stored: DatabaseValue = self[column]
+    guard let value = Value.fromDatabaseValue(stored) else {
+      throw DatabaseError(
+        resultCode: .SQLITE_CORRUPT, message: "a column holds \(stored.storage.value ?? "nothing")")
+    }
+    return value
+  }
+}
+
 extension MemoryRecord {
   /// A record that isn't stored yet.
   init(
-    kind: RecordKind, sessionID: String?, role: String? = nil, content: String, createdAt: Double, tokenCount: Int,
+    kind: RecordKind, sessionID: String?, role: String? = nil, content: String, createdAt: Double,
+    tokenCount: Int,
     metadata: [String: MetadataValue]
   ) {
     self.init(

@@ -107,18 +107,23 @@ public final class MemoryStore: Sendable {
       }
     }
     if try database.read({ try !migrator.hasCompletedMigrations($0) }) { try migrator.migrate(database) }
+    // Rows are read as the tables declare them.
+    if try database.read({ try migrator.hasSchemaChanges($0) }) {
+      throw MemoryError.damaged(path: path, reason: "its tables aren't those of a memory")
+    }
     let known = try database.read { database in
       try Row.fetchOne(
         database, sql: "SELECT number, dimension FROM encoder WHERE name = ?", arguments: [encoder.name])
     }
     if let known {
-      let dimension: Int = known["dimension"]
+      let dimension: Int = try known.get("dimension")
       guard dimension == encoder.dimension else {
         throw MemoryError.conflict(
-          what: "\(path): the encoder \(encoder.name) has \(encoder.dimension) numbers, its stored vectors have "
+          what:
+            "\(path): the encoder \(encoder.name) has \(encoder.dimension) numbers, its stored vectors have "
             + "\(dimension)")
       }
-      return known["number"]
+      return try known.get("number")
     }
     return try database.write { database in
       try database.execute(
@@ -155,7 +160,8 @@ public final class MemoryStore: Sendable {
     do { found = try options.encoder.vectors(texts) } catch { throw .encoder(reason: "\(error)") }
     guard found.count == texts.count, found.allSatisfy({ $0.count == options.encoder.dimension }) else {
       throw .encoder(
-        reason: "expected \(texts.count) vectors of \(options.encoder.dimension) numbers, found \(found.count) of "
+        reason:
+          "expected \(texts.count) vectors of \(options.encoder.dimension) numbers, found \(found.count) of "
           + "\(found.first?.count ?? 0)")
     }
     return found

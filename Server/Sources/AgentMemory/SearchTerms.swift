@@ -23,7 +23,8 @@ enum SearchTerms {
     var word = String.UnicodeScalarView()
     for scalar in folded.unicodeScalars {
       switch scalar.properties.generalCategory {
-      case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .decimalNumber,
+      case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter,
+        .decimalNumber,
         .letterNumber, .otherNumber, .privateUse:
         word.append(scalar)
       default:

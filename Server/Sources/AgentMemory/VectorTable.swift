@@ -97,7 +97,9 @@ struct VectorTable: Sendable {
     first.similarity == second.similarity ? first.id > second.id : first.similarity > second.similarity
   }
 
-  private func best(of chunk: Chunk, _ query: [Int16], _ scale: Float, _ most: Int, _ filter: Filter) -> [Match] {
+  private func best(of chunk: Chunk, _ query: [Int16], _ scale: Float, _ most: Int, _ filter: Filter)
+    -> [Match]
+  {
     var best: [Match] = []
     var least = -Float.infinity
     unsafe chunk.numbers.withUnsafeBufferPointer { numbers in
