@@ -19,6 +19,7 @@ extension ReportPage {
     var sentences: [PredictionSample.Tags] = []
     var answers: [PredictionSample.Answer] = []
     var frames: [PredictionSample.Frames] = []
+    var neighbours: [PredictionSample.Neighbour] = []
     var labelled: [PredictionSample.Labelled] = []
     var confusion: [PredictionSample.Confusion] = []
     for sample in run.samples {
@@ -34,6 +35,7 @@ extension ReportPage {
       case .tags(let sentence): sentences.append(sentence)
       case .answer(let one): answers.append(one)
       case .frames(let one): frames.append(one)
+      case .neighbour(let one): neighbours.append(one)
       case .labelled(let one): labelled.append(one)
       case .confusion(let matrix): confusion.append(matrix)
       }
@@ -42,8 +44,8 @@ extension ReportPage {
       "section", ["class": "part"], .tag("h4", [:], "Samples of the best model"), self.pictures(pictures),
       self.numbers(numbers), self.symbols(symbols), self.texts(texts), self.captions(captions),
       self.translations(translations), self.forecasts(forecasts), self.rolls(rolls),
-      self.sentences(sentences), self.answers(answers), self.frames(frames), self.confusion(confusion),
-      self.labelled(labelled))
+      self.sentences(sentences), self.answers(answers), self.frames(frames), self.neighbours(neighbours),
+      self.confusion(confusion), self.labelled(labelled))
   }
 
   func caption(_ text: String) -> HTML { .tag("p", ["class": "note"], HTML(text)) }
@@ -203,6 +205,31 @@ extension ReportPage {
         "Test sentences, the translation that the model finds best, and what people wrote. Below, a row for each symbol that it wrote, "
           + "and how much it looked at each symbol that it read: dark is much."),
       .tag("div", ["class": "translations"], HTML(items)),
+    ])
+  }
+
+  private func neighbours(_ samples: [PredictionSample.Neighbour]) -> HTML {
+    guard !samples.isEmpty else { return .empty }
+    let rows = samples.map { sample -> HTML in
+      .tag(
+        "tr", ["class": sample.isRight ? nil : "miss"], .tag("td", [:], HTML(sample.text)),
+        .tag("td", [:], mark(sample.isRight), HTML(" " + sample.found)),
+        .tag("td", ["class": "number"], HTML(NumberText.fixed(sample.similarity, 2))),
+        .tag("td", [:], HTML(sample.isRight ? "" : sample.expected)))
+    }
+    let heads = ["text", "nearest of all test texts", "similarity", "one of the same meaning"].map {
+      HTML.tag("th", ["scope": "col"], HTML($0))
+    }
+    let right = samples.count(where: \.isRight)
+    return HTML([
+      caption(
+        "Test texts and the text that is nearest to each, which means the same \(right) of \(samples.count) times."
+      ),
+      .tag(
+        "div", ["class": "scroll", "tabindex": "0", "role": "region", "aria-label": "Nearest texts"],
+        .tag(
+          "table", ["class": "examples"], .tag("thead", [:], .tag("tr", [:], HTML(heads))),
+          .tag("tbody", [:], HTML(rows)))),
     ])
   }
 

@@ -26,6 +26,7 @@ public enum Tasks {
       TranslateTask.self,
       TranscribeTask.self,
       FramesTask.self,
+      EncoderTask.self,
     ]
   }
 

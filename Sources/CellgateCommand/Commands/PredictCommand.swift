@@ -34,7 +34,9 @@ struct PredictCommand: ParsableCommand {
       of 5; 'cellgate translate' has more options. \
       One that 'cellgate train transcribe' made takes a WAV file, a folder of them or a manifest, and writes audio,text. \
       One that 'cellgate train frames' made takes an array of frames, a folder of pictures or a raw video, and writes the frames \
-      after the first ones of each sequence, [sequences, frames, height, width], as npy.
+      after the first ones of each sequence, [sequences, frames, height, width], as npy. \
+      One that 'cellgate train encoder' made takes a text file, one text a line, and writes the vector of each, of length 1, \
+      as npy, [texts, numbers], or as CSV, row,v1,v2,...
 
       EXAMPLES:
         cellgate predict runs/adding-lstm --data sequences.npz --out sums.csv
@@ -48,6 +50,7 @@ struct PredictCommand: ParsableCommand {
         cellgate predict runs/translate-lstm --data new.de --out new.en
         cellgate predict runs/transcribe-lstm --data new/ --out transcripts.csv
         cellgate predict runs/frames-lstm --data clips.npy --out next.npy
+        cellgate predict runs/encoder-lstm --data texts.txt --out vectors.npy
         cellgate predict runs/classify-lstm --data - < new.csv
         cellgate predict model.safetensors --data x.npz --out y.npz --json
       """)

@@ -40,6 +40,7 @@ struct TrainCommand: ParsableCommand {
         cellgate train answer --data train.jsonl --test test.jsonl --hops 2
         cellgate train transcribe --data recordings/ --directions forward
         cellgate train frames --data clips.npy --given 10 --predicted 10
+        cellgate train encoder --pairs pairs.tsv --cell lstm-wm
         cellgate train adding --length 400 --from runs/adding-lstm --freeze recurrent
         cellgate train adding --out runs/adding-lstm --resume
         cellgate train adding --out runs/adding-lstm --resume --steps 20000

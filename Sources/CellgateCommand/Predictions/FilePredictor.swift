@@ -36,7 +36,7 @@ enum FilePredictors {
     [
       RowPredictions.self, ForecastPredictions.self, KeyPredictions.self, TagPredictions.self,
       AnswerPredictions.self, TranslationPredictions.self, TranscriptPredictions.self, FramePredictions.self,
-      ArrayPredictions.self,
+      VectorPredictions.self, ArrayPredictions.self,
     ]
   }
 

@@ -56,6 +56,9 @@ public struct Preprocessing: Codable, Equatable, Sendable {
   /// What of sounds goes in, and the symbols of transcripts that come out; nil of models of other data.
   public var speech: SpeechPreprocessing?
 
+  /// Whether a vector by which texts of one meaning are near each other comes out; nil is no.
+  public var encodesTexts: Bool?
+
   /// What frames of a video go in and come out; nil of models of other data.
   public var frames: FrameSource?
 

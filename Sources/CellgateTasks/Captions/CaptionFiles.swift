@@ -54,21 +54,21 @@ struct CaptionFiles: Equatable {
   }
 
   /// The folder that data are looked for in: that of the user, a set's folder inside it, or the set in the usual place.
-  private static func folder(_ data: DataSource) -> String {
+  static func folder(_ data: DataSource) -> String {
     let path = data.path ?? DataDirectory().path
     let inside = path + "/" + usualFolder
     return Paths.isFolder(inside) ? inside : path
   }
 
   /// A list's path; `rest`, which the command line has made a path of, where there is no such file.
-  private static func list(_ path: String) -> String {
+  static func list(_ path: String) -> String {
     let isRest = path.split(separator: "/").last.map(String.init) == CaptionSet.restName
     return isRest && !FileManager.default.fileExists(atPath: path) ? CaptionSet.restName : path
   }
 
   // MARK: A folder
 
-  private struct Found {
+  struct Found {
     var all: [String] = []
     var captions: String?
     var splits: [String] = []
@@ -80,7 +80,7 @@ struct CaptionFiles: Equatable {
   /// What a folder has, by the names that data sets of captions have: Karpathy's `dataset_*.json`, Flickr's `*.token.txt` with
   /// `*trainImages.txt`, `*devImages.txt` and `*testImages.txt`, features with "pool" or "region" in their names, and the names
   /// of their rows in `images.txt`; gzipped or not.
-  private static func found(in folder: String) -> Found {
+  static func found(in folder: String) -> Found {
     let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
     func path(_ matches: (String) -> Bool) -> String? {
       names.first { matches($0.hasSuffix(".gz") ? String($0.dropLast(3)) : $0) }.map { folder + "/" + $0 }

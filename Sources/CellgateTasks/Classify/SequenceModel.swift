@@ -19,17 +19,19 @@ extension TrainingSettings {
   static let mostEvidence = 1 << 22
 
   /// The model that makes so many numbers of a sequence: the logits of classes, or a number. With `evidence` of so many words the
-  /// mean of what they say for each class, which isn't learned with the rest, is added.
+  /// mean of what they say for each class, which isn't learned with the rest, is added. The sizes of words and the pooling are those of
+  /// the options where they aren't given.
   func sequenceModel(
-    cell: Cell, input: SequenceInput, outputs: Int, evidence: Int? = nil
+    cell: Cell, input: SequenceInput, outputs: Int, evidence: Int? = nil, embedding: Int? = nil,
+    pooling: ClassifyOptions.Pooling? = nil
   ) -> ModelDescription {
     var graph = SequenceGraph()
-    let pooling = text(ClassifyOptions.pooling).flatMap(ClassifyOptions.Pooling.init) ?? .both
+    let pooling = pooling ?? text(ClassifyOptions.pooling).flatMap(ClassifyOptions.Pooling.init) ?? .both
     var front = text(ClassifyOptions.front).flatMap(ClassifyOptions.Front.init)
     let shape: LayerShape
     switch input {
     case .words(let count):
-      var words = Embedding.Options(inputDim: count, outputDim: whole(ClassifyOptions.embedding))
+      var words = Embedding.Options(inputDim: count, outputDim: embedding ?? whole(ClassifyOptions.embedding))
       words.maskZero = true
       words.dropout = embeddingDropout
       graph.add(LayerDescription(Embedding(words), name: "embedding"))

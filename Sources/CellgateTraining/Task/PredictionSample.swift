@@ -25,6 +25,8 @@ public enum PredictionSample: Sendable, Equatable {
   case answer(Answer)
   /// Frames of a video, and those that were predicted.
   case frames(Frames)
+  /// A text, and the one that was found nearest to it.
+  case neighbour(Neighbour)
   /// A text or a series and its class, or its number.
   case labelled(Labelled)
   /// How often the examples of each class were taken for each.
@@ -269,6 +271,26 @@ public enum PredictionSample: Sendable, Equatable {
         "Frames: expected frames of whole rows of \(width) pixels, found \(counts.sorted()) numbers")
       (self.width, self.channels) = (width, channels)
       (self.given, self.expected, self.found) = (given, expected, found)
+    }
+  }
+
+  /// A text, one that means the same, and the one that was found nearest to it.
+  public struct Neighbour: Sendable, Equatable {
+    /// The text.
+    public var text: String
+    /// One of those that mean the same.
+    public var expected: String
+    /// The nearest one.
+    public var found: String
+    /// The inner product of their vectors.
+    public var similarity: Double
+    /// Whether the nearest one means the same.
+    public var isRight: Bool
+
+    /// A text and its nearest one.
+    public init(text: String, expected: String, found: String, similarity: Double, isRight: Bool) {
+      (self.text, self.expected, self.found) = (text, expected, found)
+      (self.similarity, self.isRight) = (similarity, isRight)
     }
   }
 
