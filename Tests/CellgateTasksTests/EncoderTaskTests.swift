@@ -194,6 +194,9 @@ struct EncoderTaskTests {
       let alone = encoder.vectors([text]).scalars
       #expect(zip(alone, vectors.scalars[row * 16..<row * 16 + 16]).allSatisfy { abs($0 - $1) < 1e-5 })
     }
+    // A report's model knows no words of its own.
+    model.metadata = [:]
+    #expect(SentenceEncoder(model) == nil)
     let samples = task.samples(model, count: 3)
     #expect(samples.count == 3)
     guard case .neighbour(let first) = samples[0] else {

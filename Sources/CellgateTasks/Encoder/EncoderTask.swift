@@ -169,8 +169,8 @@ public struct EncoderTask: GraphTask {
 
   /// The first text of the first test groups, and the text that is nearest to it among all of the test part.
   public func samples(_ model: Model, count: Int) -> [PredictionSample] {
-    guard let part = batches.parts[.test], let encoder = SentenceEncoder(model) else { return [] }
-    let vectors = encoder.vectors(part.texts)
+    guard let part = batches.parts[.test] else { return [] }
+    let vectors = SentenceEncoder(model, batches.vectorizer).vectors(part.texts)
     var (samples, seen): ([PredictionSample], Int32) = ([], -1)
     for query in part.texts.indices where part.groups[query] != seen && samples.count < count {
       seen = part.groups[query]

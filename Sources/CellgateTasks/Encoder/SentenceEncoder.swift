@@ -23,6 +23,9 @@ public struct SentenceEncoder {
     (self.model, self.vectorizer) = (model, vectorizer)
   }
 
+  /// The encoder of a model of the task, whose texts are cut so.
+  init(_ model: Model, _ vectorizer: TextVectorizer) { (self.model, self.vectorizer) = (model, vectorizer) }
+
   /// D, the numbers of a vector.
   public var dimension: Int { model.outputShapes[0].count }
 
