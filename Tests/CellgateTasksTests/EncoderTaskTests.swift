@@ -162,6 +162,14 @@ struct EncoderTaskTests {
     }
   }
 
+  @Test("Two ways of scoring are fused by the ranks of what they score above 0, without the query")
+  func fused() {
+    let one: [Float] = [9, 0.5, 0.2, 0], other: [Float] = [3, 0, 7, 0]
+    let sums = RetrievalScores.fused(one, other, query: 0)
+    let expected: [Float] = [0, 1.0 / 61, 1.0 / 62 + 1.0 / 61, 0]
+    #expect(zip(sums, expected).allSatisfy { abs($0 - $1) < 1e-6 })
+  }
+
   @Test("Texts of one meaning are found by what was learned, better than by their words")
   func learning() throws {
     var settings = try EncoderTask.prepared(
@@ -179,7 +187,9 @@ struct EncoderTaskTests {
     }
     #expect(result.value > 0.7 && result.value > task.baseline.value, "\(result.value) of \(task.baseline)")
     let model = try Model.load(scratch.file("run"))
-    #expect(abs(task.evaluate(model, on: .test).value - result.value) < 1e-6)
+    let evaluation = task.evaluate(model, on: .test)
+    #expect(abs(evaluation.value - result.value) < 1e-6)
+    #expect(try #require(evaluation.named["fused_recall_at_10"]) > 0.7)
 
     let encoder = try #require(SentenceEncoder(model))
     let texts = [

@@ -10,6 +10,8 @@ public struct EncoderObjective: TrainingObjective {
   let temperature: Float
   /// What counting words reaches on a part.
   let counted: (Split) -> [String: Double]
+  /// The words of a part's texts.
+  let words: (Split) -> WordRetrieval?
   /// What there is to say of the parts.
   let remarks: [Split: String]
 
@@ -62,7 +64,8 @@ public struct EncoderObjective: TrainingObjective {
   /// Queries whose inner products with all texts are computed at once.
   private static let queries = 256
 
-  /// How often each text's nearest ones are of its group, and how often counting words finds one.
+  /// How often each text's nearest ones are of its group, and how often counting words finds one, and on the test part BM25 and the vectors
+  /// together.
   public func evaluate(
     _ model: Model, on split: Split, _ batches: AnySequence<SentenceBatch>, metrics: [Metric],
     context: ForwardContext
@@ -73,7 +76,9 @@ public struct EncoderObjective: TrainingObjective {
       rows.append(Self.vectors(model, batch.x, context))
       groups += batch.groups
     }
-    var scores = RetrievalScores()
+    var (scores, fused) = (RetrievalScores(), RetrievalScores())
+    // Of the test part alone, as it takes longer than all the rest.
+    let words = split == .test ? words(split) : nil
     if !rows.isEmpty {
       let all = concatenated(rows, axis: 0)
       for start in stride(from: 0, to: groups.count, by: Self.queries) {
@@ -82,12 +87,19 @@ public struct EncoderObjective: TrainingObjective {
         let products = matmul(all.sliced(own, axis: 0), all, transposeB: true).scalars
         for query in own {
           let first = (query - start) * groups.count
-          scores.add(query: query, scores: products[first..<first + groups.count], groups: groups)
+          let own = products[first..<first + groups.count]
+          scores.add(query: query, scores: own, groups: groups)
+          if let words {
+            let both = RetrievalScores.fused(own, words.scores(of: query).bm25, query: query)
+            fused.add(query: query, scores: both, groups: groups)
+          }
         }
       }
     }
     let found = scores.values.merging(metrics.contains { !$0.isLogged } ? counted(split) : [:]) { $1 }
     let values = metrics.map { found[$0.name] ?? .nan }
-    return Evaluation(values[0], extras: Array(values.dropFirst()), remark: remarks[split])
+    var named: [String: Double] = [:]
+    if words != nil { for name in RetrievalScores.names { named["fused_\(name)"] = fused.values[name] } }
+    return Evaluation(values[0], extras: Array(values.dropFirst()), remark: remarks[split], named: named)
   }
 }

@@ -145,6 +145,7 @@ public struct EncoderTask: GraphTask {
     self.batches = batches
     objective = EncoderObjective(
       temperature: Float(settings.real(EncoderOptions.temperature)), counted: batches.counted,
+      words: batches.words,
       remarks: parts.remarks)
   }
 

@@ -29,6 +29,24 @@ struct RetrievalScores {
     for (place, most) in Self.places.enumerated() where rank <= most { found[place] += 1 }
   }
 
+  /// Texts of either way that count where two are fused.
+  private static let fused = 100
+
+  /// What two ways of scoring say together: Σ 1 / (60 + rank) over the best 100 of either (Cormack et al. 2009,
+  /// https://doi.org/10.1145/1571941.1572114), without the query itself.
+  static func fused(_ first: some Collection<Float>, _ second: some Collection<Float>, query: Int) -> [Float]
+  {
+    var sums = [Float](repeating: 0, count: first.count)
+    func add(_ scores: some Collection<Float>) {
+      let ranked = scores.enumerated().filter { $0.offset != query && $0.element > 0 }
+        .sorted { ($1.element, $0.offset) < ($0.element, $1.offset) }
+      for (rank, entry) in ranked.prefix(fused).enumerated() { sums[entry.offset] += 1 / Float(61 + rank) }
+    }
+    add(first)
+    add(second)
+    return sums
+  }
+
   /// The shares of the queries, and the mean of 1 / rank, by name.
   var values: [String: Double] {
     var values: [String: Double] = [:]

@@ -99,10 +99,13 @@ public final class SentenceBatches: BatchSource {
       mask: lengths.allSatisfy { $0 == steps } ? nil : .lengths(lengths))
   }
 
+  /// The words of a part's texts.
+  func words(_ split: Split) -> WordRetrieval? { parts[split].map(WordRetrieval.init) }
+
   /// What counting words reaches on a part, by the metrics' names.
   func counted(_ split: Split) -> [String: Double] {
     if let known = counted[split] { return known }
-    let found = parts[split].map { WordRetrieval($0).scores } ?? [:]
+    let found = words(split)?.scores ?? [:]
     counted[split] = found
     return found
   }
