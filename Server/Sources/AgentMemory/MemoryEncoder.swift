@@ -31,22 +31,29 @@ public struct HashedWordEncoder: MemoryEncoder {
     for (word, count) in counts.sorted(by: { $0.key < $1.key }) {
       let letters = Array(word.utf8)
       let weight = (1 + log(count)) * (letters.count <= 3 ? 0.25 : 1)
-      add(weight, letters, to: &vector)
+      add(weight, Self.hash(letters, letters.indices, start: Self.start), to: &vector)
       guard letters.count > 3 else { continue }
       let parts = letters.count - 2
+      let share = weight / Float(parts).squareRoot()
       for first in 0..<parts {
-        add(weight / Float(parts).squareRoot(), [0] + letters[first..<first + 3], to: &vector)
+        add(share, Self.hash(letters, first..<first + 3, start: Self.start &* Self.prime), to: &vector)
       }
     }
     let length = vector.reduce(0) { $0 + $1 * $1 }.squareRoot()
     return length > 0 ? vector.map { $0 / length } : vector
   }
 
-  /// Adds to the number that the FNV-1a hash of some bytes names, with the hash's sign.
-  private func add(_ weight: Float, _ bytes: [UInt8], to vector: inout [Float]) {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x0100_0000_01b3 }
-    hash ^= hash >> 32
+  private static let start: UInt64 = 0xcbf2_9ce4_8422_2325, prime: UInt64 = 0x0100_0000_01b3
+
+  /// The FNV-1a hash of some bytes.
+  private static func hash(_ bytes: [UInt8], _ part: Range<Int>, start: UInt64) -> UInt64 {
+    var hash = start
+    for place in part { hash = (hash ^ UInt64(bytes[place])) &* prime }
+    return hash ^ hash >> 32
+  }
+
+  /// Adds to the number that a hash names, with the hash's sign.
+  private func add(_ weight: Float, _ hash: UInt64, to vector: inout [Float]) {
     vector[Int(hash % UInt64(dimension))] += hash >> 63 == 0 ? weight : -weight
   }
 }

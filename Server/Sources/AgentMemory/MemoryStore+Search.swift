@@ -5,8 +5,6 @@ import Synchronization
 extension MemoryStore {
   /// How many records each of the two searches finds at least before they are fused.
   private static let candidates = 100
-  /// Records that the words of a search by BM25 may stand in, all together: the rarest words that do are taken.
-  private static let mostPostings = 20_000
 
   /// Finds records by their words (BM25 of the full-text index) and by their vectors, fuses the two by their ranks (Cormack et al. 2009,
   /// https://doi.org/10.1145/1571941.1572114), and prefers recent ones.
@@ -86,12 +84,12 @@ extension MemoryStore {
     guard let rarest = counted.first else { return ([], []) }
     var used: [String] = []
     var postings = 0
-    for (term, records) in counted where used.isEmpty || postings + records <= Self.mostPostings {
+    for (term, records) in counted where used.isEmpty || postings + records <= options.mostPostings {
       used.append(term)
       postings += records
     }
     let match = used.map { "\"\($0)\"" }.joined(separator: " OR ")
-    let isCommon = rarest.records > Self.mostPostings
+    let isCommon = rarest.records > options.mostPostings
     let rows = try Row.fetchAll(
       database,
       sql: """

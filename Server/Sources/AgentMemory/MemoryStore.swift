@@ -28,6 +28,8 @@ public final class MemoryStore: Sendable {
     public var countTokens: @Sendable (String) -> Int = TokenEstimate.count
     /// Seconds since 1970.
     public var now: @Sendable () -> Double = { Date().timeIntervalSince1970 }
+    /// Records that the words of a search by BM25 may stand in, all together: the rarest words that do are taken.
+    var mostPostings = 20_000
 
     public init() {}
   }

@@ -1,6 +1,7 @@
-import AgentMemory
 import Foundation
 import Testing
+
+@testable import AgentMemory
 
 @Suite struct SearchTests {
   private func store(_ clock: Clock = Clock()) throws -> MemoryStore {
@@ -114,14 +115,12 @@ import Testing
   }
 
   @Test func `A word that very many records have doesn't decide, and is named`() throws {
-    let memory = try MemoryStore.inMemory()
+    var options = MemoryStore.Options()
+    options.mostPostings = 50
+    let memory = try MemoryStore(":memory:", options: options)
     try memory.createSession("s")
-    for start in stride(from: 0, to: 21_000, by: 3000) {
-      try memory.append(
-        (start..<start + 3000).map {
-          MessageDraft(role: "u", content: "common\($0 % 9 == 0 ? " word\($0)" : "")")
-        }, to: "s")
-    }
+    try memory.append(
+      (0..<60).map { MessageDraft(role: "u", content: "common\($0 % 9 == 0 ? " word\($0)" : "")") }, to: "s")
     let found = try memory.search(SearchRequest(query: "common word18", limit: 3))
     #expect(found.ignoredTerms == ["common"])
     #expect(found.results.first?.record.content == "common word18")
