@@ -15,10 +15,12 @@ struct ArrayPredictions: FilePredictor {
     let out = try job.output()
     try ArrayFile.check(out, arrays: model.outputShapes.count)
     let inputs = try inputs(job.data)
-    var outputs = try model.predict(inputs, batchSize: job.batch)
-    if let scaler = preprocessing.targetScaler, outputs.count == 1 {
-      try check(scaler, outputs[0], "outputs")
-      outputs = [scaler.inverse(outputs[0])]
+    let outputs: [Tensor]
+    do throws(ModelDataError) {
+      outputs = try ArrayPredictor(model).predict(inputs, batch: job.batch)
+    } catch {
+      if case .wrongShape("inputs", _, _) = error { throw CommandFailure(.data, "\(job.data): \(error)") }
+      throw error
     }
     let names = outputs.count == 1 ? ["output"] : outputs.indices.map { "output_\($0 + 1)" }
     try ArrayFile.write(zip(names, outputs).map { (name: $0, tensor: $1) }, to: out)
@@ -47,18 +49,7 @@ struct ArrayPredictions: FilePredictor {
     {
       return [numbers]
     }
-    let arrays = try ModelArrays(data).inputs(of: model)
-    guard let scaler = preprocessing.inputScaler, arrays.count == 1 else { return arrays }
-    try check(scaler, arrays[0], data)
-    return [scaler(arrays[0])]
-  }
-
-  private func check(_ scaler: Scaler, _ array: Tensor, _ place: String) throws(CommandFailure) {
-    guard array.shape.last == scaler.means.count else {
-      throw CommandFailure(
-        .data,
-        "\(place): expected \(scaler.means.count) features as the model's scaler has, found \(array.shape)")
-    }
+    return try ModelArrays(data).inputs(of: model)
   }
 
   /// How often each class is the likeliest; nothing of a model whose outputs are no classes.

@@ -40,7 +40,11 @@ public struct CaptionWriter {
   /// The model in a file, or the best one of the run in a folder. Throws what is wrong with it, `badModel` for one that writes no
   /// captions.
   public init(_ path: String, trustingWeights: Bool = false) throws(RunError) {
-    let model = try Model.load(path, trustingWeights: trustingWeights)
+    try self.init(try Model.load(path, trustingWeights: trustingWeights), file: path)
+  }
+
+  /// The writer of a loaded model, whose file has a name in errors. Throws `badModel` for a model that writes no captions.
+  public init(_ model: Model, file path: String) throws(RunError) {
     let preprocessing = model.preprocessing
     guard let vocabulary = preprocessing.captions else {
       throw .badModel(

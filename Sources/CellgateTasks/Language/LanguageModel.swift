@@ -73,6 +73,14 @@ public final class LanguageModel: DescribedModule {
     do throws(RunError) { model = try Model.load(path, trustingWeights: trustingWeights) } catch {
       throw .run(error)
     }
+    return try LanguageModel.of(model, file: path)
+  }
+
+  /// The language model that a loaded model is, with the same parameters, and its symbols; `file` is its name in errors. Throws as
+  /// `load` does.
+  public static func of(
+    _ model: Model, file path: String
+  ) throws(GenerationError) -> (model: LanguageModel, tokenizer: TextTokenizer) {
     let layers = model.layers.map(\.layer).filter { !($0 is Dropout) }
     guard model.description.isChain, layers.count == 3, let embedding = layers[0] as? Embedding,
       let body = body(layers[1]), let head = head(layers[2])
@@ -89,6 +97,12 @@ public final class LanguageModel: DescribedModule {
           found: tokenizer.map { "\($0.count)" } ?? "nothing"))
     }
     return (LanguageModel(embedding, body, head, model.description), tokenizer)
+  }
+
+  /// The model without its head a step at a time, with its weights packed: after each symbol what the head would read, `[H]`.
+  /// Throws `badLayer` for layers that can't be streamed.
+  public func hiddenStream() throws(StreamError) -> ModelStream {
+    try ModelStream(embedding: embedding, body: body, head: nil)
   }
 
   /// Layers that see no later symbol and go on from piece to piece.

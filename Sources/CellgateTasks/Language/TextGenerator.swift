@@ -18,8 +18,9 @@ import CellgateTraining
 public final class TextGenerator: Sendable {
   /// What the symbols are.
   public let tokenizer: TextTokenizer
-  /// Gives the logits of the next symbol, or what the head reads where there is a memory.
-  let stream: ModelStream
+  /// Gives the logits of the next symbol, or what the head reads where there is a memory. Who steps many texts together takes
+  /// their symbols through it and draws with a ``TextSampler`` for each.
+  public let stream: ModelStream
   /// The head, and what its predictions are mixed with; nil where the stream has the head.
   private let memory: (head: PackedLinear, memory: LanguageMemory)?
 
@@ -107,6 +108,12 @@ public final class TextGenerator: Sendable {
   public func text(
     after prompt: String = "", sampling: Sampling = Sampling(), seed: UInt64 = 1
   ) throws(GenerationError) -> GeneratedText {
+    GeneratedText(self, prompt: try self.prompt(prompt), sampling: sampling, seed: seed)
+  }
+
+  /// What a text goes on after, as the model reads it: at least one symbol, as `text(after:)` says. Throws `unknownCharacter`, or
+  /// `unknownWord`.
+  public func prompt(_ prompt: String) throws(GenerationError) -> TextPrompt {
     let scalars = prompt.unicodeScalars
     if case .characters(let vocabulary) = tokenizer,
       let (place, scalar) = scalars.enumerated().first(where: { vocabulary.index(of: $0.element) == nil })
@@ -126,14 +133,13 @@ public final class TextGenerator: Sendable {
       fail("TextGenerator: expected a prompt of known characters, found \(error.character)")
     }
     let isApart = scalars.last.map { $0.properties.isWhitespace } ?? true
-    if symbols.isEmpty { symbols = [tokenizer.start] }
-    return GeneratedText(
-      self, prompt: symbols, isApart: isApart, sampling: sampling, seed: seed)
+    return TextPrompt(symbols: symbols.isEmpty ? [tokenizer.start] : symbols, isApart: isApart)
   }
 
   /// A text without an end, as it goes on after symbols, of which there is at least one.
   func text(after symbols: [Int32], sampling: Sampling, seed: UInt64) -> GeneratedText {
-    GeneratedText(self, prompt: symbols, isApart: false, sampling: sampling, seed: seed)
+    GeneratedText(
+      self, prompt: TextPrompt(symbols: symbols, isApart: false), sampling: sampling, seed: seed)
   }
 
   // MARK: Steps
@@ -203,48 +209,29 @@ extension TextGenerator: SequenceDecoder {
 public final class GeneratedText: Sequence, IteratorProtocol {
   private let generator: TextGenerator
   private let states: TextGenerator.States
-  private let sampling: Sampling
-  private var stream: RandomStream
-  private var writer: TokenWriter
+  private var sampler: TextSampler
   /// What the generator has not taken yet.
   private var pending: [Int32]
   /// What was written and not asked for yet, the next one last.
   private var written: [Unicode.Scalar] = []
 
-  /// `isApart` is whether no space is missing after the prompt.
-  fileprivate init(
-    _ generator: TextGenerator, prompt: [Int32], isApart: Bool, sampling: Sampling, seed: UInt64
-  ) {
+  fileprivate init(_ generator: TextGenerator, prompt: TextPrompt, sampling: Sampling, seed: UInt64) {
     self.generator = generator
     states = generator.start()
-    self.sampling = sampling
-    stream = RandomStream(seed: seed, name: "generation")
-    writer = TokenWriter(generator.tokenizer)
-    for symbol in prompt { _ = writer.write(symbol) }
-    if isApart { writer.skipSpace() }
-    pending = prompt
+    sampler = TextSampler(generator.tokenizer, after: prompt, sampling: sampling, seed: seed)
+    pending = prompt.symbols
   }
 
   /// The next character; never nil.
   public func next() -> Unicode.Scalar? {
-    while written.isEmpty { written = writer.write(draw()).reversed() }
-    return written.removeLast()
-  }
-
-  /// The next symbol. None is drawn that can't be written: the unknown one, or bytes that don't go on with a character.
-  private func draw() -> Int32 {
-    var logits: [Float] = []
-    for symbol in pending { logits = generator.take([symbol], states) }
-    if let unknown = generator.tokenizer.unknown { logits[Int(unknown)] = -.infinity }
-    let place = Double(stream.nextLong() >> 11) * 0x1p-53
-    var index = sampling.pick(logits, at: place)
-    // Of the 256 bytes there is always one that goes on.
-    while !writer.accepts(Int32(index)), logits.contains(where: { $0 > -.infinity }) {
-      logits[index] = -.infinity
-      index = sampling.pick(logits, at: place)
+    while written.isEmpty {
+      var logits: [Float] = []
+      for symbol in pending { logits = generator.take([symbol], states) }
+      let drawn = sampler.draw(logits)
+      pending = [drawn.symbol]
+      written = drawn.characters.reversed()
     }
-    pending = [Int32(index)]
-    return pending[0]
+    return written.removeLast()
   }
 }
 
