@@ -1,0 +1,106 @@
+import Cellgate
+import Hummingbird
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+/// What a language model's last layer has after a text, as a vector, in the shape of OpenAI's embeddings.
+struct EmbeddingRoutes {
+  let models: ModelList
+  let settings: ServiceSettings
+  let metrics: ServiceMetrics
+
+  var endpoints: [Endpoint] {
+    [
+      Endpoint(
+        .post, "/v1/embeddings", "createEmbedding",
+        "What the last layer of a language model has after each text, before the head reads it.",
+        body: Schema.object(
+          [
+            ("model", Schema.text), ("input", CompletionRoutes.prompts),
+            ("encoding_format", Schema.one(of: ["float", "base64"])), ("dimensions", Schema.whole(1...1 << 24)),
+            ("user", Schema.text),
+          ], required: ["input"]),
+        answer: .init(
+          "Vectors.",
+          schema: Schema.answer([
+            ("object", Schema.text), ("model", Schema.text),
+            (
+              "data",
+              Schema.list(
+                Schema.answer([
+                  ("object", Schema.text), ("index", Schema.integer),
+                  ("embedding", Schema.either(Schema.text, Schema.list(Schema.number))),
+                ]))
+            ),
+          ])), failures: [404]
+      ) { request in try await self.embed(request) }
+    ]
+  }
+
+  private func embed(_ request: ServiceRequest) async throws -> Response {
+    let fields = try await request.json()
+    try fields.check(names: ["model", "input", "encoding_format", "dimensions", "user"])
+    _ = try fields.text("user")
+    let model = try models.model(try fields.text("model"))
+    let generator = try model.requiredGenerator()
+    guard let input = fields["input"] else { throw fields.missing("input") }
+    let format = try fields.text("encoding_format") ?? "float"
+    guard ["float", "base64"].contains(format) else {
+      throw ServiceError.expected("float or base64", found: "another", at: "encoding_format")
+    }
+    let prompts = try CompletionRoutes.prompts(input, "input", generator)
+    let tokens = prompts.reduce(0) { $0 + $1.symbols.count }
+    guard tokens <= settings.tokens, prompts.count <= settings.queue else {
+      throw ServiceError.bad(
+        "input: expected at most \(settings.tokens) tokens of all texts together, found \(tokens)", "input",
+        code: "context_length_exceeded")
+    }
+    guard let engine = try await model.worker.hiddenEngine() else {
+      throw ServiceError.bad("model: expected a language model, found '\(model.id)'", "model")
+    }
+    let size = engine.stream.outputSize
+    if let dimensions = try fields.whole("dimensions", in: 1...1 << 24), dimensions != size {
+      throw ServiceError.expected("\(size), the model's", found: "\(dimensions)", at: "dimensions")
+    }
+    let start = engine.stream.session()
+    let vectors = try await withThrowingTaskGroup(of: (Int, [Float]).self) { group in
+      for (place, prompt) in prompts.enumerated() {
+        group.addTask {
+          let driver = InputDriver(prompt.symbols.map(Float.init), width: 1, wanted: .last)
+          return (place, try await engine.run(driver, from: start).driver.outputs)
+        }
+      }
+      var found = [[Float]](repeating: [], count: prompts.count)
+      for try await (place, vector) in group { found[place] = vector }
+      return found
+    }
+    metrics.tokens(model.id, prompt: tokens, written: 0)
+    return .json([
+      "object": "list", "model": .string(model.id),
+      "data": .array(
+        vectors.enumerated().map { place, vector in
+          [
+            "object": "embedding", "index": .integer(place),
+            "embedding": format == "base64"
+              ? .string(Self.base64(vector)) : .array(vector.map { .real($0) }),
+          ]
+        }),
+      "usage": ["prompt_tokens": .integer(tokens), "total_tokens": .integer(tokens)],
+    ])
+  }
+
+  /// The numbers as little-endian Float32 in base 64.
+  static func base64(_ numbers: [Float]) -> String {
+    var bytes = Data(capacity: numbers.count * 4)
+    for number in numbers {
+      for shift in stride(from: UInt32(0), to: 32, by: 8) {
+        bytes.append(UInt8(truncatingIfNeeded: number.bitPattern >> shift))
+      }
+    }
+    return bytes.base64EncodedString()
+  }
+}
