@@ -8,7 +8,7 @@ test:
 	swift test
 
 lint:
-	swift format lint --strict --recursive Package.swift Sources Tests Examples Benchmarks && .ci/imports
+	swift format lint --strict --recursive Package.swift Sources Tests Examples Benchmarks Server/Package.swift Server/Sources Server/Tests && .ci/imports
 
 docs:
 	CELLGATE_DOCS=1 swift package generate-documentation --target Cellgate

@@ -50,13 +50,15 @@ import UnixSignals
   var config: String?
 
   @Option(
-    help: ArgumentHelp("A folder for sessions that stand still; made if it isn't there.", valueName: "folder"))
+    help: ArgumentHelp("A folder for sessions that stand still; made if it isn't there.", valueName: "folder")
+  )
   var store: String?
 
   @Option(help: ArgumentHelp("The most sessions.", valueName: "n"))
   var sessions: Int?
 
-  @Option(help: ArgumentHelp("Seconds without a step after which a session is moved to --store.", valueName: "x"))
+  @Option(
+    help: ArgumentHelp("Seconds without a step after which a session is moved to --store.", valueName: "x"))
   var sessionIdle: Double?
 
   @Option(help: ArgumentHelp("Sequences that are stepped together.", valueName: "n"))
@@ -64,7 +66,8 @@ import UnixSignals
 
   @Option(
     help: ArgumentHelp(
-      "Batches of a model that are stepped side by side, each on a thread. Changes no result.", valueName: "n"))
+      "Batches of a model that are stepped side by side, each on a thread. Changes no result.", valueName: "n"
+    ))
   var lanes: Int?
 
   @Option(
@@ -89,7 +92,9 @@ import UnixSignals
     if let config { try settings.read(config) }
     if let host { settings.host = host }
     if let port {
-      guard (0...65_535).contains(port) else { throw ValidationError("--port: expected 0 to 65535, found \(port)") }
+      guard (0...65_535).contains(port) else {
+        throw ValidationError("--port: expected 0 to 65535, found \(port)")
+      }
       settings.port = port
     }
     if let keys { settings.keys = keys }
@@ -122,7 +127,8 @@ import UnixSignals
   private func serve() async throws {
     guard let level = Logger.Level(rawValue: log) else {
       throw ValidationError(
-        "--log: expected one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")), found '\(log)'")
+        "--log: expected one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")), found '\(log)'"
+      )
     }
     let settings = try settings()
     let metrics = ServiceMetrics()

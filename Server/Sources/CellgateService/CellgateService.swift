@@ -52,18 +52,18 @@ public struct CellgateService: Sendable {
           + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         return response
       })
-    let documented = all
+    let (documented, hasKeys) = (all, keys != nil)
     all.append(
       Endpoint(
         .get, "/openapi.json", "openapi", "This document.", needsKey: false, answer: .init("The document.")
-      ) { _ in .json(OpenAPI.document(documented, version: Self.version)) })
+      ) { _ in .json(OpenAPI.document(documented, version: Self.version, hasKeys: hasKeys)) })
     self.endpoints = all
   }
 
   /// The routes.
   public var router: Router<ServiceContext> {
     let router = Router(context: ServiceContext.self, options: .autoGenerateHeadEndpoints)
-    router.add(middleware: RequestMiddleware(metrics: metrics))
+    router.add(middleware: RequestMiddleware(metrics: metrics, endpoints: endpoints))
     router.add(
       middleware: AccessMiddleware(
         keys: keys, isLocal: AccessMiddleware.isLocal(settings.host),
@@ -74,28 +74,16 @@ public struct CellgateService: Sendable {
         try await endpoint.handle(ServiceRequest(request: request, context: context, settings: settings))
       }
     }
-    // Other methods on these paths.
-    for (path, own) in Dictionary(grouping: endpoints, by: \.path) {
-      let methods = own.map(\.method)
-      let allowed = methods.map(\.rawValue).sorted().joined(separator: ", ")
-      let others: [HTTPRequest.Method] = [.get, .post, .put, .delete, .patch, .options, .head, .trace]
-      for method in others where !methods.contains(method) && !(method == .head && methods.contains(.get)) {
-        router.on(RouterPath(path), method: method) { _, _ -> Response in
-          var response =
-            ServiceError(
-              .methodNotAllowed, "expected one of \(allowed), found another method",
-              code: "method_not_allowed"
-            ).response
-          response.headers[.allow] = allowed
-          return response
-        }
-      }
-    }
     return router
   }
 
   /// The service as an application, which listens when it is run and ends its streams before it stops.
-  public var application: some ApplicationProtocol {
+  public var application: some ApplicationProtocol { application { _ in } }
+
+  /// The same; `onRunning` is given the channel that listens.
+  func application(
+    onRunning: @escaping @Sendable (any Channel) async -> Void
+  ) -> some ApplicationProtocol {
     var application = Application(
       router: router,
       server: .http1(
@@ -104,7 +92,7 @@ public struct CellgateService: Sendable {
         address: .hostname(settings.host, port: settings.port), serverName: "cellgate",
         backlog: 1024,
         availableConnectionsDelegate: MaximumAvailableConnections(settings.connections, logger: logger)),
-      services: [pool], logger: logger)
+      services: [pool], onServerRunning: onRunning, logger: logger)
     application.beforeServerStarts { [pool] in await pool.open() }
     return application
   }

@@ -87,7 +87,8 @@ public struct ServiceSettings: Sendable, Equatable {
         self[keyPath: place] = value
       } else {
         throw .config(
-          "\(path): expected settings (\(Self.names.joined(separator: ", "))), found '\(member.key.prefix(80))'")
+          "\(path): expected settings (\(Self.names.joined(separator: ", "))), found '\(member.key.prefix(80))'"
+        )
       }
     }
   }

@@ -29,7 +29,9 @@ public final class CellGates {
   }
 
   /// The mean of each gate over its units, in 0...1: `input` is `[I]`, `before` and `after` are the cell's states one after another.
-  public func means(input: some Collection<Float>, before: some Collection<Float>, after: some Collection<Float>) -> [Double] {
+  public func means(
+    input: some Collection<Float>, before: some Collection<Float>, after: some Collection<Float>
+  ) -> [Double] {
     let sizes = execution.stateSizes
     require(
       input.count == execution.inputSize && before.count == sizes.reduce(0, +) && after.count == before.count,

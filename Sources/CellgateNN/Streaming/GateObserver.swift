@@ -36,14 +36,17 @@ public final class GateObserver {
     } else {
       table = nil
     }
-    guard let recurrent = layers.first as? Recurrent, recurrent.directions == 1,
-      !recurrent.options.goBackwards, recurrent.options.kernel == nil
-    else { return nil }
     var cells: [(gates: CellGates, stateCount: Int, outputSize: Int)] = []
-    for (execution, parameters) in zip(recurrent.built.executions, recurrent.built.parameters) {
-      guard let gates = CellGates(execution, parameters: parameters.map(\.value)) else { return nil }
-      cells.append((gates, execution.stateSizes.reduce(0, +), execution.outputSize))
+    while let recurrent = layers.popFirst() as? Recurrent {
+      guard recurrent.directions == 1, !recurrent.options.goBackwards, recurrent.options.kernel == nil else {
+        return nil
+      }
+      for (execution, parameters) in zip(recurrent.built.executions, recurrent.built.parameters) {
+        guard let gates = CellGates(execution, parameters: parameters.map(\.value)) else { return nil }
+        cells.append((gates, execution.stateSizes.reduce(0, +), execution.outputSize))
+      }
     }
+    if cells.isEmpty { return nil }
     self.cells = cells
   }
 

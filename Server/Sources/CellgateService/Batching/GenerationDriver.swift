@@ -88,7 +88,8 @@ struct GenerationDriver: StepDriver {
 
   /// How many of the last characters are the first ones of a stop sequence.
   private func overlap(with stop: [Unicode.Scalar]) -> Int {
-    (0..<stop.count).reversed().first { $0 <= held.count && held.suffix($0).elementsEqual(stop.prefix($0)) } ?? 0
+    (0..<stop.count).reversed().first { $0 <= held.count && held.suffix($0).elementsEqual(stop.prefix($0)) }
+      ?? 0
   }
 
   private mutating func give(_ count: Int) {

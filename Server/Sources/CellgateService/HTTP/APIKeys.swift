@@ -33,7 +33,9 @@ public struct APIKeys: Sendable {
 
   init(text: String, file: String) throws(ServiceSetupError) {
     var keys: [Key] = []
-    for (place, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
+    for (place, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+      .enumerated()
+    {
       let parts = line.split(whereSeparator: \.isWhitespace)
       guard let first = parts.first, !first.hasPrefix("#") else { continue }
       func bad(_ reason: String) -> ServiceSetupError { .config("\(file): line \(place + 1): \(reason)") }
@@ -49,7 +51,9 @@ public struct APIKeys: Sendable {
         until = date.timeIntervalSince1970
       }
       keys.append(
-        Key(bytes: Array(first.utf8), name: parts.count > 1 ? String(parts[1]) : "\(keys.count + 1)", until: until))
+        Key(
+          bytes: Array(first.utf8), name: parts.count > 1 ? String(parts[1]) : "\(keys.count + 1)",
+          until: until))
     }
     if keys.isEmpty { throw .config("\(file): expected a key a line, found none") }
     self.keys = keys

@@ -43,6 +43,8 @@ public struct Endpoint: Sendable {
   /// The answer where all is well, and its status.
   public var status: HTTPResponse.Status
   public var answer: Answer
+  /// Operations whose path takes the "id" of the answer.
+  public var links: [String]
   /// What else may be answered, besides 400, 401, 413, 415, 429 and 503: 404, 409.
   public var failures: [Int]
   /// What is done.
@@ -51,13 +53,21 @@ public struct Endpoint: Sendable {
   /// A route.
   public init(
     _ method: HTTPRequest.Method, _ path: String, _ name: String, _ summary: String, needsKey: Bool = true,
-    query: [(name: String, schema: JSONTree)] = [], body: JSONTree? = nil, bodyType: String = "application/json", status: HTTPResponse.Status = .ok,
-    answer: Answer, failures: [Int] = [], handle: @escaping @Sendable (ServiceRequest) async throws -> Response
+    query: [(name: String, schema: JSONTree)] = [], body: JSONTree? = nil,
+    bodyType: String = "application/json", status: HTTPResponse.Status = .ok,
+    links: [String] = [], answer: Answer, failures: [Int] = [],
+    handle: @escaping @Sendable (ServiceRequest) async throws -> Response
   ) {
     (self.method, self.path, self.name, self.summary, self.needsKey) = (method, path, name, summary, needsKey)
     (self.body, self.bodyType, self.status, self.answer) = (body, bodyType, status, answer)
-    self.query = query
+    (self.query, self.links) = (query, links)
     (self.failures, self.handle) = (failures, handle)
+  }
+
+  /// Whether a path is one of the endpoint's.
+  func matches(_ path: String) -> Bool {
+    let own = self.path.split(separator: "/"), other = path.split(separator: "/")
+    return own.count == other.count && zip(own, other).allSatisfy { $0 == $1 || $0.hasPrefix("{") }
   }
 
   /// The names of the parameters in the path.
@@ -86,12 +96,22 @@ public struct ServiceRequest: Sendable {
     return value
   }
 
-  /// The whole body; throws 413 for one that is too large, and 503 for one that takes too long to come.
+  /// The whole body; throws 413 for one that is too large. The connection of one that takes too long to come is closed.
   public func bytes() async throws -> ByteBuffer {
     let limit = settings.bodyBytes
-    if let length = request.headers[.contentLength].flatMap(Int.init), length > limit { throw tooLarge(limit) }
+    let length = request.headers[.contentLength].flatMap { Int($0) }
+    if let length, length > limit { throw tooLarge(limit) }
     var body = ByteBuffer()
+    // A body that comes byte by byte would hold its connection for ever.
+    var guardian: Task<Void, any Error>?
+    defer { guardian?.cancel() }
     for try await piece in request.body {
+      if guardian == nil, let channel = context.channel, piece.readableBytes < length ?? .max {
+        guardian = Task { [seconds = settings.seconds] in
+          try await Task.sleep(for: .seconds(seconds))
+          try await channel.close()
+        }
+      }
       guard body.readableBytes + piece.readableBytes <= limit else { throw tooLarge(limit) }
       var piece = piece
       body.writeBuffer(&piece)
@@ -111,7 +131,8 @@ public struct ServiceRequest: Sendable {
     guard type.lowercased().split(separator: ";").first.map({ $0.trimming() == "application/json" }) == true
     else {
       throw ServiceError(
-        .unsupportedMediaType, "Content-Type: expected application/json, found \(type.isEmpty ? "none" : "another")",
+        .unsupportedMediaType,
+        "Content-Type: expected application/json, found \(type.isEmpty ? "none" : "another")",
         code: "unsupported_media_type")
     }
     let body = try await bytes()

@@ -120,7 +120,9 @@ public struct JSONFields: Sendable {
 extension JSONTree {
   /// Finite numbers of a list, each as a Float; throws what is none.
   func floats(_ name: String) throws(ServiceError) -> [Float] {
-    guard let list = array else { throw .expected("a list of numbers", found: JSONFields.kind(self), at: name) }
+    guard let list = array else {
+      throw .expected("a list of numbers", found: JSONFields.kind(self), at: name)
+    }
     var numbers: [Float] = []
     numbers.reserveCapacity(list.count)
     for (place, value) in list.enumerated() {

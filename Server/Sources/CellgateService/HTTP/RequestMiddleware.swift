@@ -12,6 +12,24 @@ import Logging
 /// Turns errors into answers, counts and logs each request. Nothing of what is in a request or an answer is logged.
 struct RequestMiddleware: RouterMiddleware {
   let metrics: ServiceMetrics
+  let endpoints: [Endpoint]
+
+  /// The answer to a request that no endpoint takes.
+  private func unserved(_ request: Request) -> Response {
+    let methods = endpoints.filter { $0.matches(request.uri.path) }.map(\.method.rawValue)
+    if methods.isEmpty {
+      return ServiceError(
+        .notFound, "expected a path of the service, see /openapi.json, found another", code: "unknown_path"
+      ).response
+    }
+    let allowed = methods.sorted().joined(separator: ", ")
+    var response =
+      ServiceError(
+        .methodNotAllowed, "expected one of \(allowed), found another method", code: "method_not_allowed"
+      ).response
+    response.headers[.allow] = allowed
+    return response
+  }
 
   func handle(
     _ request: Request, context: ServiceContext,
@@ -23,14 +41,12 @@ struct RequestMiddleware: RouterMiddleware {
       response = error.response
       context.logger.debug("refused", metadata: ["code": "\(error.code ?? error.type)"])
     } catch let error as HTTPError where error.status == .notFound {
-      response =
-        ServiceError(
-          .notFound, "expected a path of the service, see /openapi.json, found another", code: "unknown_path"
-        ).response
+      response = unserved(request)
     } catch is CancellationError {
       response = ServiceError(.serviceUnavailable, "the request was ended", code: "cancelled").response
     } catch let error as any HTTPResponseError {
-      response = ServiceError(error.status, "the request can't be served: \(error.status.reasonPhrase)").response
+      response =
+        ServiceError(error.status, "the request can't be served: \(error.status.reasonPhrase)").response
     } catch {
       context.logger.error("failed", metadata: ["error": "\(type(of: error))"])
       response =
@@ -71,7 +87,9 @@ struct AccessMiddleware: RouterMiddleware {
         context.logger[metadataKey: "key"] = "\(name)"
         context.keyName = name
       }
-    } else if isLocal, let host = request.head.authority ?? request.headers[.init("Host")!], !Self.isLocal(host) {
+    } else if isLocal, let host = request.head.authority ?? request.headers[.init("Host")!],
+      !Self.isLocal(host)
+    {
       throw ServiceError(
         .forbidden, "Host: expected a name of the local host, as the service has no keys, found another",
         code: "foreign_host")

@@ -95,7 +95,7 @@ enum NumberText {
 
 extension Response {
   /// A JSON value as an answer.
-  static func json(_ tree: JSONTree, status: HTTPResponse.Status = .ok) -> Response {
+  public static func json(_ tree: JSONTree, status: HTTPResponse.Status = .ok) -> Response {
     Response(
       status: status, headers: [.contentType: "application/json"],
       body: ResponseBody(byteBuffer: ByteBuffer(string: tree.text)))
@@ -107,27 +107,4 @@ extension Response {
       status: .ok, headers: [.contentType: type],
       body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
   }
-}
-
-extension JSONTree {
-  /// A whole number.
-  static func integer(_ value: Int) -> JSONTree { .number("\(value)") }
-  /// A number; null where it isn't finite.
-  static func real(_ value: Double) -> JSONTree { value.isFinite ? .number("\(value)") : .null }
-  /// A number; null where it isn't finite.
-  static func real(_ value: Float) -> JSONTree { value.isFinite ? .number("\(value)") : .null }
-}
-
-extension JSONTree: @retroactive ExpressibleByDictionaryLiteral, @retroactive ExpressibleByArrayLiteral,
-  @retroactive ExpressibleByStringLiteral, @retroactive ExpressibleByIntegerLiteral,
-  @retroactive ExpressibleByBooleanLiteral, @retroactive ExpressibleByFloatLiteral
-{
-  public init(dictionaryLiteral elements: (String, JSONTree)...) {
-    self = .object(elements.map { Member($0.0, $0.1) })
-  }
-  public init(arrayLiteral elements: JSONTree...) { self = .array(elements) }
-  public init(stringLiteral value: String) { self = .string(value) }
-  public init(integerLiteral value: Int) { self = .integer(value) }
-  public init(booleanLiteral value: Bool) { self = .bool(value) }
-  public init(floatLiteral value: Double) { self = .real(value) }
 }

@@ -67,13 +67,15 @@ public final class PrometheusRegistry: MetricsFactory {
 
   /// A name as Prometheus has them.
   private static func name(_ text: String) -> String {
-    let name = String(text.map { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == ":") ? $0 : "_" })
+    let name = String(
+      text.map { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == ":") ? $0 : "_" })
     return name.first?.isNumber == true ? "_" + name : name
   }
 
   private func name(_ label: String, _ dimensions: [(String, String)]) -> Name {
     let pairs = dimensions.map { key, value in
-      let escaped = value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+      let escaped = value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing(
+        "\n", with: "\\n")
       return "\(Self.name(key))=\"\(escaped)\""
     }
     return Name(
@@ -121,7 +123,8 @@ public final class PrometheusRegistry: MetricsFactory {
         }
         own.value += value
         own.count += 1
-        own.buckets[PrometheusRegistry.bounds.firstIndex { value <= $0 } ?? PrometheusRegistry.bounds.count] += 1
+        own.buckets[
+          PrometheusRegistry.bounds.firstIndex { value <= $0 } ?? PrometheusRegistry.bounds.count] += 1
       }
     }
     func recordNanoseconds(_ duration: Int64) { record(Double(duration) / 1e9) }

@@ -171,7 +171,8 @@ final class Predictor {
               "samples")
           }
           try forecaster.samples(table, count: paths.count, seed: paths.seed) { lines += $0.map(\.fields) }
-          return .table(columns: Forecaster.Sample.header, rows: lines.map { Self.values($0, texts: [0, 1, 2]) })
+          return .table(
+            columns: Forecaster.Sample.header, rows: lines.map { Self.values($0, texts: [0, 1, 2]) })
         }
         lines = try forecaster.forecast(table).map(\.fields)
         return .table(columns: Forecaster.header, rows: lines.map { Self.values($0, texts: [0, 1, 2]) })
@@ -182,7 +183,8 @@ final class Predictor {
   private func tags(_ tagger: TokenTagger, _ request: PredictionRequest) throws -> PredictionResult {
     let given =
       request.sentences
-      ?? request.texts.map { texts in texts.map { $0.split(whereSeparator: \.isWhitespace).map(String.init) } }
+      ?? request.texts.map { texts in texts.map { $0.split(whereSeparator: \.isWhitespace).map(String.init) }
+      }
     guard let given else {
       throw ServiceError.bad(
         "sentences: expected sentences as lists of tokens, or texts, found neither", "sentences",
@@ -197,7 +199,8 @@ final class Predictor {
     return .table(columns: ["sentence", "token", "tag"], rows: rows)
   }
 
-  private func answers(_ answerer: QuestionAnswerer, _ request: PredictionRequest) throws -> PredictionResult {
+  private func answers(_ answerer: QuestionAnswerer, _ request: PredictionRequest) throws -> PredictionResult
+  {
     guard let rows = request.rows else {
       throw ServiceError.bad(
         "rows: expected rows with context and question, found none", "rows", code: "missing_parameter")
@@ -355,7 +358,8 @@ final class Predictor {
     let array = try Self.tensor(input.array, "inputs")
     guard rank.contains(array.rank) else {
       throw .expected(
-        "an array of \(rank.lowerBound) or \(rank.upperBound) dimensions", found: "\(array.shape)", at: "inputs")
+        "an array of \(rank.lowerBound) or \(rank.upperBound) dimensions", found: "\(array.shape)",
+        at: "inputs")
     }
     return array
   }
@@ -409,7 +413,8 @@ final class Predictor {
   /// Calls `body` with the path of a file that nobody else has, and removes it then.
   private func withFile<Result>(_ ending: String, _ body: (String) throws -> Result) throws -> Result {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "cellgate-server-\(UUID().uuidString)").path
+      "cellgate-server-\(UUID().uuidString)"
+    ).path
     do {
       try FileManager.default.createDirectory(
         atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
@@ -417,7 +422,9 @@ final class Predictor {
       throw ServiceError(.insufficientStorage, "the service can't write a file that it needs")
     }
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    do { return try body(folder + "/request.\(ending)") } catch let error as ServiceError { throw error } catch let error
+    do { return try body(folder + "/request.\(ending)") } catch let error as ServiceError {
+      throw error
+    } catch let error
       as ArrayFileError
     {
       throw ServiceError(.insufficientStorage, Self.message(error, folder))

@@ -147,6 +147,10 @@ public struct ModelList: Sendable {
     return model
   }
 
+  /// What a request's model is, and whether it must say one.
+  var schema: JSONTree { JSONSchema.one(of: models.map(\.id)) }
+  var required: [String] { models.count > 1 ? ["model"] : [] }
+
   /// The name of a path: that of the file without its ending, or of the folder.
   public static func name(of path: String) -> String {
     var name = path.split(separator: "/").last.map(String.init) ?? path

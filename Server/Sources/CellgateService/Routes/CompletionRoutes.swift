@@ -24,11 +24,11 @@ struct CompletionOptions: Sendable {
 
   static func schema(_ settings: ServiceSettings) -> [(String, JSONTree)] {
     [
-      ("max_tokens", Schema.whole(0...settings.tokens)), ("temperature", Schema.real(0...100)),
-      ("top_p", Schema.real(0...1)), ("top_k", Schema.whole(1...1 << 24)),
-      ("stop", Schema.either(Schema.text, Schema.list(Schema.text, most: 16))),
-      ("seed", Schema.whole(0...largestSeed)), ("stream", Schema.flag),
-      ("stream_options", Schema.object([("include_usage", Schema.flag)])), ("gates", Schema.flag),
+      ("max_tokens", JSONSchema.whole(0...settings.tokens)), ("temperature", JSONSchema.real(0...100)),
+      ("top_p", JSONSchema.real(0...1)), ("top_k", JSONSchema.whole(1...1 << 24)),
+      ("stop", JSONSchema.either(JSONSchema.text, JSONSchema.list(JSONSchema.text, most: 16))),
+      ("seed", JSONSchema.whole(0...largestSeed)), ("stream", JSONSchema.flag),
+      ("stream_options", JSONSchema.object([("include_usage", JSONSchema.flag)])), ("gates", JSONSchema.flag),
     ]
   }
 
@@ -84,35 +84,37 @@ struct CompletionRoutes {
   ]
   private static let mostChoices = 128
 
-  static let prompts = Schema.either(
-    Schema.text, Schema.list(Schema.text, least: 1), Schema.list(Schema.whole(0...1 << 24), least: 1),
-    Schema.list(Schema.list(Schema.whole(0...1 << 24), least: 1), least: 1))
+  static let prompts = JSONSchema.either(
+    JSONSchema.text, JSONSchema.list(JSONSchema.text, least: 1),
+    JSONSchema.list(JSONSchema.whole(0...1 << 24), least: 1),
+    JSONSchema.list(JSONSchema.list(JSONSchema.whole(0...1 << 24), least: 1), least: 1))
 
   var endpoints: [Endpoint] {
-    let usage = Schema.answer([
-      ("prompt_tokens", Schema.integer), ("completion_tokens", Schema.integer),
-      ("total_tokens", Schema.integer),
+    let usage = JSONSchema.answer([
+      ("prompt_tokens", JSONSchema.integer), ("completion_tokens", JSONSchema.integer),
+      ("total_tokens", JSONSchema.integer),
     ])
-    let choice = Schema.answer([
-      ("index", Schema.integer), ("text", Schema.text), ("finish_reason", Schema.optional(Schema.text)),
+    let choice = JSONSchema.answer([
+      ("index", JSONSchema.integer), ("text", JSONSchema.text),
+      ("finish_reason", JSONSchema.optional(JSONSchema.text)),
     ])
     return [
       Endpoint(
         .post, "/v1/completions", "createCompletion",
         "Writes on after a prompt. The same seed gives the same text, streamed or not, and that of 'cellgate generate'.",
-        body: Schema.object(
-          [("model", Schema.text), ("prompt", Self.prompts), ("n", Schema.whole(1...Self.mostChoices))]
+        body: JSONSchema.object(
+          [("model", models.schema), ("prompt", Self.prompts), ("n", JSONSchema.whole(1...Self.mostChoices))]
             + CompletionOptions.schema(settings) + [
-              ("echo", Schema.flag), ("user", Schema.text), ("best_of", ["const": 1]),
+              ("echo", JSONSchema.flag), ("user", JSONSchema.text), ("best_of", ["const": 1]),
               ("logprobs", ["type": "null"]), ("frequency_penalty", ["const": 0]),
               ("presence_penalty", ["const": 0]), ("logit_bias", ["type": "object", "maxProperties": 0]),
               ("suffix", ["type": "null"]),
-            ]),
+            ], required: models.required),
         answer: .init(
           "The text; with stream, events of its pieces.",
-          schema: Schema.answer([
-            ("id", Schema.text), ("object", Schema.text), ("created", Schema.integer),
-            ("model", Schema.text), ("choices", Schema.list(choice)), ("usage", usage),
+          schema: JSONSchema.answer([
+            ("id", JSONSchema.text), ("object", JSONSchema.text), ("created", JSONSchema.integer),
+            ("model", JSONSchema.text), ("choices", JSONSchema.list(choice)), ("usage", usage),
           ]), types: ["application/json", "text/event-stream"]),
         failures: [404]
       ) { request in try await self.complete(request) }

@@ -18,22 +18,23 @@ struct EmbeddingRoutes {
       Endpoint(
         .post, "/v1/embeddings", "createEmbedding",
         "What the last layer of a language model has after each text, before the head reads it.",
-        body: Schema.object(
+        body: JSONSchema.object(
           [
-            ("model", Schema.text), ("input", CompletionRoutes.prompts),
-            ("encoding_format", Schema.one(of: ["float", "base64"])), ("dimensions", Schema.whole(1...1 << 24)),
-            ("user", Schema.text),
-          ], required: ["input"]),
+            ("model", models.schema), ("input", CompletionRoutes.prompts),
+            ("encoding_format", JSONSchema.one(of: ["float", "base64"])),
+            ("dimensions", JSONSchema.whole(1...1 << 24)),
+            ("user", JSONSchema.text),
+          ], required: models.required + ["input"]),
         answer: .init(
           "Vectors.",
-          schema: Schema.answer([
-            ("object", Schema.text), ("model", Schema.text),
+          schema: JSONSchema.answer([
+            ("object", JSONSchema.text), ("model", JSONSchema.text),
             (
               "data",
-              Schema.list(
-                Schema.answer([
-                  ("object", Schema.text), ("index", Schema.integer),
-                  ("embedding", Schema.either(Schema.text, Schema.list(Schema.number))),
+              JSONSchema.list(
+                JSONSchema.answer([
+                  ("object", JSONSchema.text), ("index", JSONSchema.integer),
+                  ("embedding", JSONSchema.either(JSONSchema.text, JSONSchema.list(JSONSchema.number))),
                 ]))
             ),
           ])), failures: [404]

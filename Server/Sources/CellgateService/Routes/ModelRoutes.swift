@@ -6,16 +6,17 @@ struct ModelRoutes {
   let models: ModelList
   let metrics: ServiceMetrics
 
-  private static let model = Schema.answer([
-    ("id", Schema.text), ("object", Schema.text), ("created", Schema.integer), ("owned_by", Schema.text),
-    ("kind", Schema.text),
+  private static let model = JSONSchema.answer([
+    ("id", JSONSchema.text), ("object", JSONSchema.text), ("created", JSONSchema.integer),
+    ("owned_by", JSONSchema.text),
+    ("kind", JSONSchema.text),
   ])
 
   var endpoints: [Endpoint] {
     [
       Endpoint(
         .get, "/healthz", "health", "Says that the service is there.", needsKey: false,
-        answer: .init("It is.", schema: Schema.answer([("status", Schema.text)]))
+        answer: .init("It is.", schema: JSONSchema.answer([("status", JSONSchema.text)]))
       ) { _ in .json(["status": "ok"]) },
       Endpoint(
         .get, "/metrics", "metrics", "Counts of requests, steps, tokens and sessions, for Prometheus.",
@@ -26,7 +27,8 @@ struct ModelRoutes {
       Endpoint(
         .get, "/v1/models", "listModels", "The models that are served.",
         answer: .init(
-          "Models.", schema: Schema.answer([("object", Schema.text), ("data", Schema.list(Self.model))]))
+          "Models.",
+          schema: JSONSchema.answer([("object", JSONSchema.text), ("data", JSONSchema.list(Self.model))]))
       ) { [models] _ in
         .json(["object": "list", "data": .array(models.models.map(\.tree))])
       },

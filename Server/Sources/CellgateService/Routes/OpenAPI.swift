@@ -6,10 +6,10 @@ import Hummingbird
 ///
 /// Source: https://spec.openapis.org/oas/v3.1.0
 enum OpenAPI {
-  static func document(_ endpoints: [Endpoint], version: String) -> JSONTree {
+  static func document(_ endpoints: [Endpoint], version: String, hasKeys: Bool) -> JSONTree {
     var paths: [(path: String, members: [JSONTree.Member])] = []
     for endpoint in endpoints {
-      let member = JSONTree.Member(endpoint.method.rawValue.lowercased(), operation(endpoint))
+      let member = JSONTree.Member(endpoint.method.rawValue.lowercased(), operation(endpoint, hasKeys))
       if let place = paths.firstIndex(where: { $0.path == endpoint.path }) {
         paths[place].members.append(member)
       } else {
@@ -23,19 +23,18 @@ enum OpenAPI {
         "description": "Recurrent sequence models as a service. Errors have OpenAI's shape.",
       ],
       "paths": .object(paths.map { .init($0.path, .object($0.members)) }),
-      "components": [
-        "securitySchemes": ["key": ["type": "http", "scheme": "bearer"]],
-        "schemas": ["Error": Schema.error],
-      ],
+      "components": .object(
+        [.init("schemas", ["Error": JSONSchema.error])]
+          + (hasKeys ? [.init("securitySchemes", ["key": ["type": "http", "scheme": "bearer"]])] : [])),
     ]
   }
 
-  private static func operation(_ endpoint: Endpoint) -> JSONTree {
+  private static func operation(_ endpoint: Endpoint, _ hasKeys: Bool) -> JSONTree {
     var members: [JSONTree.Member] = [
       .init("operationId", .string(endpoint.name)), .init("summary", .string(endpoint.summary)),
     ]
     var parameters: [JSONTree] = endpoint.parameters.map {
-      ["name": .string($0), "in": "path", "required": true, "schema": Schema.text]
+      ["name": .string($0), "in": "path", "required": true, "schema": JSONSchema.text]
     }
     parameters += endpoint.query.map {
       ["name": .string($0.name), "in": "query", "required": false, "schema": $0.schema]
@@ -51,24 +50,28 @@ enum OpenAPI {
     } else if !endpoint.query.isEmpty {
       failures.append(400)
     }
-    if endpoint.needsKey {
+    if hasKeys, endpoint.needsKey {
       members.append(.init("security", [["key": []]]))
-      failures += [401, 403]
+      failures.append(401)
     }
-    failures += [429, 500, 503]
-    var answers: [JSONTree.Member] = [
+    failures += [403, 429, 500, 503]
+    var answer: [JSONTree.Member] = [
+      .init("description", .string(endpoint.answer.text)),
       .init(
-        "\(endpoint.status.code)",
-        [
-          "description": .string(endpoint.answer.text),
-          "content": .object(
-            endpoint.answer.types.map { type in
-              .init(
-                type,
-                type == "application/json" ? ["schema": endpoint.answer.schema ?? [:]] : ["schema": Schema.text])
-            }),
-        ])
+        "content",
+        .object(
+          endpoint.answer.types.map { type in
+            let schema = type == "application/json" ? endpoint.answer.schema ?? [:] : JSONSchema.text
+            return .init(type, ["schema": schema])
+          })),
     ]
+    if !endpoint.links.isEmpty {
+      let links = endpoint.links.map { name -> JSONTree.Member in
+        .init(name, ["operationId": .string(name), "parameters": ["id": "$response.body#/id"]])
+      }
+      answer.append(.init("links", .object(links)))
+    }
+    var answers: [JSONTree.Member] = [.init("\(endpoint.status.code)", .object(answer))]
     for code in Set(failures).sorted() {
       answers.append(
         .init(

@@ -6,35 +6,41 @@ struct PredictionRoutes {
   let models: ModelList
   let settings: ServiceSettings
 
-  private var columns: JSONTree { Schema.list(Schema.text) }
+  private var columns: JSONTree { JSONSchema.list(JSONSchema.text) }
 
   var endpoints: [Endpoint] {
     [
       Endpoint(
         .post, "/v1/predict", "predict",
         "What 'cellgate predict' finds: of rows with the model's columns, of texts, of sentences as lists of tokens, or of arrays with the sample first.",
-        body: Schema.object([
-          ("model", Schema.text), ("rows", Schema.list(["type": "object"], most: settings.items)),
-          ("texts", Schema.list(Schema.text, most: settings.items)),
-          ("sentences", Schema.list(Schema.list(Schema.text), most: settings.items)),
-          ("inputs", Schema.either(["type": "array"], ["type": "object"])),
-          ("samples", Schema.whole(1...10_000)), ("seed", Schema.whole(0...CompletionOptions.largestSeed)),
-        ]),
+        body: JSONSchema.object(
+          [
+            ("model", models.schema), ("rows", JSONSchema.list(["type": "object"], most: settings.items)),
+            ("texts", JSONSchema.list(JSONSchema.text, most: settings.items)),
+            ("sentences", JSONSchema.list(JSONSchema.list(JSONSchema.text), most: settings.items)),
+            ("inputs", JSONSchema.either(["type": "array"], ["type": "object"])),
+            ("samples", JSONSchema.whole(1...10_000)),
+            ("seed", JSONSchema.whole(0...CompletionOptions.largestSeed)),
+          ], required: models.required),
         answer: .init(
           "A table of the columns of 'cellgate predict' in data, or arrays in outputs.",
-          schema: Schema.answer([("object", Schema.text), ("model", Schema.text)])), failures: [404]
+          schema: JSONSchema.answer([("object", JSONSchema.text), ("model", JSONSchema.text)])),
+        failures: [404]
       ) { request in try await self.predict(request) },
       Endpoint(
         .post, "/v1/captions", "createCaptions",
         "Captions of pictures by their features, [pictures, D] or [pictures, regions, D].",
-        body: Schema.object(
+        body: JSONSchema.object(
           [
-            ("model", Schema.text), ("features", Schema.list(["type": "array"], least: 1)),
-            ("n", Schema.whole(1...100)), ("beam", Schema.whole(1...100)), ("max_words", Schema.whole(1...1000)),
-          ], required: ["features"]),
+            ("model", models.schema), ("features", JSONSchema.list(["type": "array"], least: 1)),
+            ("n", JSONSchema.whole(1...100)), ("beam", JSONSchema.whole(1...100)),
+            ("max_words", JSONSchema.whole(1...1000)),
+          ], required: models.required + ["features"]),
         answer: .init(
           "Of each picture its captions, the best first.",
-          schema: Schema.answer([("object", Schema.text), ("model", Schema.text), ("data", ["type": "array"])])),
+          schema: JSONSchema.answer([
+            ("object", JSONSchema.text), ("model", JSONSchema.text), ("data", ["type": "array"]),
+          ])),
         failures: [404]
       ) { request in try await self.caption(request) },
     ]

@@ -16,37 +16,46 @@ struct SessionRoutes {
   let metrics: ServiceMetrics
   let pool: SessionPool
 
-  private static let session = Schema.answer([
-    ("id", Schema.text), ("object", Schema.text), ("model", Schema.text), ("created", Schema.integer),
-    ("used", Schema.integer), ("steps", Schema.integer),
+  private static let session = JSONSchema.answer([
+    ("id", JSONSchema.text), ("object", JSONSchema.text), ("model", JSONSchema.text),
+    ("created", JSONSchema.integer),
+    ("used", JSONSchema.integer), ("steps", JSONSchema.integer),
   ])
-  private static let state = Schema.answer([
-    ("id", Schema.text), ("object", Schema.text), ("model", Schema.text), ("steps", Schema.integer),
-    ("state", Schema.text), ("pending", Schema.optional(Schema.integer)),
+  private static let state = JSONSchema.answer([
+    ("id", JSONSchema.text), ("object", JSONSchema.text), ("model", JSONSchema.text),
+    ("steps", JSONSchema.integer),
+    ("state", JSONSchema.text), ("pending", JSONSchema.optional(JSONSchema.integer)),
   ])
   private static let stateMembers: [(String, JSONTree)] = [
-    ("state", Schema.text), ("steps", Schema.whole(0...CompletionOptions.largestSeed)),
-    ("pending", Schema.whole(0...1 << 24)),
+    ("state", JSONSchema.text), ("steps", JSONSchema.whole(0...CompletionOptions.largestSeed)),
+    ("pending", JSONSchema.whole(0...1 << 24)),
   ]
   private var symbols: [(String, JSONTree)] {
-    [("text", Schema.text), ("tokens", Schema.list(Schema.whole(0...1 << 24)))]
+    [("text", JSONSchema.text), ("tokens", JSONSchema.list(JSONSchema.whole(0...1 << 24)))]
   }
 
   var endpoints: [Endpoint] {
     [
       Endpoint(
         .post, "/v1/sessions", "createSession", "Begins a session, or goes on from a state that was read.",
-        body: Schema.object([("model", Schema.text)] + Self.stateMembers), status: .created,
+        body: JSONSchema.object([("model", models.schema)] + Self.stateMembers, required: models.required),
+        status: .created,
+        links: [
+          "getSession", "deleteSession", "stepSession", "completeSession", "getSessionState",
+          "setSessionState",
+          "saveSession",
+        ],
         answer: .init("The session.", schema: Self.session), failures: [404]
       ) { request in try await self.create(request) },
       Endpoint(
         .get, "/v1/sessions", "listSessions",
         "Sessions in the order of their names: at most 'limit' of those after the name 'after'.",
-        query: [("after", Schema.text), ("limit", Schema.whole(1...1000))],
+        query: [("after", JSONSchema.text), ("limit", JSONSchema.whole(1...1000))],
         answer: .init(
           "Sessions.",
-          schema: Schema.answer([
-            ("object", Schema.text), ("data", Schema.list(Self.session)), ("has_more", Schema.flag),
+          schema: JSONSchema.answer([
+            ("object", JSONSchema.text), ("data", JSONSchema.list(Self.session)),
+            ("has_more", JSONSchema.flag),
           ]))
       ) { request in
         let query = request.request.uri.queryParameters
@@ -69,7 +78,9 @@ struct SessionRoutes {
         .delete, "/v1/sessions/{id}", "deleteSession", "Ends a session.",
         answer: .init(
           "It has ended.",
-          schema: Schema.answer([("id", Schema.text), ("object", Schema.text), ("deleted", Schema.flag)])),
+          schema: JSONSchema.answer([
+            ("id", JSONSchema.text), ("object", JSONSchema.text), ("deleted", JSONSchema.flag),
+          ])),
         failures: [404]
       ) { request in
         let id = try request.parameter("id")
@@ -79,27 +90,31 @@ struct SessionRoutes {
       Endpoint(
         .post, "/v1/sessions/{id}/steps", "stepSession",
         "Takes steps: of a language model text or tokens, of others inputs, [steps, features]. With stream an event for each.",
-        body: Schema.object(
+        body: JSONSchema.object(
           symbols + [
-            ("inputs", Schema.list(Schema.either(Schema.number, Schema.list(Schema.number)))),
-            ("outputs", Schema.one(of: InputDriver.Outputs.allCases.map(\.rawValue))),
-            ("top", Schema.whole(0...100)), ("stream", Schema.flag), ("gates", Schema.flag),
+            (
+              "inputs",
+              JSONSchema.list(JSONSchema.either(JSONSchema.number, JSONSchema.list(JSONSchema.number)))
+            ),
+            ("outputs", JSONSchema.one(of: InputDriver.Outputs.allCases.map(\.rawValue))),
+            ("top", JSONSchema.whole(0...100)), ("stream", JSONSchema.flag), ("gates", JSONSchema.flag),
           ]),
         answer: .init(
           "The outputs, and of a language model the likeliest next tokens.",
-          schema: Schema.answer([
-            ("id", Schema.text), ("object", Schema.text), ("model", Schema.text), ("steps", Schema.integer),
+          schema: JSONSchema.answer([
+            ("id", JSONSchema.text), ("object", JSONSchema.text), ("model", JSONSchema.text),
+            ("steps", JSONSchema.integer),
           ]), types: ["application/json", "text/event-stream"]), failures: [404, 409]
       ) { request in try await self.step(request) },
       Endpoint(
         .post, "/v1/sessions/{id}/completions", "completeSession",
         "Takes text or tokens, if there are any, and writes on; the session stands after what was written.",
-        body: Schema.object(symbols + CompletionOptions.schema(settings)),
+        body: JSONSchema.object(symbols + CompletionOptions.schema(settings)),
         answer: .init(
           "The text; with stream, events of its pieces.",
-          schema: Schema.answer([
-            ("id", Schema.text), ("object", Schema.text), ("model", Schema.text),
-            ("choices", ["type": "array"]), ("steps", Schema.integer),
+          schema: JSONSchema.answer([
+            ("id", JSONSchema.text), ("object", JSONSchema.text), ("model", JSONSchema.text),
+            ("choices", ["type": "array"]), ("steps", JSONSchema.integer),
           ]), types: ["application/json", "text/event-stream"]), failures: [404, 409]
       ) { request in try await self.complete(request) },
       Endpoint(
@@ -108,8 +123,9 @@ struct SessionRoutes {
         answer: .init("The state.", schema: Self.state), failures: [404, 409]
       ) { request in try await self.read(request) },
       Endpoint(
-        .put, "/v1/sessions/{id}/state", "setSessionState", "Makes a session go on from a state that was read.",
-        body: Schema.object(Self.stateMembers, required: ["state"]),
+        .put, "/v1/sessions/{id}/state", "setSessionState",
+        "Makes a session go on from a state that was read.",
+        body: JSONSchema.object(Self.stateMembers, required: ["state"]),
         answer: .init("The session.", schema: Self.session), failures: [404, 409]
       ) { request in try await self.restore(request) },
       Endpoint(
@@ -209,9 +225,10 @@ struct SessionRoutes {
   /// Takes a session, does something with it and gives it back, as it was where that failed.
   private func with<Result: Sendable>(
     _ id: String, owner: String,
-    _ body: (SessionRecord, ModelSession) async throws -> (
-      session: ModelSession, steps: Int, pending: Int32?, result: Result
-    )
+    _ body:
+      @Sendable (SessionRecord, ModelSession) async throws -> (
+        session: ModelSession, steps: Int, pending: Int32?, result: Result
+      )
   ) async throws -> (record: SessionRecord, result: Result) {
     let (record, session) = try await pool.take(id, owner: owner)
     do {
@@ -252,6 +269,9 @@ struct SessionRoutes {
     return TextPrompt(symbols: before + own.symbols, isApart: own.isApart)
   }
 
+  /// The most numbers of an answer.
+  private static let mostNumbers = 1 << 20
+
   private struct Steps: Sendable {
     var inputs: [Float]
     var outputs: InputDriver.Outputs
@@ -266,7 +286,9 @@ struct SessionRoutes {
     let showsGates = try fields.flag("gates") ?? false
     let top = try fields.whole("top", in: 0...100)
     let wanted = try fields.text("outputs").map { name throws(ServiceError) in
-      guard let wanted = InputDriver.Outputs(rawValue: name) else { throw ServiceError.expected("last, all or none", found: "another", at: "outputs") }
+      guard let wanted = InputDriver.Outputs(rawValue: name) else {
+        throw ServiceError.expected("last, all or none", found: "another", at: "outputs")
+      }
       return wanted
     }
     if showsGates, !streams { throw ServiceError.expected("stream as well", found: "none", at: "gates") }
@@ -274,6 +296,16 @@ struct SessionRoutes {
 
     /// What a session of this record takes.
     @Sendable func steps(_ record: SessionRecord, _ model: ServedModel) throws -> Steps {
+      let own = try given(record, model)
+      let (engine, count) = (try model.requiredEngine(), own.inputs.count)
+      let most = Self.mostNumbers, numbers = count / engine.stream.inputSize * engine.stream.outputSize
+      if own.outputs == .all || (streams && own.outputs == .last), numbers > most {
+        throw ServiceError.bad(
+          "outputs: expected at most \(most) numbers of all steps together, found \(numbers)", "outputs")
+      }
+      return own
+    }
+    @Sendable func given(_ record: SessionRecord, _ model: ServedModel) throws -> Steps {
       let engine = try model.requiredEngine()
       if showsGates, model.gates == nil {
         throw ServiceError.bad("gates: expected a model with gates, found '\(model.id)'", "gates")
@@ -281,7 +313,8 @@ struct SessionRoutes {
       let gates = showsGates ? model.gates : nil
       if let generator = model.generator {
         if fields["inputs"] != nil {
-          throw ServiceError.bad("inputs: expected text or tokens of a language model, found inputs", "inputs")
+          throw ServiceError.bad(
+            "inputs: expected text or tokens of a language model, found inputs", "inputs")
         }
         guard let prompt = try prompt(fields, record, generator) else {
           throw ServiceError.bad("body: expected text or tokens, found neither", code: "missing_parameter")
@@ -341,26 +374,22 @@ struct SessionRoutes {
       }
       return .json(.object(Self.head(record, "session.step") + tree))
     }
-    // What is wrong with the request is said by its status, before the stream begins.
-    let (record, session) = try await pool.take(id, owner: owner)
-    let own: Steps
-    let model: ServedModel
-    do {
-      model = try self.model(record)
-      own = try steps(record, model)
-    } catch {
-      await pool.give(id, session, pending: record.pending)
-      throw error
+    // What is wrong with the request is said by its status, before the stream begins; the session is taken once it does.
+    _ = try await with(id, owner: owner) { record, session in
+      _ = try steps(record, try self.model(record))
+      return (session, 0, record.pending, ())
     }
     return EventStream.response(request) { send in
-      do {
-        let engine = try model.requiredEngine()
-        let first = record.steps
+      _ = try await with(id, owner: owner) { record, session in
+        let model = try self.model(record)
+        let (own, engine) = (try steps(record, model), try model.requiredEngine())
+        let width = engine.stream.inputSize
         let driver = InputDriver(
-          own.inputs, width: engine.stream.inputSize, wanted: .none, watches: own.gates != nil
+          own.inputs, width: width, wanted: .none, watches: own.gates != nil
         ) { step, output, watched in
           var members: [JSONTree.Member] = [
-            .init("id", .string(id)), .init("object", "session.step"), .init("steps", .integer(first + step)),
+            .init("id", .string(id)), .init("object", "session.step"),
+            .init("steps", .integer(record.steps + step)),
           ]
           if own.outputs != .none { members.append(.init("outputs", Self.rows(output, model))) }
           if own.top > 0 { members.append(.init("next", Self.likeliest(own.top, output, model))) }
@@ -372,11 +401,7 @@ struct SessionRoutes {
           }
           send(.object(members))
         }
-        let (_, after) = try await engine.run(driver, from: session)
-        await pool.give(id, after, steps: own.inputs.count / engine.stream.inputSize, pending: nil)
-      } catch {
-        await pool.give(id, session, pending: record.pending)
-        throw error
+        return (try await engine.run(driver, from: session).session, own.inputs.count / width, nil, ())
       }
     }
   }
@@ -405,7 +430,8 @@ struct SessionRoutes {
   private static func likeliest(_ count: Int, _ logits: ArraySlice<Float>, _ model: ServedModel) -> JSONTree {
     guard let tokenizer = model.generator?.tokenizer else { return [] }
     let probabilities = Sampling().probabilities(Array(logits))
-    let best = probabilities.indices.sorted { (-probabilities[$0], $0) < (-probabilities[$1], $1) }.prefix(count)
+    let best = probabilities.indices.sorted { (-probabilities[$0], $0) < (-probabilities[$1], $1) }.prefix(
+      count)
     return .array(
       best.map { token in
         [
@@ -422,57 +448,52 @@ struct SessionRoutes {
     try fields.check(names: ["text", "tokens"] + CompletionOptions.names)
     let options = try CompletionOptions(fields, settings: settings)
     let (id, owner) = (try request.parameter("id"), request.context.keyName)
-    let (record, session) = try await pool.take(id, owner: owner)
-    let (model, prompt): (ServedModel, TextPrompt)
-    do {
-      model = try self.model(record)
+    /// What a session of this record goes on after.
+    @Sendable func start(_ record: SessionRecord, _ model: ServedModel) throws -> TextPrompt {
       let generator = try model.requiredGenerator()
       if options.showsGates, model.gates == nil {
         throw ServiceError.bad("gates: expected a model with gates, found '\(model.id)'", "gates")
       }
-      if let own = try self.prompt(fields, record, generator) {
-        prompt = own
-      } else if record.steps == 0 {
-        prompt = try CompletionRoutes.prompts(nil, "text", generator)[0]
-      } else {
+      if let own = try prompt(fields, record, generator) { return own }
+      guard record.steps == 0 else {
         throw ServiceError.bad(
           "text: expected text or tokens, as the session stands after a step, found neither", "text",
           code: "missing_parameter")
       }
-    } catch {
-      await pool.give(id, session, pending: record.pending)
-      throw error
+      return try CompletionRoutes.prompts(nil, "text", generator)[0]
     }
 
-    /// Writes on, and gives the session back.
+    /// Writes on.
     @Sendable func write(
       _ onToken: GenerationDriver.OnToken?
-    ) async throws -> (driver: GenerationDriver, record: SessionRecord) {
-      do {
+    ) async throws -> (record: SessionRecord, result: GenerationDriver) {
+      try await with(id, owner: owner) { record, session in
+        let model = try self.model(record)
+        let prompt = try start(record, model)
         let (generator, engine) = (try model.requiredGenerator(), try model.requiredEngine())
         let driver = options.driver(
           generator.tokenizer, after: prompt, gates: options.showsGates ? model.gates : nil,
           onToken: onToken)
         let (ended, after) = try await engine.run(driver, from: session)
-        let steps = prompt.symbols.count + max(0, ended.count - 1)
-        let given = await pool.give(id, after, steps: steps, pending: ended.last)
         metrics.tokens(model.id, prompt: prompt.symbols.count, written: ended.count)
-        return (ended, given ?? record)
-      } catch {
-        await pool.give(id, session, pending: record.pending)
-        throw error
+        return (after, prompt.symbols.count + max(0, ended.count - 1), ended.last, ended)
       }
     }
     guard options.streams else {
-      let (driver, after) = try await write(nil)
+      let (record, driver) = try await write(nil)
       return .json(
         .object(
-          Self.head(after, "session.completion") + [
+          Self.head(record, "session.completion") + [
             .init("choices", [CompletionRoutes.choice(0, driver.text, driver.ending)])
           ]))
     }
+    // What is wrong with the request is said by its status, before the stream begins; the session is taken once it does.
+    _ = try await with(id, owner: owner) { record, session in
+      _ = try start(record, try self.model(record))
+      return (session, 0, record.pending, ())
+    }
     return EventStream.response(request) { send in
-      let (driver, after) = try await write { text, gates in
+      let (record, driver) = try await write { text, gates in
         send([
           "id": .string(id), "object": "session.completion",
           "choices": [CompletionRoutes.choice(0, text, nil, gates)],
@@ -480,7 +501,7 @@ struct SessionRoutes {
       }
       send(
         .object(
-          Self.head(after, "session.completion") + [
+          Self.head(record, "session.completion") + [
             .init("choices", [CompletionRoutes.choice(0, "", driver.ending)])
           ]))
     }

@@ -85,7 +85,8 @@ actor SessionStore {
     let damaged = ServiceError(
       .internalServerError, "the session's file in the store is damaged or gone", code: "store_damaged")
     guard let data = try? Data(contentsOf: URL(fileURLWithPath: path(id))),
-      let end = data.firstIndex(of: 0x0A), let tree = try? JSONTree(data: Array(data[..<end]), file: "session"),
+      let end = data.firstIndex(of: 0x0A),
+      let tree = try? JSONTree(data: Array(data[..<end]), file: "session"),
       let record = SessionRecord(tree), record.id == id,
       let session = try? ModelSession(bytes: Array(data[(end + 1)...]))
     else { throw damaged }
