@@ -1,5 +1,6 @@
 import CellgateData
 import CellgateNN
+import CellgateTensor
 import Testing
 
 @testable import CellgateTasks
