@@ -61,7 +61,8 @@ public struct ArrayPredictor {
       case let layer as Flatten:
         guard let expected = layer.options.steps, expected != steps else { continue }
         throw .wrongShape(
-          array: first.0.name, expected: "so many steps that \(expected) come to layer '\(name)', and not \(steps)",
+          array: first.0.name,
+          expected: "so many steps that \(expected) come to layer '\(name)', and not \(steps)",
           found: first.1.shape)
       default: break
       }

@@ -11,7 +11,8 @@ struct JSONTreeLiteralsTests {
     ]
     #expect(
       tree.text
-        == #"{"name":"h \"1\"","sizes":[1,-2],"share":0.25,"isBuilt":true,"none":null,"small":0.1,"empty":{}}"#)
+        == #"{"name":"h \"1\"","sizes":[1,-2],"share":0.25,"isBuilt":true,"none":null,"small":0.1,"empty":{}}"#
+    )
     #expect((try? JSONTree(data: Array(tree.text.utf8), file: "text")) == tree)
     #expect(tree["sizes"]?.array?.last?.integer == -2)
   }

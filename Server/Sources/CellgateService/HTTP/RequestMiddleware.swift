@@ -2,6 +2,7 @@ import Cellgate
 import HTTPTypes
 import Hummingbird
 import Logging
+import NIOHTTP1
 
 #if canImport(FoundationEssentials)
   import FoundationEssentials
@@ -42,6 +43,9 @@ struct RequestMiddleware: RouterMiddleware {
       context.logger.debug("refused", metadata: ["code": "\(error.code ?? error.type)"])
     } catch let error as HTTPError where error.status == .notFound {
       response = unserved(request)
+    } catch let error as HTTPParserError {
+      // What is no HTTP is answered by the server, which closes the connection then.
+      throw error
     } catch is CancellationError {
       response = ServiceError(.serviceUnavailable, "the request was ended", code: "cancelled").response
     } catch let error as any HTTPResponseError {

@@ -147,8 +147,11 @@ public struct ModelList: Sendable {
     return model
   }
 
-  /// What a request's model is, and whether it must say one.
-  var schema: JSONTree { JSONSchema.one(of: models.map(\.id)) }
+  /// What a request's model is: one of those that do what is asked, where there are any; and whether it must say one.
+  func schema(where isFit: (ServedModel) -> Bool = { _ in true }) -> JSONTree {
+    let fit = models.filter(isFit)
+    return JSONSchema.one(of: (fit.isEmpty ? models : fit).map(\.id))
+  }
   var required: [String] { models.count > 1 ? ["model"] : [] }
 
   /// The name of a path: that of the file without its ending, or of the folder.

@@ -103,7 +103,10 @@ struct CompletionRoutes {
         .post, "/v1/completions", "createCompletion",
         "Writes on after a prompt. The same seed gives the same text, streamed or not, and that of 'cellgate generate'.",
         body: JSONSchema.object(
-          [("model", models.schema), ("prompt", Self.prompts), ("n", JSONSchema.whole(1...Self.mostChoices))]
+          [
+            ("model", models.schema { $0.generator != nil }), ("prompt", Self.prompts),
+            ("n", JSONSchema.whole(1...Self.mostChoices)),
+          ]
             + CompletionOptions.schema(settings) + [
               ("echo", JSONSchema.flag), ("user", JSONSchema.text), ("best_of", ["const": 1]),
               ("logprobs", ["type": "null"]), ("frequency_penalty", ["const": 0]),

@@ -20,7 +20,7 @@ struct EmbeddingRoutes {
         "What the last layer of a language model has after each text, before the head reads it.",
         body: JSONSchema.object(
           [
-            ("model", models.schema), ("input", CompletionRoutes.prompts),
+            ("model", models.schema { $0.generator != nil }), ("input", CompletionRoutes.prompts),
             ("encoding_format", JSONSchema.one(of: ["float", "base64"])),
             ("dimensions", JSONSchema.whole(1...1 << 24)),
             ("user", JSONSchema.text),

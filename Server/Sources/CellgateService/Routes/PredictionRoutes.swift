@@ -15,7 +15,7 @@ struct PredictionRoutes {
         "What 'cellgate predict' finds: of rows with the model's columns, of texts, of sentences as lists of tokens, or of arrays with the sample first.",
         body: JSONSchema.object(
           [
-            ("model", models.schema), ("rows", JSONSchema.list(["type": "object"], most: settings.items)),
+            ("model", models.schema()), ("rows", JSONSchema.list(["type": "object"], most: settings.items)),
             ("texts", JSONSchema.list(JSONSchema.text, most: settings.items)),
             ("sentences", JSONSchema.list(JSONSchema.list(JSONSchema.text), most: settings.items)),
             ("inputs", JSONSchema.either(["type": "array"], ["type": "object"])),
@@ -32,7 +32,8 @@ struct PredictionRoutes {
         "Captions of pictures by their features, [pictures, D] or [pictures, regions, D].",
         body: JSONSchema.object(
           [
-            ("model", models.schema), ("features", JSONSchema.list(["type": "array"], least: 1)),
+            ("model", models.schema { $0.kind == "captions" }),
+            ("features", JSONSchema.list(["type": "array"], least: 1)),
             ("n", JSONSchema.whole(1...100)), ("beam", JSONSchema.whole(1...100)),
             ("max_words", JSONSchema.whole(1...1000)),
           ], required: models.required + ["features"]),

@@ -38,7 +38,8 @@ struct SessionRoutes {
     [
       Endpoint(
         .post, "/v1/sessions", "createSession", "Begins a session, or goes on from a state that was read.",
-        body: JSONSchema.object([("model", models.schema)] + Self.stateMembers, required: models.required),
+        body: JSONSchema.object(
+          [("model", models.schema { $0.engine != nil })] + Self.stateMembers, required: models.required),
         status: .created,
         links: [
           "getSession", "deleteSession", "stepSession", "completeSession", "getSessionState",
