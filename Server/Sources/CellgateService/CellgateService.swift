@@ -48,7 +48,7 @@ public struct CellgateService: Sendable {
       ) { _ in
         var response = Response.text(Page.text, type: "text/html; charset=utf-8")
         response.headers[.contentSecurityPolicy] =
-          "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
+          "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "
           + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         return response
       })

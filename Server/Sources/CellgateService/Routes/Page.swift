@@ -7,6 +7,7 @@ enum Page {
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>Cellgate</title>
+    <link rel="icon" href="data:,">
     <style>
     :root { color-scheme: light dark; --line: #8886; --mark: #2a6fdb; }
     * { box-sizing: border-box; }
