@@ -160,6 +160,24 @@ struct SessionTests {
     #expect(!FileManager.default.fileExists(atPath: file))
   }
 
+  @Test("Sessions that can't be written to the store stay in memory")
+  func refused() async throws {
+    let stream = try Model.load(Fixtures.sensor()).stream()
+    let folder = try Fixtures.folder()
+    let clock = Clock()
+    let pool = try pool(folder) { clock.now }
+    let id = try await pool.create(model: "sensor", owner: "", session: stream.session()).id
+    // A file stands where the folder was: nobody can write there, not even who may do everything.
+    try FileManager.default.removeItem(atPath: folder)
+    try Data().write(to: URL(fileURLWithPath: folder))
+    clock.now = 11
+    await pool.sweep()
+    #expect(try await pool.description(id, owner: "")["place"] == "memory")
+    let error = await #expect(throws: ServiceError.self) { try await pool.save(id, owner: "") }
+    #expect(error?.status.code == 507)
+    #expect(try await pool.take(id, owner: "").session == stream.session())
+  }
+
   /// A time that tests set.
   private final class Clock: @unchecked Sendable { var now = 0.0 }
 

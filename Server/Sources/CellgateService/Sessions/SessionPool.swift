@@ -200,30 +200,33 @@ actor SessionPool: Service {
   /// Moves sessions that stand still to the store, and ends those that have stood still for too long.
   func sweep() async {
     let now = now()
+    // A disk that refuses one session would refuse the next ones.
+    var isWritable = true
     for (id, entry) in entries {
       if case .taken = entry.place { continue }
       let idle = now - entry.record.used
       if idle >= settings.sessionLifeSeconds {
         await remove(id)
-      } else if idle >= settings.sessionIdleSeconds {
-        await move(id)
+      } else if idle >= settings.sessionIdleSeconds, isWritable {
+        isWritable = await move(id)
       }
     }
     count()
   }
 
-  /// Moves a session to the store, unless it is used meanwhile.
-  private func move(_ id: String) async {
-    guard let store, let entry = entries[id], case .memory(let session) = entry.place else { return }
+  /// Moves a session to the store, unless it is used meanwhile; false where the disk refuses.
+  private func move(_ id: String) async -> Bool {
+    guard let store, let entry = entries[id], case .memory(let session) = entry.place else { return true }
     do throws(ServiceError) { try await store.write(entry.record, session) } catch {
       logger.error("a session can't be written to the store and stays in memory")
-      return
+      return false
     }
     guard let after = entries[id] else {
       await store.remove(id)
-      return
+      return true
     }
     if after.version == entry.version, case .memory = after.place { entries[id]?.place = .store }
+    return true
   }
 
   private func count() {
@@ -246,7 +249,7 @@ actor SessionPool: Service {
   /// Writes all sessions to the store.
   func close() async {
     guard store != nil else { return }
-    for id in entries.keys { await move(id) }
+    for id in entries.keys where await !move(id) { break }
     count()
   }
 }
