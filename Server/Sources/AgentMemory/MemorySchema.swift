@@ -81,7 +81,6 @@ enum MemorySchema {
 
     CREATE VIRTUAL TABLE record_text USING fts5(
       content, content = 'record', content_rowid = 'id', tokenize = "unicode61 remove_diacritics 2");
-    CREATE VIRTUAL TABLE record_term USING fts5vocab('record_text', 'row');
     CREATE TRIGGER record_added AFTER INSERT ON record BEGIN
       INSERT INTO record_text(rowid, content) VALUES (new.id, new.content);
     END;

@@ -58,6 +58,7 @@ extension MemoryStore {
   private func finish(sessions: Int, _ ids: [Int64]) throws(MemoryError) -> DeletionReport {
     let gone = Set(ids)
     vectors.withLock { $0.table.remove(gone) }
+    common.withLock { $0 = [] }
     return DeletionReport(sessions: sessions, records: ids.count, purged: try purge())
   }
 

@@ -26,61 +26,76 @@ extension MemoryStore {
     let terms = SearchTerms.distinct(request.query)
     let table = try loadedVectors()
     let now = options.now()
-    let (response, rows) = try read { database in
+    return try read { database in
       let condition = try SearchCondition(request, now: now, database)
       let words = try textMatches(terms, condition, most: most, database)
       let near = try vectorMatches(query, table, condition, most: most, database)
       var found: [Int64: SearchHit] = [:]
       for (place, match) in words.matches.enumerated() {
-        found[match.id, default: SearchHit()].text = (place + 1, match.score)
+        found[match.id, default: SearchHit(time: match.time)].text = (place + 1, match.score)
       }
       for (place, match) in near.enumerated() {
-        found[match.id, default: SearchHit()].vector = (place + 1, Double(match.similarity))
+        found[match.id, default: SearchHit(time: match.time)].vector = (place + 1, match.similarity)
       }
-      var rows: [Int64: Row] = [:]
-      for id in found.keys {
-        rows[id] = try Row.fetchOne(
-          database, sql: "\(Self.selectRecord) WHERE record.id = ?", arguments: [id])
+      let ranked = found.map { id, hit -> RankedHit in
+        let age: Double = max(0, now - hit.time)
+        let decay: Double = exp2(-age / halfLife)
+        return RankedHit(id: id, hit: hit, age: age, recency: 1 - weight + weight * decay)
+      }.sorted { $0.score == $1.score ? $0.id > $1.id : $0.score > $1.score }
+      let statement = try database.cachedStatement(sql: "\(Self.selectRecord) WHERE record.id = ?")
+      var results: [SearchResult] = []
+      for entry in ranked.prefix(limit) {
+        guard let row = try Row.fetchOne(statement, arguments: [entry.id]) else { continue }
+        let record = try record(row)
+        let own = Set(SearchTerms.words(record.content))
+        let matched = terms.filter(own.contains)
+        results.append(
+          SearchResult(
+            record: record, score: entry.score, textRank: entry.hit.text?.rank,
+            textScore: entry.hit.text?.score,
+            matchedTerms: matched, vectorRank: entry.hit.vector?.rank,
+            similarity: entry.hit.vector?.similarity,
+            age: entry.age, recencyFactor: entry.recency, why: entry.hit.why(matched: matched, age: entry.age)
+          ))
       }
-      return ((found, words.ignored), rows)
+      return SearchResponse(results: results, ignoredTerms: words.ignored)
     }
-    let queryTerms = Set(terms)
-    var results: [SearchResult] = []
-    for (id, hit) in response.0 {
-      guard let row = rows[id] else { continue }
-      let record = try record(row)
-      let age = max(0, now - record.createdAt)
-      let recency = 1 - weight + weight * exp2(-age / halfLife)
-      let own = Set(SearchTerms.words(record.content))
-      let matched = terms.filter { queryTerms.contains($0) && own.contains($0) }
-      results.append(
-        SearchResult(
-          record: record, score: hit.fused * recency, textRank: hit.text?.rank, textScore: hit.text?.score,
-          matchedTerms: matched, vectorRank: hit.vector?.rank, similarity: hit.vector?.similarity, age: age,
-          recencyFactor: recency, why: hit.why(matched: matched, age: age)))
-    }
-    results.sort { $0.score == $1.score ? $0.record.id > $1.record.id : $0.score > $1.score }
-    return SearchResponse(results: Array(results.prefix(limit)), ignoredTerms: response.1)
   }
 
   // MARK: - Words
 
   private struct TextMatch {
     let id: Int64
+    /// When the record was written.
+    let time: Double
     /// nil for words that are too common to be scored.
     let score: Double?
+  }
+
+  /// How many records have each of some words, of the rarest first, without words that none has; more than `mostPostings` are not counted.
+  private func counts(_ terms: [String], _ database: Database) throws -> [(term: String, records: Int)] {
+    let most = options.mostPostings
+    let known = common.withLock { $0 }
+    let statement = try database.cachedStatement(
+      sql: "SELECT count(*) FROM (SELECT 1 FROM record_text WHERE record_text MATCH ? LIMIT ?)")
+    var counted: [(term: String, records: Int)] = []
+    for term in terms.prefix(200) {
+      if known.contains(term) {
+        counted.append((term, most + 1))
+        continue
+      }
+      let records = try Int.fetchOne(statement, arguments: ["\"\(term)\"", most + 1]) ?? 0
+      if records > 0 { counted.append((term, records)) }
+      // Whoever deletes records forgets it.
+      if records > most { common.withLock { _ = $0.insert(term) } }
+    }
+    return counted.sorted { ($0.records, $0.term) < ($1.records, $1.term) }
   }
 
   private func textMatches(
     _ terms: [String], _ condition: SearchCondition, most: Int, _ database: Database
   ) throws -> (matches: [TextMatch], ignored: [String]) {
-    let statement = try database.cachedStatement(sql: "SELECT doc FROM record_term WHERE term = ?")
-    var counted: [(term: String, records: Int)] = []
-    for term in terms.prefix(200) {
-      let records = try Int.fetchOne(statement, arguments: [term]) ?? 0
-      if records > 0 { counted.append((term, records)) }
-    }
-    counted.sort { ($0.records, $0.term) < ($1.records, $1.term) }
+    let counted = try counts(terms, database)
     guard let rarest = counted.first else { return ([], []) }
     var used: [String] = []
     var postings = 0
@@ -89,20 +104,42 @@ extension MemoryStore {
       postings += records
     }
     let match = used.map { "\"\($0)\"" }.joined(separator: " OR ")
-    let isCommon = rarest.records > options.mostPostings
-    let rows = try Row.fetchAll(
-      database,
-      sql: """
-        SELECT record.id, \(isCommon ? "NULL" : "bm25(record_text)") FROM record_text
-        JOIN record ON record.id = record_text.rowid WHERE record_text MATCH ? AND \(condition.sql)
-        ORDER BY \(isCommon ? "record_text.rowid DESC" : "2, record.id DESC") LIMIT ?
-        """,
-      arguments: [match] + condition.arguments + [most])
-    let matches = try rows.map { row in
-      let score: Double? = try row.get(1)
-      return TextMatch(id: try row.get(0), score: score.map { -$0 })
-    }
     let ignored = Set(counted.map(\.term)).subtracting(used)
+    let isCommon = rarest.records > options.mostPostings
+    let score = isCommon ? "NULL" : "bm25(record_text)"
+    let order = isCommon ? "record_text.rowid DESC" : "2, 1 DESC"
+    var matches: [TextMatch] = []
+    if condition.isOpen {
+      // Few are left out: the best are looked up alone.
+      let rows = try Row.fetchAll(
+        database,
+        sql: """
+          SELECT record_text.rowid, \(score) FROM record_text WHERE record_text MATCH ? ORDER BY \(order) LIMIT ?
+          """,
+        arguments: [match, 4 * most])
+      let statement = try condition.statement(database)
+      for row in rows where matches.count < most {
+        let id: Int64 = try row.get(0)
+        let score: Double? = try row.get(1)
+        guard let time = try Double.fetchOne(statement, arguments: [id] + condition.arguments) else {
+          continue
+        }
+        matches.append(TextMatch(id: id, time: time, score: score.map { -$0 }))
+      }
+    } else {
+      let rows = try Row.fetchCursor(
+        database,
+        sql: """
+          SELECT record.id, \(score), record.created_at FROM record_text
+          JOIN record ON record.id = record_text.rowid WHERE record_text MATCH ? AND \(condition.sql)
+          ORDER BY \(order) LIMIT ?
+          """,
+        arguments: [match] + condition.arguments + [most])
+      while let row = try rows.next() {
+        let score: Double? = try row.get(1)
+        matches.append(TextMatch(id: try row.get(0), time: try row.get(2), score: score.map { -$0 }))
+      }
+    }
     return (matches, terms.filter(ignored.contains))
   }
 
@@ -110,15 +147,16 @@ extension MemoryStore {
 
   private func vectorMatches(
     _ query: [Float], _ table: VectorTable, _ condition: SearchCondition, most: Int, _ database: Database
-  ) throws -> [VectorTable.Match] {
+  ) throws -> [(id: Int64, time: Double, similarity: Double)] {
     var wanted = most
     while true {
       let near = table.search(query, most: wanted, filter: condition.filter).filter { $0.similarity > 0 }
       // What the table doesn't know is asked of the database: metadata, kinds, facts that don't hold, what another program deleted.
-      let statement = try database.cachedStatement(
-        sql: "SELECT 1 FROM record WHERE record.id = ? AND \(condition.sql)")
-      let matches = try near.filter { match in
-        try Bool.fetchOne(statement, arguments: [match.id] + condition.arguments) == true
+      let statement = try condition.statement(database)
+      let matches = try near.compactMap { match in
+        try Double.fetchOne(statement, arguments: [match.id] + condition.arguments).map {
+          (id: match.id, time: $0, similarity: Double(match.similarity))
+        }
       }
       if matches.count >= most || near.count < wanted { return Array(matches.prefix(most)) }
       wanted *= 8
@@ -192,6 +230,8 @@ extension MemoryStore {
 
 /// Where a record stood in the two searches.
 private struct SearchHit {
+  /// When the record was written.
+  let time: Double
   var text: (rank: Int, score: Double?)?
   var vector: (rank: Int, similarity: Double)?
 
@@ -216,14 +256,34 @@ private struct SearchHit {
   private func rounded(_ value: Double) -> String { String(format: "%.2f", value) }
 }
 
+/// A record that was found, by its order among the results.
+private struct RankedHit {
+  let id: Int64
+  let hit: SearchHit
+  let age: Double
+  let recency: Double
+
+  var score: Double { hit.fused * recency }
+}
+
 /// The conditions of a search in SQL, and the part of them that needs no database.
 struct SearchCondition {
   private(set) var sql: String
   private(set) var arguments: StatementArguments = []
   private(set) var filter = VectorTable.Filter()
+  /// Whether nothing is left out but facts that don't hold.
+  let isOpen: Bool
+
+  /// The time of a record, if it meets the conditions; its arguments are the record's number and those of the conditions.
+  func statement(_ database: Database) throws -> Statement {
+    try database.cachedStatement(sql: "SELECT record.created_at FROM record WHERE record.id = ? AND \(sql)")
+  }
 
   init(_ request: SearchRequest, now: Double, _ database: Database) throws {
     sql = "1"
+    isOpen =
+      request.sessions == nil && request.kinds == nil && request.roles == nil && request.since == nil
+      && request.until == nil && (request.metadata ?? [:]).isEmpty
     if let sessions = request.sessions {
       let numbers = try sessions.map { try MemoryStore.knownNumber(of: $0, database) }
       filter.sessions = Set(numbers)

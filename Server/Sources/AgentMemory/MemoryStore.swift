@@ -29,7 +29,7 @@ public final class MemoryStore: Sendable {
     /// Seconds since 1970.
     public var now: @Sendable () -> Double = { Date().timeIntervalSince1970 }
     /// Records that the words of a search by BM25 may stand in, all together: the rarest words that do are taken.
-    var mostPostings = 20_000
+    var mostPostings = 10_000
 
     public init() {}
   }
@@ -42,6 +42,8 @@ public final class MemoryStore: Sendable {
   /// The number of the encoder in the file.
   let encoderNumber: Int64
   let vectors: Mutex<LoadedVectors>
+  /// Words that so many records have that a search by words may leave them out.
+  let common = Mutex<Set<String>>([])
 
   /// The vectors in memory, and the last that was read.
   struct LoadedVectors: Sendable {

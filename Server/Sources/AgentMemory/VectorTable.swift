@@ -93,6 +93,31 @@ struct VectorTable: Sendable {
     return Array(found.all.sorted(by: Self.isBetter).prefix(most))
   }
 
+  /// Σ of products. Two products of numbers up to 127 fit 16 bits: they are added before they are widened.
+  @inline(__always)
+  private static func product(
+    _ numbers: UnsafeBufferPointer<Int8>, _ first: Int, _ query: UnsafeBufferPointer<Int16>, _ count: Int
+  ) -> Int32 {
+    let left = unsafe UnsafeRawPointer(numbers.baseAddress.unsafelyUnwrapped + first)
+    let right = unsafe UnsafeRawPointer(query.baseAddress.unsafelyUnwrapped)
+    var sums = SIMD8<Int32>()
+    var place = 0
+    while place + 16 <= count {
+      let key = unsafe SIMD16<Int16>(
+        truncatingIfNeeded: left.loadUnaligned(fromByteOffset: place, as: SIMD16<Int8>.self))
+      let own = unsafe right.loadUnaligned(fromByteOffset: 2 * place, as: SIMD16<Int16>.self)
+      let products = key &* own
+      sums &+= SIMD8<Int32>(truncatingIfNeeded: products.lowHalf &+ products.highHalf)
+      place += 16
+    }
+    var sum = sums.wrappedSum()
+    while place < count {
+      unsafe sum &+= Int32(numbers[first + place]) &* Int32(query[place])
+      place += 1
+    }
+    return sum
+  }
+
   private static func isBetter(_ first: Match, _ second: Match) -> Bool {
     first.similarity == second.similarity ? first.id > second.id : first.similarity > second.similarity
   }
@@ -106,11 +131,7 @@ struct VectorTable: Sendable {
       unsafe query.withUnsafeBufferPointer { query in
         for row in chunk.ids.indices where chunk.ids[row] != 0 {
           guard filter.passes(session: chunk.sessions[row], time: chunk.times[row]) else { continue }
-          var sum: Int32 = 0
-          let first = row * dimension
-          for place in 0..<dimension {
-            unsafe sum &+= Int32(numbers[first + place]) &* Int32(query[place])
-          }
+          let sum = unsafe Self.product(numbers, row * dimension, query, dimension)
           let similarity = Float(sum) * scale * chunk.scales[row]
           guard similarity >= least else { continue }
           best.append(Match(id: chunk.ids[row], similarity: similarity))
