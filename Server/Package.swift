@@ -42,7 +42,7 @@ let package = Package(
     .target(
       name: "CellgateService",
       dependencies: [
-        .product(name: "Cellgate", package: "Cellgate"),
+        "AgentMemory", .product(name: "Cellgate", package: "Cellgate"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -57,7 +57,7 @@ let package = Package(
     .executableTarget(
       name: "CellgateServerCommand",
       dependencies: [
-        "CellgateService",
+        "AgentMemory", "CellgateService",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
@@ -80,7 +80,7 @@ let package = Package(
     .testTarget(
       name: "CellgateServiceTests",
       dependencies: [
-        "CellgateService",
+        "AgentMemory", "CellgateService",
         .product(name: "Cellgate", package: "Cellgate"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdTesting", package: "hummingbird"),

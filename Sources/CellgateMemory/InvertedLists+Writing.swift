@@ -61,14 +61,18 @@ extension InvertedLists {
       unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: parts) { code in
         guard let code = code.baseAddress else { return }
         for row in 0..<mine.count {
-          unsafe quantizer.encode(rest.pointer + row * size, into: code)
+          let left = unsafe rest.pointer + row * size
+          unsafe quantizer.encode(left, into: code)
           let (block, place) = (row / keysOfBlock, row % keysOfBlock)
           for part in 0..<parts {
             let byte = (block * parts + part) * 16 + place % 16
             unsafe codes[byte] |= place < 16 ? code[part] : code[part] << 4
           }
+          // With k = c + r + e, of which the codes have r: −|q − k|² + |q|² = 2 q · (c + r) − |k|² + 2 q · e, and q · e is about
+          // c · e where q is near the list's centre.
           let key = unsafe keys.pointer + row * size
-          unsafe lengths[row] = Float(cg_dot(size, key, key))
+          let centre = unsafe clusters.centres.pointer + own * size
+          unsafe lengths[row] = Float(cg_dot(size, key, key) - 2 * cg_dot(size, centre, left))
         }
       }
       coded.set(own, (codes, lengths))

@@ -19,7 +19,7 @@ struct ListsLayout {
     case places
     /// The codes, list by list, of each list whole blocks of 32 keys.
     case codes
-    /// The squared lengths of the keys as the codes have them, infinite beyond a list's keys.
+    /// What is taken off the scores of the codes, infinite beyond a list's keys.
     case lengths
   }
 

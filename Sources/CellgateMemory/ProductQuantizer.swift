@@ -6,7 +6,7 @@ import CellgateTensor
 @safe struct ProductQuantizer {
   /// Numbers of a vector, and of a part; the last part may reach beyond, where zeros are.
   let dimension: Int, partSize: Int
-  /// An even number of parts.
+  /// A multiple of 8 parts, as many as the kernel takes at once.
   let parts: Int
   /// [parts, partSize, 16]: the numbers of the 16 centres side by side.
   let centres: [SIMD16<Float>]
@@ -16,10 +16,9 @@ import CellgateTensor
   /// The largest entry of a table: two of them fit a byte.
   private static let largest: Float = 127
 
-  /// An even number of parts of about so many numbers.
+  /// A multiple of 8 parts of so many numbers that together have as many as a vector, or more.
   static func parts(_ dimension: Int, partSize: Int) -> Int {
-    let parts = (dimension + partSize - 1) / partSize
-    return parts + parts % 2
+    ((dimension + partSize - 1) / partSize + 7) / 8 * 8
   }
 
   init(dimension: Int, partSize: Int, centres: [SIMD16<Float>]) {
@@ -56,8 +55,8 @@ import CellgateTensor
     self.init(dimension: dimension, partSize: partSize, centres: found.all.flatMap(\.self))
   }
 
-  /// The codes of a vector, one for each part.
-  func encode(_ vector: UnsafePointer<Float>, into codes: UnsafeMutablePointer<UInt8>) {
+  /// The codes of a vector, one for each part, and what is left of the vector in its place: the vector less what the codes stand for.
+  func encode(_ vector: UnsafeMutablePointer<Float>, into codes: UnsafeMutablePointer<UInt8>) {
     for part in 0..<parts {
       var distances = SIMD16<Float>(repeating: 0)
       for index in 0..<partSize {
@@ -69,6 +68,9 @@ import CellgateTensor
       var code: UInt8 = 0
       while code < 15, distances[Int(code)] != least { code += 1 }
       unsafe codes[part] = code
+      for column in part * partSize..<min((part + 1) * partSize, dimension) {
+        unsafe vector[column] -= centres[column][Int(code)]
+      }
     }
   }
 

@@ -430,7 +430,7 @@ static uint8_t *small_numbers(size_t count, uint8_t most) {
 static void codes(void) {
   begin("codes");
   for (size_t blocks = 0; blocks < 4; blocks++) {
-    for (size_t parts = 0; parts <= 512; parts += parts < 8 ? 2 : 126) {
+    for (size_t parts = 0; parts <= 512; parts += parts < 32 ? 8 : 120) {
       const uint8_t *own = small_numbers(16 * blocks * parts, 255), *tables = small_numbers(16 * parts, 127);
       const size_t keys = blocks * CG_KEYS_OF_BLOCK;
       const float *less = numbers(keys);

@@ -1,3 +1,4 @@
+import AgentMemory
 import ArgumentParser
 import CellgateService
 import CoreMetrics
@@ -32,10 +33,11 @@ import UnixSignals
         cellgate-server text=runs/text-lstm-wm sensors=runs/forecast-gru
         cellgate-server model.safetensors --keys keys.txt --host 0.0.0.0
         cellgate-server model.safetensors --store sessions --config server.json
+        cellgate-server --memory memory.sqlite --memory-encoder runs/encoder-lstm
       """)
 
   @Argument(help: ArgumentHelp("Models' files, or folders of runs.", valueName: "model"))
-  var models: [String]
+  var models: [String] = []
 
   @Option(help: "The address to listen on; 127.0.0.1 if you leave it out.")
   var host: String?
@@ -53,6 +55,17 @@ import UnixSignals
     help: ArgumentHelp("A folder for sessions that stand still; made if it isn't there.", valueName: "folder")
   )
   var store: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A file for an agent's memory, served under /v1/memory; made if it isn't there.", valueName: "file"))
+  var memory: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The model of 'cellgate train encoder' that makes the memory's vectors; hashed words if you leave it out.",
+      valueName: "model"))
+  var memoryEncoder: String?
 
   @Option(help: ArgumentHelp("The most sessions.", valueName: "n"))
   var sessions: Int?
@@ -99,6 +112,11 @@ import UnixSignals
     }
     if let keys { settings.keys = keys }
     if let store { settings.store = store }
+    if let memory { settings.memory = memory }
+    if let memoryEncoder { settings.memoryEncoder = memoryEncoder }
+    guard settings.memoryEncoder == nil || settings.memory != nil else {
+      throw ValidationError("--memory-encoder: expected --memory as well")
+    }
     if open { settings.open = true }
     for (name, value, place, range) in [
       ("--sessions", sessions, \ServiceSettings.sessions, 0...1 << 24),
@@ -117,11 +135,24 @@ import UnixSignals
       }
       settings.sessionIdleSeconds = sessionIdle
     }
+    guard !models.isEmpty || settings.memory != nil else {
+      throw ValidationError("expected a model, or --memory, found neither")
+    }
     guard settings.keys != nil || settings.open || settings.isLocal else {
       throw ValidationError(
         "--host: expected the local host without --keys, found \(settings.host); --open serves everyone")
     }
     return settings
+  }
+
+  /// The routes of the agent's memory; none without one.
+  private func memoryEndpoints(_ settings: ServiceSettings) throws -> [Endpoint] {
+    guard let path = settings.memory else { return [] }
+    do throws(MemoryError) {
+      var options = MemoryStore.Options()
+      if let encoder = settings.memoryEncoder { options.encoder = try ModelEncoder(encoder) }
+      return MemoryRoutes(try MemoryStore(path, options: options), settings: settings).endpoints
+    } catch { throw ServiceSetupError.store("\(error)") }
   }
 
   private func serve() async throws {
@@ -148,7 +179,8 @@ import UnixSignals
       return model
     }
     let service = try CellgateService(
-      models: ModelList(served), settings: settings, keys: keys, metrics: metrics, logger: logger)
+      models: ModelList(served), settings: settings, keys: keys, metrics: metrics, logger: logger,
+      endpoints: memoryEndpoints(settings))
     // What a client that went away is sent would end the process.
     signal(SIGPIPE, SIG_IGN)
     var configuration = ServiceGroupConfiguration(

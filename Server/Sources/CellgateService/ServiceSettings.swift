@@ -20,6 +20,11 @@ public struct ServiceSettings: Sendable, Equatable {
   /// The folder that sessions are kept in; nil where they are in memory alone.
   public var store: String?
 
+  /// The file of an agent's memory, made if it isn't there; nil for no memory.
+  public var memory: String?
+  /// The model of `cellgate train encoder` that makes the memory's vectors; nil for hashed words.
+  public var memoryEncoder: String?
+
   /// The most bytes of a request's body.
   public var bodyBytes = 4 << 20
   /// The most tokens that a request may have and ask for, all its texts together.
@@ -94,7 +99,7 @@ public struct ServiceSettings: Sendable, Equatable {
   }
 
   private static let texts: [String: any WritableKeyPath<ServiceSettings, String?> & Sendable] = [
-    "keys": \.keys, "store": \.store,
+    "keys": \.keys, "store": \.store, "memory": \.memory, "memory_encoder": \.memoryEncoder,
   ]
   private static let numbers:
     [String: (any WritableKeyPath<ServiceSettings, Int> & Sendable, ClosedRange<Int>)] = [

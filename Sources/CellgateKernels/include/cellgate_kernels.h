@@ -288,8 +288,8 @@ void cg_coins_with(const cg_isa *isa, uint64_t key, uint64_t first, uint32_t thr
 
 /// scores[key] = (Σ over parts of tables[part, code of the key's part]) · factor + start - less[key], for the keys of some blocks of
 /// 32; less [32 · blocks], or NULL for 0. codes [blocks, parts, 16]: byte j of a part has the code of key j in its lower four
-/// bits and that of key j + 16 in the upper ones. tables [parts, 16], numbers up to 127. parts is even, and at most 512, so
-/// that sums fit 16 bits. The scores are the same on every instruction set. Nothing overlaps.
+/// bits and that of key j + 16 in the upper ones. tables [parts, 16], numbers up to 127. parts is a multiple of 8, and at
+/// most 512, so that sums fit 16 bits. The scores are the same on every instruction set. Nothing overlaps.
 void cg_code_scores(size_t blocks, size_t parts, const uint8_t *codes, const uint8_t *tables, float factor, float start,
                     const float *less, float *scores);
 void cg_code_scores_with(const cg_isa *isa, size_t blocks, size_t parts, const uint8_t *codes, const uint8_t *tables,

@@ -1,0 +1,57 @@
+import AgentMemory
+import Cellgate
+import HTTPTypes
+import Synchronization
+
+/// Asks an agent's memory one request after another, on a thread of its own; more than so many that wait are refused with 429.
+actor MemoryWorker {
+  private let executor = ThreadExecutor(label: "cellgate.memory")
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+
+  private let store: MemoryStore
+  private nonisolated let waiting = Atomic(0)
+  private nonisolated let limit: Int
+
+  init(_ store: MemoryStore, settings: ServiceSettings) {
+    self.store = store
+    limit = settings.queue
+  }
+
+  /// What a body makes of the store. Throws 429, and what the memory throws as a ``ServiceError``.
+  nonisolated func run<Result: Sendable>(
+    _ body: @Sendable (MemoryStore) throws -> Result
+  ) async throws -> Result {
+    guard waiting.add(1, ordering: .relaxed).newValue <= limit else {
+      waiting.subtract(1, ordering: .relaxed)
+      throw ServiceError.tooMany("the memory is busy: expected at most \(limit) requests at a time")
+    }
+    defer { waiting.subtract(1, ordering: .relaxed) }
+    do { return try await perform(body) } catch let error as MemoryError { throw ServiceError(error) }
+  }
+
+  private func perform<Result: Sendable>(_ body: @Sendable (MemoryStore) throws -> Result) throws -> Result {
+    try Task.checkCancellation()
+    return try body(store)
+  }
+}
+
+extension ServiceError {
+  /// What a memory's error is answered with. What is at fault on the service's side is said in general: its files are no client's
+  /// concern.
+  init(_ error: MemoryError) {
+    switch error.group {
+    case .invalid:
+      self = .bad("\(error)", { if case .invalid(let field, _, _) = error { field } else { nil } }())
+    case .notFound: self.init(.notFound, "\(error)", code: "not_found")
+    case .conflict: self.init(.conflict, "\(error)", code: "conflict")
+    case .unavailable:
+      self.init(.serviceUnavailable, "the memory is held by another program", code: "memory_locked")
+    case .failed:
+      if case .full = error {
+        self.init(.insufficientStorage, "the memory's disk is full; nothing was stored", code: "disk_full")
+      } else {
+        self.init(.internalServerError, "the memory can't be read or written", code: "memory_failed")
+      }
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import AgentMemory
+import Cellgate
+import Foundation
+import HTTPTypes
+import Testing
+
+@testable import CellgateService
+
+@Suite("An agent's memory over HTTP")
+struct MemoryRoutesTests {
+  private func service(_ change: (inout ServiceSettings) -> Void = { _ in }) throws -> CellgateService {
+    var settings = ServiceSettings()
+    change(&settings)
+    let routes = MemoryRoutes(try MemoryStore(":memory:"), settings: settings)
+    return try Fixtures.service([], endpoints: routes.endpoints, change: change)
+  }
+
+  @Test("A conversation is stored, found, condensed and deleted")
+  func conversation() async throws {
+    try await service().asked { client in
+      let made = try await client.post(
+        "/v1/memory/sessions", #"{"id": "trip", "title": "A trip", "metadata": {"user": 7}}"#)
+      #expect(made.status == 201 && made["id"].string == "trip" && made["metadata"]["user"]?.integer == 7)
+      #expect(try await client.post("/v1/memory/sessions", #"{"id": "trip"}"#).status == 409)
+      let stored = try await client.post(
+        "/v1/memory/sessions/trip/messages",
+        #"{"messages": [{"role": "user", "content": "My train leaves at 7:40."}, {"role": "assistant", "content": "I noted it."}]}"#
+      )
+      #expect(stored.status == 201 && stored["data"].array?.count == 2)
+      let found = try await client.post("/v1/memory/search", #"{"query": "when does the train leave?"}"#)
+      let first = found["results"].array?.first
+      #expect(first?["record"]?["content"]?.string == "My train leaves at 7:40.")
+      #expect(first?["why"]?.string?.contains("train") == true)
+
+      #expect(try await client.post("/v1/memory/sessions/trip/focus", #"{"topic": "tickets"}"#).status == 201)
+      #expect(try await client.post("/v1/memory/sessions/trip/focus", #"{"topic": "more"}"#).status == 409)
+      _ = try await client.post(
+        "/v1/memory/sessions/trip/messages",
+        #"{"messages": [{"role": "tool", "content": "Seat 12 is free. Seat 13 is not. Seat 14 is not either."}]}"#
+      )
+      let done = try await client.post(
+        "/v1/memory/sessions/trip/focus/complete",
+        #"{"summary": "Seat 12.", "learnings": ["Seats are few."]}"#)
+      #expect(done.status == 200 && done["messages"].integer == 1 && done["learnings"].array?.count == 1)
+      let context = try await client.post("/v1/memory/sessions/trip/context", #"{"budget": 400}"#)
+      #expect(context.status == 200 && context.text.contains("Seats are few."))
+      #expect(!context.text.contains("Seat 14"))
+
+      let fact = try await client.post("/v1/memory/facts", #"{"content": "Lives in Turin", "key": "home"}"#)
+      let id = try #require(fact["id"].integer)
+      #expect(try await client.get("/v1/memory/facts?key=home")["data"].array?.count == 1)
+      #expect(try await client.post("/v1/memory/facts/\(id)/end", "{}")["id"].integer == id)
+      let all = try await client.get("/v1/memory/sessions/trip/messages?limit=2")
+      #expect(all["data"].array?.count == 2)
+      let gone = try await client.ask(.delete, "/v1/memory/sessions/trip", nil)
+      #expect(gone.status == 200 && gone["sessions"].integer == 1)
+      #expect(try await client.get("/v1/memory/sessions/trip").status == 404)
+    }
+  }
+
+  @Test("What is wrong with a request is said by its place")
+  func wrong() async throws {
+    try await service { $0.items = 1 }.asked { client in
+      _ = try await client.post("/v1/memory/sessions", #"{"id": "a"}"#)
+      for (path, body, message) in [
+        ("sessions", #"{"name": "a"}"#, "name: expected one of id, title, metadata, found another name"),
+        ("sessions/a/messages", "{}", "messages: expected a value, found none"),
+        (
+          "sessions/a/messages", #"{"messages": [{"role": "user"}]}"#,
+          "messages[0].content: expected a value, found none"
+        ),
+        (
+          "sessions/a/messages", #"{"messages": [{"role": 5, "content": "a"}]}"#,
+          "messages[0].role: expected a value of another kind, found one that can't be used"
+        ),
+        (
+          "sessions/a/messages",
+          #"{"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]}"#,
+          "messages: expected at most 1 messages, found 2"
+        ),
+        ("search", #"{"query": "a", "kinds": ["secret"]}"#, "kinds[0]: expected"),
+        ("sessions/a/context", #"{"budget": 0}"#, "budget: expected"),
+      ] {
+        let answer = try await client.post("/v1/memory/" + path, body)
+        #expect(answer.status == 400 && answer.message.hasPrefix(message), "\(answer.text)")
+      }
+      #expect(try await client.post("/v1/memory/sessions/b/messages", #"{"messages": []}"#).status == 404)
+      #expect(try await client.get("/v1/memory/records/x").status == 404)
+      #expect(try await client.get("/v1/memory/sessions?limit=0").message.hasPrefix("limit: expected"))
+    }
+  }
+}
