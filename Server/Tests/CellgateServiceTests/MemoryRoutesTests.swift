@@ -58,6 +58,17 @@ struct MemoryRoutesTests {
     }
   }
 
+  @Test("Without a model there are the memory, its document, and no model")
+  func alone() async throws {
+    try await service().asked { client in
+      let paths = try await client.get("/openapi.json")["paths"].object ?? []
+      #expect(paths.count { $0.key.hasPrefix("/v1/memory/") } == 10)
+      #expect(try await client.get("/v1/models")["data"].array?.isEmpty == true)
+      let answer = try await client.post("/v1/completions", #"{"prompt": "a"}"#)
+      #expect(answer.status == 404 && answer.message == "the service has no model")
+    }
+  }
+
   @Test("What is wrong with a request is said by its place")
   func wrong() async throws {
     try await service { $0.items = 1 }.asked { client in

@@ -120,9 +120,8 @@ public struct ModelList: Sendable {
   /// In the order in which they were given.
   public let models: [ServedModel]
 
-  /// Models of different names; throws `model` for none and for a name that comes twice.
+  /// Models of different names, or none, where other endpoints are served; throws `model` for a name that comes twice.
   public init(_ models: [ServedModel]) throws(ServiceSetupError) {
-    if models.isEmpty { throw .model("expected a model to serve, found none") }
     var names: Set<String> = []
     for model in models where !names.insert(model.id).inserted {
       throw .model("expected models of different names, found '\(model.id)' twice: write NAME=\(model.id)")
@@ -132,6 +131,10 @@ public struct ModelList: Sendable {
 
   /// A model by name; the only one where no name is given. Throws 404.
   func model(_ name: String?) throws(ServiceError) -> ServedModel {
+    if models.isEmpty {
+      throw ServiceError(
+        .notFound, "the service has no model", parameter: "model", code: "model_not_found")
+    }
     guard let name else {
       if models.count == 1 { return models[0] }
       throw .bad(
@@ -149,6 +152,7 @@ public struct ModelList: Sendable {
 
   /// What a request's model is: one of those that do what is asked, where there are any; and whether it must say one.
   func schema(where isFit: (ServedModel) -> Bool = { _ in true }) -> JSONTree {
+    if models.isEmpty { return JSONSchema.text }
     let fit = models.filter(isFit)
     return JSONSchema.one(of: (fit.isEmpty ? models : fit).map(\.id))
   }
