@@ -68,11 +68,10 @@ extension InvertedLists {
             let byte = (block * parts + part) * 16 + place % 16
             unsafe codes[byte] |= place < 16 ? code[part] : code[part] << 4
           }
-          // With k = c + r + e, of which the codes have r: −|q − k|² + |q|² = 2 q · (c + r) − |k|² + 2 q · e, and q · e is about
-          // c · e where q is near the list's centre.
+          // What is left is small beside the difference of a query and what the codes stand for, which is known exactly.
           let key = unsafe keys.pointer + row * size
-          let centre = unsafe clusters.centres.pointer + own * size
-          unsafe lengths[row] = Float(cg_dot(size, key, key) - 2 * cg_dot(size, centre, left))
+          unsafe lengths[row] = Float(
+            cg_dot(size, key, key) - 2 * cg_dot(size, key, left) + cg_dot(size, left, left))
         }
       }
       coded.set(own, (codes, lengths))

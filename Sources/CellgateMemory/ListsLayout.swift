@@ -19,7 +19,7 @@ struct ListsLayout {
     case places
     /// The codes, list by list, of each list whole blocks of 32 keys.
     case codes
-    /// What is taken off the scores of the codes, infinite beyond a list's keys.
+    /// The squared lengths of what the codes stand for, infinite beyond a list's keys.
     case lengths
   }
 
