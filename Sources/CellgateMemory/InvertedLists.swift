@@ -102,19 +102,71 @@ public final class InvertedLists: @unchecked Sendable {
       "InvertedLists: expected queries [Q, \(index.dimension)], 1 or more matches, probes and candidates, found \(queries.shape), "
         + "\(wanted), \(probes), \(candidates)")
     let later = index.count > count ? index.search(queries, count: wanted, from: count) : []
-    let chosen = chosen(queries, probes: min(probes, lists))
     let most = min(wanted * candidates, count)
-    let found = SharedParts<[VectorIndex.Match]>(count: queries.shape[0])
-    ThreadPool.current.run(queries.shape[0]) { row in
-      let query = unsafe UnsafePointer(queries.pointer + row * index.dimension)
-      var top = TopKeys(count: most)
-      if most > 0 { unsafe scan(query, chosen[row], into: &top) }
-      var best = unsafe compared(top.sorted.map(\.place), query)
-      if !later.isEmpty { best += later[row] }
-      best.sort { ($1.score, $0.place) < ($0.score, $1.place) }
-      found.set(row, Array(best.prefix(wanted)))
+    var result: [[VectorIndex.Match]] = []
+    for first in stride(from: 0, to: queries.shape[0], by: Self.queriesAtOnce) {
+      let group = queries.sliced(first..<min(first + Self.queriesAtOnce, queries.shape[0]), axis: 0)
+      let tops = most > 0 ? best(group, count: most, probes: min(probes, lists)) : []
+      let found = SharedParts<[VectorIndex.Match]>(count: group.shape[0])
+      ThreadPool.current.run(group.shape[0]) { row in
+        let query = unsafe UnsafePointer(group.pointer + row * index.dimension)
+        var own = unsafe tops.isEmpty ? [] : compared(tops[row].sorted.map(\.place), query)
+        if !later.isEmpty { own += later[first + row] }
+        own.sort { ($1.score, $0.place) < ($0.score, $1.place) }
+        found.set(row, Array(own.prefix(wanted)))
+      }
+      result += found.all
     }
-    return found.all
+    return result
+  }
+
+  /// A query that looks at a list, and its product with the list's centre.
+  private struct Visit {
+    let query: Int
+    let product: Float
+  }
+
+  /// The best keys of each query by their codes. All queries of a list are answered together, while its codes are at hand; tasks share out the
+  /// lists.
+  private func best(_ queries: Tensor, count most: Int, probes: Int) -> [TopKeys] {
+    let rows = queries.shape[0]
+    var visits = [[Visit]](repeating: [], count: lists)
+    for (row, lists) in chosen(queries, probes: probes).enumerated() {
+      for (list, product) in lists { visits[list].append(Visit(query: row, product: product)) }
+    }
+    let visited = visits.indices.filter { !visits[$0].isEmpty }
+    var tables = [UInt8](repeating: 0, count: rows * 16 * quantizer.parts)
+    var scales: [(factor: Float, start: Float)] = []
+    for row in 0..<rows {
+      let own = unsafe tables.withUnsafeMutableBufferPointer { all in
+        unsafe quantizer.tables(
+          queries.pointer + row * index.dimension,
+          into: UnsafeMutableBufferPointer(
+            rebasing: all[row * 16 * quantizer.parts..<(row + 1) * 16 * quantizer.parts]))
+      }
+      scales.append(own)
+    }
+    let (scaled, encoded, tasks) = (scales, tables, max(1, min(ThreadPool.current.threads, visited.count)))
+    let found = SharedParts<[TopKeys]>(count: tasks)
+    ThreadPool.current.run(tasks) { task in
+      var tops = [TopKeys](repeating: TopKeys(count: most), count: rows)
+      // Lists in turn, so that long ones are shared out too.
+      let own = stride(from: task, to: visited.count, by: tasks).map { visited[$0] }
+      let longest = own.map { blocks[$0 + 1] - blocks[$0] }.max() ?? 0
+      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: max(1, longest * Self.keysOfBlock)) {
+        guard let scores = $0.baseAddress else { return }
+        for list in own {
+          unsafe scan(list, visits[list], encoded, scaled, scores, &tops)
+        }
+      }
+      found.set(task, tops)
+    }
+    let all = found.all
+    return (0..<rows).map { row in
+      var top = TopKeys(count: most)
+      for part in all { top.merge(part[row]) }
+      return top
+    }
   }
 
   /// The lists whose centres fit each query best, with their products.
@@ -144,34 +196,35 @@ public final class InvertedLists: @unchecked Sendable {
     return result
   }
 
-  /// Takes the best keys of some lists by their codes.
+  private static let keysOfBlock = Int(CG_KEYS_OF_BLOCK)
+
+  /// Takes the best keys of a list by their codes, for each query that looks at it.
   private func scan(
-    _ query: UnsafePointer<Float>, _ chosen: [(list: Int, product: Float)], into top: inout TopKeys
+    _ list: Int, _ visits: [Visit], _ tables: [UInt8], _ scales: [(factor: Float, start: Float)],
+    _ scores: UnsafeMutablePointer<Float>, _ tops: inout [TopKeys]
   ) {
-    var tables = [UInt8](repeating: 0, count: 16 * quantizer.parts)
-    let (factor, start) = unsafe quantizer.tables(query, into: &tables)
-    let longest = chosen.map { blocks[$0.list + 1] - blocks[$0.list] }.max() ?? 0
     let base = unsafe file.bytes.baseAddress.unsafelyUnwrapped
     let isDistance = index.measure == .squaredDistance
-    let twice: Float = isDistance ? 2 : 1, size = Int(CG_KEYS_OF_BLOCK)
-    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: max(1, longest * size)) { scores in
-      guard let scores = scores.baseAddress else { return }
-      for (list, product) in chosen {
-        let first = blocks[list], count = starts[list + 1] - starts[list]
-        let own = unsafe (base + codes + first * quantizer.parts * 16).assumingMemoryBound(to: UInt8.self)
-        let less = unsafe (base + lengths + 4 * first * size).assumingMemoryBound(to: Float.self)
+    let twice: Float = isDistance ? 2 : 1, parts = quantizer.parts
+    let first = blocks[list], count = starts[list + 1] - starts[list]
+    let own = unsafe (base + codes + first * parts * 16).assumingMemoryBound(to: UInt8.self)
+    let less = unsafe (base + lengths + 4 * first * Self.keysOfBlock).assumingMemoryBound(to: Float.self)
+    let keys = unsafe (base + places).assumingMemoryBound(to: Int32.self) + starts[list]
+    for visit in visits {
+      let scale = scales[visit.query]
+      unsafe tables.withUnsafeBufferPointer { tables in
+        guard let tables = tables.baseAddress else { return }
         unsafe cg_code_scores(
-          blocks[list + 1] - first, quantizer.parts, own, tables, twice * factor, twice * (product + start),
-          isDistance ? less : nil, scores)
-        let keys = unsafe (base + places).assumingMemoryBound(to: Int32.self) + starts[list]
-        var threshold = top.threshold
-        for group in stride(from: 0, to: count, by: 16) {
-          let score = unsafe UnsafeRawPointer(scores + group).loadUnaligned(as: SIMD16<Float>.self)
-          guard any(score .>= threshold) else { continue }
-          for place in group..<min(group + 16, count) where score[place - group] >= threshold {
-            unsafe top.take(score[place - group], Int(keys[place]))
-            threshold = top.threshold
-          }
+          blocks[list + 1] - first, parts, own, tables + visit.query * 16 * parts, twice * scale.factor,
+          twice * (visit.product + scale.start), isDistance ? less : nil, scores)
+      }
+      var threshold = tops[visit.query].threshold
+      for group in stride(from: 0, to: count, by: 16) {
+        let score = unsafe UnsafeRawPointer(scores + group).loadUnaligned(as: SIMD16<Float>.self)
+        guard any(score .>= threshold) else { continue }
+        for place in group..<min(group + 16, count) where score[place - group] >= threshold {
+          unsafe tops[visit.query].take(score[place - group], Int(keys[place]))
+          threshold = tops[visit.query].threshold
         }
       }
     }

@@ -68,14 +68,16 @@ import CellgateTensor
       var code: UInt8 = 0
       while code < 15, distances[Int(code)] != least { code += 1 }
       unsafe codes[part] = code
-      for column in part * partSize..<min((part + 1) * partSize, dimension) {
+      for column in part * partSize..<(part + 1) * partSize where column < dimension {
         unsafe vector[column] -= centres[column][Int(code)]
       }
     }
   }
 
   /// The products of a query with what codes stand for: for a key of the codes k, about `start` + `factor` Σ tables[part, k[part]].
-  func tables(_ query: UnsafePointer<Float>, into tables: inout [UInt8]) -> (factor: Float, start: Float) {
+  func tables(
+    _ query: UnsafePointer<Float>, into tables: UnsafeMutableBufferPointer<UInt8>
+  ) -> (factor: Float, start: Float) {
     var products = [SIMD16<Float>](repeating: .init(repeating: 0), count: parts)
     var (start, widest): (Float, Float) = (0, 0)
     for part in 0..<parts {
@@ -93,7 +95,7 @@ import CellgateTensor
     for part in 0..<parts {
       let entries = (products[part] / factor).rounded(.toNearestOrEven)
       for code in 0..<16 {
-        tables[16 * part + code] = UInt8(max(0, min(Self.largest, entries[code])))
+        unsafe tables[16 * part + code] = UInt8(max(0, min(Self.largest, entries[code])))
       }
     }
     return (factor, start)
