@@ -126,47 +126,63 @@ public final class InvertedLists: @unchecked Sendable {
     let product: Float
   }
 
-  /// The best keys of each query by their codes. All queries of a list are answered together, while its codes are at hand; tasks share out the
-  /// lists.
+  /// Lists of a query that are looked at first: most of the best keys are there, so that few of the others are kept even for a while.
+  private static let firstProbes = 8
+
+  /// The best keys of each query by their codes.
   private func best(_ queries: Tensor, count most: Int, probes: Int) -> [TopKeys] {
-    let rows = queries.shape[0]
-    var visits = [[Visit]](repeating: [], count: lists)
+    let rows = queries.shape[0], size = 16 * quantizer.parts
+    var first = [[Visit]](repeating: [], count: lists), rest = first
     for (row, lists) in chosen(queries, probes: probes).enumerated() {
-      for (list, product) in lists { visits[list].append(Visit(query: row, product: product)) }
+      for (rank, (list, product)) in lists.enumerated() {
+        if rank < Self.firstProbes {
+          first[list].append(Visit(query: row, product: product))
+        } else {
+          rest[list].append(Visit(query: row, product: product))
+        }
+      }
     }
-    let visited = visits.indices.filter { !visits[$0].isEmpty }
-    var tables = [UInt8](repeating: 0, count: rows * 16 * quantizer.parts)
+    var tables = [UInt8](repeating: 0, count: rows * size)
     var scales: [(factor: Float, start: Float)] = []
     for row in 0..<rows {
       let own = unsafe tables.withUnsafeMutableBufferPointer { all in
         unsafe quantizer.tables(
           queries.pointer + row * index.dimension,
-          into: UnsafeMutableBufferPointer(
-            rebasing: all[row * 16 * quantizer.parts..<(row + 1) * 16 * quantizer.parts]))
+          into: UnsafeMutableBufferPointer(rebasing: all[row * size..<(row + 1) * size]))
       }
       scales.append(own)
     }
-    let (scaled, encoded, tasks) = (scales, tables, max(1, min(ThreadPool.current.threads, visited.count)))
+    var tops = [TopKeys](repeating: TopKeys(count: most), count: rows)
+    for visits in [first, rest] {
+      let floors = tops.map(\.threshold)
+      for part in parts(of: visits, tables, scales, floors.map { TopKeys(count: most, floor: $0) }) {
+        for row in 0..<rows { tops[row].merge(part[row]) }
+      }
+    }
+    return tops
+  }
+
+  /// What each task finds for each query beside what `start` says. All queries of a list are answered together, while its codes are at
+  /// hand; tasks share out the lists.
+  private func parts(
+    of visits: [[Visit]], _ tables: [UInt8], _ scales: [(factor: Float, start: Float)], _ start: [TopKeys]
+  ) -> [[TopKeys]] {
+    let visited = visits.indices.filter { !visits[$0].isEmpty }
+    guard !visited.isEmpty else { return [] }
+    let tasks = min(ThreadPool.current.threads, visited.count)
     let found = SharedParts<[TopKeys]>(count: tasks)
     ThreadPool.current.run(tasks) { task in
-      var tops = [TopKeys](repeating: TopKeys(count: most), count: rows)
+      var tops = start
       // Lists in turn, so that long ones are shared out too.
       let own = stride(from: task, to: visited.count, by: tasks).map { visited[$0] }
       let longest = own.map { blocks[$0 + 1] - blocks[$0] }.max() ?? 0
       unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: max(1, longest * Self.keysOfBlock)) {
         guard let scores = $0.baseAddress else { return }
-        for list in own {
-          unsafe scan(list, visits[list], encoded, scaled, scores, &tops)
-        }
+        for list in own { unsafe scan(list, visits[list], tables, scales, scores, &tops) }
       }
       found.set(task, tops)
     }
-    let all = found.all
-    return (0..<rows).map { row in
-      var top = TopKeys(count: most)
-      for part in all { top.merge(part[row]) }
-      return top
-    }
+    return found.all
   }
 
   /// The lists whose centres fit each query best, with their products.

@@ -13,13 +13,16 @@ struct TopKeys {
   /// A heap: no entry is better than those below it, so that the worst one stands first.
   private var heap: [Entry] = []
 
-  init(count: Int) { self.count = count }
+  /// What all that is kept has at least.
+  private let floor: Float
+
+  init(count: Int, floor: Float = -.infinity) { (self.count, self.floor) = (count, floor) }
 
   /// The width of rows of scores, whole vectors of 16.
   static func padded(_ rows: Int) -> Int { (rows + 15) / 16 * 16 }
 
   /// What a score must exceed, or be equal to with a lower place, to be kept.
-  var threshold: Float { heap.count < count ? -.infinity : heap[0].score }
+  var threshold: Float { heap.count < count ? floor : heap[0].score }
 
   /// The best entry first.
   var sorted: [Entry] { heap.sorted { $1.isWorse(than: $0) } }

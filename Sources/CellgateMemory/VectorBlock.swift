@@ -10,8 +10,17 @@ struct VectorBlock: Sendable {
   /// Where the keys begin in the file.
   let offset: Int
   let shape: VectorShape
+  /// Where the parts begin in the file.
+  private let parts: SIMD8<Int>
 
-  private func part(_ part: Int) -> Int { offset + shape.offsets(count)[part] }
+  init(first: Int, count: Int, offset: Int, shape: VectorShape) {
+    (self.first, self.count, self.offset, self.shape) = (first, count, offset, shape)
+    var parts = SIMD8<Int>(repeating: 0)
+    for (place, own) in shape.offsets(count).enumerated() { parts[place] = offset + own }
+    self.parts = parts
+  }
+
+  private func part(_ part: Int) -> Int { parts[part] }
 
   /// The keys of some rows as floats: where they lie in the file, or in `scratch`.
   func keys(_ rows: Range<Int>, in file: MappedFile, _ scratch: KeyScratch) -> UnsafePointer<Float> {
