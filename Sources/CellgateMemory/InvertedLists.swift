@@ -60,6 +60,7 @@ public final class InvertedLists: @unchecked Sendable {
   /// [lists, D]; nobody writes through it.
   private let centres: Tensor
   private let squares: [Float]
+  private let packed: PackedLinear
   private let quantizer: ProductQuantizer
   private let file: MappedFile
   /// The first key and the first block of each list, and the ends of the last one.
@@ -75,6 +76,7 @@ public final class InvertedLists: @unchecked Sendable {
     (self.index, self.file, count) = (index, file, layout.count)
     centres = Tensor(layout.floats(.centres), shape: [layout.lists, index.dimension])
     squares = (centres * centres).sum(axis: 1).scalars
+    packed = PackedLinear(weight: centres)
     let numbers = layout.floats(.parts)
     quantizer = ProductQuantizer(
       dimension: index.dimension, partSize: layout.partSize,
@@ -122,8 +124,10 @@ public final class InvertedLists: @unchecked Sendable {
 
   /// A query that looks at a list, and its product with the list's centre.
   private struct Visit {
-    let query: Int
+    let query: Int, list: Int
     let product: Float
+    /// Whether the list is one of those that fit best.
+    let isFirst: Bool
   }
 
   /// Lists of a query that are looked at first: most of the best keys are there, so that few of the others are kept even for a while.
@@ -132,16 +136,7 @@ public final class InvertedLists: @unchecked Sendable {
   /// The best keys of each query by their codes.
   private func best(_ queries: Tensor, count most: Int, probes: Int) -> [TopKeys] {
     let rows = queries.shape[0], size = 16 * quantizer.parts
-    var first = [[Visit]](repeating: [], count: lists), rest = first
-    for (row, lists) in chosen(queries, probes: probes).enumerated() {
-      for (rank, (list, product)) in lists.enumerated() {
-        if rank < Self.firstProbes {
-          first[list].append(Visit(query: row, product: product))
-        } else {
-          rest[list].append(Visit(query: row, product: product))
-        }
-      }
-    }
+    let all = chosen(queries, probes: probes)
     var tables = [UInt8](repeating: 0, count: rows * size)
     var scales: [(factor: Float, start: Float)] = []
     for row in 0..<rows {
@@ -153,7 +148,8 @@ public final class InvertedLists: @unchecked Sendable {
       scales.append(own)
     }
     var tops = [TopKeys](repeating: TopKeys(count: most), count: rows)
-    for visits in [first, rest] {
+    for isFirst in [true, false] {
+      let visits = byList(all, isFirst: isFirst)
       let floors = tops.map(\.threshold)
       for part in parts(of: visits, tables, scales, floors.map { TopKeys(count: most, floor: $0) }) {
         for row in 0..<rows { tops[row].merge(part[row]) }
@@ -162,12 +158,33 @@ public final class InvertedLists: @unchecked Sendable {
     return tops
   }
 
+  /// Some visits, those of a list together.
+  private func byList(_ all: [[Visit]], isFirst: Bool) -> [ArraySlice<Visit>] {
+    var ends = [Int](repeating: 0, count: lists + 1)
+    for visits in all {
+      for visit in visits where visit.isFirst == isFirst { ends[visit.list + 1] += 1 }
+    }
+    for list in 0..<lists { ends[list + 1] += ends[list] }
+    let starts = ends
+    guard let one = all.first?.first, starts[lists] > 0 else { return [] }
+    var sorted = [Visit](repeating: one, count: starts[lists])
+    for visits in all {
+      for visit in visits where visit.isFirst == isFirst {
+        sorted[ends[visit.list]] = visit
+        ends[visit.list] += 1
+      }
+    }
+    return (0..<lists).compactMap { list in
+      starts[list] == starts[list + 1] ? nil : sorted[starts[list]..<starts[list + 1]]
+    }
+  }
+
   /// What each task finds for each query beside what `start` says. All queries of a list are answered together, while its codes are at
   /// hand; tasks share out the lists.
   private func parts(
-    of visits: [[Visit]], _ tables: [UInt8], _ scales: [(factor: Float, start: Float)], _ start: [TopKeys]
+    of visited: [ArraySlice<Visit>], _ tables: [UInt8], _ scales: [(factor: Float, start: Float)],
+    _ start: [TopKeys]
   ) -> [[TopKeys]] {
-    let visited = visits.indices.filter { !visits[$0].isEmpty }
     guard !visited.isEmpty else { return [] }
     let tasks = min(ThreadPool.current.threads, visited.count)
     let found = SharedParts<[TopKeys]>(count: tasks)
@@ -175,50 +192,51 @@ public final class InvertedLists: @unchecked Sendable {
       var tops = start
       // Lists in turn, so that long ones are shared out too.
       let own = stride(from: task, to: visited.count, by: tasks).map { visited[$0] }
-      let longest = own.map { blocks[$0 + 1] - blocks[$0] }.max() ?? 0
+      let longest = own.compactMap(\.first).map { blocks[$0.list + 1] - blocks[$0.list] }.max() ?? 0
       unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: max(1, longest * Self.keysOfBlock)) {
         guard let scores = $0.baseAddress else { return }
-        for list in own { unsafe scan(list, visits[list], tables, scales, scores, &tops) }
+        for visits in own { unsafe scan(visits, tables, scales, scores, &tops) }
       }
       found.set(task, tops)
     }
     return found.all
   }
 
-  /// The lists whose centres fit each query best, with their products.
-  private func chosen(_ queries: Tensor, probes: Int) -> [[(list: Int, product: Float)]] {
-    var result: [[(list: Int, product: Float)]] = []
-    guard lists > 0 else { return (0..<queries.shape[0]).map { _ in [] } }
-    let isDistance = index.measure == .squaredDistance
-    for first in stride(from: 0, to: queries.shape[0], by: Self.queriesAtOnce) {
-      let group = queries.sliced(first..<min(first + Self.queriesAtOnce, queries.shape[0]), axis: 0)
-      let rows = group.shape[0], width = TopKeys.padded(rows)
-      let products = PackedLinear(weight: Clusters.widened(group, to: width))(centres)
-      var tops = [TopKeys](repeating: TopKeys(count: probes), count: rows)
-      var thresholds = KeyThresholds(tops, width: width)
-      if isDistance {
-        for list in 0..<lists {
-          let own = unsafe products.pointer + list * width
-          for query in 0..<width { unsafe own[query] = 2 * own[query] - squares[list] }
+  /// The lists whose centres fit each query best, in their order, with their products, and of these those that are looked at first.
+  private func chosen(_ queries: Tensor, probes: Int) -> [[Visit]] {
+    let found = SharedParts<[Visit]>(count: queries.shape[0])
+    ThreadPool.current.run(queries.shape[0]) { row in
+      var products = [Float](repeating: 0, count: lists)
+      unsafe packed.map(queries.pointer + row * index.dimension, rows: 1, to: &products)
+      let scores =
+        index.measure == .squaredDistance
+        ? products.indices.map { 2 * products[$0] - squares[$0] } : products
+      let (least, first) = (scores.largest(probes), scores.largest(min(Self.firstProbes, probes)))
+      // Of equally good lists the first ones.
+      var ties = probes - scores.count { $0 > least }
+      var visits: [Visit] = []
+      visits.reserveCapacity(probes)
+      for list in 0..<lists where scores[list] >= least {
+        if scores[list] == least {
+          if ties == 0 { continue }
+          ties -= 1
         }
+        visits.append(
+          Visit(query: row, list: list, product: products[list], isFirst: scores[list] >= first))
       }
-      for list in 0..<lists {
-        unsafe thresholds.take(products.pointer + list * width, place: list, &tops)
-      }
-      result += tops.map { top in
-        top.sorted.map { ($0.place, isDistance ? ($0.score + squares[$0.place]) / 2 : $0.score) }
-      }
+      found.set(row, visits)
     }
-    return result
+    return found.all
   }
 
   private static let keysOfBlock = Int(CG_KEYS_OF_BLOCK)
 
   /// Takes the best keys of a list by their codes, for each query that looks at it.
   private func scan(
-    _ list: Int, _ visits: [Visit], _ tables: [UInt8], _ scales: [(factor: Float, start: Float)],
+    _ visits: ArraySlice<Visit>, _ tables: [UInt8], _ scales: [(factor: Float, start: Float)],
     _ scores: UnsafeMutablePointer<Float>, _ tops: inout [TopKeys]
   ) {
+    guard let list = visits.first?.list else { return }
     let base = unsafe file.bytes.baseAddress.unsafelyUnwrapped
     let isDistance = index.measure == .squaredDistance
     let twice: Float = isDistance ? 2 : 1, parts = quantizer.parts
@@ -301,5 +319,33 @@ public final class InvertedLists: @unchecked Sendable {
       if reached >= wanted || probes >= lists { return (min(probes, max(1, lists)), reached) }
       probes *= 2
     }
+  }
+}
+
+extension [Float] {
+  /// The number that so many are at least as large as, `count` of them; by parts as in quicksort, of which one is gone on with.
+  fileprivate func largest(_ count: Int) -> Float {
+    var numbers = self, low = 0, high = numbers.count - 1, place = Swift.min(count, numbers.count) - 1
+    place = Swift.max(0, place)
+    while low < high {
+      let pivot = numbers[(low + high) / 2]
+      var (left, right) = (low, high)
+      while left <= right {
+        while numbers[left] > pivot { left += 1 }
+        while numbers[right] < pivot { right -= 1 }
+        if left <= right {
+          numbers.swapAt(left, right)
+          (left, right) = (left + 1, right - 1)
+        }
+      }
+      if place <= right {
+        high = right
+      } else if place >= left {
+        low = left
+      } else {
+        break
+      }
+    }
+    return numbers.isEmpty ? -.infinity : numbers[place]
   }
 }
