@@ -205,9 +205,9 @@ public final class InvertedLists: @unchecked Sendable {
   /// The lists whose centres fit each query best, in their order, with their products, and of these those that are looked at first.
   private func chosen(_ queries: Tensor, probes: Int) -> [[Visit]] {
     let found = SharedParts<[Visit]>(count: queries.shape[0])
+    let all = packed(queries)
     ThreadPool.current.run(queries.shape[0]) { row in
-      var products = [Float](repeating: 0, count: lists)
-      unsafe packed.map(queries.pointer + row * index.dimension, rows: 1, to: &products)
+      let products = all[row].scalars
       let scores =
         index.measure == .squaredDistance
         ? products.indices.map { 2 * products[$0] - squares[$0] } : products
