@@ -31,7 +31,7 @@ EVERYDAY = 1.5  # an epoch
 
 TRANSFORMER = 1
 
-SEARCH = 1  # exact, and by lists at equal recall
+SEARCH = 1  # batches of 64: exact, and by lists at equal recall
 
 # Forward, over PyTorch on the same threads.
 OPERATIONS = {"matmul": 1, "matmul_batch": 1}

@@ -478,8 +478,9 @@ def search(options):
         own, ratio = results["cellgate"], ratio_of(results)
         if own.seconds is None:
             raise NoSuchCase(own.note)
+        goal = goals.SEARCH if case.batch == 64 else None
         report.row([case.kind, case.shape, *(number(r.seconds and r.seconds * 1e3, 2) for r in results.values()),
-                    times(ratio), verdict(ratio, goals.SEARCH)], session.kept(case, results, ratio=ratio, goal=goals.SEARCH))
+                    times(ratio), verdict(ratio, goal)], session.kept(case, results, ratio=ratio, goal=goal))
         for side, result in results.items():
             if result.note:
                 report.note(f"{side}, {case.kind}, {case.shape}: {result.note}")
