@@ -88,7 +88,8 @@ public final class InvertedLists: @unchecked Sendable {
 
   // MARK: Recall
 
-  /// The share of the best `count` keys of an exact search that this one finds, the mean over queries `[Q, D]`, of which there is one or more.
+  /// The share of the best `count` keys that are found, the mean over queries `[Q, D]`, of which there is one or more. A key is one of
+  /// the best if it is as good as the last of an exact search: of equal keys any will do.
   public func recall(
     of count: Int, _ queries: Tensor, probes: Int, candidates: Int = usualCandidates
   ) -> Double {
@@ -102,8 +103,9 @@ public final class InvertedLists: @unchecked Sendable {
     guard most > 0 else { return 1 }
     let found = search(queries, count: most, probes: probes, candidates: candidates)
     let shares = zip(exact, found).map { exact, found in
-      let places = Set(found.map(\.place))
-      return Double(exact.count { places.contains($0.place) }) / Double(max(1, exact.count))
+      // The two searches round differently.
+      let least = exact.last.map { $0.score - 1e-5 * max(1, $0.score.magnitude) } ?? 0
+      return Double(min(exact.count, found.count { $0.score >= least })) / Double(max(1, exact.count))
     }
     return shares.reduce(0, +) / Double(shares.count)
   }
