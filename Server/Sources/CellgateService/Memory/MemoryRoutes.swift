@@ -64,7 +64,9 @@ public struct MemoryRoutes: Sendable {
     status: HTTPResponse.Status = .ok, _ body: @Sendable (MemoryStore) throws -> Value
   ) async throws -> Response {
     let value = try await worker.run(body)
-    let data = try JSONEncoder().encode(value)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let data = try encoder.encode(value)
     return .json(try JSONTree(data: Array(data), file: "answer"), status: status)
   }
 }
