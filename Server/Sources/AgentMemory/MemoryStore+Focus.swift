@@ -1,6 +1,6 @@
 import GRDB
 
-/// What a finished focus left behind.
+/// What a finished focus leaves.
 public struct FocusOutcome: Sendable, Codable, Equatable {
   public var focus: MemoryFocus
   /// The summary in the knowledge block.

@@ -27,7 +27,7 @@ public struct CellgateService: Sendable {
   public static let version = "1"
 
   /// A service of models. `endpoints` are those of other parts, such as a memory: their paths are served and documented with
-  /// the others, behind the same keys and limits. Throws `store`.
+  /// the others, with the same keys and limits. Throws `store`.
   public init(
     models: ModelList, settings: ServiceSettings, keys: APIKeys? = nil,
     metrics: ServiceMetrics = ServiceMetrics(), logger: Logger = Logger(label: "cellgate-server"),

@@ -98,6 +98,10 @@ struct MemoryBuildCommand: ParsableCommand {
       subject.text, tokenizer: subject.tokenizer, in: writer, shouldStop: { Interruption.isRequested })
     try Interruption.check()
     try writer.commit()
+    // Lists of a store that was there before are none of this one's.
+    if !append, !lists {
+      try? FileManager.default.removeItem(atPath: LanguageMemory.Neighbours.lists(of: out))
+    }
     let made = try lists ? makeLists() : nil
     if json {
       JSONValue.object([

@@ -15,7 +15,9 @@ struct ReproduceCommand: ParsableCommand {
       numbers) and figures, renewed whenever a run ends. Stopped by Ctrl-C, a power cut or anything else, the \
       same command goes on where it was, with the same numbers. The budgets: smoke takes under two minutes and \
       shows that everything runs, quick under an hour on two cores, full is the paper's. With --search every cell gets \
-      the same search for its learning rate and initialization first, whose table is search.csv.
+      the same search for its learning rate and initialization first, whose table is search.csv. A study such as transformer \
+      makes several experiments, each in a folder of its own and in the time of its budget, and one table of all; an \
+      experiment whose data aren't there is left out and named.
 
       EXAMPLES:
         cellgate reproduce adding --budget smoke

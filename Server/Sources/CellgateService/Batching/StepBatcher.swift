@@ -22,7 +22,7 @@ actor StepBatcher {
   private let stepper: ModelStepper
   private let limit: Int
   private let seconds: Double
-  /// Told how many sequences each step took.
+  /// Is called with the number of sequences of each step.
   private let onStep: @Sendable (Int) -> Void
   /// Those that are stepped, with their states; and those that wait for room, the first ones first.
   private var entries: [Entry] = []
