@@ -1,7 +1,6 @@
 import AgentMemory
 import Cellgate
 import HTTPTypes
-import Synchronization
 
 /// Asks an agent's memory one request after another, on a thread of its own; more than so many that wait are refused with 429.
 actor MemoryWorker {
@@ -9,23 +8,19 @@ actor MemoryWorker {
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
   private let store: MemoryStore
-  private nonisolated let waiting = Atomic(0)
-  private nonisolated let limit: Int
+  private nonisolated let room: WaitingRoom
 
   init(_ store: MemoryStore, settings: ServiceSettings) {
     self.store = store
-    limit = settings.queue
+    room = WaitingRoom(limit: settings.queue, of: "the memory", for: "requests")
   }
 
   /// What a body makes of the store. Throws 429, and what the memory throws as a ``ServiceError``.
   nonisolated func run<Result: Sendable>(
     _ body: @Sendable (MemoryStore) throws -> Result
   ) async throws -> Result {
-    guard waiting.add(1, ordering: .relaxed).newValue <= limit else {
-      waiting.subtract(1, ordering: .relaxed)
-      throw ServiceError.tooMany("the memory is busy: expected at most \(limit) requests at a time")
-    }
-    defer { waiting.subtract(1, ordering: .relaxed) }
+    try room.enter()
+    defer { room.leave() }
     do { return try await perform(body) } catch let error as MemoryError { throw ServiceError(error) }
   }
 
