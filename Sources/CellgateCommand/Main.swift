@@ -20,8 +20,8 @@ struct CellgateCommand: ParsableCommand {
       """,
     version: CellgateVersion.current,
     subcommands: [
-      CompareCommand.self, ReproduceCommand.self, TrainCommand.self, EvaluateCommand.self,
-      PredictCommand.self,
+      CompareCommand.self, ReproduceCommand.self, MergeCommand.self, TrainCommand.self,
+      EvaluateCommand.self, PredictCommand.self,
       GenerateCommand.self, CaptionCommand.self, TranslateCommand.self, TranscribeCommand.self,
       ScoreCommand.self, SummaryCommand.self, ImportCommand.self,
       ExportCommand.self,

@@ -30,6 +30,32 @@ struct CompareCommandTests {
     #expect(suggestion.hasSuffix("--steps 20 --cells lstm,gru --seeds 3"))
   }
 
+  @Test("Shards are merged into the table of one machine; missing runs are named")
+  func shards() throws {
+    let workplace = try Workplace()
+    let line = Self.tiny + " --steps 10 --cells lstm,gru --seeds 2 --json"
+    let whole = try #require(try workplace.run(line: line + " --out whole").records().last)
+    for number in 1...2 {
+      let part = try workplace.run(line: line + " --shard \(number)/2 --out part\(number)")
+      #expect(part.status == 0, "\(part.error)")
+    }
+    let half = try workplace.run(line: "merge part1 --out all")
+    #expect(half.status == 1)
+    #expect(half.error.contains("all: expected 4 runs that have ended, found 2; missing: "))
+    let merged = try workplace.run(line: "merge part1 part2 --out all --json")
+    #expect(merged.status == 0, "\(merged.error)")
+    let records = try merged.records()
+    #expect((records.first?["runs"] as? [String])?.count == 2)
+    func means(_ record: [String: Any]?) -> [Double] {
+      ((record?["rows"] as? [[String: Any]]) ?? []).compactMap { $0["mean"] as? Double }
+    }
+    #expect(means(records.last) == means(whole) && means(whole).count == 2)
+    let wrong = try workplace.run(line: line + " --shard 3/2")
+    #expect(wrong.status == 64 && wrong.error.contains("--shard: expected K/N such as 3/8"))
+    let study = try workplace.run(line: "reproduce transformer --budget smoke --shard 1/2")
+    #expect(study.status == 64 && study.error.contains("transformer-adding"))
+  }
+
   @Test("The JSON lines are those of every run and then a summary with the promised keys")
   func json() throws {
     let run = try Workplace().run(line: Self.tiny + " --steps 20 --out c --json")

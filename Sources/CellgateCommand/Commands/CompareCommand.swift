@@ -27,6 +27,7 @@ struct CompareCommand: ParsableCommand {
         cellgate compare copying --length 50 --equal parameters
         cellgate compare adding --config runs/adding-lstm/config.json --cells lstm,gru
         cellgate compare adding --steps 500 --hidden 32 --json
+        cellgate compare adding --seeds 8 --shard 1/4 --out part1
 
       \(TaskOptions.help)
       """)
@@ -49,31 +50,34 @@ struct CompareCommand: ParsableCommand {
 
   @OptionGroup var sizes: SizeOptions
 
+  @OptionGroup var part: ShardOption
+
   @OptionGroup var options: TrainingOptions
 
   func run() throws {
-    let (settings, recording) = try settings()
+    let (settings, recording, shard) = try settings()
     let type = try Tasks.named(settings.training.task)
     Interruption.install()
     // Missing data are reported before a folder is made.
     let data = Tasks.source(of: options.dataDirectory, for: type)
     _ = try type.init(settings: settings.training, data: data)
-    let folder = try options.out ?? RunFolders.new("compare-\(type.name)")
+    let folder = try options.out ?? RunFolders.new("compare-\(type.name)" + (shard?.suffix ?? ""))
     let comparison = try Comparison(
-      settings, task: type, data: data, directory: folder, resuming: options.resume)
+      settings, task: type, data: data, directory: folder, resuming: options.resume, shard: shard)
     comparison.lockWarning.map(Console.warn)
     comparison.recording = recording
     try ComparisonSession(comparison: comparison, task: type, folder: folder, json: options.json).run()
   }
 
-  /// What is compared, and what the runs write on the way.
-  private func settings() throws -> (ComparisonSettings, RunRecording) {
+  /// What is compared, what the runs write on the way, and which part of them is made.
+  private func settings() throws -> (ComparisonSettings, RunRecording, RunShard?) {
     var problems = OptionProblems()
     options.checkThreads(&problems)
     let recording = options.recording.recording(&problems)
     let type = options.task(task, &problems)
     let seeds = problems.whole("--seeds", seeds, in: 1...100_000)
     let budget = sizes.budget(&problems)
+    let shard = part.parsed(&problems)
     let equality = equal.map { ComparisonSettings.Equality(rawValue: $0) } ?? Defaults.equal
     if equality == .units, equal != nil, budget != nil {
       problems.add("--equal units and --parameters: expected only one of them")
@@ -112,6 +116,6 @@ struct CompareCommand: ParsableCommand {
     }
     problems.add(settings(parameters: budget).problems(tasks: Tasks.all))
     try problems.check()
-    return (settings(parameters: budget), recording)
+    return (settings(parameters: budget), recording, shard)
   }
 }

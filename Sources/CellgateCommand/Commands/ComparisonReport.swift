@@ -11,6 +11,8 @@ struct ComparisonReport {
   let curves: [String: [Double]]
   /// What the model reached that all runs started from; nil for runs that started from first values.
   var before: Double?
+  /// Whether the command that was typed is one to go on from.
+  var suggests = true
 
   /// The promised summary.
   var record: JSONValue {
@@ -97,7 +99,7 @@ struct ComparisonReport {
 
   private var suggestions: [(String, String)] {
     // A comparison that was continued may name cells that it alone has.
-    if before != nil { return [] }
+    if before != nil || !suggests { return [] }
     if settings.cellTexts != nil, CommandLine.arguments.contains("--resume") { return [] }
     var lines: [(String, String)] = []
     if settings.seeds < 3 { lines.append((TypedCommand.changing("--seeds", "3"), "is it chance?")) }

@@ -9,6 +9,8 @@ struct ComparisonSession {
   let json: Bool
   /// What the model reached that all runs start from; nil for runs that start from first values.
   var before: Double?
+  /// Whether the command that was typed is one to go on from.
+  var suggests = true
 
   private var settings: ComparisonSettings { comparison.settings }
 
@@ -27,8 +29,13 @@ struct ComparisonSession {
     }
     let report = ComparisonReport(
       result: result, task: task, settings: settings, folder: folder, curves: progress.curves,
-      before: before)
-    if json { report.record.print() } else { report.print() }
+      before: before, suggests: suggests && comparison.shard == nil)
+    if json {
+      report.record.print()
+    } else {
+      if !comparison.runs.isEmpty { report.print() }
+      comparison.shard?.printNextStep(folder)
+    }
     if !progress.divergences.isEmpty {
       throw CommandFailure(.failed, lines: progress.divergences)
     }
@@ -47,10 +54,13 @@ struct ComparisonSession {
     let seeds = Text.plural(settings.seeds, "seed")
     let length =
       training.steps.map { Text.plural($0, "step") } ?? training.epochs.map { Text.plural($0, "epoch") } ?? ""
-    Console.print(
-      "  \(cells) × \(seeds) = \(Text.plural(runs, "run")) of \(length), equal \(settings.equal.rawValue)")
+    let all = Text.plural(settings.cells.count * settings.seeds, "run")
+    let part = comparison.shard.map { "; \($0.title): \(Text.plural(runs, "run"))" } ?? ""
+    Console.print("  \(cells) × \(seeds) = \(all) of \(length), equal \(settings.equal.rawValue)\(part)")
     if settings.equal == .parameters {
-      let sizes = comparison.runs.prefix(settings.cells.count).map { "\($0.cell) \(Text.count($0.hidden))" }
+      let sizes = settings.cells.compactMap { cell in
+        comparison.runs.first { $0.cell == cell }.map { "\(cell) \(Text.count($0.hidden))" }
+      }
       Console.print("  hidden units: \(sizes.joined(separator: ", "))")
     }
     Console.print()

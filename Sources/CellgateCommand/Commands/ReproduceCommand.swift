@@ -27,6 +27,7 @@ struct ReproduceCommand: ParsableCommand {
         cellgate reproduce adding --search --dry-run
         cellgate reproduce copying --search --search-rates 0.002,0.004,0.008,0.016
         cellgate reproduce pmnist --equal units --epochs 15 --precision bf16 --out results/pmnist
+        cellgate reproduce adding --budget full --shard 3/8
         cellgate reproduce transformer
       """)
 
@@ -78,6 +79,8 @@ struct ReproduceCommand: ParsableCommand {
 
   @OptionGroup var search: SearchOptions
 
+  @OptionGroup var part: ShardOption
+
   @Flag(help: "Say how long it will take, in hours of one thread too, and make no run.")
   var dryRun = false
 
@@ -124,6 +127,11 @@ struct ReproduceCommand: ParsableCommand {
     let jobs: Int? = problems.whole("--jobs", jobs, in: 1...ModelOptions.mostThreads)
     problems.threads(threads)
     let recording = recording.recording(&problems)
+    let shard = part.parsed(&problems)
+    if shard != nil, let study {
+      let names = study.experiments.map(\.title).joined(separator: ", ")
+      problems.add("--shard: expected one experiment of \(study.name), \(names), found all of them")
+    }
     try problems.check()
     Interruption.install()
     let directory = DataDirectory(option: data)
@@ -136,9 +144,10 @@ struct ReproduceCommand: ParsableCommand {
     guard let asked = experiments.first else { return }
     let type = try Tasks.named(asked.task)
     let (experiment, source) = try asked.prepared(type, in: directory)
-    if dryRun { return try estimate(experiment, type, source, jobs) }
-    let folder = try out ?? defaultFolder(experiment, type, source)
-    let reproduction = try Reproduction(experiment, task: type, data: source, directory: folder)
+    if dryRun { return try estimate(experiment, type, source, jobs, shard) }
+    let folder = try out ?? defaultFolder(experiment, type, source, shard)
+    let reproduction = try Reproduction(
+      experiment, task: type, data: source, directory: folder, shard: shard)
     reproduction.lockWarning.map(Console.warn)
     reproduction.recording = recording
     let ended = try ReproductionSession(
@@ -149,12 +158,13 @@ struct ReproduceCommand: ParsableCommand {
 
   /// Says how long it will take; of what a folder has only the rest. Makes no folder.
   private func estimate(
-    _ experiment: Experiment, _ type: any SequenceTask.Type, _ data: DataSource, _ jobs: Int?
+    _ experiment: Experiment, _ type: any SequenceTask.Type, _ data: DataSource, _ jobs: Int?,
+    _ shard: RunShard?
   ) throws {
-    let folder = out ?? "runs/\(defaultName(experiment))"
+    let folder = out ?? "runs/\(defaultName(experiment, shard))"
     let isThere = try Reproduction.experiment(of: folder) != nil
     let reproduction = try Reproduction(
-      experiment, task: type, data: data, directory: isThere ? folder : nil)
+      experiment, task: type, data: data, directory: isThere ? folder : nil, shard: shard)
     let session = ReproductionSession(
       reproduction: reproduction, task: type, folder: folder, jobs: jobs, json: json)
     try session.estimate()
@@ -232,15 +242,15 @@ struct ReproduceCommand: ParsableCommand {
 
   /// The folder below `runs`, which is not made when the data are missing.
   private func defaultFolder(
-    _ experiment: Experiment, _ type: any SequenceTask.Type, _ data: DataSource
+    _ experiment: Experiment, _ type: any SequenceTask.Type, _ data: DataSource, _ shard: RunShard?
   ) throws -> String {
     if !FileManager.default.fileExists(atPath: "runs") {
       _ = try type.init(settings: experiment.parts[0].training, data: data)
     }
-    return try RunFolders.known(defaultName(experiment))
+    return try RunFolders.known(defaultName(experiment, shard))
   }
 
-  private func defaultName(_ experiment: Experiment) -> String {
-    "reproduce-\(experiment.title)-\(experiment.budget.rawValue)"
+  private func defaultName(_ experiment: Experiment, _ shard: RunShard? = nil) -> String {
+    "reproduce-\(experiment.title)-\(experiment.budget.rawValue)" + (shard?.suffix ?? "")
   }
 }

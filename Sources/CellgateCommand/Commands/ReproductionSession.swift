@@ -28,7 +28,12 @@ struct ReproductionSession {
         at: nil, folder: folder, command: TypedCommand.repeated(replaced: replaced), json: json)
     }
     let report = ReproductionReport(results: results, reproduction: reproduction, folder: folder)
-    if json { report.record.print() } else { report.print() }
+    if json {
+      report.record.print()
+    } else {
+      report.print()
+      reproduction.shard?.printNextStep(folder)
+    }
     return (results, progress.divergences)
   }
 
@@ -51,8 +56,9 @@ struct ReproductionSession {
     if let search = experiment.search { Console.print("  search: \(search.description)") }
     let done = reproduction.endedRuns
     let rest = done > 0 ? ", of which \(Text.count(done)) are complete already" : ""
-    Console.print(
-      "  \(Text.plural(reproduction.runs.count, "run")) into \(folder)\(rest); \(jobs) at a time\n")
+    let all = Text.plural(reproduction.runs.count, "run")
+    let part = reproduction.shard.map { "\($0.title), \(Text.count(reproduction.ownRuns.count)) of " } ?? ""
+    Console.print("  \(part)\(all) into \(folder)\(rest); \(jobs) at a time\n")
   }
 
   /// Says how long it will take, and nothing else; gives the seconds.

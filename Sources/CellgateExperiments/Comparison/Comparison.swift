@@ -41,8 +41,10 @@ public final class Comparison {
 
   /// What is compared.
   public let settings: ComparisonSettings
-  /// The settings of all runs, in order.
+  /// The settings of the runs, in order: of all, or of those of the shard.
   public let runs: [TrainingSettings]
+  /// The part of the runs that is made; nil for all.
+  public let shard: RunShard?
   /// What each run writes into its folder on the way.
   public var recording: RunRecording {
     get { queue.recording }
@@ -59,17 +61,22 @@ public final class Comparison {
   private var ended: [String: [RunQueue.Ended]] = [:]
   private var baseline: Baseline?
 
-  /// A comparison on the task of this type, in a new folder or, `resuming`, an old one; without a folder it lies in
-  /// memory. Throws `settings` or `run`.
+  /// A comparison on the task of this type, or a shard of it, in a new folder or, `resuming`, an old one; without a folder it
+  /// lies in memory. Throws `settings` or `run`.
   public init(
     _ settings: ComparisonSettings, task: any SequenceTask.Type, cells: [Cell] = Cell.all,
-    data: DataSource = .unspecified, directory path: String? = nil, resuming: Bool = false
+    data: DataSource = .unspecified, directory path: String? = nil, resuming: Bool = false,
+    shard: RunShard? = nil
   ) throws(TrainingError) {
     let problems = settings.problems(tasks: [task], cells: cells)
     if !problems.isEmpty { throw .settings(SettingsErrors(problems)) }
     self.settings = settings
-    runs = settings.runs(tasks: [task], cells: cells)
-    queue = RunQueue(task: task, cells: settings.allCells(cells), data: data, path: path)
+    self.shard = shard
+    let queue = RunQueue(task: task, cells: settings.allCells(cells), data: data, path: path)
+    let all = settings.runs(tasks: [task], cells: cells)
+    let isOwn = shard?.takes(all.map { queue.updateCost($0) })
+    runs = isOwn.map { zip(all, $0).filter(\.1).map(\.0) } ?? all
+    self.queue = queue
     self.path = path
     do throws(RunError) {
       lock = try path.map { (path) throws(RunError) in
@@ -99,38 +106,12 @@ public final class Comparison {
     if resuming {
       let own = try Self.settings(of: path)
       // Cells and seeds may be more than before; what all runs have in common may not change.
-      if let (name, expected, found) = own.training.firstDifference(from: settings.training) {
+      if let (name, expected, found) = own.firstDifference(from: settings) {
         throw .otherSettings(folder: path, setting: name, expected: expected, found: found)
-      }
-      for text in own.cellTexts ?? [] {
-        guard let cell = try? Cell(text: text),
-          let now = settings.allCells(Cell.all).first(where: { $0.name == cell.name }),
-          now.text != text
-        else { continue }
-        let (expected, found) = TextDifference.shortened(text, now.text)
-        throw .otherSettings(folder: path, setting: "cell \(cell.name)", expected: expected, found: found)
-      }
-      if own.equal != settings.equal {
-        throw .otherSettings(
-          folder: path, setting: "equal", expected: own.equal.rawValue, found: settings.equal.rawValue)
-      }
-      for (cell, (own, now)) in zip(own.cells, zip(own.starts ?? [], settings.starts ?? []))
-      where own.model.sha256 != now.model.sha256 || own.freeze != now.freeze {
-        throw .otherSettings(
-          folder: path, setting: "start of \(cell)", expected: Self.text(own), found: Self.text(now))
-      }
-      if own.parameters != settings.parameters {
-        throw .otherSettings(
-          folder: path, setting: "parameters", expected: own.parameters.map(String.init) ?? "none",
-          found: settings.parameters.map(String.init) ?? "none")
       }
     }
     do throws(FileError) { try AtomicFile.write(settings.encoded(), to: config) } catch { throw .file(error) }
     return lock
-  }
-
-  private static func text(_ start: ComparisonSettings.Start) -> String {
-    "SHA-256 \(start.model.sha256)" + (start.freeze.map { ", \($0.count) names frozen" } ?? "")
   }
 
   /// The folder of a run.
@@ -140,12 +121,22 @@ public final class Comparison {
 
   // MARK: The runs
 
+  /// The names of the runs that have not ended. Throws `run`.
+  public func missingRuns() throws(TrainingError) -> [String] {
+    var missing: [String] = []
+    for entry in entries where try !queue.hasEnded(entry) { missing.append(entry.name) }
+    return missing
+  }
+
+  private var entries: [RunQueue.Entry] {
+    runs.map { RunQueue.Entry(name: Self.folder(of: $0), settings: $0) }
+  }
+
   /// Makes all runs, and writes the summary. Throws `data` or `run`.
   public func run(
     onEvent: (Run, Event) -> Void = { _, _ in }, shouldStop: () -> Bool = { false }
   ) throws(TrainingError) -> Outcome {
-    baseline = try queue.makeTask(runs[0]).baseline
-    let entries = runs.map { RunQueue.Entry(name: Self.folder(of: $0), settings: $0) }
+    baseline = try runs.first.map { (run) throws(TrainingError) in try queue.makeTask(run).baseline }
     let isComplete = try queue.run(
       entries,
       receive: { (index, _, message) in
@@ -172,14 +163,17 @@ public final class Comparison {
   private func summary() -> ComparisonSummary {
     let metric = queue.task.metric
     let selection = queue.task.description.selection(settings.training)
-    let rows = runs.prefix(settings.cells.count).map { run in
-      ComparisonRow(settings: run, metric: metric.name, ended: ended[run.cell] ?? [])
+    // A shard may have no runs of a cell.
+    let rows = settings.cells.compactMap { cell in
+      runs.first { $0.cell == cell }.map {
+        ComparisonRow(settings: $0, metric: metric.name, ended: ended[cell] ?? [])
+      }
     }
     return ComparisonSummary(
       task: settings.training.task, equal: settings.equal, metric: metric.name,
       better: metric.direction.rawValue, selection: selection == metric ? nil : selection.name,
       baseline: baseline?.value ?? 0,
-      baselineLabel: baseline?.label ?? "", solved: queue.task.solved.description, rows: Array(rows),
+      baselineLabel: baseline?.label ?? "", solved: queue.task.solved.description, rows: rows,
       differences: PairedDifference.all(
         settings.cells.map { cell in
           let results = (ended[cell] ?? []).compactMap(\.result)

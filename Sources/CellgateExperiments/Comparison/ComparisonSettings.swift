@@ -34,7 +34,7 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
   public var starts: [Start]?
 
   /// A model that a cell's runs start from.
-  public struct Start: Codable, Equatable, Sendable {
+  public struct Start: Codable, Equatable, Sendable, CustomStringConvertible {
     /// The model, whose cell it is.
     public var model: ModelSource
     /// What is not trained, as in `TrainingSettings.freeze`; nil for nothing.
@@ -44,6 +44,11 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
     public init(_ model: ModelSource, freeze: [String]? = nil) {
       self.model = model
       self.freeze = freeze
+    }
+
+    /// "SHA-256 …, 2 names frozen".
+    public var description: String {
+      "SHA-256 \(model.sha256)" + (freeze.map { ", \($0.count) names frozen" } ?? "")
     }
   }
 
@@ -152,6 +157,30 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
         return settings
       }
     }
+  }
+
+  /// The first setting that keeps two comparisons from being one: all but the cells and seeds, of which one may have more.
+  func firstDifference(from other: ComparisonSettings) -> (name: String, own: String, other: String)? {
+    if let difference = training.firstDifference(from: other.training) { return difference }
+    for text in cellTexts ?? [] {
+      guard let cell = try? Cell(text: text),
+        let now = other.allCells(Cell.all).first(where: { $0.name == cell.name }),
+        now.text != text
+      else { continue }
+      let (own, found) = TextDifference.shortened(text, now.text)
+      return ("cell \(cell.name)", own, found)
+    }
+    if equal != other.equal { return ("equal", equal.rawValue, other.equal.rawValue) }
+    for (cell, (own, now)) in zip(cells, zip(starts ?? [], other.starts ?? []))
+    where own.model.sha256 != now.model.sha256 || own.freeze != now.freeze {
+      return ("start of \(cell)", "\(own)", "\(now)")
+    }
+    guard parameters == other.parameters else {
+      return (
+        "parameters", parameters.map(String.init) ?? "none", other.parameters.map(String.init) ?? "none"
+      )
+    }
+    return nil
   }
 
   /// As the bytes of the comparison's `config.json`.

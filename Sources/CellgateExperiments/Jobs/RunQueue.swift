@@ -105,6 +105,21 @@ struct RunQueue: Sendable {
     } catch { throw .run(error) }
   }
 
+  /// Whether a run has its result, or has diverged.
+  func hasEnded(_ entry: Entry) throws(TrainingError) -> Bool {
+    if try completed(entry) != nil { return true }
+    return folder(of: entry).map { RunDirectory.exists(RunDirectory.divergenceFile($0)) } ?? false
+  }
+
+  /// What an update costs: about its multiply-adds.
+  func updateCost(_ settings: TrainingSettings) -> Double {
+    let shape = task.shape(settings)
+    guard let cell = cells.first(where: { $0.name == settings.cell }) else { return 0 }
+    return settings.bodyParameters(cell, inputSize: shape.inputSize, hidden: settings.hidden)
+      * Double(shape.steps)
+      * Double(settings.batch)
+  }
+
   private static func testsFile(_ path: String) -> String { path + "/tests.json" }
 
   /// What the best model of a complete run was found to reach in its tests; nil before all are known.

@@ -30,7 +30,8 @@ extension Reproduction {
             steps: ends.map { experiment.measure.step(of: $0, baseline: baselines[part].value) },
             paper: run.isKnown()
               ? paper.first { $0.cell == run.cell && $0.equal == settings.equal }?.value : nil,
-            searched: search != nil && isSearched ? run : nil,
+            searched: isSearched && search?.best(for: experiment.folderName(of: run), seed: run.seed) != nil
+              ? run : nil,
             tests: experiment.parts[part].tests.map { tests in
               tests.indices.map { row(tests[$0].label, $0, ends) }
             },

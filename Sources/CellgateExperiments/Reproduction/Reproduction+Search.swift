@@ -18,10 +18,10 @@ extension Reproduction {
   }
 
   /// Plans the search, with what an earlier start in this folder found.
-  func makeSearch(_ cells: [Cell]) {
+  func makeSearch() {
     guard let settings = experiment.search else { return }
     var search = SettingsSearch(settings, measure: experiment.measure, metric: queue.task.metric)
-    for run in runs {
+    for run in ownRuns {
       search.add(
         experiment.folderName(of: run.settings), part: (run.partIndex, run.part), final: run.settings,
         updates: steps(of: run), interval: evaluationInterval(of: run))
@@ -42,7 +42,7 @@ extension Reproduction {
 
   var searchCost: Double {
     (search?.updatesLeft ?? []).reduce(0) { sum, left in
-      sum + Double(left.updates) * updateCost(search?.groups[left.group].trials[0] ?? runs[0].settings)
+      sum + Double(left.updates) * queue.updateCost(search?.groups[left.group].trials[0] ?? runs[0].settings)
     }
   }
 
@@ -50,7 +50,11 @@ extension Reproduction {
   func makeTrials(
     _ onEvent: (_ run: Run, _ job: Int, _ event: RunEvent) -> Void, _ shouldStop: () -> Bool
   ) throws(TrainingError) -> Bool {
-    guard !isSearched, var search else { return true }
+    guard !isSearched, var search else {
+      // What several shards have searched is one table.
+      try writeSearch()
+      return true
+    }
     for round in 0..<search.roundCount {
       guard let pieces = search.pieces(of: round) else { break }
       let trials = pieces.map { trial(of: $0, search) }
@@ -64,7 +68,7 @@ extension Reproduction {
           let (piece, run) = (pieces[index], trials[index])
           let from = round == 0 ? 0 : groups[piece.group].end(of: round - 1)
           let range = from..<groups[piece.group].end(of: round)
-          let cost = updateCost(run.settings) * Double(range.count)
+          let cost = queue.updateCost(run.settings) * Double(range.count)
           switch message {
           case .training(let event):
             note(event, run.index, range, cost: cost)

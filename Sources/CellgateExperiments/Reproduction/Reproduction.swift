@@ -59,6 +59,8 @@ public final class Reproduction {
 
   /// What is reproduced.
   public let experiment: Experiment
+  /// The part of the runs that is made; nil for all.
+  public let shard: RunShard?
   /// All runs but the search's: for each seed every part, comparison and cell in turn. Before a search is over they have
   /// the settings of their part.
   public internal(set) var runs: [Run]
@@ -74,6 +76,8 @@ public final class Reproduction {
   var queue: RunQueue
   let path: String?
   private let lock: FolderLock?
+  /// The names of the sizes and runs that are the shard's.
+  private var own: Set<String>?
   /// For each comparison and each of its cells the runs by their places.
   var members: [[[Int]]]
   /// The search for each cell's settings; nil without one.
@@ -90,12 +94,13 @@ public final class Reproduction {
   var isMadeEarlier = false
   var began = ContinuousClock.now
 
-  /// A reproduction on the task of this type in a folder, new or begun by an earlier one; without a folder it lies in
-  /// memory. Missing data are reported before a folder is made. Throws `settings`, `data` or `run`.
+  /// A reproduction on the task of this type, or a shard of it, in a folder, new or begun by an earlier one; without a folder
+  /// it lies in memory. Missing data are reported before a folder is made. Throws `settings`, `data` or `run`.
   public init(
     _ experiment: Experiment, task: any SequenceTask.Type, cells: [Cell] = Cell.all,
-    data: DataSource = .unspecified, directory path: String? = nil
+    data: DataSource = .unspecified, directory path: String? = nil, shard: RunShard? = nil
   ) throws(TrainingError) {
+    self.shard = shard
     let problems = experiment.problems(tasks: [task], cells: cells)
     if !problems.isEmpty { throw .settings(SettingsErrors(problems)) }
     require(
@@ -117,7 +122,8 @@ public final class Reproduction {
       lock = try path.map { (path) throws(RunError) in try Self.open(path, experiment) }
     } catch { throw .run(error) }
     earlier = earlierResults
-    makeSearch(cells)
+    deal()
+    makeSearch()
   }
 
   /// All runs, and those of each comparison's cells by their places; with a search that is over each cell has its own
@@ -190,7 +196,49 @@ public final class Reproduction {
     return try? ConfigFile.decode(ReproductionResults.self, data, file: path)
   }
 
+  /// Deals the runs out to the shards: with a search all runs of a cell of one size together, as their settings come from it.
+  private func deal() {
+    guard let shard else { return }
+    var names: [String] = []
+    var costs: [Double] = []
+    for run in runs {
+      let name = dealt(run)
+      let place = names.firstIndex(of: name) ?? names.count
+      if place == names.count {
+        names.append(name)
+        costs.append(0)
+      }
+      costs[place] += cost(run)
+    }
+    own = Set(zip(names, shard.takes(costs)).filter(\.1).map(\.0))
+  }
+
+  /// What a run is dealt out with.
+  private func dealt(_ run: Run) -> String {
+    experiment.search == nil ? run.name : experiment.folderName(of: run.settings)
+  }
+
+  /// Whether a run is made here.
+  func isOwn(_ run: Run) -> Bool { own?.contains(dealt(run)) ?? true }
+
+  /// The runs that are made here: all, or the shard's.
+  public var ownRuns: [Run] { runs.filter(isOwn) }
+
   // MARK: The runs
+
+  /// The names of the runs that have not ended. Throws `run`.
+  public func missingRuns() throws(TrainingError) -> [String] {
+    guard isSearched else { return runs.map(\.name) }
+    var missing: [String] = []
+    for run in runs where try !queue.hasEnded(entry(run)) { missing.append(run.name) }
+    return missing
+  }
+
+  /// Writes what is known without making a run. Throws `run`.
+  public func writeKnown() throws(TrainingError) {
+    _ = try readCompleted { _, _, _ in }
+    _ = try writeResults()
+  }
 
   /// Makes the runs that are not complete yet, `jobs` at a time (nil for as many as `jobCount()` says), and
   /// writes the results whenever one ends. Throws `settings` where memory is too small, `data` or `run`.
@@ -226,9 +274,9 @@ public final class Reproduction {
 
   /// Reads the runs that are complete, and reports them as job 0; returns the others.
   func readCompleted(_ onEvent: (Run, Int, RunEvent) -> Void) throws(TrainingError) -> [Int] {
-    guard isSearched else { return Array(runs.indices) }
+    guard isSearched else { return runs.indices.filter { isOwn(runs[$0]) } }
     var pending: [Int] = []
-    for run in runs {
+    for run in ownRuns {
       if let end = try queue.completed(entry(run)) {
         ended[run.index] = end
         onEvent(run, 0, end.event)
@@ -249,7 +297,7 @@ public final class Reproduction {
   /// Runs that have ended, and trials that have come to the end of a round; and how many there will be of both.
   public var endedPieces: Int { ended.count + trialPieces.ended }
   /// The runs, and the trials of each round.
-  public var pieceCount: Int { runs.count + trialPieces.all }
+  public var pieceCount: Int { ownRuns.count + trialPieces.all }
 
   /// How far the runs are that this call of `run` makes.
   public var progress: Progress { work.progress(seconds: began.secondsSince) }
@@ -267,15 +315,7 @@ public final class Reproduction {
   }
 
   /// What a run costs: about its multiply-adds.
-  func cost(_ run: Run) -> Double { updateCost(run.settings) * Double(steps(of: run)) }
-
-  func updateCost(_ settings: TrainingSettings) -> Double {
-    let shape = queue.task.shape(settings)
-    guard let cell = queue.cells.first(where: { $0.name == settings.cell }) else { return 0 }
-    return settings.bodyParameters(cell, inputSize: shape.inputSize, hidden: settings.hidden)
-      * Double(shape.steps)
-      * Double(settings.batch)
-  }
+  func cost(_ run: Run) -> Double { queue.updateCost(run.settings) * Double(steps(of: run)) }
 
   func steps(of run: Run) -> Int { lengths[run.partIndex] }
 }
