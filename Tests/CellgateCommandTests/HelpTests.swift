@@ -6,7 +6,7 @@ struct HelpTests {
     "", "cells", "bench", "data", "data list", "data fetch", "data verify", "train", "compare", "evaluate",
     "report", "reproduce", "generate", "diagnose", "features", "caption", "translate", "score",
     "score captions", "score translation",
-    "predict", "summary", "import", "export", "retrofit",
+    "predict", "summary", "import", "export", "retrofit", "merge",
   ]
 
   @Test("Every command's help has examples that call the command", arguments: commands)
@@ -36,6 +36,17 @@ struct HelpTests {
       !$0.isEmpty
     }
     #expect(lines.allSatisfy { $0.hasPrefix("  cellgate") }, "\(lines)")
+  }
+
+  @Test("Help names the tasks, and that of a task has its options alone", arguments: ["train", "compare"])
+  func tasks(command: String) throws {
+    let all = try Workplace().run(line: command + " --help").output
+    #expect(all.contains("The options of a task: cellgate \(command) TASK --help"))
+    for task in ["adding", "ptb-word", "captions"] { #expect(all.contains("\n  \(task) "), "\(task)") }
+    #expect(!all.contains("--beam-width") && !all.contains("--most-words"))
+    let own = try Workplace().run(line: command + " captions --help").output
+    #expect(own.contains("OPTIONS OF captions") && own.contains("  --most-words N\n"))
+    #expect(!own.contains("\n  ptb-word "))
   }
 
   @Test("The version is printed")

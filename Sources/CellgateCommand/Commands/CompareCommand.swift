@@ -29,7 +29,7 @@ struct CompareCommand: ParsableCommand {
         cellgate compare adding --steps 500 --hidden 32 --json
         cellgate compare adding --seeds 8 --shard 1/4 --out part1
 
-      \(TaskOptions.help)
+      \(TaskOptions.help(of: "compare"))
       """)
 
   @Argument(help: "The task: \(Tasks.names.joined(separator: ", ")).")

@@ -8,15 +8,15 @@ struct MergeCommand: ParsableCommand {
     commandName: "merge",
     abstract: "Put the folders of a sharded comparison or experiment together.",
     discussion: """
-      Machines that share nothing each make a part of the runs of 'compare' or 'reproduce', with --shard 1/8, --shard 2/8 \
-      and so on. This command copies the runs that have ended into one folder and writes the same tables and figures as \
-      one machine that made all of them. Runs that are missing are named; they can be made where they were begun, and \
-      merged into the same folder later. The folders themselves stay as they are.
+      Machines that share nothing each make a part of the runs of 'compare' or 'reproduce', as with \
+      'cellgate compare adding --seeds 8 --shard 1/2 --out part1' on one and \
+      --shard 2/2 on another. This command copies the runs that have ended into one folder and writes the same tables \
+      and figures as one machine that made all of them. Runs that are missing are named; they can be made where they \
+      were begun, and merged into the same folder later. The folders themselves stay as they are.
 
       EXAMPLES:
-        cellgate compare adding --seeds 8 --shard 1/2 --out a   # on one machine
-        cellgate compare adding --seeds 8 --shard 2/2 --out b   # on another
-        cellgate merge a b --out all
+        cellgate merge part1 part2 --out all
+        cellgate merge part* --out all --json
       """)
 
   @Argument(help: ArgumentHelp("The shards' folders.", valueName: "folder"))

@@ -45,7 +45,7 @@ struct TrainCommand: ParsableCommand {
         cellgate train adding --out runs/adding-lstm --resume
         cellgate train adding --out runs/adding-lstm --resume --steps 20000
 
-      \(TaskOptions.help)
+      \(TaskOptions.help(of: "train"))
       """)
 
   @Argument(help: "The task: \(Tasks.names.joined(separator: ", ")).")

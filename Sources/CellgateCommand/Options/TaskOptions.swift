@@ -64,18 +64,33 @@ struct TaskOptions: ParsableArguments, CustomReflectable {
     }
   }
 
-  /// What help texts say about the tasks and their options.
-  static var help: String {
-    var lines = ["TASKS:"]
-    for task in Tasks.all {
-      lines.append("  \(Text.padded(task.name, to: 13))\(task.summary)")
-      for option in task.options {
-        let value = option.defaultValue.map { " (default: \($0))" } ?? ""
-        lines.append(
-          "  \(Text.padded("", to: 13))--\(option.name) \(word(option.kind))  \(option.summary)\(value)")
-      }
+  /// What help texts say about the tasks: the options of the one that was typed, or which there are.
+  static func help(of command: String) -> String {
+    let asked = Tasks.all.first { CommandLine.arguments.contains($0.name) }
+    return asked.map(options) ?? all(command)
+  }
+
+  private static func all(_ command: String) -> String {
+    let width = (Tasks.names.map(\.count).max() ?? 0) + 2
+    let lines = Tasks.all.map { entry(Text.padded($0.name, to: width), $0.summary, indent: width) }
+    return (["TASKS:"] + lines).joined(separator: "\n")
+      + "\n\nThe options of a task: cellgate \(command) TASK --help"
+  }
+
+  private static func options(of task: any SequenceTask.Type) -> String {
+    let lines = task.options.map { option in
+      let value = option.defaultValue.map { " (default: \($0))" } ?? ""
+      return "  --\(option.name) \(word(option.kind))\n" + entry("    ", option.summary + value, indent: 4)
     }
-    return lines.joined(separator: "\n")
+    let title = "OPTIONS OF \(task.name), to \(task.summary):"
+    return (lines.isEmpty ? ["\(task.name): \(task.summary); it has no options of its own"] : [title] + lines)
+      .joined(separator: "\n")
+  }
+
+  /// A text after its name, in lines that no terminal breaks again.
+  private static func entry(_ name: String, _ text: String, indent: Int) -> String {
+    let lines = Text.wrapped(text, to: 78 - 2 - indent)
+    return "  " + name + lines.joined(separator: "\n  " + Text.padded("", to: indent))
   }
 
   private static func word(_ kind: TaskOption.Kind) -> String {

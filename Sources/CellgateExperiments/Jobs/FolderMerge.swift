@@ -131,7 +131,7 @@ public struct FolderMerge {
       if folder != path { seconds += own.wallSeconds }
       results = results ?? own
     }
-    results?.wallSeconds = max(seconds, results?.wallSeconds ?? 0)
+    if let known = results?.wallSeconds { results?.wallSeconds = max(seconds, known) }
     do throws(FileError) {
       if let search { try AtomicFile.write(search.encoded(), to: path + "/search.json") }
       if let results { try AtomicFile.write(results.encoded(), to: path + "/results.json") }
