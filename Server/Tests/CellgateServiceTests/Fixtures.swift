@@ -5,6 +5,7 @@ import Hummingbird
 import HummingbirdTesting
 import Logging
 import NIOCore
+import ServiceLifecycle
 import Testing
 
 @testable import CellgateService
@@ -50,6 +51,82 @@ enum Fixtures {
     return try saved(model, seed: seed, [:], own)
   }
 
+  /// Sounds of two classes.
+  static func sounds(seed: UInt64 = 4) throws -> String {
+    let features = AudioFeatures(rate: 4000, bands: 8)
+    var own = rowsOf(width: features.width)
+    own.rows?.audio = features
+    return try saved(
+      Sequential(LSTM(5), Dense(2), input: .sequence(features.width)), seed: seed, [:], own)
+  }
+
+  /// Clips of two classes, of three numbers a frame.
+  static func clips(seed: UInt64 = 6) throws -> String {
+    var own = rowsOf(width: 3)
+    own.rows?.hasClips = true
+    own.rows?.dimensions = 3
+    return try saved(Sequential(LSTM(5), Dense(2), input: .sequence(3)), seed: seed, [:], own)
+  }
+
+  /// Texts in folders, of two classes.
+  static func folders(seed: UInt64 = 7) throws -> String {
+    var own = rowsOf(width: nil)
+    (own.words, own.length) = (["good", "bad"], 4)
+    own.rows?.text = ""
+    return try saved(
+      Sequential(Embedding(4, 3), LSTM(5), Dense(2), input: .sequence()), seed: seed, [:], own)
+  }
+
+  private static func rowsOf(width: Int?) -> Preprocessing {
+    var own = Preprocessing()
+    (own.labels, own.rows) = (["no", "yes"], Preprocessing.RowSource())
+    own.inputScaler = width.map {
+      Scaler(means: .init(repeating: 0, count: $0), deviations: .init(repeating: 1, count: $0))
+    }
+    return own
+  }
+
+  /// What is said in sounds, in the letters a, b and c.
+  static func speech(seed: UInt64 = 8) throws -> String {
+    let features = AudioFeatures(rate: 4000, bands: 8)
+    var own = rowsOf(width: features.width)
+    (own.labels, own.rows) = (nil, nil)
+    own.speech = SpeechPreprocessing(features: features, stack: 2, alphabet: "abc")
+    return try saved(
+      Sequential(LSTM(9, returnSequences: true), Dense(4), input: .sequence(2 * features.width)), seed: seed,
+      [:],
+      own)
+  }
+
+  /// The keys of a tune's frames.
+  static func tunes(seed: UInt64 = 9) throws -> String {
+    var own = Preprocessing()
+    own.music = Preprocessing.Music(step: 0.5, frequencies: .init(repeating: 0.1, count: 88))
+    return try saved(
+      Sequential(LSTM(7, returnSequences: true), Dense(88), input: .sequence(88)), seed: seed, [:], own)
+  }
+
+  /// Vectors of texts.
+  static func encoder(seed: UInt64 = 10) throws -> String {
+    var own = Preprocessing()
+    (own.words, own.encodesTexts) = (["good", "bad", "film"], true)
+    return try saved(Sequential(Embedding(5, 4), LSTM(6), input: .sequence()), seed: seed, [:], own)
+  }
+
+  /// A WAV file of 16 bits with a tone.
+  static func wav(_ frequency: Double, samples: Int = 2000, rate: Int = 4000) -> Data {
+    func bytes(_ value: Int, _ count: Int) -> [UInt8] {
+      (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+    }
+    let data = (0..<samples).flatMap {
+      bytes(Int(20_000 * sin(2 * .pi * frequency * Double($0) / Double(rate))), 2)
+    }
+    let format = bytes(1, 2) + bytes(1, 2) + bytes(rate, 4) + bytes(2 * rate, 4) + bytes(2, 2) + bytes(16, 2)
+    return Data(
+      Array("RIFF".utf8) + bytes(36 + data.count, 4) + Array("WAVEfmt ".utf8) + bytes(16, 4) + format
+        + Array("data".utf8) + bytes(data.count, 4) + data)
+  }
+
   private static func saved(
     _ model: Model, seed: UInt64, _ metadata: [String: String], _ preprocessing: Preprocessing? = nil
   ) throws -> String {
@@ -89,6 +166,23 @@ extension CellgateService {
     try await Application(router: router, logger: logger).test(.router) { client in
       try await body(Client(client: client))
     }
+  }
+
+  /// Calls `body` with the port on which the service listens meanwhile.
+  func running(_ body: (Int) async throws -> Void) async throws {
+    let (running, isRunning) = AsyncStream.makeStream(of: Int.self)
+    let application = application { isRunning.yield($0.localAddress?.port ?? 0) }
+    var logger = Logger(label: "test")
+    logger.logLevel = .critical
+    let group = ServiceGroup(configuration: .init(services: [application], logger: logger))
+    let ended = Task { try await group.run() }
+    var ports = running.makeAsyncIterator()
+    let port = try #require(await ports.next())
+    let result: Result<Void, any Error>
+    do { result = .success(try await body(port)) } catch { result = .failure(error) }
+    await group.triggerGracefulShutdown()
+    try await ended.value
+    try result.get()
   }
 }
 

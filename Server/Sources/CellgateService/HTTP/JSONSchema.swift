@@ -4,6 +4,8 @@ import Cellgate
 public enum JSONSchema {
   /// A text.
   public static let text: JSONTree = ["type": "string"]
+  /// Bytes as a text in base 64.
+  public static let base64: JSONTree = ["type": "string", "contentEncoding": "base64"]
   /// true or false.
   public static let flag: JSONTree = ["type": "boolean"]
   /// Anything.

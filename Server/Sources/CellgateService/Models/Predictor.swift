@@ -7,11 +7,12 @@ import HTTPTypes
   import Foundation
 #endif
 
-/// What a request to predict has: rows, texts, sentences or arrays.
+/// What a request to predict has: rows, texts, sentences, arrays or files.
 struct PredictionRequest: Sendable {
   var rows: [JSONTree]?
   var texts: [String]?
   var sentences: [[String]]?
+  var files: [RequestFile]?
   /// By name, or one without.
   var inputs: [(name: String?, array: JSONTree)] = []
   var paths: (count: Int, seed: UInt64)?
@@ -34,7 +35,7 @@ final class Predictor {
   /// The columns that rows must have.
   let columns: [String]
 
-  private let model: Model
+  let model: Model
   private let form: Form
   private let captions: CaptionWriter?
 
@@ -46,9 +47,11 @@ final class Predictor {
     case answers(QuestionAnswerer)
     case translations(Translator)
     case frames(FramePredictor)
+    case folder(RowPredictor, FolderContent)
+    case tunes(MusicPredictor)
+    case transcripts(Transcriber)
+    case vectors(SentenceEncoder)
     case arrays(ArrayPredictor)
-    /// Data that come in files alone, of this kind.
-    case files(String)
   }
 
   init(_ model: Model, path: String, language: LanguageModel?) {
@@ -59,8 +62,8 @@ final class Predictor {
       let source = own.rows ?? Preprocessing.RowSource()
       let task = own.labels == nil ? "regress" : source.hasLabelSets ? "multi-label" : "classify"
       kind = task
-      if source.audio != nil || source.highestFrequency != nil || source.text == "" {
-        (form, columns) = (.files(source.text == "" ? "a folder of texts" : "sounds"), [])
+      if let content = FolderContent(source) {
+        (form, columns) = (.folder(rows, content), [])
       } else if source.text == nil, source.features == nil {
         (form, columns) = (.series(rows), [])
       } else {
@@ -79,10 +82,12 @@ final class Predictor {
       (kind, form, columns) = ("translate", .translations(translator), [])
     } else if let frames = FramePredictor(model) {
       (kind, form, columns) = ("frames", .frames(frames), [])
-    } else if MusicPredictor(model) != nil {
-      (kind, form, columns) = ("music", .files("tunes"), [])
-    } else if Transcriber(model) != nil {
-      (kind, form, columns) = ("transcribe", .files("sounds"), [])
+    } else if let music = MusicPredictor(model) {
+      (kind, form, columns) = ("music", .tunes(music), [])
+    } else if let transcriber = Transcriber(model) {
+      (kind, form, columns) = ("transcribe", .transcripts(transcriber), [])
+    } else if let encoder = SentenceEncoder(model) {
+      (kind, form, columns) = ("encoder", .vectors(encoder), [])
     } else {
       kind = language != nil ? "language" : captions != nil ? "captions" : "arrays"
       (form, columns) = (.arrays(ArrayPredictor(model)), [])
@@ -106,11 +111,13 @@ final class Predictor {
     case .answers(let answerer): return try answers(answerer, request)
     case .translations(let translator): return try translations(translator, request)
     case .frames(let predictor): return try frames(predictor, request)
+    case .folder(let predictor, let content):
+      return content == .clips && request.files == nil
+        ? try series(predictor, request) : try folder(predictor, content, request)
+    case .tunes(let predictor): return try tunes(predictor, request)
+    case .transcripts(let transcriber): return try transcripts(transcriber, request)
+    case .vectors(let encoder): return try vectors(encoder, request)
     case .arrays(let predictor): return try arrays(predictor, request)
-    case .files(let what):
-      throw ServiceError.bad(
-        "model: expected a model of rows, texts or arrays, found one of \(kind), which reads \(what) from files: use 'cellgate predict'",
-        "model", code: "unsupported_model")
     }
   }
 
@@ -142,12 +149,17 @@ final class Predictor {
     }
   }
 
-  private func table(_ found: [RowPredictor.Prediction], _ predictor: RowPredictor) -> PredictionResult {
+  /// Predictions as a table; `names` are those of the rows where they have others than in the file.
+  func table(
+    _ found: [RowPredictor.Prediction], _ predictor: RowPredictor, names: [String]? = nil
+  ) -> PredictionResult {
     .table(
       columns: predictor.header(found),
-      rows: found.map { one in
+      rows: found.enumerated().map { place, one in
         let fields = predictor.fields(one)
-        return [.string(fields[0]), one.number != nil ? .number(fields[1]) : .string(fields[1])]
+        return [
+          .string(names?[place] ?? fields[0]), one.number != nil ? .number(fields[1]) : .string(fields[1]),
+        ]
           + fields.dropFirst(2).map { .number($0) }
       })
   }
@@ -351,7 +363,7 @@ final class Predictor {
     }
   }
 
-  private func tensor(_ request: PredictionRequest, rank: ClosedRange<Int>) throws(ServiceError) -> Tensor {
+  func tensor(_ request: PredictionRequest, rank: ClosedRange<Int>) throws(ServiceError) -> Tensor {
     guard let input = request.inputs.first, request.inputs.count == 1 else {
       throw .bad("inputs: expected one array, found \(request.inputs.count)", "inputs")
     }
@@ -412,6 +424,11 @@ final class Predictor {
 
   /// Calls `body` with the path of a file that nobody else has, and removes it then.
   private func withFile<Result>(_ ending: String, _ body: (String) throws -> Result) throws -> Result {
+    try withFolder { try body("\($0)/request.\(ending)") }
+  }
+
+  /// Calls `body` with the path of a folder that nobody else has, and removes it then with all that is in it.
+  func withFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
       "cellgate-server-\(UUID().uuidString)"
     ).path
@@ -422,7 +439,7 @@ final class Predictor {
       throw ServiceError(.insufficientStorage, "the service can't write a file that it needs")
     }
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    do { return try body(folder + "/request.\(ending)") } catch let error as ServiceError {
+    do { return try body(folder) } catch let error as ServiceError {
       throw error
     } catch let error
       as ArrayFileError
@@ -440,7 +457,7 @@ final class Predictor {
       text = text.replacing("\(folder)/request.\(ending): ", with: "")
       text = text.replacing("\(folder)/request.\(ending)", with: "data")
     }
-    return text
+    return RequestFile.places(in: text, folder)
   }
 
   /// The result of a body whose errors are those of data.

@@ -12,13 +12,20 @@ struct PredictionRoutes {
     [
       Endpoint(
         .post, "/v1/predict", "predict",
-        "What 'cellgate predict' finds: of rows with the model's columns, of texts, of sentences as lists of tokens, or of arrays with the sample first.",
+        "What 'cellgate predict' finds: of rows with the model's columns, of texts, of sentences as lists of tokens, of arrays with the sample first, or of files: sounds (WAV), tunes (MIDI), and clips.",
         body: JSONSchema.object(
           [
             ("model", models.schema()), ("rows", JSONSchema.list(["type": "object"], most: settings.items)),
             ("texts", JSONSchema.list(JSONSchema.text, most: settings.items)),
             ("sentences", JSONSchema.list(JSONSchema.list(JSONSchema.text), most: settings.items)),
             ("inputs", JSONSchema.either(["type": "array"], ["type": "object"])),
+            (
+              "files",
+              JSONSchema.list(
+                JSONSchema.object(
+                  [("name", JSONSchema.text), ("data", JSONSchema.base64)], required: ["data"]),
+                most: settings.items)
+            ),
             ("samples", JSONSchema.whole(1...10_000)),
             ("seed", JSONSchema.whole(0...CompletionOptions.largestSeed)),
           ], required: models.required),
@@ -49,7 +56,7 @@ struct PredictionRoutes {
 
   private func predict(_ request: ServiceRequest) async throws -> Response {
     let fields = try await request.json()
-    try fields.check(names: ["model", "rows", "texts", "sentences", "inputs", "samples", "seed"])
+    try fields.check(names: ["model", "rows", "texts", "sentences", "inputs", "files", "samples", "seed"])
     let model = try models.model(try fields.text("model"))
     var asked = PredictionRequest(limit: settings.items)
     asked.rows = try fields.list("rows")
@@ -75,12 +82,20 @@ struct PredictionRoutes {
         asked.inputs = [(nil, inputs)]
       }
     }
-    let given = [asked.rows != nil, asked.texts != nil, asked.sentences != nil, !asked.inputs.isEmpty]
+    asked.files = try fields.list("files")?.enumerated().map { place, value throws(ServiceError) in
+      try RequestFile(value, at: "files[\(place)]")
+    }
+    let given = [
+      asked.rows != nil, asked.texts != nil, asked.sentences != nil, !asked.inputs.isEmpty,
+      asked.files != nil,
+    ]
     guard given.count(where: { $0 }) == 1 else {
       throw ServiceError.bad(
-        "body: expected one of rows, texts, sentences and inputs, found \(given.count { $0 })")
+        "body: expected one of rows, texts, sentences, inputs and files, found \(given.count { $0 })")
     }
-    let count = (asked.rows?.count ?? 0) + (asked.texts?.count ?? 0) + (asked.sentences?.count ?? 0)
+    let count =
+      (asked.rows?.count ?? 0) + (asked.texts?.count ?? 0) + (asked.sentences?.count ?? 0)
+      + (asked.files?.count ?? 0)
     guard count <= settings.items, asked.inputs.allSatisfy({ $0.array.array?.count ?? 0 <= settings.items })
     else { throw ServiceError.bad("body: expected at most \(settings.items) items, found more") }
     guard count > 0 || !asked.inputs.isEmpty else {
