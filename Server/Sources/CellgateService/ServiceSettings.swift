@@ -33,6 +33,8 @@ public struct ServiceSettings: Sendable, Equatable {
   public var items = 10_000
   /// Seconds that a request may take.
   public var seconds = 60.0
+  /// Seconds after `seconds` within which a stream must have been read.
+  var readingSeconds = 10.0
   /// Seconds that a connection may stand idle.
   public var idleSeconds = 60.0
   /// Seconds that streams may still take when the service is asked to end.

@@ -31,7 +31,7 @@ enum EventStream {
       }
       // A reader that stands still would hold a write for ever.
       let guardian = Task {
-        try await Task.sleep(for: .seconds(settings.seconds + 10))
+        try await Task.sleep(for: .seconds(settings.seconds + settings.readingSeconds))
         try await channel?.close()
       }
       defer {
