@@ -6,7 +6,7 @@ struct Measurement {
   let messages: Int
   let folder: String
 
-  private static let perSession = 200, perBatch = 100, samples = 500
+  private static let perSession = 200, perBatch = 100, samples = 500, deletions = 20
 
   func run() throws {
     let file = folder + "/agent-memory-\(ProcessInfo.processInfo.processIdentifier).sqlite"
@@ -49,19 +49,34 @@ struct Measurement {
     try time("context of 2000 tokens") {
       _ = try memory.context(of: session, ContextRequest(budget: 2000, query: writer.sentence(5)))
     }
+    try time("write the full-text index anew", 1) { try memory.purge() }
+    let sessions = try memory.sessions(limit: Self.deletions, offset: messages / Self.perSession / 2)
+    var next = sessions.makeIterator()
+    try time("delete a session of \(Self.perSession)", min(Self.deletions, sessions.count)) {
+      if let session = next.next() { try memory.deleteSession(session.id) }
+    }
+    let more = try memory.sessions(limit: 100, offset: messages / Self.perSession / 4).map(\.id)
+    try time("delete \(more.count) sessions in one call", 1) {
+      try memory.delete(DeletionRequest(sessions: more))
+    }
+    let records = try memory.messages(in: session, limit: Self.deletions).map(\.id)
+    var nextRecord = records.makeIterator()
+    try time("delete one message", records.count) {
+      if let record = nextRecord.next() { try memory.deleteRecords([record]) }
+    }
     let size = try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int ?? 0
     print("file: \(size >> 20) MiB, \(size / messages) bytes a message")
   }
 
-  private func time(_ name: String, _ body: () throws -> Void) throws {
+  private func time(_ name: String, _ count: Int = Self.samples, _ body: () throws -> Void) throws {
     var seconds: [Double] = []
-    for _ in 0..<Self.samples {
+    for _ in 0..<count {
       let start = DispatchTime.now().uptimeNanoseconds
       try body()
       seconds.append(Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9)
     }
     seconds.sort()
-    let (median, slow) = (seconds[Self.samples / 2] * 1000, seconds[Self.samples * 99 / 100] * 1000)
+    let (median, slow) = (seconds[count / 2] * 1000, seconds[count * 99 / 100] * 1000)
     print(String(format: "%@: p50 %.2f ms, p99 %.2f ms", name, median, slow))
   }
 }

@@ -58,11 +58,58 @@ struct MemoryRoutesTests {
     }
   }
 
+  @Test(
+    "Sessions, records and what is old are deleted at once, or nothing; deletions side by side each say what they deleted"
+  )
+  func deletions() async throws {
+    let file = try Fixtures.folder() + "/memory.sqlite"
+    let routes = MemoryRoutes(try MemoryStore(file), settings: ServiceSettings())
+    try await Fixtures.service([], endpoints: routes.endpoints).asked { client in
+      var ids: [Int] = []
+      for name in 0..<8 {
+        _ = try await client.post("/v1/memory/sessions", ["id": .string("s\(name)")])
+        let stored = try await client.post(
+          "/v1/memory/sessions/s\(name)/messages",
+          [
+            "messages": [
+              ["role": "user", "content": .string("quetzalcoatl\(name)"), "created_at": .integer(name)]
+            ]
+          ])
+        ids.append(try #require(stored["data"].first["id"]?.integer))
+      }
+      func names() async throws -> [String] {
+        (try await client.get("/v1/memory/sessions")["data"].array ?? []).compactMap { $0["id"]?.string }
+      }
+      func deleted(_ body: JSONTree) async throws -> Client.Answer {
+        try await client.post("/v1/memory/deletions", body)
+      }
+      #expect(try await deleted(["sessions": ["s0", "none"]]).status == 404)
+      #expect(try await names().count == 8)
+      let some = try await deleted(["sessions": ["s0", "s1", "s1"], "records": [.integer(ids[2]), 999_999]])
+      #expect(some["sessions"].integer == 2 && some["records"].integer == 3 && some["purged"].bool == true)
+      let old = try await deleted(["before": 4])
+      #expect(old["sessions"].integer == 0 && old["records"].integer == 1)
+      let reports = try await withThrowingTaskGroup(of: Client.Answer.self) { group in
+        for name in 4..<7 {
+          group.addTask { try await client.ask(.delete, "/v1/memory/sessions/s\(name)") }
+        }
+        return try await group.reduce(into: []) { $0.append($1) }
+      }
+      #expect(reports.allSatisfy { $0["records"].integer == 1 && $0["purged"].bool == true })
+      #expect(try await names() == ["s7", "s3", "s2"])
+      #expect(try await deleted([:]).message == "body: expected sessions, records or before, found none")
+      #expect(try await deleted(["before": "x"]).status == 400)
+      let bytes = try Data(contentsOf: URL(fileURLWithPath: file))
+      #expect(bytes.range(of: Data("quetzalcoatl7".utf8)) != nil)
+      for name in 0..<7 { #expect(bytes.range(of: Data("quetzalcoatl\(name)".utf8)) == nil, "\(name)") }
+    }
+  }
+
   @Test("Without a model there are the memory, its document, and no model")
   func alone() async throws {
     try await service().asked { client in
       let paths = try await client.get("/openapi.json")["paths"].object ?? []
-      #expect(paths.count { $0.key.hasPrefix("/v1/memory/") } == 10)
+      #expect(paths.count { $0.key.hasPrefix("/v1/memory/") } == 11)
       #expect(try await client.get("/v1/models")["data"].array?.isEmpty == true)
       let answer = try await client.post("/v1/completions", #"{"prompt": "a"}"#)
       #expect(answer.status == 404 && answer.message == "the service has no model")

@@ -61,8 +61,27 @@ extension MemoryRoutes {
         "Deletes a record, from the file's bytes too.",
         answer: .init("What was deleted.", schema: Self.deletion), failures: [404, 507]
       ) { request in
-        let id = try request.number("id")
-        return try await answer { try $0.deleteRecords([id]) }
+        try await deletion(DeletionRequest(records: [try request.number("id")]))
+      },
+      Endpoint(
+        .post, Self.path + "/deletions", "deleteMemory",
+        "Deletes sessions, records, and records written before a time but for facts that hold, from the file's bytes too: all or nothing, and far faster than one by one.",
+        body: JSONSchema.object([
+          ("sessions", JSONSchema.list(JSONSchema.text)),
+          ("records", JSONSchema.list(JSONSchema.whole(1...1 << 53))), ("before", Self.time),
+        ]),
+        answer: .init("What was deleted.", schema: Self.deletion), failures: [404, 507]
+      ) { request in
+        let asked = try await request.decoded(DeletionRequest.self, names: ["sessions", "records", "before"])
+        let count = (asked.sessions?.count ?? 0) + (asked.records?.count ?? 0)
+        guard count > 0 || asked.before != nil else {
+          throw ServiceError.bad(
+            "body: expected sessions, records or before, found none", code: "missing_parameter")
+        }
+        guard count <= request.settings.items else {
+          throw ServiceError.bad("body: expected at most \(request.settings.items) items, found \(count)")
+        }
+        return try await deletion(asked)
       },
       Endpoint(
         .post, Self.path + "/search", "searchMemory",

@@ -41,8 +41,7 @@ extension MemoryRoutes {
         "Deletes a session with all that belongs to it, from the file's bytes too.",
         answer: .init("What was deleted.", schema: Self.deletion), failures: [404, 507]
       ) { request in
-        let id = try request.parameter("id")
-        return try await answer { try $0.deleteSession(id) }
+        try await deletion(DeletionRequest(sessions: [try request.parameter("id")]))
       },
       Endpoint(
         .post, Self.path + "/sessions/{id}/messages", "appendMemoryMessages",

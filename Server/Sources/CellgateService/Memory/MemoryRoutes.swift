@@ -63,7 +63,15 @@ public struct MemoryRoutes: Sendable {
   func answer<Value: Encodable & Sendable>(
     status: HTTPResponse.Status = .ok, _ body: @Sendable (MemoryStore) throws -> Value
   ) async throws -> Response {
-    let value = try await worker.run(body)
+    try Self.response(try await worker.run(body), status)
+  }
+
+  /// The answer to a deletion.
+  func deletion(_ request: DeletionRequest) async throws -> Response {
+    try Self.response(try await worker.delete(request), .ok)
+  }
+
+  private static func response(_ value: some Encodable, _ status: HTTPResponse.Status) throws -> Response {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let data = try encoder.encode(value)

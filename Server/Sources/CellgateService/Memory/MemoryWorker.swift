@@ -24,6 +24,37 @@ actor MemoryWorker {
     do { return try await perform(body) } catch let error as MemoryError { throw ServiceError(error) }
   }
 
+  /// Deletes what a request names. Requests that wait have their words removed from the file together, as that takes the longer the more is
+  /// stored. Throws as `run` does.
+  nonisolated func delete(_ request: DeletionRequest) async throws -> DeletionReport {
+    try room.enter()
+    defer { room.leave() }
+    do {
+      var (report, number) = try await deleted(request)
+      report.purged = try await purge(number)
+      return report
+    } catch let error as MemoryError { throw ServiceError(error) }
+  }
+
+  /// Deletions so far, how many of them are purged, and whether all went then.
+  private var deletions = 0, purged = 0, isComplete = true
+
+  private func deleted(_ request: DeletionRequest) throws -> (DeletionReport, Int) {
+    try Task.checkCancellation()
+    let report = try store.delete(request, purging: false)
+    deletions += 1
+    return (report, deletions)
+  }
+
+  private func purge(_ number: Int) throws -> Bool {
+    if number > purged {
+      let all = deletions
+      isComplete = try store.purge()
+      purged = all
+    }
+    return isComplete
+  }
+
   private func perform<Result: Sendable>(_ body: @Sendable (MemoryStore) throws -> Result) throws -> Result {
     try Task.checkCancellation()
     return try body(store)
