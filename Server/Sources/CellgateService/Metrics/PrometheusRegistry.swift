@@ -15,11 +15,22 @@ public final class PrometheusRegistry: MetricsFactory {
 
   private enum Kind: String { case counter, gauge, histogram }
 
-  private struct Series {
+  /// The numbers of a name; each has a lock of its own, so that counting looks up no name.
+  private final class Series: Sendable {
+    struct Numbers {
+      var value = 0.0
+      var count = 0
+      var buckets: [Int] = []
+    }
+
     let kind: Kind
-    var value = 0.0
-    var count = 0
-    var buckets: [Int] = []
+    let numbers: Mutex<Numbers>
+
+    init(_ kind: Kind) {
+      self.kind = kind
+      let buckets = kind == .histogram ? PrometheusRegistry.bounds.count + 1 : 0
+      numbers = Mutex(Numbers(buckets: [Int](repeating: 0, count: buckets)))
+    }
   }
 
   private let series = Mutex<[Name: Series]>([:])
@@ -41,7 +52,8 @@ public final class PrometheusRegistry: MetricsFactory {
     for (label, own) in Dictionary(grouping: all, by: \.key.label).sorted(by: { $0.key < $1.key }) {
       guard let kind = own.first?.value.kind else { continue }
       lines += "# TYPE \(label) \(kind.rawValue)\n"
-      for (name, one) in own.sorted(by: { $0.key.dimensions < $1.key.dimensions }) {
+      for (name, series) in own.sorted(by: { $0.key.dimensions < $1.key.dimensions }) {
+        let one = series.numbers.withLock { $0 }
         guard kind == .histogram else {
           lines += "\(label)\(name.dimensions) \(Self.number(one.value))\n"
           continue
@@ -82,16 +94,13 @@ public final class PrometheusRegistry: MetricsFactory {
       label: Self.name(label), dimensions: pairs.isEmpty ? "" : "{" + pairs.joined(separator: ",") + "}")
   }
 
-  private func change(_ name: Name, _ kind: Kind, _ body: (inout Series) -> Void) {
+  /// The series of a name. One more than there may be, and one of a name that has another kind, counts for nobody.
+  private func series(_ name: Name, _ kind: Kind) -> Series {
     series.withLock { all in
-      var own = all[name] ?? Series(kind: kind)
-      if all[name] == nil {
-        guard all.count < Self.most else { return }
-        if kind == .histogram { own.buckets = [Int](repeating: 0, count: Self.bounds.count + 1) }
-      }
-      guard own.kind == kind else { return }
-      body(&own)
-      all[name] = own
+      if let own = all[name], own.kind == kind { return own }
+      let own = Series(kind)
+      if all[name] == nil, all.count < Self.most { all[name] = own }
+      return own
     }
   }
 
@@ -100,38 +109,34 @@ public final class PrometheusRegistry: MetricsFactory {
   private final class Handler: CounterHandler, FloatingPointCounterHandler, MeterHandler, RecorderHandler,
     TimerHandler
   {
-    let registry: PrometheusRegistry
-    let name: Name
-    let kind: Kind
+    private let series: Series
 
-    init(registry: PrometheusRegistry, name: Name, kind: Kind) {
-      (self.registry, self.name, self.kind) = (registry, name, kind)
-    }
+    init(_ series: Series) { self.series = series }
 
-    func increment(by amount: Int64) { registry.change(name, kind) { $0.value += Double(amount) } }
-    func increment(by amount: Double) { registry.change(name, kind) { $0.value += amount } }
-    func decrement(by amount: Double) { registry.change(name, kind) { $0.value -= amount } }
-    func reset() { registry.change(name, kind) { $0.value = 0 } }
+    private func change(_ body: (inout Series.Numbers) -> Void) { series.numbers.withLock { body(&$0) } }
+
+    func increment(by amount: Int64) { change { $0.value += Double(amount) } }
+    func increment(by amount: Double) { change { $0.value += amount } }
+    func decrement(by amount: Double) { change { $0.value -= amount } }
+    func reset() { change { $0.value = 0 } }
     func set(_ value: Int64) { set(Double(value)) }
-    func set(_ value: Double) { registry.change(name, kind) { $0.value = value } }
+    func set(_ value: Double) { change { $0.value = value } }
     func record(_ value: Int64) { record(Double(value)) }
     func record(_ value: Double) {
-      registry.change(name, kind) { own in
-        guard own.kind == .histogram else {
-          own.value = value
-          return
-        }
+      guard series.kind == .histogram else { return set(value) }
+      let bounds = PrometheusRegistry.bounds
+      let bucket = bounds.firstIndex { value <= $0 } ?? bounds.count
+      change { own in
         own.value += value
         own.count += 1
-        own.buckets[
-          PrometheusRegistry.bounds.firstIndex { value <= $0 } ?? PrometheusRegistry.bounds.count] += 1
+        own.buckets[bucket] += 1
       }
     }
     func recordNanoseconds(_ duration: Int64) { record(Double(duration) / 1e9) }
   }
 
   private func handler(_ label: String, _ dimensions: [(String, String)], _ kind: Kind) -> Handler {
-    Handler(registry: self, name: name(label, dimensions), kind: kind)
+    Handler(series(name(label, dimensions), kind))
   }
 
   public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
