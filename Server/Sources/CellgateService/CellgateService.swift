@@ -71,7 +71,8 @@ public struct CellgateService: Sendable {
     let settings = settings
     for endpoint in endpoints {
       router.on(RouterPath(endpoint.path), method: endpoint.method) { request, context in
-        try await endpoint.handle(ServiceRequest(request: request, context: context, settings: settings))
+        try await endpoint.handle(
+          ServiceRequest(request: request, context: context, settings: settings, schema: endpoint.body))
       }
     }
     return router

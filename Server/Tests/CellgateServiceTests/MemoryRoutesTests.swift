@@ -138,12 +138,23 @@ struct MemoryRoutesTests {
         ),
         ("search", #"{"query": "a", "kinds": ["secret"]}"#, "kinds[0]: expected"),
         ("sessions/a/context", #"{"budget": 0}"#, "budget: expected"),
+        ("sessions/a/context", #"{"budget": 2147483649}"#, "budget: expected a number from 1 to 2147483648"),
+        ("search", #"{"query": "a", "since": 1e13}"#, "since: expected a number from -1000000000000 to"),
+        (
+          "sessions/a/messages", #"{"messages": [{"role": "user", "content": "a", "token_count": -1}]}"#,
+          "messages[0].token_count: expected a number from 0"
+        ),
+        ("deletions", #"{"records": [0]}"#, "records[0]: expected a number from 1"),
       ] {
         let answer = try await client.post("/v1/memory/" + path, body)
         #expect(answer.status == 400 && answer.message.hasPrefix(message), "\(answer.text)")
       }
       #expect(try await client.post("/v1/memory/sessions/b/messages", #"{"messages": []}"#).status == 404)
       #expect(try await client.get("/v1/memory/records/x").status == 404)
+      for time in ["1e13", "nan", "x"] {
+        #expect(
+          try await client.get("/v1/memory/facts?valid_at=\(time)").message.hasPrefix("valid_at: expected"))
+      }
       #expect(try await client.get("/v1/memory/sessions?limit=0").message.hasPrefix("limit: expected"))
     }
   }

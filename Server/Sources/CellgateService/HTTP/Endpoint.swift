@@ -84,6 +84,8 @@ public struct ServiceRequest: Sendable {
   public let context: ServiceContext
   /// The limits.
   public let settings: ServiceSettings
+  /// The schema of the body; nil for none.
+  let schema: JSONTree?
 
   /// The logger of the request, which says nothing of what is in it.
   public var logger: Logger { context.logger }

@@ -67,4 +67,25 @@ public enum JSONSchema {
   public static let integer: JSONTree = ["type": "integer"]
   /// A number.
   public static let number: JSONTree = ["type": "number"]
+
+  /// Throws for a number of a value that lies outside the range that a schema gives it; `name` is the value's place.
+  static func checkRanges(_ value: JSONTree, _ schema: JSONTree, at name: String = "") throws(ServiceError) {
+    let choices = (schema["anyOf"]?.array ?? [schema]).filter { $0["type"]?.string != "null" }
+    guard choices.count == 1, let own = choices.first else { return }
+    for member in value.object ?? [] {
+      guard let schema = own["properties"]?[member.key] else { continue }
+      try checkRanges(member.value, schema, at: name.isEmpty ? member.key : "\(name).\(member.key)")
+    }
+    if let items = own["items"] {
+      for (place, item) in (value.array ?? []).enumerated() {
+        try checkRanges(item, items, at: "\(name)[\(place)]")
+      }
+    }
+    guard let number = value.number, let least = own["minimum"]?.number, let most = own["maximum"]?.number,
+      !(least...most).contains(number)
+    else { return }
+    throw .expected(
+      "a number from \(NumberText.short(least)) to \(NumberText.short(most))", found: JSONFields.kind(value),
+      at: name)
+  }
 }

@@ -16,7 +16,8 @@ extension MemoryRoutes {
             ("valid_from", Self.time), ("valid_until", Self.time),
             ("supersedes", JSONSchema.whole(1...1 << 53)), ("source", JSONSchema.whole(1...1 << 53)),
             ("metadata", Self.metadata),
-          ], required: ["content"]), status: .created, links: ["endMemoryFact"],
+          ], required: ["content"]), status: .created,
+        links: ["endMemoryFact", "getMemoryRecord", "deleteMemoryRecord"],
         answer: .init("The fact.", schema: Self.record), failures: [404, 409, 507]
       ) { request in
         let draft = try await request.decoded(
@@ -32,7 +33,7 @@ extension MemoryRoutes {
         query: [("valid_at", Self.time), ("session_id", JSONSchema.text), ("key", JSONSchema.text)],
         answer: .init("Facts.", schema: Self.list(Self.record)), failures: [404]
       ) { request in
-        let time = try request.real("valid_at")
+        let time = try request.real("valid_at", in: Self.times)
         let (session, key) = (request.queryText("session_id"), request.queryText("key"))
         return try await answer { List(data: try $0.facts(validAt: time, in: session, key: key)) }
       },

@@ -38,7 +38,8 @@ public struct MemoryRoutes: Sendable {
   public var endpoints: [Endpoint] { sessions + records + foci }
 
   static let path = "/v1/memory"
-  static let time = JSONSchema.real(-1e12...1e12)
+  static let times = -1e12...1e12
+  static let time = JSONSchema.real(times)
   static let metadata: JSONTree = ["type": "object"]
   static let record = JSONSchema.answer([
     ("id", JSONSchema.integer), ("kind", JSONSchema.one(of: RecordKind.allCases.map(\.rawValue))),

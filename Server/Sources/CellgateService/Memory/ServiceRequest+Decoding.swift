@@ -9,10 +9,11 @@ import Hummingbird
 #endif
 
 extension ServiceRequest {
-  /// The body as a value whose keys are these names. Throws what is wrong, by its place.
+  /// The body as a value whose keys are these names, with numbers in the ranges of the document. Throws what is wrong, by its place.
   func decoded<Value: Decodable>(_ type: Value.Type, names: [String]) async throws -> Value {
     let fields = try await json()
     try fields.check(names: names)
+    if let schema { try JSONSchema.checkRanges(fields.tree, schema) }
     do {
       return try JSONDecoder().decode(type, from: Data(fields.tree.text.utf8))
     } catch let error as DecodingError { throw ServiceError(error) }
@@ -43,11 +44,13 @@ extension ServiceRequest {
     return number
   }
 
-  /// A finite number after the question mark; nil for none.
-  func real(_ name: String) throws(ServiceError) -> Double? {
+  /// A number after the question mark; nil for none.
+  func real(_ name: String, in range: ClosedRange<Double>) throws(ServiceError) -> Double? {
     guard let text = queryText(name) else { return nil }
-    guard let number = Double(text), number.isFinite else {
-      throw ServiceError.expected("a number", found: "'\(text.prefix(40))'", at: name)
+    guard let number = Double(text), range.contains(number) else {
+      throw ServiceError.expected(
+        "a number from \(NumberText.short(range.lowerBound)) to \(NumberText.short(range.upperBound))",
+        found: "'\(text.prefix(40))'", at: name)
     }
     return number
   }
