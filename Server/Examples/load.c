@@ -10,7 +10,7 @@
 // ends in order, one by a reset, one in the middle of its head, and one says nothing.
 //
 // At most CONNECTIONS requests are open at a time. PID is the service's process, whose memory is read at the beginning, in the middle and at
-// the end (Linux). The answer is one JSON object. Any answer that isn't as expected ends it with status 1; 429 (too much
+// the end, and its processor time, which other programs of the machine change far less than the time that passes (Linux). The answer is one JSON object. Any answer that isn't as expected ends it with status 1; 429 (too much
 // at a time) and 409 (the session is being stepped) are counted and asked again.
 
 #define _GNU_SOURCE
@@ -69,6 +69,22 @@ static double memory(void) {
   if (file && fscanf(file, "%ld %ld", &total, &resident) != 2) resident = 0;
   if (file) fclose(file);
   return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1e6;
+}
+
+// The processor time that the service has used, in seconds; 0 where nobody says.
+static double processor(void) {
+  char path[64], text[1024];
+  snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+  FILE *file = pid > 0 ? fopen(path, "r") : NULL;
+  unsigned long user = 0, system = 0;
+  if (file) {
+    size_t count = fread(text, 1, sizeof text - 1, file);
+    text[count] = 0;
+    char *end = strrchr(text, ')');
+    if (!end || sscanf(end + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2) user = system = 0;
+    fclose(file);
+  }
+  return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
 static int opened(void) {
@@ -258,11 +274,13 @@ int main(int count, char **arguments) {
   }
   double start = memory(), held = 0, middle = 0;
   if (!strcmp(mode, "opens")) {
-    double began = now();
+    double began = now(), used = processor();
     middle = opens();
     double seconds = now() - began;
+    used = processor() - used;
     printf("{\"mode\": \"opens\", \"requests\": %ld, \"connections\": %ld, \"seconds\": %.1f, \"per_second\": %.0f, ",
            request_count, connection_count, seconds, (double)request_count / seconds);
+    printf("\"processor_us\": %.0f, ", 1e6 * used / (double)request_count);
     printf("\"memory_mb\": {\"start\": %.1f, \"middle\": %.1f, \"end\": %.1f}}\n", start, middle, memory());
     return 0;
   }
@@ -280,15 +298,17 @@ int main(int count, char **arguments) {
   held = memory();
   refused = 0;
   float *times = calloc((size_t)request_count, sizeof *times);
-  double began = now();
+  double began = now(), used = processor();
   run(all, strcmp(mode, "mixed") ? STEP : MIXED, request_count, times, &middle);
   double seconds = now() - began, end = memory();
+  used = processor() - used;
   run(all, REMOVE, session_count, NULL, NULL);
   qsort(times, (size_t)request_count, sizeof *times, ascending);
   printf("{\"mode\": \"%s\", \"sessions\": %ld, \"requests\": %ld, \"connections\": %ld, \"seconds\": %.2f, ", mode,
          session_count, request_count, connection_count, seconds);
   printf("\"per_second\": %.0f, \"p50_ms\": %.2f, \"p99_ms\": %.2f, \"refused\": %ld, ", (double)request_count / seconds,
          1e3 * times[request_count / 2], 1e3 * times[request_count * 99 / 100], refused);
+  printf("\"processor_us\": %.0f, ", 1e6 * used / (double)request_count);
   printf("\"memory_mb\": {\"start\": %.1f, \"held\": %.1f, \"middle\": %.1f, \"end\": %.1f, \"deleted\": %.1f}}\n", start, held,
          middle, end, memory());
   return 0;
