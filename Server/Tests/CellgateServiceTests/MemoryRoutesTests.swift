@@ -145,6 +145,7 @@ struct MemoryRoutesTests {
           "messages[0].token_count: expected a number from 0"
         ),
         ("deletions", #"{"records": [0]}"#, "records[0]: expected a number from 1"),
+        ("deletions", #"{"records": [1, 9007199254740993]}"#, "records[1]: expected a number from 1"),
       ] {
         let answer = try await client.post("/v1/memory/" + path, body)
         #expect(answer.status == 400 && answer.message.hasPrefix(message), "\(answer.text)")

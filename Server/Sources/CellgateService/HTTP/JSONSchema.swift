@@ -81,9 +81,17 @@ public enum JSONSchema {
         try checkRanges(item, items, at: "\(name)[\(place)]")
       }
     }
-    guard let number = value.number, let least = own["minimum"]?.number, let most = own["maximum"]?.number,
-      !(least...most).contains(number)
+    guard case .number(let text) = value, let number = value.number, let least = own["minimum"]?.number,
+      let most = own["maximum"]?.number
     else { return }
+    // A whole number may lie next to a bound and be that bound as a Double.
+    let isInside =
+      if let whole = Int(text), let least = Int(exactly: least), let most = Int(exactly: most) {
+        (least...most).contains(whole)
+      } else {
+        (least...most).contains(number)
+      }
+    if isInside { return }
     throw .expected(
       "a number from \(NumberText.short(least)) to \(NumberText.short(most))", found: JSONFields.kind(value),
       at: name)
