@@ -137,4 +137,24 @@ struct CompletionTests {
       #expect(wrong.message == "dimensions: expected 12, the model's, found 5")
     }
   }
+
+  @Test("An encoder's embeddings are its vectors")
+  func encoder() async throws {
+    let path = try Fixtures.encoder()
+    let encoder = try #require(SentenceEncoder(Model.load(path)))
+    let expected = encoder.vectors(["a good film", "bad"]).scalars
+    try await Fixtures.service([("encoder", path), ("text", Fixtures.text())]).asked { client in
+      let answer = try await client.post(
+        "/v1/embeddings", ["model": "encoder", "input": ["a good film", "bad"]])
+      #expect(answer["data"].array?.flatMap { $0["embedding"]?.numbers ?? [] } == expected, "\(answer.text)")
+      #expect(answer["usage"]["prompt_tokens"]?.integer == 4)
+      let one = try await client.post(
+        "/v1/embeddings", ["model": "encoder", "input": "bad", "encoding_format": "base64", "dimensions": 6])
+      #expect(one["data"].first["embedding"]?.string == EmbeddingRoutes.base64(Array(expected[6...])))
+      for (input, words) in [("[]", "1 to 10000 texts"), ("[1, 2]", "input[0]: expected a text")] {
+        let wrong = try await client.post("/v1/embeddings", "{\"model\": \"encoder\", \"input\": \(input)}")
+        #expect(wrong.status == 400 && wrong.message.contains(words), "\(wrong.message)")
+      }
+    }
+  }
 }

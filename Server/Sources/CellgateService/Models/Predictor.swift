@@ -32,6 +32,8 @@ final class Predictor {
   let language: LanguageModel?
   /// What it does.
   let kind: String
+  /// What models that make vectors of texts do.
+  static let encoderKind = "encoder"
   /// The columns that rows must have.
   let columns: [String]
 
@@ -87,7 +89,7 @@ final class Predictor {
     } else if let transcriber = Transcriber(model) {
       (kind, form, columns) = ("transcribe", .transcripts(transcriber), [])
     } else if let encoder = SentenceEncoder(model) {
-      (kind, form, columns) = ("encoder", .vectors(encoder), [])
+      (kind, form, columns) = (Self.encoderKind, .vectors(encoder), [])
     } else {
       kind = language != nil ? "language" : captions != nil ? "captions" : "arrays"
       (form, columns) = (.arrays(ArrayPredictor(model)), [])
@@ -95,6 +97,15 @@ final class Predictor {
   }
 
   // MARK: Predictions
+
+  /// The vector of each text by an encoder. Throws for another model.
+  func vectors(of texts: [String]) throws(ServiceError) -> [[Float]] {
+    guard case .vectors(let encoder) = form else {
+      throw .bad("model: expected an encoder, found a model of \(kind)", "model", code: "unsupported_model")
+    }
+    let (numbers, size) = (encoder.vectors(texts).scalars, encoder.dimension)
+    return texts.indices.map { Array(numbers[$0 * size..<($0 + 1) * size]) }
+  }
 
   /// The predictions of a request. Throws ``ServiceError`` for data that don't fit the model.
   func predict(_ request: PredictionRequest) throws -> PredictionResult {

@@ -94,6 +94,9 @@ public struct ServedModel: Sendable {
       ] + (details.object ?? []))
   }
 
+  /// Whether it makes vectors of texts.
+  var isEncoder: Bool { kind == Predictor.encoderKind }
+
   /// The engine; throws for a model that takes no steps.
   func requiredEngine() throws(ServiceError) -> StepEngine {
     guard let engine else {
