@@ -129,6 +129,27 @@ struct ConnectionTests {
     }
   }
 
+  @Test("A head that comes byte by byte doesn't keep its connection open")
+  func slowHead() async throws {
+    let service = try Fixtures.service([("text", Fixtures.text())]) { $0.idleSeconds = 0.4 }
+    try await service.running { port in
+      let isClosed = try await Self.connected(port) { inbound, outbound in
+        let writing = Task {
+          try await outbound.write(ByteBuffer(string: "GET /healthz HTTP/1.1\r\nX-Long: "))
+          for _ in 0..<200 {
+            try await outbound.write(ByteBuffer(string: "a"))
+            try await Task.sleep(for: .milliseconds(100))
+          }
+        }
+        defer { writing.cancel() }
+        let start = ContinuousClock.now
+        do { for try await _ in inbound {} } catch is IOError {}
+        return ContinuousClock.now - start < .seconds(15)
+      }
+      #expect(isClosed)
+    }
+  }
+
   @Test("What is no HTTP is refused, and connections that say nothing are let go")
   func noise() async throws {
     let service = try Fixtures.service([("text", Fixtures.text())]) { $0.idleSeconds = 0.3 }
