@@ -19,5 +19,7 @@ bench:
 release:
 	.ci/release
 
+# Ten million inputs for each reader's own mutator, and ten minutes of libFuzzer's.
 fuzz:
 	CELLGATE_FUZZ_ROUNDS=10000000 swift test -c release -Xswiftc -enable-testing --filter '/fuzz'
+	.ci/fuzz 600

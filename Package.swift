@@ -22,6 +22,21 @@ let documentation: [Package.Dependency] =
   Context.environment["CELLGATE_DOCS"] == nil
   ? [] : [.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0")]
 
+// A program of libFuzzer's, which needs compiler flags of its own: CELLGATE_FUZZ=1, see `make fuzz`.
+let fuzzing: [Target] =
+  Context.environment["CELLGATE_FUZZ"] == nil
+  ? []
+  : [
+    .target(name: "LibFuzzer", path: "Tests/LibFuzzer"),
+    .executableTarget(
+      name: "cellgate-fuzz",
+      dependencies: [
+        "LibFuzzer", "CellgateBasics", "CellgateFiles", "CellgateMemory", "CellgateCells", "CellgateNN",
+        "CellgateExchange", "CellgateData", "CellgateTraining", "CellgateTasks",
+      ],
+      path: "Tests/CellgateFuzz", swiftSettings: swiftSettings),
+  ]
+
 // What the umbrella re-exports. Executables name all of it: an incremental build would miss changes below the umbrella.
 let umbrella: [Target.Dependency] = [
   "CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateMemory", "CellgateCells", "CellgateNN",
@@ -127,7 +142,7 @@ let package = Package(
         "CellgateData", "CellgateTraining",
       ],
       resources: [.copy("Recorded")]),
-  ],
+  ] + fuzzing,
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11
 )

@@ -94,6 +94,7 @@ extension CheckpointReader {
         file: path, reason: settings.cellProblem(among: Cell.all)?.description ?? "cell: expected a known one"
       )
     }
+    if let problem = settings.modelProblem(cell) { throw .badModel(file: path, reason: problem) }
     let (head, input) = (try shape("head.weight"), try shape("recurrent.weight_ih_l0"))
     let table = shapes["embedding.weight"] != nil ? try shape("embedding.weight") : nil
     return ModelDescription(

@@ -50,6 +50,12 @@ extension TrainingSettings {
     if !problems.isEmpty { throw SettingsErrors(problems) }
   }
 
+  /// What keeps a recurrent model of this cell from being made of the settings, whatever the task is; nil for nothing.
+  package func modelProblem(_ cell: Cell) -> String? {
+    if isTransformer { return "expected the settings of recurrent layers, found those of a Transformer" }
+    return sizeProblems(nil, cell).first?.description ?? recurrentOptions(cell).problem
+  }
+
   /// These settings with the task's default in place of each option that is out of its range, so that what a task
   /// computes from its options can't overflow.
   private func withOptions(in task: any SequenceTask.Type) -> TrainingSettings {

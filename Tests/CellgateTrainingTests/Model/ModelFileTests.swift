@@ -105,6 +105,31 @@ struct ModelFileTests {
     #expect(try message([UInt8](writer.encode())).contains("dense.weight"))
   }
 
+  @Test(
+    "Settings that no run has, in the file of a run of an earlier version, are refused by name",
+    arguments: ["dropout", "chrono-steps", "layers", "Transformer"])
+  func settings(option: String) throws {
+    let scratch = try Scratch()
+    let path = scratch.file("m.safetensors")
+    var settings = TrainingSettings(hidden: 2, batch: 1, steps: 1)
+    settings.task = "adding"
+    switch option {
+    case "dropout": settings.dropout = 1
+    case "chrono-steps": settings.chronoSteps = 1
+    case "layers": settings.layers = 0
+    default: settings.taskOptions["model"] = .text("transformer")
+    }
+    let text = String(decoding: settings.encoded(), as: UTF8.self)
+    var writer = Safetensors.Writer(
+      metadata: ["format": "cellgate-model", "format_version": "2", "settings": text], checksum: true)
+    writer.add("recurrent.weight_ih_l0", shape: [8, 2], floats: Array(repeating: 0, count: 16))
+    writer.add("head.weight", shape: [1, 2], floats: [0, 0])
+    try Data(writer.encode()).write(to: URL(filePath: path))
+    let error = #expect(throws: RunError.self) { _ = try Model.load(path) }
+    let message = try #require(error).description
+    #expect(message.hasPrefix(path) && message.contains(option), "\(message)")
+  }
+
   @Test("Changed bytes never crash", arguments: 0..<40)
   func fuzz(_ seed: Int) throws {
     let scratch = try Scratch()
