@@ -110,7 +110,7 @@ struct Problem {
   }
 
   /// Checks the reference's gradient against fourth-order differences in Double, whose own error is about 1e-9.
-  func checkGradient() {
+  func checkGradient(step: Double = 1e-3) {
     let problem = self, analytic = reference()
     func loss(_ problem: Problem) -> Double {
       let forward = problem.referenceExecution().forward(
@@ -129,7 +129,6 @@ struct Problem {
           moved[keyPath: path][index] += shift
           return loss(moved)
         }
-        let step = 1e-3
         return (8 * (at(step) - at(-step)) - (at(2 * step) - at(-2 * step))) / (12 * step)
       }
       #expect(relativeError(numeric, expected) < 1e-6, "\(cell.name): \(name)")

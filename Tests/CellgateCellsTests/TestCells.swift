@@ -2,7 +2,7 @@ import CellgateCells
 
 extension Cell {
   /// The registry, and cells that use every operation and oddity of the expression language.
-  static let allAndOdd: [Cell] = all + [odd, functions, layerNorm, late, projected, wide]
+  static let allAndOdd: [Cell] = all + [odd, functions, layerNorm, late, projected, wide, turned]
 
   /// P of a problem with H hidden units: less than H, or more.
   func testedProjection(hidden: Int) -> Int { name == "wide" ? hidden + 6 : (hidden + 1) / 2 }
@@ -71,6 +71,22 @@ extension Cell {
     let spread = cell.define("spread", variance(U.p(a) - h) + 0.1 * mean(k * k + k))
     cell.next(m, mean(abs(h)) - variance(m * k))
     cell.next(h, tanh(U.q(a) + V(spread * h) / (1 + mean(spread * a)) + m) + mean(k))
+  }
+
+  /// Matrices and their transposes beside one another, alone, of two sizes and in chains; scalars that are added and that
+  /// multiply; powers; a state that is read three steps back.
+  static let turned = defined("turned", "transposes, scalars, powers and delays in every place") { cell in
+    let x = cell.input
+    let h = cell.state("h"), m = cell.state("m", size: .projection)
+    let W = cell.matrices("w", gates: "p", "q"), A = cell.matrices("a", gates: "p", "q")
+    let V = cell.matrix("v", rows: .projection)
+    let s = cell.scalars("scale", gates: "p", "q", start: ["q": GateBias(1)])
+    let t = cell.scalar("rate", size: .projection, start: GateBias(0.5))
+    let p = cell.define("p", tanh(A.p(h) - A.p.transposed(h) + W.p(x) + s.p))
+    let new = cell.next(m, t * m + pow(sigmoid(V(p) + t), 2))
+    let q = cell.define("q", sigmoid(V.transposed(new) + W.q(x) + A.p.transposed(A.q.transposed(p)) + s.p))
+    let root = pow(q + 0.5, 1.5) * p + sigmoid(s.p) * pow(1 + q, -1.25)
+    cell.next(h, s.q * q * cell.earlier(h, by: 3) / 2 + root / 3)
   }
 
   /// Sak et al. 2014, https://arxiv.org/abs/1402.1128, with PyTorch's names.

@@ -15,6 +15,7 @@ public func randomCell(_ seed: UInt64) throws(CellError) -> Cell {
 private struct RandomCellMaker {
   private var stream: RandomStream
   private var projection: RandomStream
+  private var scalars: RandomStream
   private var pool: [CellExpression] = []
   /// What must be used so that nothing declared is left over.
   private var unused: [CellExpression] = []
@@ -22,6 +23,7 @@ private struct RandomCellMaker {
   init(seed: UInt64) {
     stream = RandomStream(seed: seed, name: "random cell")
     projection = RandomStream(seed: seed, name: "random projection")
+    scalars = RandomStream(seed: seed, name: "random scalars")
   }
 
   private mutating func number(_ bound: Int) -> Int { min(bound - 1, Int(stream.uniform() * Float(bound))) }
@@ -35,6 +37,7 @@ private struct RandomCellMaker {
     for index in 0..<1 + number(4) { declareMatrix(cell, index, readsInput: index == 0 || chance(0.3)) }
     for index in 0..<number(4) { declareVector(cell, index) }
     if projection.uniform() < 0.4 { addProjection(cell, of: states[0]) }
+    if scalars.uniform() < 0.4 { addScalars(cell, of: states[0]) }
 
     // A value and a state at t that are read before they are set.
     let late = chance(0.5)
@@ -119,6 +122,15 @@ private struct RandomCellMaker {
     let value = W.a(state) + b.a
     let other = max(0.1, k * W.b(state)) * mean(p) + b[dynamicMember: "size"]
     cell.next(p, tanh(value * p) - other / (2 + abs(p)))
+  }
+
+  /// A matrix and its transpose, scalars, a power, and a state two steps back.
+  private mutating func addScalars(_ cell: CellBuilder, of state: CellExpression) {
+    let T = cell.matrices("weight_t", gates: "a", "zero"), a = cell.scalar("alpha", start: .forget)
+    let s = cell.scalars("scale", gates: "a", "at", start: ["at": GateBias(-0.5, chronoSign: 1)])
+    remember(T.a(state) - T.a.transposed(a * state) + s.a)
+    remember(T.zero.transposed(cell.earlier(state, by: 2)) * s.at)
+    remember(pow(sigmoid(state), 2.5) - pow(2 + sigmoid(a), -3))
   }
 
   private mutating func expression() -> CellExpression {

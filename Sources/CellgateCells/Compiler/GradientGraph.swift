@@ -7,6 +7,10 @@ import CellgateTensor
 /// gradients. With δ_p the gradient that arrives at product p = W v,
 ///
 ///     dL/dW = Σ_t δ_p vᵀ        dL/dv gains Wᵀ δ_p, collected per operand in one `transposed` node
+///
+/// and at a product p = Wᵀ v
+///
+///     dL/dW = Σ_t v δ_pᵀ        dL/dv gains W δ_p
 struct GradientGraph: Sendable {
   private(set) var graph: Graph
   let forwardCount: Int
@@ -33,7 +37,7 @@ struct GradientGraph: Sendable {
     }
     arriving[next[0], default: []].append(graph.add(.outputGradient, size: forward.sizes[next[0]]))
     for (id, node) in forward.nodes.enumerated() {
-      if case .product = node.operation { readers[node.operands[0], default: []].append(id) }
+      if node.operation.matrix != nil { readers[node.operands[0], default: []].append(id) }
     }
 
     var total: [NodeID: NodeID] = [:]
@@ -74,7 +78,7 @@ struct GradientGraph: Sendable {
     func give(_ index: Int, _ value: NodeID) { arriving[node.operands[index], default: []].append(value) }
     let operands = node.operands
     switch node.operation {
-    case .product: product[id] = g
+    case .product, .transposedProduct: product[id] = g
     case .vector: vector[id] = g
     case .input, .state, .noise, .constant: break
     case .add:

@@ -5,6 +5,8 @@ import CellgateBasics
 struct Accumulator: Sendable {
   struct Term: Sendable {
     var block: Block
+    /// Whether it is the matrix' transpose.
+    var isTransposed: Bool
     /// The forward node that the matrix reads.
     var operand: NodeID
     /// The forward node of the product.
@@ -64,8 +66,7 @@ struct Lowering: Sendable {
 
   private func isAdd(_ id: NodeID) -> Bool { original[id].operation == .add }
   private func isProduct(_ id: NodeID) -> Bool {
-    if case .product = original[id].operation { return true }
-    return false
+    original[id].operation.matrix != nil
   }
   private func isVector(_ id: NodeID) -> Bool {
     if case .vector = original[id].operation { return true }
@@ -81,18 +82,25 @@ struct Lowering: Sendable {
 
   private mutating func lower(_ id: NodeID, absorbed: Set<NodeID>) -> NodeID {
     let node = original[id], size = original.sizes[id]
+    if let (block, isTransposed) = node.operation.matrix {
+      let term = Accumulator.Term(
+        block: block, isTransposed: isTransposed, operand: node.operands[0], product: id)
+      return accumulator([term], biases: [], size: size)
+    }
     switch node.operation {
-    case .product(let block):
-      return accumulator(
-        [.init(block: block, operand: node.operands[0], product: id)], biases: [], size: size)
     case .add:
       var terms: [Accumulator.Term] = []
       var biases: [Block] = []
       var rest: [NodeID] = []
       for term in sumTerms(id) {
-        switch original[term].operation {
-        case .product(let block) where absorbed.contains(term):
-          terms.append(.init(block: block, operand: original[term].operands[0], product: term))
+        let operation = original[term].operation
+        if let (block, isTransposed) = operation.matrix, absorbed.contains(term) {
+          terms.append(
+            .init(
+              block: block, isTransposed: isTransposed, operand: original[term].operands[0], product: term))
+          continue
+        }
+        switch operation {
         case .vector(let block) where absorbed.contains(term): biases.append(block)
         default: if let value = lowered[term] { rest.append(value) }
         }

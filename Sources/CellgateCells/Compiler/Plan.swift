@@ -5,9 +5,10 @@
 /// computed again. Weight gradients are no part of a step: the arriving gradients `deltas` are stored
 /// for many steps and multiplied with the operands at once.
 struct Plan: Sendable {
-  /// A weight gradient: Σ δ vᵀ over steps and sequences.
+  /// A weight gradient: Σ δ vᵀ over steps and sequences, or Σ v δᵀ of a matrix' transpose.
   struct WeightGradient: Sendable {
     var block: Block
+    var isTransposed: Bool
     var delta: Int
     var operand: StepProgram.Slot
   }
@@ -19,6 +20,8 @@ struct Plan: Sendable {
   let saved: [NodeID]
   let deltaCount: Int
   let weightGradients: [WeightGradient]
+  /// Whether a weight gradient reads all columns of what arrived, those of other members of a team too.
+  var readsAllDeltas: Bool { weightGradients.contains(where: \.isTransposed) }
   /// Biases inside accumulators: Σ δ over steps and sequences.
   let biasGradients: [(block: Block, delta: Int)]
   /// Vector parameters that multiply or stand alone, whose gradients the backward program sums.
@@ -71,7 +74,7 @@ struct Plan: Sendable {
           .init(
             result: slot(id),
             factors: zip(accumulator.terms, operands).map {
-              .init(operand: slot($1), block: $0.block, isTransposed: false)
+              .init(operand: slot($1), block: $0.block, isTransposed: $0.isTransposed)
             },
             biases: accumulator.biases, continues: false)
         }
@@ -98,22 +101,23 @@ struct Plan: Sendable {
     deltaCount = deltaOfNode.count
     let deltaNode = Dictionary(uniqueKeysWithValues: deltaOfNode.map { ($1, $0) })
 
-    func readers(_ operand: NodeID) -> [(delta: Int, block: Block)] {
+    /// The products that read a node: what arrives at each, and the matrix that sends it on.
+    func readers(_ operand: NodeID) -> [StepProgram.Factor] {
       (gradient.readers[operand] ?? []).compactMap { product in
-        guard let delta = deltaOfProduct[product], case .product(let block) = graph[product].operation else {
-          return nil
-        }
-        return (delta, block)
+        guard let delta = deltaOfProduct[product], let (block, isTransposed) = graph[product].operation.matrix
+        else { return nil }
+        return .init(operand: .delta(delta), block: block, isTransposed: !isTransposed)
       }
     }
     func transposed(
       _ operand: NodeID, into result: @escaping ((NodeID) -> StepProgram.Slot) -> StepProgram.Slot,
       continues: Bool
     ) -> ProgramBuilder.ProductSource {
-      let factors = readers(operand).map {
-        StepProgram.Factor(operand: .delta($0.delta), block: $0.block, isTransposed: true)
+      let factors = readers(operand)
+      let dependencies = factors.compactMap { factor -> NodeID? in
+        if case .delta(let delta) = factor.operand { deltaNode[delta] } else { nil }
       }
-      return .init(dependencies: readers(operand).compactMap { deltaNode[$0.delta] }) { slot in
+      return .init(dependencies: dependencies) { slot in
         .init(result: result(slot), factors: factors, biases: [], continues: continues)
       }
     }
@@ -165,16 +169,13 @@ struct Plan: Sendable {
     backward = builder.build()
 
     weightGradients = gradient.product.keys.sorted().compactMap { product in
-      guard let delta = deltaOfProduct[product], case .product(let block) = graph[product].operation,
+      guard let delta = deltaOfProduct[product], let (block, isTransposed) = graph[product].operation.matrix,
         let operand = lowering.lowered[graph[product].operands[0]], let slot = afterwards[operand]
       else { return nil }
-      return WeightGradient(block: block, delta: delta, operand: slot)
+      return WeightGradient(block: block, isTransposed: isTransposed, delta: delta, operand: slot)
     }
     let input = graph.nodes.firstIndex { $0.operation == .input }
-    inputFactors =
-      input.map { node in
-        readers(node).map { .init(operand: .delta($0.delta), block: $0.block, isTransposed: true) }
-      } ?? []
+    inputFactors = input.map(readers) ?? []
   }
 
   /// Lowered nodes that the forward pass must keep for the backward pass, beside the states.

@@ -5,7 +5,7 @@ extension Cell {
   /// from the same parameters, whatever they and their values are called.
   package var canonicalText: String {
     var lines = parameters.map { parameter in
-      "parameter \(parameter.name) \(parameter.columns?.rawValue ?? "vector") "
+      "parameter \(parameter.name) \(parameter.columns?.rawValue ?? (parameter.isScalar ? "scalar" : "vector")) "
         + parameter.gates.joined(separator: ",")
         + (parameter.rows == .hidden ? "" : " \(parameter.rows.rawValue)")
     }
@@ -45,6 +45,7 @@ extension Cell {
     case .state(let index): "state\(index)"
     case .noise(let index): "noise\(index):\(noises[index].probability)"
     case .product(let block): "product:\(name(block))"
+    case .transposedProduct(let block): "transposed:\(name(block))"
     case .vector(let block): "vector:\(name(block))"
     case .constant(let value): "constant:\(value)"
     case .add: "add"

@@ -11,7 +11,7 @@ extension Cell {
     let mask = derived.add(.state(states.count), size: stateSizes[0])
     for (id, node) in graph.nodes.enumerated() {
       let size = graph.sizes[id]
-      if case .product = node.operation {
+      if node.operation.matrix != nil {
         let product = derived.add(node.operation, node.operands.compactMap { masked[$0] }, size: size)
         (plain[id], masked[id]) = (product, product)
         continue

@@ -155,7 +155,8 @@ public struct Cell: Sendable {
       }
     }
     return parameters.reduce(0) { sum, parameter in
-      sum + Double(parameter.gates.count) * size(parameter.rows) * (parameter.columns.map(size) ?? 1)
+      sum + Double(parameter.gates.count) * (parameter.isScalar ? 1 : size(parameter.rows))
+        * (parameter.columns.map(size) ?? 1)
     }
   }
 
@@ -167,7 +168,7 @@ public struct Cell: Sendable {
   public func multiplyAdds(inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil) -> Int {
     let sizes = CellSizes(input: inputSize, hidden: hiddenSize, projection: projectionSize)
     return graph.nodes.reduce(0) { sum, node in
-      guard case .product(let block) = node.operation else { return sum }
+      guard let (block, _) = node.operation.matrix else { return sum }
       let parameter = parameters[block.parameter]
       return sum + sizes[parameter.rows] * (parameter.columns.map { sizes[$0] } ?? 0)
     }

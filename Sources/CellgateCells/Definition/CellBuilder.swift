@@ -11,6 +11,8 @@ public final class CellBuilder {
   /// Named values and next values, in the order in which they were written.
   private(set) var equations: [(equation: Equation, value: CellExpression.Node)] = []
   private(set) var next: [Int: CellExpression.Node] = [:]
+  /// Of states that are read further back than t−1: the states that hold their values at t−2, t−3, …
+  private var delays: [Int: [Int]] = [:]
   private(set) var firstError: CellError?
   /// What the input is called in the printed equations, if not x.
   var inputSymbol: String?
@@ -29,6 +31,7 @@ public final class CellBuilder {
     var name: String
     var gates: [String]
     var isMatrix: Bool
+    var isScalar: Bool
     var rows: CellDimension
     var start: ParameterDefinition.Start
     /// What it is called in the printed equations: "W_*x" with the gate for the star; nil leaves the choice to
@@ -108,10 +111,31 @@ public final class CellBuilder {
     return Vectors(parameter: block.parameter, name: name, gates: gates)
   }
 
+  /// A single number that is learned, the same for all units: of H, or of the projection size.
+  public func scalar(_ name: String, size: CellDimension = .hidden, start: GateBias = .zero) -> CellExpression
+  {
+    let block = declare(
+      name, gates: [""], isMatrix: false, isScalar: true, rows: size, start: .perGate([start]))
+    return CellExpression(.vector(block))
+  }
+
+  /// A single number per gate, stacked in this order in one parameter; gates without a start begin at 0.
+  public func scalars(
+    _ name: String, gates: String..., size: CellDimension = .hidden, start: [String: GateBias] = [:]
+  ) -> Vectors {
+    let biases = gates.map { start[$0] ?? .zero }
+    let block = declare(
+      name, gates: gates, isMatrix: false, isScalar: true, rows: size, start: .perGate(biases))
+    for gate in start.keys.sorted() where !gates.contains(gate) {
+      fail(.unknownGate(cell: cell, parameter: name, gate: gate))
+    }
+    return Vectors(parameter: block.parameter, name: name, gates: gates)
+  }
+
   /// Declares a parameter; a single gate "" is none.
   package func declare(
-    _ name: String, gates: [String], isMatrix: Bool, rows: CellDimension, start: ParameterDefinition.Start,
-    symbol: String? = nil
+    _ name: String, gates: [String], isMatrix: Bool, isScalar: Bool = false, rows: CellDimension,
+    start: ParameterDefinition.Start, symbol: String? = nil
   ) -> Block {
     claim(name)
     check(rows, of: "parameter '\(name)'")
@@ -133,7 +157,8 @@ public final class CellBuilder {
     }
     parameters.append(
       PendingParameter(
-        name: name, gates: gates, isMatrix: isMatrix, rows: rows, start: start, symbol: symbol))
+        name: name, gates: gates, isMatrix: isMatrix, isScalar: isScalar, rows: rows, start: start,
+        symbol: symbol))
     return Block(parameter: parameters.count - 1, gate: 0)
   }
 
@@ -168,6 +193,35 @@ public final class CellBuilder {
   /// The value that is defined under this name, here or further below.
   public func value(_ name: String) -> CellExpression { CellExpression(.reference(name)) }
 
+  /// The most steps that a state is read back.
+  static let mostSteps = 64
+
+  /// The state's value at t−`steps`, 1 to 64 steps. The values between are states too, which come into being here: `h_2` at
+  /// t−1 is h at t−2, `h_3` at t−1 is h at t−3.
+  public func earlier(_ state: CellExpression, by steps: Int) -> CellExpression {
+    guard case .operation(.state(let index), _) = state.node.content, index < states.count else {
+      fail(.notAState(cell: cell))
+      return state
+    }
+    guard (1...Self.mostSteps).contains(steps) else {
+      fail(
+        .sizeMismatch(
+          cell: cell, node: "state '\(states[index])'", expected: "a value at t−1 to t−\(Self.mostSteps)",
+          found: "t−\(steps)"))
+      return state
+    }
+    var (known, value) = (delays[index] ?? [], state)
+    while known.count < steps - 1 {
+      let next = self.state("\(states[index])_\(known.count + 2)", size: stateSizes[index])
+      guard case .operation(.state(let own), _) = next.node.content else { return state }
+      self.next(next, known.last.map { CellExpression(.state($0)) } ?? state)
+      known.append(own)
+    }
+    delays[index] = known
+    if steps > 1 { value = CellExpression(.state(known[steps - 2])) }
+    return value
+  }
+
   /// The state's value at t, which is set here or further below.
   public func next(_ state: CellExpression) -> CellExpression {
     guard case .operation(.state(let index), _) = state.node.content, index < states.count else {
@@ -201,6 +255,12 @@ public struct LinearMap: Sendable {
   public func callAsFunction(_ operand: CellExpression) -> CellExpression {
     guard let block else { return CellExpression(.unknownGate(parameter: name, gate: gate)) }
     return CellExpression(.product(block), operand)
+  }
+
+  /// The matrix' transpose times the operand: [H] of a matrix [H, H], [P] of one [H, P].
+  public func transposed(_ operand: CellExpression) -> CellExpression {
+    guard let block else { return CellExpression(.unknownGate(parameter: name, gate: gate)) }
+    return CellExpression(.transposedProduct(block), operand)
   }
 }
 

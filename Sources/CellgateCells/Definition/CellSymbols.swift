@@ -80,7 +80,7 @@ struct CellSymbols: Sendable {
     }
     let parts = definition.name.split(separator: "_").map(String.init)
     let word = parts.first == "weight" ? parts.last ?? "w" : parts.first ?? definition.name
-    let letter = subscripted(String(word.prefix(1)), star)
+    let letter = subscripted(definition.isScalar ? word : String(word.prefix(1)), star)
     return [letter, letter + String(Notation.prime), subscripted(definition.name, star)]
   }
 
@@ -96,7 +96,7 @@ struct CellSymbols: Sendable {
     }
     var found: [String] = []
     for node in graph.nodes {
-      if case .product(let block) = node.operation, block.parameter == parameter {
+      if let (block, _) = node.operation.matrix, block.parameter == parameter {
         let operand = name(inside: node.operands[0])
         if !found.contains(operand) { found.append(operand) }
       }

@@ -21,7 +21,8 @@ struct Flattening {
     builder.parameters.enumerated().map { index, parameter in
       ParameterDefinition(
         name: parameter.name, gates: parameter.gates, rows: parameter.rows,
-        columns: parameter.isMatrix ? columns[index] : nil, start: parameter.start)
+        columns: parameter.isMatrix ? columns[index] : nil, isScalar: parameter.isScalar,
+        start: parameter.start)
     }
   }
 
@@ -153,13 +154,16 @@ struct Flattening {
       .sizeMismatch(cell: cell, node: "operand of \(node)", expected: expected, found: "a constant")
     }
     switch operation {
-    case .product(let block), .vector(let block):
+    case .product(let block), .transposedProduct(let block), .vector(let block):
       guard block.parameter < builder.parameters.count,
         block.gate < builder.parameters[block.parameter].gates.count
       else { throw .foreignExpression(cell: cell, node: "parameter \(block.parameter)") }
       used.insert(block)
       let parameter = builder.parameters[block.parameter]
       guard let operand = operands.first else { return parameter.rows }
+      if case .transposedProduct = operation {
+        return try columns(ofTransposed: block, times: operand)
+      }
       guard let size = graph.sizes[operand] else {
         throw constant("'\(parameter.name)'", "the input, a state or a value")
       }
@@ -188,9 +192,40 @@ struct Flattening {
       guard let size = try commonSize(operands, of: kind.rawValue) else {
         throw constant(kind.rawValue, "a state or a value")
       }
+      if case .vector(let block) = graph[operands[0]].operation,
+        builder.parameters[block.parameter].isScalar
+      {
+        throw .sizeMismatch(
+          cell: cell, node: "operand of \(kind.rawValue)", expected: "a state or a value", found: "a scalar")
+      }
       return size
     default: return try commonSize(operands, of: "\(operation)")
     }
+  }
+
+  /// The size of a transposed matrix times a value: the matrix' columns, H where no other product says what they are.
+  private mutating func columns(
+    ofTransposed block: Block, times operand: NodeID
+  ) throws(CellError) -> CellDimension {
+    let parameter = builder.parameters[block.parameter]
+    func mismatch(_ expected: String, _ found: String) -> CellError {
+      .sizeMismatch(
+        cell: builder.cell, node: "operand of the transpose of '\(parameter.name)'", expected: expected,
+        found: found)
+    }
+    guard let size = graph.sizes[operand] else { throw mismatch("a state or a value", "a constant") }
+    if case .vector = graph[operand].operation {
+      throw mismatch("a state or a value", "a vector of parameters")
+    }
+    if size != parameter.rows { throw mismatch(parameter.rows.text, size.text) }
+    let result = columns[block.parameter] ?? .hidden
+    if result == .input {
+      throw .sizeMismatch(
+        cell: builder.cell, node: "the transpose of '\(parameter.name)'",
+        expected: "a matrix that multiplies states or values", found: "one of the input")
+    }
+    columns[block.parameter] = result
+    return result
   }
 
   /// The size of values that are combined elementwise; nil if all are constants.

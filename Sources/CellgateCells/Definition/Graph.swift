@@ -10,7 +10,9 @@ package enum NodeOperation: Hashable, Sendable {
   case noise(Int)
   /// A matrix, one block of a parameter, times the operand.
   case product(Block)
-  /// A vector, one block of a parameter: a bias, or a peephole's weights.
+  /// The matrix' transpose times the operand, which has as many numbers as the matrix has rows.
+  case transposedProduct(Block)
+  /// A vector, one block of a parameter: a bias, or a peephole's weights. A scalar is a vector whose units are one number.
   case vector(Block)
   case constant(Double)
   case add, subtract, multiply, divide, negate
@@ -42,6 +44,17 @@ package enum NodeOperation: Hashable, Sendable {
 
   /// A sum of products and biases, computed in one go; see ``Accumulator``.
   case accumulator(Int)
+}
+
+extension NodeOperation {
+  /// The matrix of a product, and whether its transpose is multiplied; nil for other operations.
+  package var matrix: (block: Block, isTransposed: Bool)? {
+    switch self {
+    case .product(let block): (block, false)
+    case .transposedProduct(let block): (block, true)
+    default: nil
+    }
+  }
 }
 
 package typealias NodeID = Int

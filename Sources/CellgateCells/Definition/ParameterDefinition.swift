@@ -1,4 +1,4 @@
-/// A parameter of a cell: a matrix or a vector per gate, stacked in the order of `gates`.
+/// A parameter of a cell: a matrix, a vector or a single number per gate, stacked in the order of `gates`.
 public struct ParameterDefinition: Sendable {
   /// What a parameter's values start from.
   public enum Start: Hashable, Sendable {
@@ -18,12 +18,14 @@ public struct ParameterDefinition: Sendable {
   public let gates: [String]
   /// Rows of each gate's matrix, or the size of its vector.
   public let rows: CellDimension
-  /// Columns of each gate's matrix; nil for vectors.
+  /// Columns of each gate's matrix; nil for vectors and scalars.
   public let columns: CellDimension?
+  /// Whether each gate is a single number, the same for all units.
+  public let isScalar: Bool
   /// What its values start from.
   public let start: Start
 
-  /// The shape for given sizes: `[gates · rows, columns]`, or `[gates · rows]`. P is H where it is nil. On a grid the
+  /// The shape for given sizes: `[gates · rows, columns]`, `[gates · rows]`, or `[gates]` of scalars. P is H where it is nil. On a grid the
   /// columns of a matrix are those of each neighbour.
   public func shape(
     inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil, grid: CellGrid? = nil
@@ -32,9 +34,14 @@ public struct ParameterDefinition: Sendable {
   }
 
   func shape(_ sizes: CellSizes) -> [Int] {
-    let rows = gates.count * sizes[rows]
+    let rows = gates.count * units(sizes)
     return columns.map { [rows, sizes.columns($0)] } ?? [rows]
   }
+}
+
+extension ParameterDefinition {
+  /// Rows of each gate, or the numbers of its vector: 1 of a scalar.
+  func units(_ sizes: CellSizes) -> Int { isScalar ? 1 : sizes[rows] }
 }
 
 /// A gate's bias at the start of training.

@@ -11,7 +11,7 @@ public enum ParameterRole: String, CaseIterable, Sendable {
   case projection
   /// Vectors that are added.
   case bias
-  /// Vectors that multiply elementwise and start elsewhere than at 0, as those of a normalisation.
+  /// Vectors that multiply elementwise and start elsewhere than at 0, as those of a normalisation, and single numbers.
   case gain
 }
 
@@ -22,7 +22,7 @@ extension Cell {
     var readsOutput: Set<Int> = []
     for node in graph.nodes {
       switch node.operation {
-      case .product(let block):
+      case .product(let block), .transposedProduct(let block):
         if node.operands.contains(where: isOutput) { readsOutput.insert(block.parameter) }
       case .multiply, .divide:
         for operand in node.operands {
@@ -37,6 +37,7 @@ extension Cell {
       case .some where parameter.rows == .projection: return .projection
       case .some: return readsOutput.contains(index) ? .recurrent : .memory
       case nil:
+        if parameter.isScalar { return .gain }
         guard isFactor.contains(index) else { return .bias }
         if case .perGate(let starts) = parameter.start, starts.contains(where: { $0.constant != 0 }) {
           return .gain
@@ -54,7 +55,7 @@ extension Cell {
     for (id, node) in graph.nodes.enumerated() {
       let isState = if case .state = node.operation { true } else { false }
       readsState[id] = isState || node.operands.contains { readsState[$0] }
-      if case .product(let block) = node.operation, readsState[id],
+      if let (block, _) = node.operation.matrix, readsState[id],
         parameters[block.parameter].rows != .projection
       {
         found.insert(block.parameter)

@@ -218,7 +218,8 @@ private struct Unification {
       decided.states[state] = target
       return [([.state(state)], decided)]
     case (.constant(let value), .constant(let target)): return value == target ? [([], decided)] : []
-    case (.product(let block), .product(let target)), (.vector(let block), .vector(let target)):
+    case (.product(let block), .product(let target)), (.vector(let block), .vector(let target)),
+      (.transposedProduct(let block), .transposedProduct(let target)):
       if let bound = bind(block, .old(parameter: target.parameter, gate: target.gate), decided) {
         found.append((zip(own.operands, other.operands).map { .equal($0, $1) }, bound))
       }
@@ -264,7 +265,7 @@ private struct Unification {
     switch own.operation {
     case .constant(let value): return value == 0 ? [([], bindings)] : []
     case .vector(let block): return bind(block, .zero, bindings).map { [([], $0)] } ?? []
-    case .product(let block):
+    case .product(let block), .transposedProduct(let block):
       return (bind(block, .zero, bindings).map { [([], $0)] } ?? []) + [each(own.operands)]
     case .tanh, .relu, .negate, .absolute, .squareRoot, .reduction: return [each(own.operands)]
     case .add, .subtract, .minimum, .maximum: return [each(own.operands)]
@@ -290,7 +291,9 @@ private struct Unification {
     if let known = bindings.blocks[block] { return known == source ? bindings : nil }
     if case .old(let parameter, _) = source {
       let (own, other) = (new.parameters[block.parameter], old.parameters[parameter])
-      guard own.rows == other.rows, own.columns == other.columns else { return nil }
+      guard own.rows == other.rows, own.columns == other.columns, own.isScalar == other.isScalar else {
+        return nil
+      }
     }
     var bindings = bindings
     bindings.blocks[block] = source

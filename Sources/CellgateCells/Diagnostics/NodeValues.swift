@@ -33,14 +33,14 @@ struct NodeProgram: Sendable {
       }
       nodes.append(id)
       stack += gradient.graph[id].operands
-      switch gradient.graph[id].operation {
-      case .product(let block): factors.append(Self.factor(block, isTransposed: false))
-      case .transposed(let target):
-        for (delta, block) in Self.readers(of: target, cell) {
+      let operation = gradient.graph[id].operation
+      if let (block, isTransposed) = operation.matrix {
+        factors.append(Self.factor(block, isTransposed: isTransposed))
+      } else if case .transposed(let target) = operation {
+        for (delta, factor) in Self.readers(of: target, cell) {
           stack.append(delta)
-          factors.append(Self.factor(block, isTransposed: true))
+          factors.append(factor)
         }
-      default: break
       }
     }
     self.cell = cell
@@ -60,13 +60,13 @@ struct NodeProgram: Sendable {
     }
   }
 
-  /// The gradient that arrives at each product which reads a node, and the product's matrix.
-  static func readers(of target: NodeID, _ cell: Cell) -> [(delta: NodeID, block: Block)] {
+  /// The gradient that arrives at each product which reads a node, and the matrix that sends it on.
+  static func readers(of target: NodeID, _ cell: Cell) -> [(delta: NodeID, factor: StepProgram.Factor)] {
     (cell.gradient.readers[target] ?? []).compactMap { product in
       guard let delta = cell.gradient.product[product],
-        case .product(let block) = cell.graph[product].operation
+        let (block, isTransposed) = cell.graph[product].operation.matrix
       else { return nil }
-      return (delta, block)
+      return (delta, factor(block, isTransposed: !isTransposed))
     }
   }
 
@@ -104,9 +104,16 @@ struct NodeProgram: Sendable {
       switch program.cell.gradient.graph[id].operation {
       case .constant(let value): unsafe to.update(repeating: Float(value), count: rows * layout.width)
       case .vector(let block):
-        let size = layout.sizes[program.cell.parameters[block.parameter].rows]
-        let from = unsafe parameters[block.parameter].pointer + block.gate * size
-        for row in 0..<rows { unsafe (to + row * layout.width).update(from: from, count: size) }
+        let definition = program.cell.parameters[block.parameter], size = layout.sizes[definition.rows]
+        let from = unsafe parameters[block.parameter].pointer + block.gate * definition.units(layout.sizes)
+        for row in 0..<rows {
+          let own = unsafe to + row * layout.width
+          if definition.isScalar {
+            unsafe own.update(repeating: from[0], count: size)
+          } else {
+            unsafe own.update(from: from, count: size)
+          }
+        }
       default: break
       }
     }
@@ -127,15 +134,14 @@ struct NodeProgram: Sendable {
       let node = graph[id], to = unsafe self[id]
       switch node.operation {
       case .vector, .constant: break
-      case .product(let block):
+      case .product(let block), .transposedProduct(let block):
+        let isTransposed = node.operation == .transposedProduct(block)
         let isOnInput = program.cell.parameters[block.parameter].columns == .input
         unsafe multiply(
-          [(node.operands[0], NodeProgram.factor(block, isTransposed: false))],
+          [(node.operands[0], NodeProgram.factor(block, isTransposed: isTransposed))],
           ld: isOnInput ? layout.inputSize : layout.width, rows: rows, to)
       case .transposed(let target):
-        let factors = NodeProgram.readers(of: target, program.cell).map { delta, block in
-          (delta, NodeProgram.factor(block, isTransposed: true))
-        }
+        let factors = NodeProgram.readers(of: target, program.cell).map { ($0.delta, $0.factor) }
         unsafe multiply(factors, ld: layout.width, rows: rows, to)
       case .reduction(let kind):
         unsafe cg_reduce_with(

@@ -28,7 +28,9 @@ struct WatchedNodes: Sendable {
       let node = graph[id]
       let weights: Block
       switch node.operation {
-      case .product(let block) where reads.contains(node.operands[0]): weights = block
+      case .product(let block) where reads.contains(node.operands[0]),
+        .transposedProduct(let block) where reads.contains(node.operands[0]):
+        weights = block
       case .multiply:
         guard let block = Self.peephole(node, graph, memories: reads) else { continue }
         weights = block
@@ -65,7 +67,7 @@ struct WatchedNodes: Sendable {
       let isMemory =
         switch node.operation {
         case .state(let state): state > 0
-        case .input, .product, .noise, .vector, .constant, .sigmoid: false
+        case .input, .product, .transposedProduct, .noise, .vector, .constant, .sigmoid: false
         default:
           node.operands.contains(where: memories.contains)
             && node.operands.allSatisfy { memories.contains($0) || isWeight(cell.graph[$0]) }
@@ -99,7 +101,7 @@ struct WatchedNodes: Sendable {
     for later in needed where later > id && cell.graph[later].operands.contains(where: reached.contains) {
       if cell.graph[later].operation == .sigmoid {
         gates.append(later)
-      } else if case .product = cell.graph[later].operation {
+      } else if cell.graph[later].operation.matrix != nil {
         continue
       } else if !cell.next.contains(later), !cell.proposed.contains(later) {
         reached.insert(later)
@@ -114,7 +116,7 @@ struct WatchedNodes: Sendable {
     var stack = cell.graph[id].operands
     while let next = stack.popLast() {
       switch cell.graph[next].operation {
-      case .product(let block), .vector(let block):
+      case .product(let block), .transposedProduct(let block), .vector(let block):
         labels.insert(cell.parameters[block.parameter].gates[block.gate])
       case .sigmoid: break
       default:

@@ -241,6 +241,8 @@ import CellgateTensor
     if let pairs {
       unsafe pair(chunk, x: x, columns: columns, in: pairs, member: member)
       member.wait()
+    } else if execution.cell.plan.readsAllDeltas {
+      member.wait()
     }
     if columns.isEmpty { return }
     var ones: Float = 1
@@ -258,6 +260,11 @@ import CellgateTensor
       let definition = execution.cell.parameters[gradient.block.parameter]
       let own = columns.clamped(to: 0..<layout.sizes[definition.rows])
       if own.isEmpty { continue }
+      if gradient.isTransposed {
+        addTransposed(gradient, chunk, rows: own, member: member)
+        ready = nil
+        continue
+      }
       let (first, count) = (own.lowerBound, own.count),
         size = definition.columns.map { layout.sizes.columns($0) } ?? 0
       let (target, ld) = unsafe sums.matrix(gradient.block)
@@ -286,6 +293,36 @@ import CellgateTensor
         unsafe cg_outer_with(isa, rows, count, size, delta, width, operand, size, target + first * ld, ld)
       }
     }
+  }
+
+  /// Adds the operand of a product with a matrix' transpose, at some rows of the matrix, times what arrived at its columns.
+  private func addTransposed(
+    _ gradient: Plan.WeightGradient, _ chunk: Range<Int>, rows own: Range<Int>, member: TeamMember
+  ) {
+    let width = execution.layout.width, count = microbatch.rowCount(chunk)
+    let definition = execution.cell.parameters[gradient.block.parameter]
+    let size = definition.columns.map { execution.layout.sizes.columns($0) } ?? 0
+    let (target, ld) = unsafe sums.matrix(gradient.block)
+    var (operand, delta) = unsafe (UnsafePointer<Float>(inputRows), UnsafePointer(deltas[gradient.delta]))
+    var stride = width
+    if let pairs {
+      unsafe operand = UnsafePointer(pairs.operand(gradient.operand))
+      unsafe delta = UnsafePointer(pairs.deltas[gradient.delta])
+    } else {
+      unsafe operand = rowsOfOperand(
+        gradient.operand, chunk, x: UnsafePointer(inputRows), copy: operandRows[member.index])
+      if let grid = execution.grid {
+        let neighbours = unsafe neighbourRows[member.index]
+        unsafe cg_gather_neighbours(
+          grid.kernelGrid, 0, count, size / grid.neighbours, delta, width, neighbours, size,
+          size / grid.neighbours)
+        unsafe delta = UnsafePointer(neighbours)
+        stride = size
+      }
+    }
+    unsafe cg_outer_with(
+      execution.products.handle, count, own.count, size, operand + own.lowerBound, width, delta, stride,
+      target + own.lowerBound * ld, ld)
   }
 
   /// Converts the factors of weight gradients: a member its columns, and some rows of x.

@@ -84,23 +84,28 @@ import CellgateTensor
         }
       }
     }
-    func units(_ block: Block) -> Int { layout.sizes[cell.parameters[block.parameter].rows] }
-    for (block, delta) in cell.plan.biasGradients {
-      guard let tensor = unsafe tensors[block.parameter] else { continue }
-      let target = unsafe tensor.pointer + block.gate * units(block)
-      for part in parts {
-        let source = unsafe part.bias(delta)
+    func definition(_ block: Block) -> ParameterDefinition { cell.parameters[block.parameter] }
+    func units(_ block: Block) -> Int { layout.sizes[definition(block).rows] }
+    /// Adds numbers of each unit to a gate's.
+    func add(_ source: UnsafePointer<Float>, to tensor: Tensor, _ block: Block) {
+      let target = unsafe tensor.pointer + block.gate * definition(block).units(layout.sizes)
+      if definition(block).isScalar {
+        var sum = 0.0
+        for unit in 0..<units(block) { sum += unsafe Double(source[unit]) }
+        unsafe target[0] += Float(sum)
+      } else {
         for unit in 0..<units(block) { unsafe target[unit] += source[unit] }
       }
     }
+    for (block, delta) in cell.plan.biasGradients {
+      guard let tensor = unsafe tensors[block.parameter] else { continue }
+      for part in parts { unsafe add(part.bias(delta), to: tensor, block) }
+    }
     for block in cell.plan.vectorGradients {
       guard let tensor = unsafe tensors[block.parameter] else { continue }
-      let target = unsafe tensor.pointer + block.gate * units(block)
       for part in parts {
         let source = unsafe part.vector(block)
-        for row in 0..<layout.tileRows {
-          for unit in 0..<units(block) { unsafe target[unit] += source[row * layout.width + unit] }
-        }
+        for row in 0..<layout.tileRows { unsafe add(source + row * layout.width, to: tensor, block) }
       }
     }
   }

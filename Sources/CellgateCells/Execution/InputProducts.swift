@@ -18,7 +18,7 @@ struct InputProducts: Sendable, Equatable {
     guard let input = graph.nodes.firstIndex(where: { $0.operation == .input }) else { return nil }
     var (onInput, others): (Set<Block>, Set<Int>) = ([], [])
     for node in graph.nodes {
-      guard case .product(let block) = node.operation else {
+      guard let (block, _) = node.operation.matrix else {
         if node.operands.contains(input) { return nil }
         continue
       }

@@ -53,7 +53,12 @@ import CellgateTensor
 
     let width = layout.width, tileRows = layout.tileRows
     func shape(_ key: Key) -> Shape { Self.shape(key.block, isTransposed: key.isTransposed, cell, layout) }
-    func units(_ block: Block) -> Int { layout.sizes[cell.parameters[block.parameter].rows] }
+    func definition(_ block: Block) -> ParameterDefinition { cell.parameters[block.parameter] }
+    func units(_ block: Block) -> Int { layout.sizes[definition(block).rows] }
+    /// A gate's numbers, those of a vector or a scalar's one.
+    func source(_ block: Block) -> UnsafeMutablePointer<Float> {
+      unsafe parameters[block.parameter].pointer + block.gate * definition(block).units(layout.sizes)
+    }
     let counts =
       keys.map { key in
         let shape = shape(key)
@@ -87,15 +92,22 @@ import CellgateTensor
       guard let target = unsafe biases[sum] else { continue }
       unsafe target.initialize(repeating: 0, count: width)
       for block in sum {
-        let source = unsafe parameters[block.parameter].pointer + block.gate * units(block)
-        for unit in 0..<units(block) { unsafe target[unit] += source[unit] }
+        let source = unsafe source(block), isScalar = definition(block).isScalar
+        for unit in 0..<units(block) { unsafe target[unit] += source[isScalar ? 0 : unit] }
       }
     }
     for block in blocks {
       guard let target = unsafe vectors[block] else { continue }
       unsafe target.initialize(repeating: 0, count: width * tileRows)
-      let source = unsafe parameters[block.parameter].pointer + block.gate * units(block)
-      for row in 0..<tileRows { unsafe (target + row * width).update(from: source, count: units(block)) }
+      let source = unsafe source(block)
+      for row in 0..<tileRows {
+        let own = unsafe target + row * width
+        if definition(block).isScalar {
+          unsafe own.update(repeating: source[0], count: units(block))
+        } else {
+          unsafe own.update(from: source, count: units(block))
+        }
+      }
     }
     withExtendedLifetime(parameters) {}
   }

@@ -36,7 +36,7 @@ package struct CPrinter {
   /// Whether an operation reads all units of its operand.
   private static func readsAll(_ operation: NodeOperation) -> Bool {
     switch operation {
-    case .product, .reduction: true
+    case .product, .transposedProduct, .reduction: true
     default: false
     }
   }
@@ -62,8 +62,11 @@ package struct CPrinter {
       },
       product: { matrix, operand, size in
         "cg_dot(\(matrix) + j * \(Self.letter(size)), \(operand), \(Self.letter(size)))"
-      }, productPrecedence: .atom, constant: Self.number, unit: { "\($0)[j]" },
-      reduction: { kind, operand in "cg_\(kind.rawValue)(\(operand), H)" },
+      },
+      transposedProduct: { matrix, operand, size, result in
+        "cg_dot_transposed(\(matrix) + j, \(operand), \(Self.letter(size)), \(Self.letter(result)))"
+      }, productPrecedence: .atom, constant: Self.number, unit: { "\($0)[j]" }, scalar: { "\($0)[0]" },
+      reduction: { kind, operand, size in "cg_\(kind.rawValue)(\(operand), \(Self.letter(size)))" },
       reserved: [
         "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum",
         "extern", "float",
@@ -104,6 +107,18 @@ package struct CPrinter {
       {
           float sum = 0.0f;
           for (int k = 0; k < n; k++) sum += a[k] * b[k];
+          return sum;
+      }
+
+      """
+    ),
+    (
+      "cg_dot_transposed",
+      """
+      static float cg_dot_transposed(const float *a, const float *b, int n, int stride)
+      {
+          float sum = 0.0f;
+          for (int k = 0; k < n; k++) sum += a[k * stride] * b[k];
           return sum;
       }
 
@@ -193,7 +208,7 @@ package struct CPrinter {
     lines.append("    " + arguments.joined(separator: ", ") + ")")
     lines.append("{")
     for (index, definition) in cell.parameters.enumerated() {
-      let rows = Self.letter(definition.rows)
+      let rows = definition.isScalar ? "1" : Self.letter(definition.rows)
       let size = rows + (definition.columns.map { " * " + Self.letter($0) } ?? "")
       for gate in definition.gates.indices {
         let own = code.name(of: Block(parameter: index, gate: gate))
@@ -203,20 +218,40 @@ package struct CPrinter {
       }
     }
     lines += loops
-    // New values only now take the place of those that were read.
-    for (state, size) in cell.stateSizes.enumerated() {
-      lines.append(
-        "    for (int j = 0; j < \(Self.letter(size)); j++) \(code.before[state])[j] = \(code.next(state));")
-    }
+    lines += assignments
     for name in unused { lines.append("    (void)\(name);") }
     lines.append("}")
     return lines.joined(separator: "\n") + "\n"
   }
 
+  /// New values only now take the place of those that were read; another state's old value is read before that one changes.
+  private var assignments: [String] {
+    var lines: [String] = []
+    for size in [CellDimension.hidden, .projection] {
+      let states = cell.states.indices.filter { cell.stateSizes[$0] == size }
+      let moved = states.filter {
+        if case .state = cell.graph[cell.next[$0]].operation { true } else { false }
+      }
+      let loop = "    for (int j = 0; j < \(Self.letter(size)); j++)"
+      func assignment(_ state: Int) -> String {
+        "\(code.before[state])[j] = \(moved.contains(state) ? code.after[state] : code.next(state));"
+      }
+      if moved.isEmpty {
+        lines += states.map { "\(loop) \(assignment($0))" }
+        continue
+      }
+      lines.append("\(loop) {")
+      lines += moved.map { "        const float \(code.after[$0]) = \(code.next($0));" }
+      lines += states.map { "        \(assignment($0))" }
+      lines.append("    }")
+    }
+    return lines
+  }
+
   private var unused: [String] {
     let used = Set(
       cell.graph.nodes.compactMap { node -> CellDimension? in
-        if case .product = node.operation { cell.graph.sizes[node.operands[0]] } else { nil }
+        node.operation.matrix == nil ? nil : cell.graph.sizes[node.operands[0]]
       }
     ).union(cell.stateSizes).union(code.statements.map { cell.graph.size(of: $0.node) })
     return ([.input, .hidden] as [CellDimension]).filter { !used.contains($0) }.map(Self.letter)

@@ -9,14 +9,19 @@ struct CellCode {
     var function: (NodeOperation, [String]) -> String
     /// A product: the matrix and what it reads.
     var product: (_ matrix: String, _ operand: String, _ size: CellDimension) -> String
+    /// A product with the matrix' transpose: the size of what it reads, and of the result.
+    var transposedProduct:
+      (_ matrix: String, _ operand: String, _ size: CellDimension, _ result: CellDimension) -> String
     /// How tightly a product holds together.
     var productPrecedence: Notation.Precedence
     /// A number.
     var constant: (Double) -> String
     /// One unit of a value of all units, by its name.
     var unit: (String) -> String
-    /// A reduction of a value.
-    var reduction: (Reduction, _ operand: String) -> String
+    /// A single number, by its name.
+    var scalar: (String) -> String
+    /// A reduction of a value of a size.
+    var reduction: (Reduction, _ operand: String, _ size: CellDimension) -> String
     /// Names that mean something.
     var reserved: Set<String>
   }
@@ -119,6 +124,7 @@ struct CellCode {
     switch cell.graph[id].operation {
     case .input: return input
     case .state(let state): return before[state]
+    case .vector(let block): return name(of: block)
     default: return formula(id, isRoot: false, inside: .atom)
     }
   }
@@ -131,7 +137,9 @@ struct CellCode {
     switch node.operation {
     case .input: return (language.unit(input), .atom)
     case .state(let state): return (language.unit(before[state]), .atom)
-    case .vector(let block): return (language.unit(name(of: block)), .atom)
+    case .vector(let block):
+      let isScalar = cell.parameters[block.parameter].isScalar
+      return (isScalar ? language.scalar(name(of: block)) : language.unit(name(of: block)), .atom)
     case .constant(let value): return (language.constant(value), value.sign == .minus ? .sum : .atom)
     case .product(let block):
       let operand = node.operands[0]
@@ -139,7 +147,16 @@ struct CellCode {
         language.product(name(of: block), whole(operand), cell.graph.sizes[operand] ?? .hidden),
         language.productPrecedence
       )
-    case .reduction(let kind): return (language.reduction(kind, whole(node.operands[0])), .atom)
+    case .transposedProduct(let block):
+      let operand = node.operands[0]
+      return (
+        language.transposedProduct(
+          name(of: block), whole(operand), cell.graph.size(of: operand), cell.graph.size(of: id)),
+        language.productPrecedence
+      )
+    case .reduction(let kind):
+      let operand = node.operands[0]
+      return (language.reduction(kind, whole(operand), cell.graph.size(of: operand)), .atom)
     case .negate:
       return ("-" + of(0, .application), .sum)
     case .add, .subtract, .multiply, .divide:

@@ -83,6 +83,13 @@ struct EquationPrinter {
     return "\(latex(String(symbol[..<line])))_{\(Self.escaped(String(symbol[symbol.index(after: line)...])))}"
   }
 
+  /// What a matrix' transpose is called, W_ixᵀ: in backticks where that is something else's name.
+  private func transposed(_ block: Block) -> String {
+    if style == .latex { return symbol(block) + "^{\\top}" }
+    let plain = symbol(block) + String(Notation.transpose)
+    return names.contains(plain) ? "`\(cell.symbols[block])`\(Notation.transpose)" : plain
+  }
+
   /// A value's name, or its formula.
   func name(_ node: NodeID) -> String { labels[node] ?? formula(node) }
 
@@ -123,13 +130,19 @@ struct EquationPrinter {
     name.map { "_#$%&{}".contains($0) ? "\\\($0)" : String($0) }.joined()
   }
 
+  /// All names that equations know.
+  private var names: Set<String> {
+    var names = Set(cell.states + cell.names.map(\.name) + [cell.symbols.input])
+    for (index, definition) in cell.parameters.enumerated() {
+      names.formUnion(CellSymbols.symbols(cell.symbols.parameters[index], definition.gates))
+    }
+    return names
+  }
+
   // MARK: Abbreviations
 
   private mutating func abbreviate() {
-    var taken = Set(cell.states + cell.names.map(\.name) + [cell.symbols.input])
-    for (index, definition) in cell.parameters.enumerated() {
-      taken.formUnion(CellSymbols.symbols(cell.symbols.parameters[index], definition.gates))
-    }
+    let taken = names
     var count = 0
     for id in Self.abbreviations(cell, labelled: Set(labels.keys)) {
       repeat { count += 1 } while taken.contains("m\(count)")
@@ -160,7 +173,7 @@ struct EquationPrinter {
       if graph.isLeaf(id) { (size, depth) = (0, 0) }
       sizes.append(size)
       depths.append(depth)
-      let isProduct = if case .product = node.operation { !repeatsProducts } else { false }
+      let isProduct = node.operation.matrix != nil && !repeatsProducts
       let isRepeated = readers[id] > 1 && (size > Self.mostRepeated || isProduct)
       guard !labelled.contains(id), isRepeated || size > Self.mostOperations || depth >= Self.deepest else {
         continue
@@ -225,6 +238,9 @@ struct EquationPrinter {
     case .product(let block):
       let sign = onGrid ? style == .latex ? " \\ast" : " *" : ""
       return ("\(symbol(block))\(sign) \(of(0, .atom))", .application)
+    case .transposedProduct(let block):
+      let sign = onGrid ? style == .latex ? " \\ast" : " *" : ""
+      return ("\(transposed(block))\(sign) \(of(0, .atom))", .application)
     case .vector(let block): return (symbol(block), .atom)
     case .constant(let value):
       let text = Notation.written(value)

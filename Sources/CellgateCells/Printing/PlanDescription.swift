@@ -75,8 +75,10 @@ extension Cell {
       }
     }
 
-    let gradients = plan.weightGradients.map { gradient in
-      "d\(printer.symbol(gradient.block)) = Σ δ\(Self.subscripts(gradient.delta + 1)) \(place(gradient.operand))ᵀ"
+    let gradients = plan.weightGradients.map { gradient -> String in
+      let (delta, operand) = ("δ\(Self.subscripts(gradient.delta + 1))", place(gradient.operand))
+      let product = gradient.isTransposed ? "\(operand) \(delta)ᵀ" : "\(delta) \(operand)ᵀ"
+      return "d\(printer.symbol(gradient.block)) = Σ \(product)"
     }
     return PlanDescription(
       forward: describe(plan.forward), backward: describe(plan.backward),

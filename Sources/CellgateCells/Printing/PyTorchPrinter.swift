@@ -43,9 +43,10 @@ public struct PyTorchPrinter {
         default: "\(operation)(\(operands.joined(separator: ", ")))"
         }
       },
-      product: { matrix, operand, _ in "\(operand) @ \(matrix).T" }, productPrecedence: .product,
-      constant: { value in "\(value)" }, unit: { $0 },
-      reduction: { kind, operand in kind == .mean ? "mean(\(operand))" : "variance(\(operand))" },
+      product: { matrix, operand, _ in "\(operand) @ \(matrix).T" },
+      transposedProduct: { matrix, operand, _, _ in "\(operand) @ \(matrix)" }, productPrecedence: .product,
+      constant: { value in "\(value)" }, unit: { $0 }, scalar: { $0 },
+      reduction: { kind, operand, _ in kind == .mean ? "mean(\(operand))" : "variance(\(operand))" },
       reserved: [
         "self", "torch", "nn", "math", "suffix", "layer", "step", "states", "mask", "softplus", "smaller",
         "greater", "pair", "mean",
@@ -122,8 +123,9 @@ public struct PyTorchPrinter {
       "            for suffix in suffixes:",
     ]
     for definition in cell.parameters {
+      let gates = definition.gates.count
       let rows =
-        (definition.gates.count == 1 ? "" : "\(definition.gates.count) * ") + Self.size(definition.rows)
+        definition.isScalar ? "\(gates)" : (gates == 1 ? "" : "\(gates) * ") + Self.size(definition.rows)
       let columns = definition.columns.map { [", ", Self.size($0)].joined() } ?? ""
       lines.append(
         "                self.register_parameter(\"\(definition.name)\" + suffix, nn.Parameter(torch.empty(\(rows)\(columns))))"

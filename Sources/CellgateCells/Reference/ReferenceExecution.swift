@@ -166,8 +166,9 @@ public struct ReferenceExecution: Sendable {
         }
       }
       for (product, delta) in gradient.product {
-        guard case .product(let block) = cell.graph[product].operation else { continue }
-        let operand = rounded(values[cell.graph[product].operands[0]]), arriving = rounded(values[delta])
+        guard let (block, isTransposed) = cell.graph[product].operation.matrix else { continue }
+        var operand = rounded(values[cell.graph[product].operands[0]]), arriving = rounded(values[delta])
+        if isTransposed { swap(&operand, &arriving) }
         for place in 0..<places {
           let operand = read(operand, at: place)
           for row in 0..<rows(block) {
@@ -181,9 +182,10 @@ public struct ReferenceExecution: Sendable {
       for (vector, delta) in gradient.vector {
         guard case .vector(let block) = cell.graph[vector].operation else { continue }
         for place in 0..<places {
+          let isScalar = cell.parameters[block.parameter].isScalar
           for unit in 0..<rows(block) {
-            result.parameters[block.parameter][block.gate * rows(block) + unit] +=
-              values[delta][place * rows(block) + unit]
+            let number = isScalar ? block.gate : block.gate * rows(block) + unit
+            result.parameters[block.parameter][number] += values[delta][place * rows(block) + unit]
           }
         }
       }
@@ -218,19 +220,17 @@ public struct ReferenceExecution: Sendable {
       case .constant(let value): values.append(constant(value))
       case .vector(let block):
         let start = block.gate * rows(block)
-        let own = parameters[block.parameter][start..<start + rows(block)]
+        let own =
+          cell.parameters[block.parameter].isScalar
+          ? ArraySlice(repeating: parameters[block.parameter][block.gate], count: rows(block))
+          : parameters[block.parameter][start..<start + rows(block)]
         values.append(places == 1 ? Array(own) : Array(repeatElement(own, count: places).joined()))
       case .product(let block):
-        let operand = rounded(values[node.operands[0]])
-        values.append(
-          (0..<places).flatMap { place in
-            let operand = read(operand, at: place)
-            return (0..<rows(block)).map { row in
-              Row.product(
-                of: parameters[block.parameter], at: (block.gate * rows(block) + row) * operand.count, operand
-              )
-            }
-          })
+        values.append(product(block, rounded(values[node.operands[0]]), parameters))
+      case .transposedProduct(let block):
+        var sum = [Double](repeating: 0, count: places * sizes[cell.graph.size(of: values.count)])
+        addTransposed(block, rounded(values[node.operands[0]]), parameters, to: &sum)
+        values.append(sum)
       case .reduction(let kind): values.append(reduced(kind, values[node.operands[0]]))
       default: values.append(elementwise(node.operation, node.operands.map { values[$0] }))
       }
@@ -238,26 +238,49 @@ public struct ReferenceExecution: Sendable {
     return values
   }
 
-  /// Σ Wᵀ δ over the products that read `target`, whose values have `size` numbers at each place.
+  /// A matrix times a value, at every place.
+  private func product(_ block: Block, _ operand: [Double], _ parameters: [[Double]]) -> [Double] {
+    (0..<places).flatMap { place in
+      let operand = read(operand, at: place)
+      return (0..<rows(block)).map { row in
+        Row.product(
+          of: parameters[block.parameter], at: (block.gate * rows(block) + row) * operand.count, operand)
+      }
+    }
+  }
+
+  /// Adds a matrix' transpose times a value, at every place.
+  private func addTransposed(
+    _ block: Block, _ operand: [Double], _ parameters: [[Double]], to sum: inout [Double]
+  ) {
+    let size = sum.count / places
+    for place in 0..<places {
+      for neighbour in 0..<sizes.neighbours {
+        guard let target = sizes.grid.map({ $0.neighbour(neighbour, of: place) }) ?? place else { continue }
+        for row in 0..<rows(block) {
+          let start = (block.gate * rows(block) + row) * sizes.neighbours + neighbour
+          Row.add(
+            parameters[block.parameter], from: start * size, size, times: operand[place * rows(block) + row],
+            to: &sum, at: target * size)
+        }
+      }
+    }
+  }
+
+  /// What products send to `target` that read it: Σ Wᵀ δ, and W δ where they multiply with a transpose. Its values have `size` numbers at each place.
   private func transposed(
     _ target: NodeID, _ values: [[Double]], _ parameters: [[Double]], size: Int
   ) -> [Double] {
     var sum = [Double](repeating: 0, count: places * size)
-    for product in cell.gradient.readers[target] ?? [] {
-      guard let delta = cell.gradient.product[product],
-        case .product(let block) = cell.graph[product].operation
+    for reader in cell.gradient.readers[target] ?? [] {
+      guard let delta = cell.gradient.product[reader],
+        let (block, isTransposed) = cell.graph[reader].operation.matrix
       else { continue }
       let arriving = rounded(values[delta])
-      for place in 0..<places {
-        for neighbour in 0..<sizes.neighbours {
-          guard let target = sizes.grid.map({ $0.neighbour(neighbour, of: place) }) ?? place else { continue }
-          for row in 0..<rows(block) {
-            let start = (block.gate * rows(block) + row) * sizes.neighbours + neighbour
-            Row.add(
-              parameters[block.parameter], from: start * size, size,
-              times: arriving[place * rows(block) + row], to: &sum, at: target * size)
-          }
-        }
+      if isTransposed {
+        for (index, value) in product(block, arriving, parameters).enumerated() { sum[index] += value }
+      } else {
+        addTransposed(block, arriving, parameters, to: &sum)
       }
     }
     return sum

@@ -10,6 +10,8 @@ private struct ScanBody {
     var gates: [String]
     var tensors: [ONNXTensor]
     var isMatrix: Bool
+    /// Whether each gate is a single number, where the units are more.
+    var isScalar = false
   }
 
   var inputSize: Int
@@ -190,9 +192,14 @@ extension ONNXImporter {
       else { throw unsupported(node, "body: expected states of known sizes, found others") }
       sizes.append(number)
     }
-    let parameters = try parameters(node, body)
+    var parameters = try parameters(node, body)
+    for index in parameters.indices {
+      parameters[index].isScalar = parameters[index].tensors[0].dims == [1] && sizes.contains { $0 > 1 }
+    }
     var all = Set(sizes)
-    for parameter in parameters { all.formUnion(parameter.tensors.compactMap(\.dims.last)) }
+    for parameter in parameters where !parameter.isScalar {
+      all.formUnion(parameter.tensors.compactMap(\.dims.last))
+    }
     guard all.count <= 2 else {
       throw unsupported(node, "body: expected one or two sizes of units, found \(all.sorted().prefix(8))")
     }
@@ -241,7 +248,9 @@ extension ONNXImporter {
     for inner in body.nodes {
       for (place, input) in inner.inputs.enumerated() {
         if case .constant(let tensor)? = values[input], !tensor.dims.isEmpty {
-          let isMatrix = inner.operation == "MatMul" && place == 1 && tensor.dims.count == 2
+          let isMatrix =
+            tensor.dims.count == 2
+            && (inner.operation == "MatMul" && place == 1 || inner.operation == "Transpose")
           guard isMatrix || tensor.dims.count == 1, used[input] == nil || used[input] == isMatrix,
             tensor.dims.allSatisfy({ (1...1 << 24).contains($0) })
           else {
@@ -307,10 +316,11 @@ extension ONNXImporter {
     }
     var blocks: [String: Block] = [:]
     for parameter in parameters {
-      let rows = dimension(parameter.tensors[0].dims.last ?? hidden)
+      let rows = parameter.isScalar ? .hidden : dimension(parameter.tensors[0].dims.last ?? hidden)
       let isRecurrent = parameter.name.hasPrefix("weight_hh")
       let first = builder.declare(
-        parameter.name, gates: parameter.gates, isMatrix: parameter.isMatrix, rows: rows,
+        parameter.name, gates: parameter.gates, isMatrix: parameter.isMatrix, isScalar: parameter.isScalar,
+        rows: rows,
         start: parameter.isMatrix ? (isRecurrent ? .orthogonal : .xavier) : .zero)
       for (gate, tensor) in parameter.tensors.enumerated() {
         let block = Block(parameter: first.parameter, gate: gate)
@@ -327,6 +337,8 @@ extension ONNXImporter {
         stack += varianceOperand(inner).map { [$0] } ?? inner.inputs
       }
     }
+    /// Matrices of the file whose transposes the body makes.
+    var transposes: [String: Block] = [:]
     var taken = Set(stateNames + parameters.map(\.name))
     func operand(_ inner: ONNXNode, _ place: Int) throws(ImportError) -> CellExpression {
       guard place < inner.inputs.count else {
@@ -364,13 +376,27 @@ extension ONNXImporter {
       switch inner.operation {
       // What is kept where a step isn't valid is read with the outputs.
       case "Where": continue
+      case "Transpose":
+        guard let block = blocks[inner.inputs.first ?? ""],
+          try integers(inner, 1, or: "perm") ?? [1, 0] == [1, 0]
+        else {
+          throw unsupported(node, "body: \(inner.title): expected a matrix of the file, found another value")
+        }
+        transposes[inner.outputs[0]] = block
+        continue
       case "Identity" where known[inner.inputs.first ?? ""] == nil: continue
       case "Identity": result = try operand(inner, 0)
       case "MatMul":
-        guard inner.inputs.count == 2, let block = blocks[inner.inputs[1]] else {
+        guard inner.inputs.count == 2 else {
           throw unsupported(node, "body: \(inner.title): expected a matrix of the file, found another value")
         }
-        result = CellExpression(.product(block), try operand(inner, 0))
+        if let block = blocks[inner.inputs[1]] {
+          result = CellExpression(.product(block), try operand(inner, 0))
+        } else if let block = transposes[inner.inputs[1]] {
+          result = CellExpression(.transposedProduct(block), try operand(inner, 0))
+        } else {
+          throw unsupported(node, "body: \(inner.title): expected a matrix of the file, found another value")
+        }
       case "ReduceMean":
         guard try integers(inner, 1, or: "axes") == [-1], try integer(inner, "keepdims", default: 1) == 1
         else {

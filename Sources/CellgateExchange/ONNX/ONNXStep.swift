@@ -72,6 +72,13 @@ struct ONNXStep {
     case .vector(let block): return names.parameter(block)
     case .constant(let value): return names.constant(value)
     case .product(let block): return made("MatMul", [operands[0], names.parameter(block)])
+    case .transposedProduct(let block):
+      // The matrix is given as [columns, rows], which is its transpose.
+      let matrix = output + "_matrix"
+      nodes.append(
+        ONNXNode(
+          "Transpose", [names.parameter(block)], [matrix], [ONNXAttribute("perm", .integers([1, 0]))]))
+      return made("MatMul", [operands[0], matrix])
     case .add: return made("Add", operands)
     case .subtract: return made("Sub", operands)
     case .multiply: return made("Mul", operands)
@@ -147,7 +154,8 @@ extension Cell {
         let own = identifier(name.isEmpty ? definition.name : "\(definition.name)_\(name)")
         parameters[Block(parameter: index, gate: gate)] = own
         let columns = definition.columns.map { letter($0) + "," } ?? ""
-        inputs.append("float[\(columns)\(letter(definition.rows))] \(own)")
+        let rows = definition.isScalar ? "1" : letter(definition.rows)
+        inputs.append("float[\(columns)\(rows)] \(own)")
       }
     }
     var constants: [(name: String, line: String)] = []
@@ -180,7 +188,9 @@ extension Cell {
     var lines = constants.map { "  \($0.name) = \($0.line)" }
     for node in step.nodes {
       let operands = node.inputs.map(written).joined(separator: ", ")
-      let attributes = node.attributes.isEmpty ? "" : " <axes = [-1], keepdims = 1>"
+      let attributes =
+        node.operation == "Transpose"
+        ? " <perm = [1, 0]>" : node.attributes.isEmpty ? "" : " <axes = [-1], keepdims = 1>"
       lines.append("  \(written(node.outputs[0])) = \(node.operation)\(attributes) (\(operands))")
     }
     var outputs: [String] = []

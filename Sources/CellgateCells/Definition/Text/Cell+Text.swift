@@ -58,14 +58,14 @@ extension Cell {
 
   private func declaration(_ definition: ParameterDefinition, symbol: String) -> String {
     let hasGates = definition.gates != [""]
-    let kind = definition.columns == nil ? "vector" : "matrix"
-    var text = hasGates ? (kind == "vector" ? "vectors " : "matrices ") : kind + " "
+    let kind = definition.columns != nil ? "matrix" : definition.isScalar ? "scalar" : "vector"
+    var text = hasGates ? (kind == "matrix" ? "matrices " : kind + "s ") : kind + " "
     text += CellTextReader.written(symbol: symbol)
     if symbol != definition.name || hasGates { text += " = \(Notation.written(definition.name))" }
     if hasGates {
       text += " (\(definition.gates.map(CellTextReader.written(gate:)).joined(separator: ", ")))"
     }
-    text += Notation.written(definition.rows, after: kind == "vector" ? "size" : "rows")
+    text += Notation.written(definition.rows, after: kind == "matrix" ? "rows" : "size")
     let start = start(definition)
     return text + (start.isEmpty ? "" : " start \(start)")
   }

@@ -1,7 +1,8 @@
 extension CellTextReader {
   /// The words that begin a declaration, and what an error suggests.
   static let keywords = [
-    "source", "input", "state", "states", "matrix", "matrices", "vector", "vectors", "let",
+    "source", "input", "state", "states", "matrix", "matrices", "vector", "vectors", "scalar", "scalars",
+    "let",
   ]
   /// Words that mean something of their own after "start", so that a gate of such a name is put in backticks.
   private static let startWords = ["at", "chrono", "orthogonal", "xavier", "zero", "start", "starts"]
@@ -54,6 +55,7 @@ extension CellTextReader {
     case "state", "states": try readStates()
     case "matrix", "matrices": try readParameter(isMatrix: true)
     case "vector", "vectors": try readParameter(isMatrix: false)
+    case "scalar", "scalars": try readParameter(isMatrix: false, isScalar: true)
     case "cell": throw mistake(.unexpected(found: "a second cell", expected: "one cell a file"))
     default: throw unknownWord(word)
     }
@@ -97,7 +99,7 @@ extension CellTextReader {
   }
 
   /// `matrices W_*x = weight_ih (i, f, g, o) rows P start orthogonal`, from the symbol on.
-  private mutating func readParameter(isMatrix: Bool) throws(CellTextError) {
+  private mutating func readParameter(isMatrix: Bool, isScalar: Bool = false) throws(CellTextError) {
     skipSpaces()
     let place = position
     var symbol = try readSymbol()
@@ -139,7 +141,7 @@ extension CellTextReader {
     if token != .end { throw expected("'start' or the end of the line") }
 
     let block = builder.declare(
-      name, gates: gates, isMatrix: isMatrix, rows: rows, start: start, symbol: symbol)
+      name, gates: gates, isMatrix: isMatrix, isScalar: isScalar, rows: rows, start: start, symbol: symbol)
     try checkBuilder(at: namePlace)
     declared[name] = namePlace
     for (index, symbol) in CellSymbols.symbols(symbol, gates).enumerated() {

@@ -155,8 +155,26 @@ extension CellTextReader {
     return try node(.negate, try readOperand(of: precedence), at: place)
   }
 
-  /// A number, a value, a function's value, parentheses, or a matrix and its operand.
+  /// A value to a constant power, if there is one.
   private mutating func readApplication() throws(CellTextError) -> CellExpression {
+    var base = try readAtom()
+    while token == .sign(Notation.power) {
+      let place = start
+      try advance()
+      let isNegative = token == .sign(Notation.minus)
+      if isNegative { try advance() }
+      guard case .number(let exponent) = token, exponent != 0 else {
+        throw expected("a number other than 0 as the power")
+      }
+      operationCount += 16
+      base = note(pow(base, isNegative ? -exponent : exponent), place)
+      try advance()
+    }
+    return base
+  }
+
+  /// A number, a value, a function's value, parentheses, or a matrix and its operand.
+  private mutating func readAtom() throws(CellTextError) -> CellExpression {
     let place = start
     switch token {
     case .number(let value):
@@ -206,6 +224,12 @@ extension CellTextReader {
       let whole = name + String(repeating: Notation.prime.description, count: min(count, 100))
       if meanings[whole] != nil { (name, mark) = (whole, .none) }
     }
+    // Wᵀ, unless that is a name of its own.
+    var isTransposed = false
+    if meanings[name] == nil, mark == .none, name.unicodeScalars.last == Notation.transpose {
+      let base = String(name.unicodeScalars.dropLast())
+      if case .matrix = meanings[base] { (name, isTransposed) = (base, true) }
+    }
     guard let meaning = meanings[name] else {
       skipSpaces()
       let isCall = scalar() == "("
@@ -233,6 +257,11 @@ extension CellTextReader {
       case .now, .primes(1):
         try advance()
         return note(CellExpression(.next(index)), place)
+      case .earlier(let steps):
+        try advance()
+        let value = builder.earlier(CellExpression(.state(index)), by: steps)
+        try checkBuilder(at: place)
+        return note(value, place)
       case .primes:
         throw mistake(
           .unexpected(found: token.description, expected: "'\(quoted(name))' with one prime"), at: place)
@@ -248,14 +277,36 @@ extension CellTextReader {
       return try node(.vector(block), at: place)
     case .matrix(let block):
       guard mark == .none else { throw refused("a parameter is the same at all times") }
+      if !isTransposed { isTransposed = try readTranspose() }
       try advance()
-      return try readOperand(of: block, quoted(name), at: place)
+      return try readOperand(
+        of: isTransposed ? .transposedProduct(block) : .product(block), quoted(name), at: place)
     }
+  }
+
+  /// ᵀ or ^T after a matrix.
+  private mutating func readTranspose() throws(CellTextError) -> Bool {
+    if scalar() == Notation.transpose {
+      position.scalar += 1
+      return true
+    }
+    let after = position
+    skipSpaces()
+    guard scalar() == Notation.power else {
+      position = after
+      return false
+    }
+    try advance()
+    try advance()
+    guard token == .name("T", .none, isQuoted: false) else {
+      throw expected("'T', the transpose of the matrix")
+    }
+    return true
   }
 
   /// The operand of a matrix: a value, a call, parentheses, or another matrix's application.
   private mutating func readOperand(
-    of block: Block, _ symbol: String, at place: Position
+    of product: NodeOperation, _ symbol: String, at place: Position
   ) throws(CellTextError) -> CellExpression {
     if case .sign(let scalar) = token, scalar != "(" {
       throw expected("what the matrix \(symbol) multiplies, without a sign, as in '\(symbol) x'")
@@ -263,7 +314,7 @@ extension CellTextReader {
     if token == .end { throw expected("what the matrix \(symbol) multiplies, as in '\(symbol) x'") }
     try nest()
     defer { depth -= 1 }
-    return try node(.product(block), try readApplication(), at: place)
+    return try node(product, try readApplication(), at: place)
   }
 
   /// The error for a value that follows another without an operator.

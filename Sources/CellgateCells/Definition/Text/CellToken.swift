@@ -7,6 +7,8 @@ enum CellToken: Equatable {
     case none
     /// ₜ and ₜ₋₁.
     case now, before
+    /// ₜ₋₂ and further back.
+    case earlier(Int)
     case primes(Int)
   }
 
@@ -27,6 +29,7 @@ extension CellToken: CustomStringConvertible {
       case .none: "'\(quotedName(name))'"
       case .now: "'\(quotedName(name))\(Notation.now)'"
       case .before: "'\(quotedName(name))\(Notation.before)'"
+      case .earlier(let steps): "'\(quotedName(name))\(Notation.earlier(steps))'"
       case .primes(let count): "'\(quotedName(name))\(String(repeating: "′", count: min(count, 9)))'"
       }
     case .number(let value): "the number \(Notation.written(value))"
@@ -70,7 +73,8 @@ extension CellTextReader {
       token = .name(name, mark, isQuoted: false)
     } else if ("0"..."9").contains(first) || first == "." {
       token = .number(try readNumber())
-    } else if let sign = Notation.sign(first)?.sign ?? ("(),=".unicodeScalars.contains(first) ? first : nil) {
+    } else if let sign = Notation.sign(first)?.sign ?? ("(),=^".unicodeScalars.contains(first) ? first : nil)
+    {
       position.scalar += 1
       token = .sign(sign)
     } else {
@@ -106,26 +110,42 @@ extension CellTextReader {
   private mutating func readMark() -> CellToken.Mark {
     let count = readPrimes()
     if count > 0 { return .primes(count) }
-    let rest = lines[position.line][position.scalar...].prefix(3)
-    for (text, mark) in [(Notation.before, CellToken.Mark.before), (Notation.now, .now)]
-    where rest.starts(with: text.unicodeScalars) {
-      position.scalar += text.unicodeScalars.count
+    let rest = lines[position.line][position.scalar...]
+    guard rest.starts(with: Notation.now.unicodeScalars) else { return .none }
+    // ₜ, ₋ and the digits of a distance.
+    let digits = rest.dropFirst(2).prefix(while: { Notation.digit($0) != nil }).prefix(9)
+    if let mark = Self.mark(rest.dropFirst().first == "₋" ? digits.compactMap(Notation.digit) : []) {
+      position.scalar += 2 + digits.count
       return mark
     }
-    return .none
+    position.scalar += 1
+    return .now
   }
 
-  /// What LaTeX writes for ₜ and ₜ₋₁ after a name that ends with its underscore: `{t}` and `{t-1}`.
+  /// The mark of a state so many steps back.
+  private static func mark(_ digits: [Unicode.Scalar]) -> CellToken.Mark? {
+    guard let steps = Int(String(String.UnicodeScalarView(digits))), steps > 0 else { return nil }
+    return steps == 1 ? .before : .earlier(steps)
+  }
+
+  /// What LaTeX writes for ₜ and ₜ₋₁ after a name that ends with its underscore: `{t}`, `{t-1}`, `{t-2}`, ….
   private mutating func readSubscript(of name: inout String) -> CellToken.Mark? {
     guard name.count > 1, name.hasSuffix("_") else { return nil }
-    let rest = lines[position.line][position.scalar...].prefix(5)
-    for (text, mark) in [("{t}", CellToken.Mark.now), ("{t-1}", .before), ("{t−1}", .before)]
-    where rest.starts(with: text.unicodeScalars) {
-      position.scalar += text.unicodeScalars.count
+    let rest = lines[position.line][position.scalar...]
+    guard rest.starts(with: "{t".unicodeScalars) else { return nil }
+    let tail = rest.dropFirst(2)
+    if tail.first == "}" {
+      position.scalar += 3
       name.removeLast()
-      return mark
+      return .now
     }
-    return nil
+    let digits = tail.dropFirst().prefix(while: { ("0"..."9").contains($0) }).prefix(9)
+    guard tail.first == "-" || tail.first == Notation.minus, tail.dropFirst(1 + digits.count).first == "}",
+      let mark = Self.mark(Array(digits))
+    else { return nil }
+    position.scalar += 4 + digits.count
+    name.removeLast()
+    return mark
   }
 
   /// How many primes follow.

@@ -74,9 +74,24 @@ enum Notation {
   }
 
   static let minus: Unicode.Scalar = "−"
+  /// Before a constant power.
+  static let power: Unicode.Scalar = "^"
+  /// After a matrix: its transpose.
+  static let transpose: Unicode.Scalar = "ᵀ"
 
   /// After a name: the value at t, or that of a state at t−1.
   static let now = "ₜ", before = "ₜ₋₁"
+  /// A name's mark for the value at t−`steps`.
+  static func earlier(_ steps: Int) -> String {
+    "ₜ₋" + String(String.UnicodeScalarView("\(steps)".unicodeScalars.compactMap { subscripted($0) }))
+  }
+  /// A digit below the line, ₀ to ₉, and the digit that it stands for.
+  private static func subscripted(_ digit: Unicode.Scalar) -> Unicode.Scalar? {
+    Unicode.Scalar(digit.value + 0x2050)
+  }
+  static func digit(_ scalar: Unicode.Scalar) -> Unicode.Scalar? {
+    ("₀"..."₉").contains(scalar) ? Unicode.Scalar(scalar.value - 0x2050) : nil
+  }
   /// After a state's name: its new value. A symbol may end with primes too.
   static let prime: Unicode.Scalar = "′"
   static let primeAliases: [Unicode.Scalar] = ["'", "’"]
