@@ -8,8 +8,10 @@ let swiftSettings: [SwiftSetting] = [
 ]
 
 // A library target and its tests; each imports only targets that stand above it in this file.
-func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .target(name: name, dependencies: dependencies + ["CellgateBasics"], swiftSettings: swiftSettings)
+func library(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+  .target(
+    name: name, dependencies: dependencies + ["CellgateBasics"], resources: resources,
+    swiftSettings: swiftSettings)
 }
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
   .testTarget(
@@ -65,7 +67,9 @@ let package = Package(
     library("CellgateCharts", ["CZlib", "CellgateFiles"]),
     library("CellgateTensor", ["CellgateKernels"]),
     library("CellgateMemory", ["CellgateFiles", "CellgateKernels", "CellgateTensor"]),
-    library("CellgateCells", ["CellgateKernels", "CellgateFiles", "CellgateTensor"]),
+    library(
+      "CellgateCells", ["CellgateKernels", "CellgateFiles", "CellgateTensor"],
+      resources: [.embedInCode("Zoo")]),
     library("CellgateNN", ["CellgateFiles", "CellgateKernels", "CellgateTensor", "CellgateCells"]),
     library("CellgateExchange", ["CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN"]),
     library("CellgateData", ["CellgateFiles", "CellgateTensor"]),
@@ -119,7 +123,7 @@ let package = Package(
       [
         "CellgateNN", "CellgateCells", "CellgateTensor", "CellgateFiles", "CellgateData", "AllocationCounter",
       ],
-      resources: [.copy("Golden"), .copy("CaptionLosses"), .copy("Grid")]),
+      resources: [.copy("Golden"), .copy("GoldenZoo"), .copy("CaptionLosses"), .copy("Grid")]),
     tests(
       "CellgateExchange",
       ["CellgateExchange", "CellgateFiles", "CellgateTensor", "CellgateCells", "CellgateNN"],

@@ -45,7 +45,7 @@ struct CellZoneoutTests {
     }
   }
 
-  @Test("A unit keeps its last value or takes the new one, which is the plain cell's", arguments: Cell.all)
+  @Test("A unit keeps its last value or takes the new one, which is the plain cell's", arguments: Cell.core)
   func choice(_ plain: Cell) {
     let zoned = Problem(plain.zonedOut(), T: 1, B: 40, I: 3, H: 20)
     var new = Problem(plain, T: 1, B: 40, I: 3, H: 20)
@@ -62,7 +62,7 @@ struct CellZoneoutTests {
     }
   }
 
-  @Test("Without draws the state is the expected value", arguments: Cell.all)
+  @Test("Without draws the state is the expected value", arguments: Cell.core)
   func expectation(_ plain: Cell) {
     let zoned = Problem(plain.zonedOut(draws: false), T: 1, B: 2, I: 3, H: 5)
     var new = Problem(plain, T: 1, B: 2, I: 3, H: 5)
@@ -109,7 +109,7 @@ struct CellZoneoutTests {
     #expect(all.states.map(\.scalars) == second.states.map(\.scalars))
   }
 
-  @Test("Gates and memories are observed as in the plain cell", arguments: Cell.all)
+  @Test("Gates and memories are observed as in the plain cell", arguments: Cell.core)
   func observation(_ plain: Cell) throws {
     let zoned = Problem(plain.zonedOut(), T: 6, B: 4, I: 2, H: 9)
     let (found, expected) = (

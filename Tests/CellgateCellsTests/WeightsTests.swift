@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Weights packed once")
 struct WeightsTests {
-  @Test("Passes on weights packed once give the bits of passes that pack their own", arguments: Cell.all)
+  @Test("Passes on weights packed once give the bits of passes that pack their own", arguments: Cell.core)
   func bits(_ cell: Cell) throws {
     let problem = Problem.uneven(cell)
     let (T, B, I) = (problem.T, problem.B, problem.I)

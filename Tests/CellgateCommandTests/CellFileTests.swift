@@ -138,12 +138,15 @@ struct CellFileTests {
     #expect(again.output.contains("complete already"))
   }
 
-  /// The examples are trained, so that what the documentation shows works.
-  @Test("The examples are cells that learn", arguments: ["janet", "cfn"])
-  func examples(name: String) throws {
-    let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().appendingPathComponent("Examples/\(name).cell").path
+  /// Trained from the program's own file, and from its text in another.
+  @Test("A published cell learns, by its name and from a file", arguments: ["janet", "cfn.cell"])
+  func published(argument: String) throws {
+    let name = argument.replacing(".cell", with: ""), file = argument
     let workplace = try Workplace()
+    if argument != name {
+      let text = try workplace.run(line: "cells \(name) --as cell").output
+      try text.write(toFile: workplace.path + "/" + file, atomically: true, encoding: .utf8)
+    }
     let run = try workplace.start([
       "train", "adding", "--cell", file, "--length", "6", "--hidden", "8", "--batch", "16", "--steps", "300",
       "--json",

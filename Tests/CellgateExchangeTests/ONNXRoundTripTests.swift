@@ -49,6 +49,9 @@ import Testing
     #expect(outputs[0] == outputs[1])
   }
 
+  @Test("A layer of a published cell keeps its bits", arguments: Cell.zoo)
+  func publishedCells(_ cell: Cell) throws { try stacks(cell, (1, false)) }
+
   @Test(
     "A stack keeps its bits, whatever its cell", arguments: ONNXWriterTests.cells,
     [(1, false), (2, false), (1, true), (2, true)])

@@ -27,7 +27,7 @@ struct ComparisonTests {
     #expect(Cell.lstmWM.parameterCount(inputSize: inputSize, hiddenSize: expected) == count)
   }
 
-  @Test("Matched cells have no more parameters, and would have more with one unit more", arguments: Cell.all)
+  @Test("Matched cells have no more parameters, and would have more with one unit more", arguments: Cell.core)
   func nearest(cell: Cell) {
     let size = StackSize(inputSize: 3, layers: 2, bidirectional: true)
     let target = size.parameters(.lstm, hidden: 20)

@@ -6,7 +6,8 @@ import Foundation
 import Testing
 
 /// PyTorch's autograd in Double, case by case: every cell through the reference and through the fast
-/// execution on every instruction set of this processor. `Golden/README.md` says what a case holds.
+/// execution on every instruction set of this processor. `Golden/README.md` says what a case holds. The published cells
+/// have cases of `GoldenZoo/generate.py`, from numpy.
 ///
 /// The cases are those of the folder in `$CELLGATE_GOLDEN`, or else the project's own.
 @Suite("GoldenVectors")
@@ -14,6 +15,10 @@ struct GoldenVectors {
   @Test("There are cases")
   func thereAreCases() {
     #expect(!GoldenCase.all.isEmpty, "no golden case in \(GoldenCase.folder.path)")
+    if GoldenCase.isOwnFolder {
+      let cells = GoldenCase.all.filter { $0.isOfZoo == true }.map(\.cell)
+      #expect(cells.sorted() == Cell.zoo.map(\.name).sorted())
+    }
   }
 
   /// Double sums in another order: some dozen roundings of 1e-16.
@@ -47,26 +52,38 @@ struct GoldenCase: Decodable, Sendable, CustomTestStringConvertible {
   var bidirectional: Bool
   var lengths: Bool
   var saturated: Bool
+  /// Whether it is one of the published cells'.
+  var isOfZoo: Bool?
 
   var testDescription: String { file }
 
-  static let folder: URL =
-    if let path = ProcessInfo.processInfo.environment["CELLGATE_GOLDEN"], !path.isEmpty {
-      URL(fileURLWithPath: path)
-    } else {
-      Bundle.module.bundleURL.appendingPathComponent("Golden")
-    }
+  private static let path = ProcessInfo.processInfo.environment["CELLGATE_GOLDEN"] ?? ""
+  static let isOwnFolder = path.isEmpty
+  static let folder =
+    isOwnFolder ? Bundle.module.bundleURL.appendingPathComponent("Golden") : URL(fileURLWithPath: path)
 
-  static let all: [GoldenCase] = {
+  private static let zoo = Bundle.module.bundleURL.appendingPathComponent("GoldenZoo")
+
+  static let all: [GoldenCase] =
+    cases(folder)
+    + (isOwnFolder
+      ? cases(zoo).map { golden in
+        var golden = golden
+        golden.isOfZoo = true
+        return golden
+      } : [])
+
+  private static func cases(_ folder: URL) -> [GoldenCase] {
     guard let data = try? Data(contentsOf: folder.appendingPathComponent("index.json")) else { return [] }
     return (try? JSONDecoder().decode([GoldenCase].self, from: data)) ?? []
-  }()
+  }
 
   func load() throws -> GoldenFile {
     let cell = try #require(Cell.named(cell), "no cell '\(cell)'")
     return GoldenFile(
       golden: self, cell: cell,
-      file: try Safetensors(path: Self.folder.appendingPathComponent(file).path))
+      file: try Safetensors(
+        path: (isOfZoo == true ? Self.zoo : Self.folder).appendingPathComponent(file).path))
   }
 }
 

@@ -48,7 +48,7 @@ struct InitializationTests {
     return names.enumerated().map { ($1, Array(values[$0 * size..<($0 + 1) * size])) }
   }
 
-  @Test("Roles are read from the equations", arguments: Cell.all)
+  @Test("Roles are read from the equations", arguments: Cell.core)
   func roles(_ cell: Cell) {
     let expected: [String: ParameterRole] = [
       "weight_ih": .input, "weight_hh": .recurrent, "weight_ph": .memory, "weight_mh": .memory, "bias": .bias,
@@ -79,7 +79,7 @@ struct InitializationTests {
 
   // MARK: PyTorch
 
-  @Test("PyTorch: all numbers uniform in ±1/√H, each gate by itself", arguments: Cell.all)
+  @Test("PyTorch: all numbers uniform in ±1/√H, each gate by itself", arguments: Cell.core)
   func pytorch(_ cell: Cell) throws {
     let layer = layer(cell, .pytorch, layers: 2, bidirectional: true)
     let bound = 1 / Double(Self.H).squareRoot()
@@ -114,7 +114,7 @@ struct InitializationTests {
 
   // MARK: Keras
 
-  @Test("Keras: kernels Glorot uniform over all gates together", arguments: Cell.all)
+  @Test("Keras: kernels Glorot uniform over all gates together", arguments: Cell.core)
   func kerasKernel(_ cell: Cell) throws {
     for (inputSize, hiddenSize) in [(Self.I, Self.H), (1, 128)] {
       let layer = layer(cell, .keras, inputSize: inputSize, hiddenSize: hiddenSize)
@@ -129,7 +129,7 @@ struct InitializationTests {
     }
   }
 
-  @Test("Keras: the recurrent matrices of all gates together are one orthogonal matrix", arguments: Cell.all)
+  @Test("Keras: the recurrent matrices of all gates together are one orthogonal matrix", arguments: Cell.core)
   func kerasRecurrent(_ cell: Cell) throws {
     let H = 32
     let layer = layer(cell, .keras, hiddenSize: H)

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Names and shapes of parameters without a model")
 struct ParameterShapeTests {
-  @Test("They are those of the layers", arguments: Cell.all, [false, true])
+  @Test("They are those of the layers", arguments: Cell.core, [false, true])
   func recurrent(cell: Cell, bidirectional: Bool) {
     let layers = Recurrent(
       cell: cell, inputSize: 3, hiddenSize: 4, layers: 3, bidirectional: bidirectional,

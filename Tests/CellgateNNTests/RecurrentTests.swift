@@ -25,7 +25,7 @@ struct RecurrentTests {
     #expect(recurrent.directions == D && recurrent.layers == 2)
   }
 
-  @Test("The last output is that of each sequence's last valid step", arguments: Cell.all)
+  @Test("The last output is that of each sequence's last valid step", arguments: Cell.core)
   func last(_ cell: Cell) throws {
     let (T, H) = (5, 6)
     let lengths = [5, 1, 3, 4]
@@ -87,7 +87,7 @@ struct RecurrentTests {
     for steps in [1, 6, 30] { #expect(try gradients(steps) == expected) }
   }
 
-  @Test("Without an output the states are the same", arguments: Cell.all)
+  @Test("Without an output the states are the same", arguments: Cell.core)
   func withoutOutput(_ cell: Cell) {
     let recurrent = Recurrent(
       cell: cell, inputSize: 2, hiddenSize: 7, layers: 2, bidirectional: true, stream: stream)
@@ -170,7 +170,7 @@ struct RecurrentTests {
     #expect(recurrent.parameter("c0")?.shape == [4, 4])
   }
 
-  @Test("The parameters are as many as the cell says", arguments: Cell.all)
+  @Test("The parameters are as many as the cell says", arguments: Cell.core)
   func count(_ cell: Cell) {
     let recurrent = Recurrent(cell: cell, inputSize: 3, hiddenSize: 5, layers: 2, stream: stream)
     let count = recurrent.namedParameters().reduce(0) { $0 + $1.parameter.value.count }
@@ -191,7 +191,7 @@ struct RecurrentTests {
   }
 
   /// Orthonormal to Float32's rounding of sums of 16 products.
-  @Test("Recurrent matrices start orthogonal, each gate's for itself", arguments: Cell.all)
+  @Test("Recurrent matrices start orthogonal, each gate's for itself", arguments: Cell.core)
   func orthogonal(_ cell: Cell) throws {
     let H = 16
     let recurrent = Recurrent(cell: cell, inputSize: 3, hiddenSize: H, stream: stream)
@@ -243,7 +243,7 @@ struct RecurrentTests {
     #expect(lstm["weight_hh_l0"] != lstm["weight_hh_l1"])
   }
 
-  @Test("A save and load changes nothing", arguments: Cell.all)
+  @Test("A save and load changes nothing", arguments: Cell.core)
   func saveAndLoad(_ cell: Cell) throws {
     func make(_ seed: UInt64) -> Recurrent {
       Recurrent(

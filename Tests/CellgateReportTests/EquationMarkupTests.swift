@@ -18,7 +18,7 @@ struct EquationMarkupTests {
     #expect(EquationMarkup.html("a < b′").source == "<i>a</i> &lt; <i>b</i>′")
   }
 
-  @Test("Every cell's equations come through whole", arguments: Cell.all)
+  @Test("Every cell's equations come through whole", arguments: Cell.core)
   func cells(cell: Cell) {
     for line in cell.equations() {
       let text = EquationMarkup.html(line).source.replacing(/<[^>]*>/, with: "")

@@ -90,7 +90,7 @@ struct ReportTests {
     return folder
   }
 
-  private func report(_ folders: String..., cells: [Cell] = Cell.all) throws -> Report {
+  private func report(_ folders: String..., cells: [Cell] = Cell.core) throws -> Report {
     try Report(
       of: folders, tasks: [MeanTask.self, AbsentTask.self], cells: cells, data: { _ in .unspecified })
   }

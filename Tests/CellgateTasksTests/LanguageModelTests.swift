@@ -27,7 +27,7 @@ struct LanguageModelTests {
     return (0..<count).map { _ in Int32(stream.integer(below: bound)) }
   }
 
-  @Test("Its parameters have stable names, and as many numbers as the task counts", arguments: Cell.all)
+  @Test("Its parameters have stable names, and as many numbers as the task counts", arguments: Cell.core)
   func parameters(cell: Cell) {
     let parameters = ParameterSet(Self.model(cell, symbols: 50))
     let names = (0..<2).flatMap { layer in cell.parameters.map { "recurrent.\($0.name)_l\(layer)" } }
@@ -42,7 +42,7 @@ struct LanguageModelTests {
         == parameters.entries.map { ParameterShape($0.name, $0.shape) })
   }
 
-  @Test("States carried on make two passes one", arguments: Cell.all)
+  @Test("States carried on make two passes one", arguments: Cell.core)
   func carried(cell: Cell) {
     let model = Self.model(cell)
     let symbols = Self.symbols(3 * 9)

@@ -71,7 +71,7 @@ struct TasksTests {
 
   @Test(
     "Models of all tasks have stable names, and more parameters than their cell by the head",
-    arguments: Cell.all)
+    arguments: Cell.core)
   func models(cell: Cell) throws {
     for settings in [AddingTask.defaults, CopyingTask.defaults] {
       var settings = settings

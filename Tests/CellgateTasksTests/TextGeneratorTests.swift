@@ -36,7 +36,7 @@ struct TextGeneratorTests {
     return String(text)
   }
 
-  @Test("Text is what sampling from passes over the whole sequence gives", arguments: Cell.all)
+  @Test("Text is what sampling from passes over the whole sequence gives", arguments: Cell.core)
   func naive(cell: Cell) throws {
     let model = LanguageModelTests.model(cell)
     let generator = TextGenerator(model: model, vocabulary: Self.vocabulary)

@@ -64,7 +64,7 @@ struct DiagnosticsTests {
     #expect(gradients.hasPrefix("step,layer,state,t,norm\n0,l0,h,1,"))
   }
 
-  @Test("A run has the same bits with and without diagnostics", arguments: Cell.all)
+  @Test("A run has the same bits with and without diagnostics", arguments: Cell.core)
   func sameBits(_ cell: Cell) throws {
     let scratch = try Scratch()
     let settings = settings(cell.name)

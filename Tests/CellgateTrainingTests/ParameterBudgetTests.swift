@@ -14,7 +14,7 @@ struct ParameterBudgetTests {
   }
 
   @Test(
-    "A budget gives the most units whose whole model fits: with one more it would not", arguments: Cell.all)
+    "A budget gives the most units whose whole model fits: with one more it would not", arguments: Cell.core)
   func fits(cell: Cell) throws {
     for (layers, bidirectional) in [(1, false), (2, true)] {
       var settings = MeanTask.defaults

@@ -14,8 +14,21 @@ struct CellPage {
     [
       ("name", .string(cell.name)), ("states", .strings(cell.states)),
       ("parameters", .integer(cell.parameterCount(inputSize: input, hiddenSize: hidden))),
-      ("summary", .string(cell.summary)),
+      ("summary", .string(cell.summary)), ("source", .string(cell.source)),
     ]
+  }
+
+  /// The states' names, the first and the last where they are many.
+  static func states(_ cell: Cell) -> String {
+    let names = cell.states
+    return (names.count > 5 ? [names[0], names[1], "…", names[names.count - 1]] : names)
+      .joined(separator: ", ")
+  }
+
+  /// The source as a line of a list has it: "Li et al. 2018, arXiv:1803.04831".
+  static func shortSource(_ cell: Cell) -> String {
+    cell.source.replacing("https://arxiv.org/abs/", with: "arXiv:")
+      .replacing("https://doi.org/", with: "doi:").replacing("https://", with: "")
   }
 
   /// The JSON record of the cell.
@@ -36,7 +49,7 @@ struct CellPage {
         ("parameter_shapes", .object(shapes)), ("forward", stages(plan.forward)),
         ("backward", stages(plan.backward)), ("saved", .strings(plan.saved)),
         ("weight_gradients", .strings(plan.weightGradients)),
-        ("multiply_adds_per_step", .integer(multiplyAdds)), ("source", .string(cell.source)),
+        ("multiply_adds_per_step", .integer(multiplyAdds)),
       ])
   }
 

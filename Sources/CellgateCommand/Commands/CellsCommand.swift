@@ -7,7 +7,8 @@ struct CellsCommand: ParsableCommand {
     commandName: "cells",
     abstract: "List the cells, or print one cell's equations.",
     discussion: """
-      Without a name, lists all cells with the parameters that one layer has. With a name, prints what that \
+      Without a name, lists all cells with the parameters that one layer has and their sources: the cells of the \
+      program, and published ones, each from its paper. With a name, prints what that \
       cell computes at each step, its parameters, and how Cellgate runs it. Instead of a name it takes a .cell \
       file, a cell of your own: its equations as --as cell prints them, which the article "A cell in a file" of the \
       documentation explains.
@@ -15,6 +16,7 @@ struct CellsCommand: ParsableCommand {
       EXAMPLES:
         cellgate cells
         cellgate cells lstm-wm
+        cellgate cells indrnn
         cellgate cells gru --as latex > gru.tex
         cellgate cells lstm --as cell > my.cell
         cellgate cells my.cell
@@ -81,11 +83,14 @@ struct CellsCommand: ParsableCommand {
   }
 
   private func list(input: Int, hidden: Int) {
-    var table = Table([.left("cell"), .left("states"), .right("parameters"), .left("what it is")])
+    var table = Table([
+      .left("cell"), .left("states"), .right("parameters"), .left("what it is"), .left("source"),
+    ])
     for cell in Cell.all {
       table.add([
-        cell.name, cell.states.joined(separator: ", "),
+        cell.name, CellPage.states(cell),
         Text.count(cell.parameterCount(inputSize: input, hiddenSize: hidden)), cell.summary,
+        CellPage.shortSource(cell),
       ])
     }
     Console.print()

@@ -22,7 +22,7 @@ struct TrainCommand: ParsableCommand {
         cellgate train adding
         cellgate train copying --cell gru --length 200 --steps 5000
         cellgate train smnist --cell lstm-wm --epochs 5 --out runs/digits
-        cellgate train adding --cell Examples/janet.cell
+        cellgate train adding --cell my.cell
         cellgate train adding --initialization pytorch --forget-bias 1
         cellgate train adding --schedule plateau --schedule-factor 0.5 --patience 20
         cellgate train adding --config runs/adding-lstm/config.json --seed 2

@@ -6,7 +6,8 @@ import CellgateFiles
 enum CellArgument {
   /// What help texts say.
   static let help = "The cell: a name, see 'cellgate cells', or a .cell file."
-  static let listHelp = "The cells, with commas between: names, see 'cellgate cells', or .cell files."
+  static let listHelp =
+    "The cells, with commas between: names, see 'cellgate cells', or .cell files; 'all' is every cell of this program."
 
   /// The cell in the file that the argument names; nil where it is the name of a cell, known or not.
   static func file(_ argument: String) throws(CommandFailure) -> Cell? {
@@ -20,6 +21,9 @@ enum CellArgument {
     return FileManager.default.fileExists(atPath: argument) && !Paths.isFolder(argument)
   }
 
+  /// What stands for every cell of this program in a list.
+  private static let everyCell = "all"
+
   /// The cells of a list: their names, and the texts of those that come from files. `recorded` are the texts that a
   /// folder which is continued has; their names mean them.
   static func list(
@@ -27,8 +31,10 @@ enum CellArgument {
   ) throws(CommandFailure) -> (names: [String], texts: [String]?) {
     let known = recorded.compactMap { try? Cell(text: $0) }
     var (names, texts): ([String], [String]) = ([], [])
-    for item in argument.split(separator: ",", omittingEmptySubsequences: false) {
-      let item = item.trimmed
+    let items = argument.split(separator: ",", omittingEmptySubsequences: false).flatMap { item in
+      item.trimmed == everyCell ? Cell.all.map(\.name) : [item.trimmed]
+    }
+    for item in items {
       if let cell = known.first(where: { $0.name == item }) {
         names.append(item)
         texts.append(cell.text)

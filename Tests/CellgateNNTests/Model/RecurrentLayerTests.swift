@@ -14,7 +14,7 @@ struct RecurrentLayerTests {
 
   @Test(
     "Padding in front and gaps change nothing: a masked sequence is as its valid steps alone",
-    arguments: Cell.all)
+    arguments: Cell.core)
   func gaps(_ cell: Cell) throws {
     let layer = built(Recurrent(cell, 4, returnSequences: true, returnState: true))
     let x = random([6, 3, 3])
@@ -112,7 +112,7 @@ struct RecurrentLayerTests {
     #expect(layer([LayerValue(x)], .inference())[0].tensor.scalars == plain.scalars)
   }
 
-  @Test("Recurrent dropout has the gradient of central differences in every parameter", arguments: Cell.all)
+  @Test("Recurrent dropout has the gradient of central differences in every parameter", arguments: Cell.core)
   func recurrentDropoutGradient(_ cell: Cell) throws {
     expectGradients(
       of: built(Recurrent(cell, 3, returnSequences: true, recurrentDropout: 0.4)), .training(seed: 9, step: 0)

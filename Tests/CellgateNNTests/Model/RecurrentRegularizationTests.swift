@@ -70,7 +70,7 @@ struct RecurrentRegularizationTests {
     #expect(share(0) == [0, 0])
   }
 
-  @Test("Weight drop is the plain layer with some weights of recurrent matrices at 0", arguments: Cell.all)
+  @Test("Weight drop is the plain layer with some weights of recurrent matrices at 0", arguments: Cell.core)
   func weightDrop(_ cell: Cell) throws {
     let layer = built(Recurrent(cell, 6, returnSequences: true, weightDrop: 0.5))
     let plain = built(Recurrent(cell, 6, returnSequences: true))
@@ -99,7 +99,7 @@ struct RecurrentRegularizationTests {
     #expect(layer(LayerValue(x)).tensor.scalars == untouched(LayerValue(x)).tensor.scalars)
   }
 
-  @Test("The gradient is that of central differences in every parameter", arguments: Cell.all)
+  @Test("The gradient is that of central differences in every parameter", arguments: Cell.core)
   func gradient(_ cell: Cell) {
     let layer = built(
       Recurrent(cell, 3, returnSequences: true, recurrentDropout: 0.3, zoneout: 0.3, weightDrop: 0.3))

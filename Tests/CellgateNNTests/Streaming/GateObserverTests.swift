@@ -43,7 +43,7 @@ struct GateObserverTests {
     }
   }
 
-  @Test("All cells with gates are seen in every layer, with means from 0 to 1", arguments: Cell.all)
+  @Test("All cells with gates are seen in every layer, with means from 0 to 1", arguments: Cell.core)
   func cells(cell: Cell) throws {
     let model = try ModelStreamTests.model(cell, layers: 2, symbols: false)
     let stream = try model.stream()

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("ModelStepper")
 struct ModelStepperTests {
-  @Test("Sessions have the same bits alone and in batches of any size", arguments: Cell.all, [18, 64])
+  @Test("Sessions have the same bits alone and in batches of any size", arguments: Cell.core, [18, 64])
   func batches(_ cell: Cell, _ units: Int) throws {
     let stream = try ModelStreamTests.model(cell, layers: 2, symbols: true, units: units).stream()
     let count = 9
@@ -100,7 +100,7 @@ struct ModelStepperTests {
 
   @Test(
     "A step allocates nothing",
-    .enabled(if: allocation_counter_works() != 0, "no counter of allocations here"), arguments: Cell.all)
+    .enabled(if: allocation_counter_works() != 0, "no counter of allocations here"), arguments: Cell.core)
   func allocations(_ cell: Cell) throws {
     let before = allocation_count()
     let kept = [Int](repeating: 1, count: 100)
