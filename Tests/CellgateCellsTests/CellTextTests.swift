@@ -188,6 +188,73 @@ struct CellTextTests {
     #expect(cell.text.contains("vectors b_* = bias (p, q) size P start q at 1\n"))
   }
 
+  @Test("Scalars, transposes, powers and states further back are read in every spelling")
+  func scalarsAndTransposes() throws {
+    let text = """
+      cell a
+      states h, m size P
+      matrix W = w
+      matrices U = u (p, q)
+      matrix V = v rows P
+      scalar α = alpha start at −3
+      scalars s = scale (p, q) size P start q at 1 chrono +
+      h' = α * (U_p^T h + U_qᵀ h_{t-3} + W x) ^ 2 + V^T m'
+      m' = s_p * m + s_q * (1 + V h) ^ 2.5
+      """
+    let cell = try Cell(text: text)
+    #expect(
+      cell.states == ["h", "m", "h_2", "h_3"] && cell.stateSizes == [.hidden, .projection, .hidden, .hidden])
+    #expect(cell.parameters.map(\.isScalar) == [false, false, false, true, true])
+    let shapes = cell.parameters.map { $0.shape(inputSize: 2, hiddenSize: 5, projectionSize: 3) }
+    #expect(shapes == [[5, 2], [10, 5], [3, 5], [1], [2]])
+    #expect(cell.parameterCount(inputSize: 2, hiddenSize: 5, projectionSize: 3) == 10 + 50 + 15 + 3)
+    #expect(cell.text.contains("scalar α = alpha start at −3\n"))
+    #expect(cell.text.contains("scalars s_* = scale (p, q) size P start q at 1 chrono +\n"))
+    let lines = cell.equations()
+    #expect(lines.contains("h_2ₜ = hₜ₋₁") && lines.contains("h_3ₜ = h_2ₜ₋₁"))
+    #expect(lines.contains("let m1 = U_pᵀ hₜ₋₁ + U_qᵀ h_3ₜ₋₁ + W xₜ"))
+    #expect(cell.latex.contains("U_{p}^{\\top} h_{t-1}"))
+    #expect(try Cell(text: cell.text).text == cell.text)
+    for other in ["h_{t−3}", "hₜ₋₃"] {
+      let same = text.replacing("h_{t-3}", with: other).replacing("U_p^T", with: "U_pᵀ")
+      #expect(try Cell(text: same).text == cell.text)
+    }
+    // What a cell in Swift says so.
+    let swift = try Cell("a") { cell in
+      let x = cell.input, h = cell.state("h"), m = cell.state("m", size: .projection)
+      let W = cell.matrix("w"), U = cell.matrices("u", gates: "p", "q"),
+        V = cell.matrix("v", rows: .projection)
+      let a = cell.scalar("alpha", start: GateBias(-3))
+      let s = cell.scalars("scale", gates: "p", "q", size: .projection, start: ["q": .forget])
+      let sum = U.p.transposed(h) + U.q.transposed(cell.earlier(h, by: 3)) + W(x)
+      cell.next(h, a * sum.raised(to: 2) + V.transposed(cell.next(m)))
+      cell.next(m, s.p * m + s.q * (1 + V(h)).raised(to: 2.5))
+    }
+    #expect(swift.isSame(as: cell))
+  }
+
+  @Test("A transpose is put in backticks where another parameter is called so")
+  func transposeOfAnotherName() throws {
+    let cell = try Cell(
+      text: "cell a\nstate h\nmatrix W = w\nmatrix Wᵀ = u\nmatrix V = v\nh' = W h + W^T h + Wᵀ h + V x")
+    #expect(cell.equations() == ["hₜ = W hₜ₋₁ + `W`ᵀ hₜ₋₁ + Wᵀ hₜ₋₁ + V xₜ"])
+    let read = try Cell(text: cell.text)
+    #expect(read.graph.nodes == cell.graph.nodes && read.text == cell.text)
+  }
+
+  @Test(
+    "A constant power is products, a quotient, a root or an exponential",
+    arguments: [
+      ("h ^ 1", "hₜ₋₁"), ("h^2", "hₜ₋₁ ⊙ hₜ₋₁"), ("h^3", "hₜ₋₁ ⊙ (hₜ₋₁ ⊙ hₜ₋₁)"), ("h ^ −1", "1 ÷ hₜ₋₁"),
+      ("h ^ 0.5", "sqrt(hₜ₋₁)"), ("h ^ 1.5", "sqrt(hₜ₋₁) ⊙ hₜ₋₁"), ("h ^ 0.3", "exp(0.3 ⊙ log(hₜ₋₁))"),
+      ("−h^2", "−hₜ₋₁ ⊙ hₜ₋₁"), ("U h^2", "U (hₜ₋₁ ⊙ hₜ₋₁)"), ("(U h)^-0.5", "1 ÷ sqrt(U hₜ₋₁)"),
+      ("2^3 * h", "2 ⊙ (2 ⊙ 2) ⊙ hₜ₋₁"),
+    ])
+  func powers(typed: String, printed: String) throws {
+    let cell = try Cell(text: "cell a\nstate h\nmatrix W = w\nmatrix U = u\nh' = \(typed) + W x + U h")
+    #expect(cell.equations() == ["hₜ = \(printed) + W xₜ + U hₜ₋₁"])
+  }
+
   @Test("An abbreviation is written out where it is used")
   func abbreviation() throws {
     let cell = try Cell(

@@ -36,7 +36,7 @@ struct PublishedCellsPageTests {
       "# Published cells", "", "Cells from papers, ready for every command.", "", "## Overview", "",
       "Each is a `.cell` file (<doc:ACellInAFile>) with its source, in `Sources/CellgateCells/Zoo`. Commands take its name:",
       "", "```", "cellgate cells indrnn", "cellgate train adding --cell indrnn",
-      "cellgate compare adding --cells all --equal parameters", "```", "",
+      "cellgate compare adding --cells lstm,all --equal parameters", "```", "",
       "`cellgate cells NAME --as cell` prints the file to begin one of your own with. The equations below are what",
       "`cellgate cells NAME` prints, and the parameters those of a layer with 128 inputs and 128 units, `--input 128 --hidden 128`;",
       "a projection has as many units as the layer unless you say otherwise.",

@@ -83,9 +83,9 @@ extension Cell {
     let s = cell.scalars("scale", gates: "p", "q", start: ["q": GateBias(1)])
     let t = cell.scalar("rate", size: .projection, start: GateBias(0.5))
     let p = cell.define("p", tanh(A.p(h) - A.p.transposed(h) + W.p(x) + s.p))
-    let new = cell.next(m, t * m + pow(sigmoid(V(p) + t), 2))
+    let new = cell.next(m, t * m + sigmoid(V(p) + t).raised(to: 2))
     let q = cell.define("q", sigmoid(V.transposed(new) + W.q(x) + A.p.transposed(A.q.transposed(p)) + s.p))
-    let root = pow(q + 0.5, 1.5) * p + sigmoid(s.p) * pow(1 + q, -1.25)
+    let root = (q + 0.5).raised(to: 1.5) * p + sigmoid(s.p) * (1 + q).raised(to: -1.25)
     cell.next(h, s.q * q * cell.earlier(h, by: 3) / 2 + root / 3)
   }
 

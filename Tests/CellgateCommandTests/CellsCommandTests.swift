@@ -10,6 +10,9 @@ struct CellsCommandTests {
     let line = try #require(run.output.split(separator: "\n").first { $0.contains(" lstm-wm ") })
     #expect(line.contains("h, c"))
     #expect(line.contains("116,224"))
+    let published = try #require(run.output.split(separator: "\n").first { $0.contains(" indrnn ") })
+    #expect(published.contains("Li et al. 2018, arXiv:1803.04831"))
+    #expect(run.output.contains("h, h_2, …, h_10"))
   }
 
   @Test("The JSON list has the promised keys and the counts of the paper's sizes")
@@ -25,6 +28,7 @@ struct CellsCommandTests {
     for cell in cells {
       #expect(cell["states"] is [String])
       #expect(cell["summary"] is String)
+      #expect((cell["source"] as? String)?.contains("http") == true, "\(cell)")
     }
     #expect(counts.count == cells.count)
   }

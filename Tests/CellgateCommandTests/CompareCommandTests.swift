@@ -79,6 +79,19 @@ struct CompareCommandTests {
     }
   }
 
+  @Test("'all' is every cell that the list doesn't name, and each of them learns without an error")
+  func allCells() throws {
+    let run = try Workplace().run(
+      line: "compare adding --cells lstm,all --length 4 --hidden 2 --batch 2 --threads 1 --steps 2 --json")
+    #expect(run.status == 0, "\(run.error)")
+    let rows = try #require(try run.records().last?["rows"] as? [[String: Any]])
+    let names = rows.compactMap { $0["cell"] as? String }
+    #expect(names.first == "lstm" && Set(names).count == names.count)
+    #expect(
+      Set(names).isSuperset(of: ["gru", "indrnn", "slstm", "tau-gru", "unicornn"]) && names.count >= 48)
+    #expect(rows.allSatisfy { ($0["mean"] as? Double)?.isFinite == true })
+  }
+
   @Test("At equal parameters larger cells get fewer hidden units, which are shown")
   func equalParameters() throws {
     let run = try Workplace().run(line: Self.tiny + " --steps 5 --equal parameters --json")

@@ -181,6 +181,15 @@ struct InitializationTests {
     #expect(coupled == (0..<3 * H).map { $0 < H ? -1 : 0 })
   }
 
+  @Test("Scalars start as the cell says", arguments: [Recurrent.Initialization.cellgate, .keras, .pytorch])
+  func scalars(_ start: Recurrent.Initialization) throws {
+    let cell = try #require(Cell.named("fastrnn"))
+    let layer = Recurrent(
+      cell: cell, inputSize: 3, hiddenSize: 5, initialization: start, stream: Self.stream)
+    #expect(try values(layer, "alpha_l0") == [-3] && values(layer, "beta_l0") == [3])
+    #expect(cell.parameterRoles == [.input, .recurrent, .bias, .gain, .gain])
+  }
+
   @Test("A cell of a file starts by the roles of its parameters, whatever they are called")
   func ownCell() throws {
     let cell = try Cell(text: Self.own)

@@ -130,7 +130,7 @@ private struct RandomCellMaker {
     let s = cell.scalars("scale", gates: "a", "at", start: ["at": GateBias(-0.5, chronoSign: 1)])
     remember(T.a(state) - T.a.transposed(a * state) + s.a)
     remember(T.zero.transposed(cell.earlier(state, by: 2)) * s.at)
-    remember(pow(sigmoid(state), 2.5) - pow(2 + sigmoid(a), -3))
+    remember(sigmoid(state).raised(to: 2.5) - (2 + sigmoid(a)).raised(to: -3))
   }
 
   private mutating func expression() -> CellExpression {

@@ -52,6 +52,25 @@ public struct CellExpression: Sendable, ExpressibleByFloatLiteral, ExpressibleBy
   }
   /// The elementwise negation.
   public static prefix func - (a: CellExpression) -> CellExpression { CellExpression(.negate, a) }
+
+  /// The value to a constant power, elementwise: written out as products, quotients and roots where the power is a whole
+  /// number or half of one, else as exp(exponent · log(x)), which is NaN below 0.
+  public func raised(to exponent: Double) -> CellExpression {
+    if exponent < 0 { return 1 / raised(to: -exponent) }
+    if exponent == 0 || exponent == 1 { return exponent == 0 ? 1 : self }
+    let whole = exponent.rounded(.down)
+    guard whole <= 1024, exponent == whole || exponent == whole + 0.5 else {
+      return exp(CellExpression(exponent) * log(self))
+    }
+    var factors = exponent == whole ? [] : [sqrt(self)]
+    var (square, rest) = (self, Int(whole))
+    while rest > 0 {
+      if rest % 2 == 1 { factors.append(square) }
+      rest /= 2
+      if rest > 0 { square = square * square }
+    }
+    return factors.dropFirst().reduce(factors[0]) { $0 * $1 }
+  }
 }
 
 /// The logistic function 1 / (1 + e⁻ˣ), elementwise.
@@ -73,24 +92,6 @@ public func exp(_ x: CellExpression) -> CellExpression { CellExpression(.exp, x)
 public func log(_ x: CellExpression) -> CellExpression { CellExpression(.logarithm, x) }
 /// The square root, elementwise: NaN below 0. Its derivative at 0 is infinite.
 public func sqrt(_ x: CellExpression) -> CellExpression { CellExpression(.squareRoot, x) }
-/// x to a constant power, elementwise, written out as products, quotients and roots where the power is a whole number or
-/// half of one, else as exp(exponent · log(x)), which is NaN below 0.
-public func pow(_ x: CellExpression, _ exponent: Double) -> CellExpression {
-  if exponent < 0 { return 1 / pow(x, -exponent) }
-  if exponent == 0 || exponent == 1 { return exponent == 0 ? 1 : x }
-  let whole = exponent.rounded(.down)
-  guard whole <= 1024, exponent == whole || exponent == whole + 0.5 else {
-    return exp(CellExpression(exponent) * log(x))
-  }
-  var factors = exponent == whole ? [] : [sqrt(x)]
-  var (square, rest) = (x, Int(whole))
-  while rest > 0 {
-    if rest % 2 == 1 { factors.append(square) }
-    rest /= 2
-    if rest > 0 { square = square * square }
-  }
-  return factors.dropFirst().reduce(factors[0]) { $0 * $1 }
-}
 /// |x|, elementwise; its derivative at 0 is 0.
 public func abs(_ x: CellExpression) -> CellExpression { CellExpression(.absolute, x) }
 /// The smaller value, elementwise; where both are equal each gets half of the gradient.

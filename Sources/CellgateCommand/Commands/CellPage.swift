@@ -25,10 +25,11 @@ struct CellPage {
       .joined(separator: ", ")
   }
 
-  /// The source as a line of a list has it: "Li et al. 2018, arXiv:1803.04831".
+  /// The source as a line of a list has it, "Li et al. 2018, arXiv:1803.04831", without addresses of other places.
   static func shortSource(_ cell: Cell) -> String {
-    cell.source.replacing("https://arxiv.org/abs/", with: "arXiv:")
-      .replacing("https://doi.org/", with: "doi:").replacing("https://", with: "")
+    let parts = cell.source.split(separator: ", https://", maxSplits: 1).map(String.init)
+    guard parts.count == 2, parts[1].hasPrefix("arxiv.org/abs/") else { return parts.first ?? "" }
+    return parts[0] + ", arXiv:" + parts[1].dropFirst("arxiv.org/abs/".count)
   }
 
   /// The JSON record of the cell.

@@ -83,15 +83,15 @@ struct CellsCommand: ParsableCommand {
   }
 
   private func list(input: Int, hidden: Int) {
-    var table = Table([
-      .left("cell"), .left("states"), .right("parameters"), .left("what it is"), .left("source"),
-    ])
+    // A narrow terminal has no room for the sources, which each cell's page has.
+    let hasSources = Terminal.output.width.map { $0 >= 130 } ?? true
+    let columns = [Table.Column.left("cell"), .left("states"), .right("parameters")]
+    var table = Table(columns + (hasSources ? [.left("source")] : []) + [.left("what it is")])
     for cell in Cell.all {
-      table.add([
-        cell.name, CellPage.states(cell),
-        Text.count(cell.parameterCount(inputSize: input, hiddenSize: hidden)), cell.summary,
-        CellPage.shortSource(cell),
-      ])
+      let count = Text.count(cell.parameterCount(inputSize: input, hiddenSize: hidden))
+      table.add(
+        [cell.name, CellPage.states(cell), count] + (hasSources ? [CellPage.shortSource(cell)] : [])
+          + [cell.summary])
     }
     Console.print()
     table.print()

@@ -24,7 +24,7 @@ struct CompareCommand: ParsableCommand {
         cellgate compare adding
         cellgate compare adding --cells lstm,gru,lstm-wm --seeds 3
         cellgate compare adding --cells lstm,janet,my.cell
-        cellgate compare adding --cells all --equal parameters
+        cellgate compare adding --cells lstm,all --equal parameters
         cellgate compare copying --length 50 --equal parameters
         cellgate compare adding --config runs/adding-lstm/config.json --cells lstm,gru
         cellgate compare adding --steps 500 --hidden 32 --json

@@ -7,7 +7,7 @@ enum CellArgument {
   /// What help texts say.
   static let help = "The cell: a name, see 'cellgate cells', or a .cell file."
   static let listHelp =
-    "The cells, with commas between: names, see 'cellgate cells', or .cell files; 'all' is every cell of this program."
+    "The cells, with commas between: names, see 'cellgate cells', or .cell files; 'all' is every other cell of this program."
 
   /// The cell in the file that the argument names; nil where it is the name of a cell, known or not.
   static func file(_ argument: String) throws(CommandFailure) -> Cell? {
@@ -21,8 +21,8 @@ enum CellArgument {
     return FileManager.default.fileExists(atPath: argument) && !Paths.isFolder(argument)
   }
 
-  /// What stands for every cell of this program in a list.
-  private static let everyCell = "all"
+  /// What stands in a list for every cell of this program that the list doesn't name.
+  private static let everyOther = "all"
 
   /// The cells of a list: their names, and the texts of those that come from files. `recorded` are the texts that a
   /// folder which is continued has; their names mean them.
@@ -31,10 +31,9 @@ enum CellArgument {
   ) throws(CommandFailure) -> (names: [String], texts: [String]?) {
     let known = recorded.compactMap { try? Cell(text: $0) }
     var (names, texts): ([String], [String]) = ([], [])
-    let items = argument.split(separator: ",", omittingEmptySubsequences: false).flatMap { item in
-      item.trimmed == everyCell ? Cell.all.map(\.name) : [item.trimmed]
-    }
-    for item in items {
+    let items = argument.split(separator: ",", omittingEmptySubsequences: false).map { $0.trimmed }
+    let others = Cell.all.map(\.name).filter { !items.contains($0) }
+    for item in items.flatMap({ $0 == everyOther ? others : [$0] }) {
       if let cell = known.first(where: { $0.name == item }) {
         names.append(item)
         texts.append(cell.text)

@@ -24,7 +24,12 @@ enum LearningCurves {
 
   private static func subtitle(_ equal: ComparisonSettings.Equality, _ rows: [ComparisonRow]) -> String {
     let runs = rows.map { $0.runs + $0.divergedRuns }.max() ?? 0
-    let sizes = rows.map { "\($0.cell) \($0.hidden)" }.joined(separator: ", ")
+    let (least, most) = (rows.map(\.hidden).min() ?? 0, rows.map(\.hidden).max() ?? 0)
+    // The table has those of many cells.
+    let sizes =
+      rows.count > 6
+      ? least == most ? "\(least)" : "\(least) to \(most)"
+      : rows.map { "\($0.cell) \($0.hidden)" }.joined(separator: ", ")
     return "equal \(equal.rawValue) (hidden units: \(sizes)); "
       + (runs > 1 ? "mean and spread of \(runs) seeds" : "one seed")
   }

@@ -167,7 +167,7 @@ extension CellTextReader {
         throw expected("a number other than 0 as the power")
       }
       operationCount += 16
-      base = note(pow(base, isNegative ? -exponent : exponent), place)
+      base = note(base.raised(to: isNegative ? -exponent : exponent), place)
       try advance()
     }
     return base
