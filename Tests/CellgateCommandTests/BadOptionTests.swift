@@ -86,7 +86,7 @@ struct BadOptionTests {
         "reproduce adding --search --search-rates 0 --search-seed 2 --cells lstm,gru --parameter-cells lst",
       expected: [
         "--search-rates: expected numbers above 0", "--search-seed: expected none of the final runs' seeds",
-        "unknown cell 'lst'; did you mean lstm?",
+        "unknown cell 'lst'; did you mean lstm",
       ]),
     Case(line: "train adding --dropout 1", expected: ["--dropout: expected 0 or more, below 1"]),
     Case(line: "train adding --seed -1", expected: ["--seed: expected a whole number of at least 0"]),
@@ -140,7 +140,7 @@ struct BadOptionTests {
         "unknown task 'addin'; did you mean adding?",
         "--budget: unknown budget 'fast'; expected smoke, quick or full",
         "--jobs: expected a whole number from 1", "--seeds: expected a whole number from 1",
-        "--threads: expected a whole number from 1", "unknown cell 'lstn'; did you mean lstm?",
+        "--threads: expected a whole number from 1", "unknown cell 'lstn'; did you mean lstm",
       ]),
     Case(
       line: "reproduce adding --jobs 0",
