@@ -7,6 +7,7 @@
 #define PANEL_VECTORS 2
 #define TILE_ROWS 6
 #define CG_FMA 1
+#define CG_INT8_TABLES &cg_isa_avx2_int8
 #include "implementation.h"
 #pragma clang attribute pop
 #endif

@@ -10,6 +10,7 @@
 #define TILE_ROWS 12
 #define CG_FMA 1
 #define CG_BFLOAT16 &cg_isa_avx512_bf16
+#define CG_INT8_TABLES &cg_isa_avx512_vnni, &cg_isa_avx2_int8
 #include "implementation.h"
 #pragma clang attribute pop
 #endif

@@ -9,16 +9,19 @@ struct cg_isa {
   const char *name;
   int (*available)(void);
   const cg_isa *bfloat16;  // the same with products of bfloat16 numbers, or NULL
-  size_t per_word;         // numbers in a word of an operand of products
+  const cg_isa *int8[2];   // with products of signed bytes, the best first, then NULL
   size_t (*packed_count)(size_t k, size_t n);
   void (*pack)(size_t k, size_t n, size_t width, const float *source, size_t k_stride, size_t n_stride,
                float *packed);
-  void (*convert)(size_t rows, size_t k, const float *source, size_t ld, float *words, size_t ld_words);
+  // Of rows [rows, k] the words of `columns` numbers from the first on, a multiple of CG_SHARE_COLUMNS.
+  void (*convert)(size_t rows, size_t k, size_t first, size_t columns, const float *source, size_t ld, float *words,
+                  size_t ld_words);
+  // These two are NULL where operands are signed bytes.
   void (*interleave)(size_t rows, size_t n, const float *source, size_t ld, float *words, size_t ld_words);
-  void (*product)(size_t m, size_t n, const cg_term *terms, size_t term_count, cg_start start,
-                  const float *bias, float *c, size_t ldc, int descending);
   void (*outer)(size_t rows, size_t m, size_t n, const float *a, size_t lda, const float *b, size_t ldb,
                 float *c, size_t ldc);
+  void (*product)(size_t m, size_t n, const cg_term *terms, size_t term_count, cg_start start,
+                  const float *bias, float *c, size_t ldc, int descending);
   void (*operate)(const cg_operation *operations, size_t count, float *const *slots, size_t n);
   void (*reduce)(cg_reduction_kind kind, size_t rows, size_t k, const float *source, size_t ld, float *result,
                  size_t n, size_t ld_result);
@@ -48,11 +51,11 @@ struct cg_isa {
   size_t (*peak)(size_t rounds, float factor, float *sum);
 };
 
-extern const cg_isa cg_isa_portable;
+extern const cg_isa cg_isa_portable, cg_isa_portable_int8;
 #if defined(__x86_64__)
-extern const cg_isa cg_isa_avx2, cg_isa_avx512, cg_isa_avx512_bf16;
+extern const cg_isa cg_isa_avx2, cg_isa_avx2_int8, cg_isa_avx512, cg_isa_avx512_bf16, cg_isa_avx512_vnni;
 #elif defined(__aarch64__)
-extern const cg_isa cg_isa_neon;
+extern const cg_isa cg_isa_neon, cg_isa_neon_int8, cg_isa_neon_dot;
 #endif
 
 #endif

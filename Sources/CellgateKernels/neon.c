@@ -6,5 +6,6 @@
 #define PANEL_VECTORS 4
 #define TILE_ROWS 6
 #define CG_FMA 1
+#define CG_INT8_TABLES &cg_isa_neon_dot, &cg_isa_neon_int8
 #include "implementation.h"
 #endif

@@ -5,4 +5,5 @@
 #define PANEL_VECTORS 2
 #define TILE_ROWS 4
 #define CG_FMA 0
+#define CG_INT8_TABLES &cg_isa_portable_int8
 #include "implementation.h"

@@ -10,7 +10,47 @@ INLINE size_t panel_vectors(size_t n, size_t p) {
   return left < PANEL_VECTORS ? left : PANEL_VECTORS;
 }
 
-static size_t packed_count(size_t k, size_t n) { return words(k) * ((n + LANES - 1) / LANES) * LANES; }
+static size_t packed_count(size_t k, size_t n) {
+  return (PANEL_HEAD + words(k)) * ((n + LANES - 1) / LANES) * LANES;
+}
+
+#if CG_INT8
+
+// Column by column, each with its scale.
+static void pack(size_t k, size_t n, size_t result_width, const float *source, size_t k_stride,
+                 size_t n_stride, float *packed) {
+  const size_t count = words(k);
+  for (size_t p = 0; p * PANEL < result_width; p++) {
+    size_t width = panel_vectors(result_width, p) * LANES;
+    for (size_t j = 0; j < width; j++) {
+      const float *column = source + (p * PANEL + j) * n_stride;
+      const size_t own = p * PANEL + j < n ? k : 0;
+      float *to = packed + j, numbers[LANES];
+      int32_t most = 0, sum = 0;
+      for (size_t i = 0; i < own; i += LANES) {
+        for (size_t e = 0; e < LANES; e++) numbers[e] = i + e < own ? column[(i + e) * k_stride] : 0;
+        const int32_t next = most_bits(LANES, numbers);
+        most = next > most ? next : most;
+      }
+      const float scale = scale_of(most), inverse = inverse_of(scale);
+      *to = scale;
+      for (size_t u = 0; u < count; u += LANES / PER_WORD) {
+        const size_t i = u * PER_WORD;
+        for (size_t e = 0; e < LANES; e++) numbers[e] = i + e < own ? column[(i + e) * k_stride] : 0;
+        const vi whole = whole_numbers(load(numbers), inverse);
+        const byte_lanes bytes = __builtin_convertvector(whole & 0xff, byte_lanes);
+        sum += __builtin_reduce_add(whole);
+        for (size_t w = 0; w < LANES / PER_WORD && u + w < count; w++)
+          memcpy(to + (PANEL_HEAD + u + w) * width, (const char *)&bytes + w * PER_WORD, PER_WORD);
+      }
+      sum *= -128;
+      if (CG_OFFSET) memcpy(to + width, &sum, sizeof sum);
+    }
+    packed += (PANEL_HEAD + count) * width;
+  }
+}
+
+#else
 
 static void pack(size_t k, size_t n, size_t result_width, const float *source, size_t k_stride,
                  size_t n_stride, float *packed) {
@@ -50,7 +90,56 @@ static void pack(size_t k, size_t n, size_t result_width, const float *source, s
   }
 }
 
+#endif
+
 #define MOST_VECTORS (4 * PANEL_VECTORS)
+
+// sum[rows, vectors] of `panels` neighbouring panels, each `stride` words after the one before, += a[rows, k] b, in words.
+INLINE void add_words(const size_t rows, const size_t vectors, const size_t panels, const float *a, size_t lda,
+                      size_t k, const float *b, size_t stride, vf sum[TILE_ROWS][MOST_VECTORS]) {
+  const size_t width = vectors * LANES;
+  for (size_t i = 0; i < k; i++) {
+    vf column[MOST_VECTORS];
+    UNROLL
+    for (size_t v = 0; v < panels * vectors; v++)
+      column[v] = load(b + (v / vectors) * stride + i * width + (v % vectors) * LANES);
+    UNROLL
+    for (size_t r = 0; r < rows; r++) {
+      vf x = repeat(a + r * lda + i);
+      UNROLL
+      for (size_t v = 0; v < panels * vectors; v++) sum[r][v] = multiply_add(x, column[v], sum[r][v]);
+    }
+  }
+}
+
+// The same of a term's rows and panels, with what stands before their words.
+INLINE void add_term(const size_t rows, const size_t vectors, const size_t panels, const float *a, size_t lda,
+                     size_t k, const float *b, size_t stride, vf sum[TILE_ROWS][MOST_VECTORS]) {
+#if CG_INT8
+#pragma clang fp contract(off)
+  vf part[TILE_ROWS][MOST_VECTORS];
+  const size_t width = vectors * LANES;
+  UNROLL
+  for (size_t v = 0; v < panels * vectors; v++) {
+    vf offset = CG_OFFSET ? load(b + (v / vectors) * stride + width + (v % vectors) * LANES) : sum_from(0);
+    UNROLL
+    for (size_t r = 0; r < rows; r++) part[r][v] = offset;
+  }
+  add_words(rows, vectors, panels, a + ROW_HEAD, lda, k, b + PANEL_HEAD * width, stride, part);
+  UNROLL
+  for (size_t r = 0; r < rows; r++) {
+    const float scale = a[r * lda];
+    UNROLL
+    for (size_t v = 0; v < panels * vectors; v++) {
+      vf both = load(b + (v / vectors) * stride + (v % vectors) * LANES) * scale;
+      vf product = both * sum_value(part[r][v]);
+      sum[r][v] = sum[r][v] + product;
+    }
+  }
+#else
+  add_words(rows, vectors, panels, a, lda, k, b, stride, sum);
+#endif
+}
 
 // c[rows, vectors] of `panels` neighbouring panels, `vectors` wide each. rows, vectors and panels are
 // constants wherever this is inlined, so that every sum lives in a register.
@@ -88,21 +177,9 @@ INLINE void product_tile(const size_t rows, const size_t vectors, const size_t p
     }
 
   for (size_t t = 0; t < term_count; t++) {
-    const size_t k = words(terms[t].k), lda = terms[t].lda;
-    const float *a = terms[t].a + first_row * lda;
-    const float *b = terms[t].packed + first_panel * PANEL * k;
-    for (size_t i = 0; i < k; i++) {
-      vf column[MOST_VECTORS];
-      UNROLL
-      for (size_t v = 0; v < panels * vectors; v++)
-        column[v] = load(b + (v / vectors) * k * PANEL + i * width + (v % vectors) * LANES);
-      UNROLL
-      for (size_t r = 0; r < rows; r++) {
-        vf x = repeat(a + r * lda + i);
-        UNROLL
-        for (size_t v = 0; v < panels * vectors; v++) sum[r][v] = multiply_add(x, column[v], sum[r][v]);
-      }
-    }
+    const size_t k = words(terms[t].k), lda = terms[t].lda, stride = (PANEL_HEAD + k) * PANEL;
+    add_term(rows, vectors, panels, terms[t].a + first_row * lda, lda, k,
+             terms[t].packed + first_panel * stride, stride, sum);
   }
 
   UNROLL
@@ -210,6 +287,8 @@ static void product(size_t m, size_t n, const cg_term *terms, size_t term_count,
 
 // MARK: Sums of outer products
 
+#if !CG_INT8
+
 #define OUTER_BLOCK 256  // words of rows at a time: a panel of b stays in the first-level cache
 
 INLINE void outer_tile(const size_t ms, const size_t vectors, size_t rows, const float *a, size_t lda,
@@ -302,3 +381,5 @@ static void outer(size_t rows, size_t m, size_t n, const float *a, size_t lda, c
     }
   }
 }
+
+#endif

@@ -59,9 +59,15 @@ const cg_isa *cg_isa_bfloat16(const cg_isa *isa) {
   return isa->bfloat16 && isa->bfloat16->available() ? isa->bfloat16 : NULL;
 }
 
+const cg_isa *cg_isa_int8(const cg_isa *isa) {
+  for (size_t i = 0; i < sizeof isa->int8 / sizeof *isa->int8; i++)
+    if (isa->int8[i] && isa->int8[i]->available()) return isa->int8[i];
+  return NULL;
+}
+
 void cg_convert_with(const cg_isa *isa, size_t rows, size_t k, const float *source, size_t ld, float *words,
                      size_t ld_words) {
-  isa->convert(rows, k, source, ld, words, ld_words);
+  isa->convert(rows, k, 0, k, source, ld, words, ld_words);
 }
 
 void cg_interleave_with(const cg_isa *isa, size_t rows, size_t n, const float *source, size_t ld,

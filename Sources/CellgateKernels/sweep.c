@@ -45,8 +45,8 @@ static void convert(const cg_isa *isa, const cg_conversion *conversion, size_t r
     cg_gather_neighbours(conversion->grid, 0, rows, end - column, at[conversion->source] + column, conversion->ld,
                          at[conversion->result] + column, conversion->ld_result, conversion->k);
   else if (column < end)
-    isa->convert(rows, end - column, at[conversion->source] + column, conversion->ld,
-                 at[conversion->result] + column / isa->per_word, conversion->ld_result);
+    isa->convert(rows, conversion->k, column, end - column, at[conversion->source], conversion->ld,
+                 at[conversion->result], conversion->ld_result);
 }
 
 static void reduce(const cg_isa *isa, const cg_program *program, const cg_reduction *reduction,

@@ -1,6 +1,16 @@
 // What products multiply: words of four bytes, each a float or, with CG_BF16, two bfloat16 numbers that are
-// neighbours along the dimension that is summed; an odd one out is followed by 0. Words live in arrays of
-// floats and are moved, never computed with, outside multiply_add.
+// neighbours along the dimension that is summed, an odd one out followed by 0, or, with CG_INT8, four signed bytes.
+// Words live in arrays of floats and are moved, never computed with, outside multiply_add.
+
+#if CG_INT8
+
+#include "bytes.h"
+
+#else
+
+// Words before those of a row, and rows of words before those of a panel.
+#define ROW_HEAD 0
+#define PANEL_HEAD 0
 
 #if CG_BF16
 
@@ -86,11 +96,18 @@ INLINE void words_of_column(size_t k, const float *source, size_t stride, float 
 
 #endif
 
+// A sum of products that starts from a whole number, and what one holds.
+INLINE vf sum_from(size_t start) { return splat((float)start); }
+INLINE vf sum_value(vf sum) { return sum; }
+
 // Words that k numbers take.
 INLINE size_t words(size_t k) { return (k + PER_WORD - 1) / PER_WORD; }
 
-static void convert(size_t rows, size_t k, const float *source, size_t ld, float *result, size_t ld_result) {
-  for (size_t r = 0; r < rows; r++) words_of_neighbours(k, source + r * ld, result + r * ld_result);
+static void convert(size_t rows, size_t k, size_t first, size_t columns, const float *source, size_t ld,
+                    float *result, size_t ld_result) {
+  (void)k;
+  for (size_t r = 0; r < rows; r++)
+    words_of_neighbours(columns, source + r * ld + first, result + r * ld_result + first / PER_WORD);
 }
 
 static void interleave(size_t rows, size_t n, const float *source, size_t ld, float *result,
@@ -98,3 +115,5 @@ static void interleave(size_t rows, size_t n, const float *source, size_t ld, fl
   for (size_t r = 0; r < rows; r += PER_WORD)
     words_of_rows(rows - r, n, source + r * ld, ld, result + r / PER_WORD * ld_result);
 }
+
+#endif

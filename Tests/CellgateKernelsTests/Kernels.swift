@@ -8,8 +8,8 @@ import Testing
 /// Every operand ends where a page begins that may not be touched: a read or write past it ends the process.
 @safe struct Kernels: Sendable, CustomTestStringConvertible {
   nonisolated(unsafe) let isa: OpaquePointer
-  /// Numbers in a unit of an operand of products.
-  var perWord = 1
+  /// Numbers in a unit of an operand of products, and units before those of a row.
+  var perWord = 1, rowHead = 0
 
   static var all: [Kernels] {
     (0..<cg_isa_count()).compactMap { index in
@@ -21,6 +21,13 @@ import Testing
   static var bfloat16: [Kernels] {
     all.compactMap { kernels in
       unsafe cg_isa_bfloat16(kernels.isa).map { unsafe Kernels(isa: $0, perWord: 2) }
+    }
+  }
+
+  /// Those whose products take signed bytes.
+  static var int8: [Kernels] {
+    all.compactMap { kernels in
+      unsafe cg_isa_int8(kernels.isa).map { unsafe Kernels(isa: $0, perWord: 4, rowHead: 1) }
     }
   }
 
@@ -37,8 +44,8 @@ import Testing
     var b: [Float]
   }
 
-  /// Units that `count` numbers take.
-  func words(_ count: Int) -> Int { (count + perWord - 1) / perWord }
+  /// Units that a row of `count` numbers takes.
+  func words(_ count: Int) -> Int { rowHead + (count + perWord - 1) / perWord }
 
   /// The words of source [rows, k], a left operand of products, `ldWords` apart; what lies between them is 7.
   func convert(_ source: [Float], rows: Int, k: Int, ld: Int, ldWords: Int) -> [Float] {
@@ -73,13 +80,14 @@ import Testing
   func product(
     m: Int, n: Int, _ terms: [Term], start: cg_start = CG_START_ZERO, bias: [Float] = [], c: [Float], ldc: Int
   ) -> [Float] {
-    let left = terms.map {
-      Guarded(perWord == 1 ? $0.a : convert($0.a, rows: m, k: $0.k, ld: $0.lda, ldWords: $0.lda))
+    let ldWords = terms.map { max($0.lda, words($0.k)) }
+    let left = zip(terms, ldWords).map {
+      Guarded(perWord == 1 ? $0.a : convert($0.a, rows: m, k: $0.k, ld: $0.lda, ldWords: $1))
     }
     let right = terms.map { pack($0.b, k: $0.k, n: n, width: n) }
     let sums = unsafe terms.indices.map { index in
       unsafe cg_term(
-        a: left[index].start, lda: terms[index].lda, k: terms[index].k, packed: right[index].start)
+        a: left[index].start, lda: ldWords[index], k: terms[index].k, packed: right[index].start)
     }
     let (result, bias) = (Guarded(c), Guarded(bias))
     unsafe cg_product_with(isa, m, n, sums, sums.count, start, bias.start, result.start, ldc)

@@ -182,6 +182,73 @@ static void packing(void) {
   end();
 }
 
+// MARK: Products of bytes
+
+// A 127th of the largest magnitude of k numbers, rounded up to 16 significant bits.
+static float byte_scale(size_t k, const float *x, size_t stride) {
+  float most = 0;
+  for (size_t i = 0; i < k; i++) {
+    if (!isfinite(x[i * stride])) return NAN;
+    most = fmaxf(most, fabsf(x[i * stride]));
+  }
+  if (most < 0x1p-100f) return 0;
+  int exponent;
+  const float fraction = frexpf(most / 127, &exponent);
+  return ldexpf(ceilf(fraction * 0x1p16f), exponent - 16);
+}
+
+static int byte_of(float x, float scale) { return scale > 0 ? (int)nearbyintf(x * (1 / scale)) : 0; }
+
+// c += scale of the row · scale of the column · the sum of whole numbers, term by term.
+static void byte_product(size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, float *c, size_t ldc) {
+  for (size_t i = 0; i < m; i++)
+    for (size_t j = 0; j < n; j++) {
+      const float left = byte_scale(k, a + i * lda, 1), right = byte_scale(k, b + j, n);
+      int sum = 0;
+      for (size_t p = 0; p < k; p++) sum += byte_of(a[i * lda + p], left) * byte_of(b[p * n + j], right);
+      volatile float both = right * left, product = both * (float)sum;
+      c[i * ldc + j] += product;
+    }
+}
+
+static void byte_products(void) {
+  static const size_t rows[] = {0, 1, 2, 3, 4, 5, 7, 12, 13, 61};
+  static const size_t columns[] = {0, 1, 3, 4, 5, 8, 9, 15, 16, 17, 31, 33, 63, 65, 131, 201};
+  static const size_t ks[][3] = {{5, 0, 0}, {0, 3, 0}, {1, 2, 4}, {0, 0, 0}, {127, 3, 0}, {64, 33, 0}};
+  static const size_t counts[] = {1, 2, 3, 0, 2, 2};
+  const cg_isa *isa = cg_isa_int8(tested);
+  begin("products of bytes");
+  for (size_t i = 0; i < COUNT(rows); i++)
+    for (size_t j = 0; j < COUNT(columns); j++)
+      for (size_t start = 0; start < 3; start++) {
+        const size_t m = rows[i], n = columns[j], choice = (i + j + start) % COUNT(counts);
+        const size_t ldc = n + 3, result_count = m ? (m - 1) * ldc + n : 0;
+        const float *bias = numbers(n), *before = numbers(result_count);
+        float *found = copy(result_count, before), *expected = copy(result_count, before);
+        for (size_t r = 0; r < m; r++)
+          for (size_t c = 0; start < 2 && c < n; c++) expected[r * ldc + c] = start ? bias[c] : 0;
+        cg_term terms[3];
+        for (size_t t = 0; t < counts[choice]; t++) {
+          const size_t k = ks[choice][t], lda = k + t, words = 2 + (k + 3) / 4;
+          float *a = numbers(m ? (m - 1) * lda + k : 0), *b = numbers(k * n);
+          for (size_t p = 0; n && p < k; p++) b[p * n] = 0;  // a column of zeros
+          for (size_t p = 0; m > 2 && p < k; p++) a[lda + p] *= 0x1p-110f, a[2 * lda + p] *= 1e30f;
+          if (m > 4 && k) a[3 * lda + k / 2] = NAN, a[4 * lda] = -INFINITY;
+          if (n > 8 && k) b[8] = INFINITY;
+          float *converted = filled(m ? (m - 1) * words + words - 1 : 0, 7);
+          cg_convert_with(isa, m, k, a, lda, converted, words);
+          for (size_t r = 0; r + 1 < m; r++)
+            if (converted[(r + 1) * words - 1] != 7) failures++, fprintf(stderr, "a word too many\n");
+          terms[t] = (cg_term){converted, words, k, packed(isa, b, k, n, n, 0)};
+          byte_product(m, n, k, a, lda, b, expected, ldc);
+        }
+        cg_product_with(isa, m, n, terms, counts[choice], (cg_start)start, bias, found, ldc);
+        compare("product", m, n, found, expected, result_count);
+        release();
+      }
+  end();
+}
+
 static void outer_products(void) {
   static const size_t ms[] = {0, 1, 2, 3, 5, 6, 7, 12, 13, 25};
   static const size_t ns[] = {0, 1, 4, 7, 8, 15, 16, 17, 31, 33, 70};
@@ -588,6 +655,7 @@ int main(int count, char **arguments) {
   }
   products();
   packing();
+  byte_products();
   outer_products();
   functions();
   operations();

@@ -36,6 +36,11 @@ const char *cg_isa_name(const cg_isa *isa);
 /// float); NULL where this processor lacks them. Not among the instruction sets counted and named above.
 const cg_isa *cg_isa_bfloat16(const cg_isa *isa);
 
+/// The same instruction set with products whose operands are signed bytes with a scale for each row and column (sums of
+/// products are integers, everything else stays float). Its products are the same bits on every instruction set. Not
+/// among the instruction sets counted and named above; computes no `cg_outer`.
+const cg_isa *cg_isa_int8(const cg_isa *isa);
+
 // The functions below take the one to use where operands are packed once and used for long, and use the
 // active one otherwise. What was packed for one cannot be read by another.
 
@@ -45,9 +50,16 @@ const cg_isa *cg_isa_bfloat16(const cg_isa *isa);
 // `cg_isa_bfloat16`, two bfloat16 numbers that are neighbours along the dimension that is summed, the last one 0
 // if there is an odd number of them. Leading dimensions count words; k and the rows of `cg_outer` count numbers.
 // Floats become bfloat16 by rounding to nearest even; NaN stays NaN; subnormal numbers count as 0.
+//
+// For a table from `cg_isa_int8` a word is four neighbours x as bytes round(x / scale), nearest even, in -127 ... 127. Each row
+// of a left operand, and each column of a packed one, has its scale: 1 / 127 of its largest magnitude, rounded up to 16
+// significant bits, so that bytes · scale is a float of the same scale and bytes. Magnitudes below 2^-100 count as 0. A term adds
+// scale of the row · scale of the column · the integer sum, in this order and rounded each time; k is at most 2^17. A row or column
+// with a NaN or infinity gives NaN.
 
 /// The words [rows, ⌈k / 2⌉] of source [rows, k], a left operand of `cg_product`; [rows, k], copies, for an
-/// instruction set whose words are floats. Nothing overlaps.
+/// instruction set whose words are floats; [rows, 1 + ⌈k / 4⌉], the row's scale first, for one whose words are bytes. Nothing
+/// overlaps.
 void cg_convert_with(const cg_isa *isa, size_t rows, size_t k, const float *source, size_t ld, float *words,
                      size_t ld_words);
 
