@@ -127,7 +127,7 @@ struct CellLawsTests {
 
   @Test(
     "Many steps in one call are the same bits as single steps", arguments: Cell.allAndOdd,
-    Precision.supported)
+    Precision.inference)
   func manySteps(_ cell: Cell, _ precision: Precision) {
     // More steps than a session takes at once; small inputs join the recurrent product, large ones don't.
     for (batch, inputSize, steps) in [(1, 3, 100), (1, 20, 100), (20, 20, 5)] {

@@ -64,6 +64,7 @@ func rootMeanSquareError(_ found: [Double], _ expected: [Double]) -> Double {
 }
 
 extension Precision {
-  /// Those of this processor.
-  static var supported: [Precision] { allCases.filter { InstructionSet.active.supports($0) } }
+  /// Those of this processor with gradients, and all of them.
+  static var supported: [Precision] { inference.filter(\.trains) }
+  static var inference: [Precision] { allCases.filter { InstructionSet.active.supports($0) } }
 }

@@ -59,7 +59,8 @@ struct Int8Tests {
 
   // MARK: Tests
 
-  @Test("There is a table for each instruction set, which is none of its own and has no sums of outer products")
+  @Test(
+    "There is a table for each instruction set, which is none of its own and has no sums of outer products")
   func tables() {
     #expect(Kernels.int8.count == Kernels.all.count)
     for kernels in Kernels.int8 {
@@ -83,7 +84,9 @@ struct Int8Tests {
     #expect(bytes == expected)
   }
 
-  @Test("Scales of rows are known, of any length, and nothing beside the words is written", arguments: Kernels.int8)
+  @Test(
+    "Scales of rows are known, of any length, and nothing beside the words is written",
+    arguments: Kernels.int8)
   func scales(_ kernels: Kernels) {
     for k in [0, 1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33, 64, 100] {
       var numbers = Numbers(UInt64(k))
@@ -148,7 +151,8 @@ struct Int8Tests {
       for j in 0..<problem.n {
         let row = (0..<k).map { Double(term.a[i * term.lda + $0]) }
         let column = (0..<k).map { Double(term.b[$0 * problem.n + j]) }
-        let half = (row.map(abs).max() ?? 0) * 1.0001 / 254, other = (column.map(abs).max() ?? 0) * 1.0001 / 254
+        let half = (row.map(abs).max() ?? 0) * 1.0001 / 254,
+          other = (column.map(abs).max() ?? 0) * 1.0001 / 254
         let exact = zip(row, column).reduce(Double(problem.bias[j])) { $0 + $1.0 * $1.1 }
         let bound = zip(row, column).reduce(1e-5) {
           $0 + half * abs($1.1) + other * abs($1.0) + half * other
@@ -189,7 +193,9 @@ struct Int8Tests {
     }
   }
 
-  @Test("A row does not depend on others; NaN and infinity reach their row or column alone", arguments: Kernels.int8)
+  @Test(
+    "A row does not depend on others; NaN and infinity reach their row or column alone",
+    arguments: Kernels.int8)
   func rowByRow(_ kernels: Kernels) {
     for n in [5, 33, 130] {
       var problem = ProductTests.Problem(m: 27, n: n, ks: [9, 16], start: CG_START_BIAS, seed: 5) {
@@ -234,7 +240,9 @@ struct Int8Tests {
           cg_stage(kind: CG_CONVERSIONS.rawValue, waits: 0, first: 0, count: 1),
           cg_stage(kind: CG_PRODUCTS.rawValue, waits: 1, first: 0, count: 1),
         ], operations: [],
-        products: [.init(result: 1, factors: [(slot: 2, k: width, ld: words, weights)], start: CG_START_ZERO)],
+        products: [
+          .init(result: 1, factors: [(slot: 2, k: width, ld: words, weights)], start: CG_START_ZERO)
+        ],
         conversions: [
           cg_conversion(source: 0, result: 2, k: width, ld: width, ld_result: words, grid: cg_grid())
         ],

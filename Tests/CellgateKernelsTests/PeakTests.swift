@@ -9,7 +9,8 @@ struct PeakTests {
     return (operations, sum)
   }
 
-  @Test("As many multiply-adds are done as are counted", arguments: Kernels.all + Kernels.bfloat16 + Kernels.int8)
+  @Test(
+    "As many multiply-adds are done as are counted", arguments: Kernels.all + Kernels.bfloat16 + Kernels.int8)
   func count(_ kernels: Kernels) {
     let start = peak(kernels, rounds: 0, factor: 2)
     #expect(start.operations == 0)

@@ -73,7 +73,7 @@ import CellgateTensor
     for stage in source.stages {
       switch stage {
       case .products(let list):
-        let first = unsafe products.count, firstConversion = conversions.count
+        let first = unsafe products.count, firstConversion = converted.count
         var access = StageAccess()
         for product in list {
           var own = product.factors
@@ -118,9 +118,12 @@ import CellgateTensor
           }
           mostFactors = max(mostFactors, own.count)
         }
+        // A scale is that of the whole row.
+        let read =
+          layout.precision == .int8 ? converted[firstConversion...].map { StageAccess.Content.slot($0) } : []
         add(
-          CG_CONVERSIONS, first: firstConversion, count: conversions.count - firstConversion,
-          StageAccess(writes: converted[firstConversion...].map { .converted($0) }))
+          CG_CONVERSIONS, first: firstConversion, count: converted.count - firstConversion,
+          StageAccess(reads: read, writes: converted[firstConversion...].map { .converted($0) }))
         unsafe add(CG_PRODUCTS, first: first, count: products.count - first, access)
       case .reductions(let list):
         add(

@@ -79,6 +79,10 @@ extension CellExecution {
       saving.recomputeEvery ?? 1 > 0,
       "\(cell.name): expected states kept every 1 or more steps, found \(saving.recomputeEvery ?? 0)"
     )
+    require(
+      saving.isNothing || precision.trains,
+      "\(cell.name): expected a pass without gradients, as \(precision) is for trained models alone, found one with them"
+    )
     let layout = layout
     let program = weights.forward(saves: !saving.isNothing)
     let microbatches = Microbatch.cut(sequences, layout: layout, recomputeEvery: saving.recomputeEvery)

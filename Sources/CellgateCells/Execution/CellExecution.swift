@@ -43,6 +43,10 @@ public struct CellExecution: Sendable {
     cell: Cell, inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil, grid: CellGrid? = nil,
     instructions: InstructionSet = .active, precision: Precision = .float32
   ) {
+    require(
+      max(inputSize, hiddenSize, projectionSize ?? 0) <= precision.mostFactors,
+      "\(cell.name): expected sizes up to \(precision.mostFactors) in \(precision), found I=\(inputSize), H=\(hiddenSize)"
+    )
     sizes = cell.layerSizes(input: inputSize, hidden: hiddenSize, projection: projectionSize, grid: grid)
     require(
       grid == nil || precision == .float32,

@@ -142,6 +142,7 @@ public struct ReferenceExecution: Sendable {
     _ forward: Forward, steps: Int, batch: Int, parameters: [[Double]], outputGradient: [Double],
     finalStateGradients: [[Double]]
   ) -> Gradients {
+    require(precision.trains, "\(cell.name): expected a precision with gradients, found \(precision)")
     let gradient = cell.gradient, parameters = rounded(parameters)
     var result = Gradients(
       input: Array(repeating: 0, count: steps * batch * inputSize), states: finalStateGradients,
@@ -286,14 +287,18 @@ public struct ReferenceExecution: Sendable {
     return sum
   }
 
-  /// Factors of products as they are multiplied.
-  private func rounded(_ values: [Double]) -> [Double] {
-    precision == .float32 ? values : values.map(precision.factor)
+  /// Factors of products as they are multiplied: rows of `size` numbers, or one row.
+  private func rounded(_ values: [Double], size: Int? = nil) -> [Double] {
+    if precision == .float32 { return values }
+    let size = max(1, size ?? values.count)
+    return stride(from: 0, to: values.count, by: size).flatMap { precision.factors(values[$0..<$0 + size]) }
   }
 
   /// The parameters with their matrices as they are multiplied.
   private func rounded(_ parameters: [[Double]]) -> [[Double]] {
-    zip(cell.parameters, parameters).map { $0.columns == nil ? $1 : rounded($1) }
+    zip(cell.parameters, parameters).map { definition, values in
+      definition.columns.map { rounded(values, size: sizes.columns($0)) } ?? values
+    }
   }
 
   private func reduced(_ kind: Reduction, _ x: [Double]) -> [Double] {

@@ -50,6 +50,12 @@ extension Recurrent {
       throw .badInput(
         layer: Self.kind, expected: "at most \(ModelDescription.mostLayers) layers", found: "\(layers)")
     }
+    let most = options.precision.mostFactors, sizes = [first.features.last ?? 1, options.units]
+    guard sizes.allSatisfy({ $0 <= most }) else {
+      throw .badInput(
+        layer: Self.kind, expected: "at most \(most) features and units in \(options.precision)",
+        found: "\(sizes[0]) and \(sizes[1])")
+    }
     let places = first.features.dropLast()
     let states = (0..<layers * directions).flatMap { _ in
       stateSizes.map { LayerShape(isSequence: false, features: places + [$0]) }

@@ -270,9 +270,13 @@ public class Recurrent: Layer {
     require(
       x.rank == 3 && (isProducts || x.shape[2] == inputSize),
       "Recurrent: expected an input [T, B, \(inputSize)], found \(x.shape)")
+    checkTrains(context)
     let (steps, batch) = (x.shape[0], x.shape[1])
     let built = built
+    // No gradient goes through a layer whose precision has none.
+    let x = precision.trains ? x : x.detached
     var given = firstStates(states, batch: batch)
+    if !precision.trains { given = given.map(\.detached) }
     if context.isTraining, options.recurrentDropout > 0 {
       var stream = context.stream(built.name + "/recurrent")
       given.append(recurrentMask(batch: batch, stream: &stream))
@@ -325,6 +329,12 @@ public class Recurrent: Layer {
     return states
   }
 
+  func checkTrains(_ context: ForwardContext) {
+    require(
+      precision.trains || !context.isTraining,
+      "Recurrent: expected a precision with gradients to train, found \(precision)")
+  }
+
   /// The executions of a pass, of each layer.
   func executions(_ context: ForwardContext) -> [CellExecution] {
     context.isTraining ? built.trainingExecutions : built.executions
@@ -341,7 +351,7 @@ public class Recurrent: Layer {
   /// the pass.
   func parameters(_ context: ForwardContext) -> [[Tensor]] {
     guard context.isTraining, let probability = options.weightDrop, probability > 0 else {
-      return built.parameters.map { $0.map(\.tensor) }
+      return built.parameters.map { $0.map { precision.trains ? $0.tensor : $0.value.detached } }
     }
     let stream = context.stream(name + "/weights"), isRecurrent = cell.recurrentMatrices
     return built.parameters.enumerated().map { place, parameters in

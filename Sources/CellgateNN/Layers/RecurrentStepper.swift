@@ -102,6 +102,7 @@ public final class RecurrentStepper {
       layer.directions == 1,
       "RecurrentStepper: expected layers of one direction, found \(layer.directions)")
     require(layer.options.kernel == nil, "RecurrentStepper: expected layers of vectors, found a grid")
+    layer.checkTrains(context)
     self.layer = layer
     let own = layer.executions(context), parameters = layer.parameters(context)
     let executions = takesProducts ? layer.productExecutions(own) : own
@@ -134,7 +135,8 @@ public final class RecurrentStepper {
     var given = layer.firstStates(states, batch: batch)
     let noise = masks?.drawn(layer, batch: batch)
     if let recurrent = noise?.recurrent { given.append(recurrent) }
-    let input = noise?.input.map { x * $0 } ?? x
+    var input = noise?.input.map { x * $0 } ?? x
+    if !layer.precision.trains { (input, given) = (input.detached, given.map(\.detached)) }
 
     let inputs = [input] + given + [token]
     var pass = RecurrentPass(

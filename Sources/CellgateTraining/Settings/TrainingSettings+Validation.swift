@@ -7,10 +7,10 @@ extension TrainingSettings {
   /// All that is wrong with the settings, in their order; empty when a run can be made with them.
   ///
   /// `tasks` are the tasks there are; `cells` the cells. `available` is the machine's memory in bytes,
-  /// and `instructions` must support the precision.
+  /// and `instructions` must support the precision, of a run that is `trained` with gradients.
   public func problems(
     tasks: [any SequenceTask.Type], cells: [Cell] = Cell.all, available: Double? = nil,
-    instructions: InstructionSet = .active
+    instructions: InstructionSet = .active, trained: Bool = true
   ) -> [SettingsError] {
     var problems: [SettingsError] = []
     let taskType = tasks.first { $0.name == task }
@@ -20,7 +20,9 @@ extension TrainingSettings {
     let cellType = definition(among: cells)
     if let problem = cellProblem(among: cells) { problems.append(problem) }
     if let taskType { problems += optionProblems(taskType) }
-    if let reason = precision.problem(on: instructions) {
+    if let reason = trained
+      ? precision.trainingProblem(on: instructions) : precision.problem(on: instructions)
+    {
       problems.append(.unsupported(option: "precision", reason: reason))
     }
     problems += sizeProblems(taskType, cellType) + optimizerProblems() + scheduleProblems()
@@ -44,9 +46,9 @@ extension TrainingSettings {
 
   /// Throws all that is wrong with the settings; see `problems(tasks:cells:available:)`.
   public func validate(
-    tasks: [any SequenceTask.Type], cells: [Cell] = Cell.all
+    tasks: [any SequenceTask.Type], cells: [Cell] = Cell.all, trained: Bool = true
   ) throws(SettingsErrors) {
-    let problems = problems(tasks: tasks, cells: cells)
+    let problems = problems(tasks: tasks, cells: cells, trained: trained)
     if !problems.isEmpty { throw SettingsErrors(problems) }
   }
 
