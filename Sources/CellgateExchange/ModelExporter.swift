@@ -60,9 +60,9 @@ public enum ModelExporter {
       return ExportedFiles([path])
     },
     Format(name: "c", summary: "one C99 file that takes a step at a time", ending: ".c") {
-      model, path, _ throws(ExportError) in
+      model, path, options throws(ExportError) in
       let stem = Paths.withoutExtension(Paths.name(of: path))
-      let writer = try CWriter(model, name: stem)
+      let writer = try CWriter(model, name: stem, ofBytes: options.ofBytes)
       try writer.write(to: path)
       return ExportedFiles(
         [path],
@@ -83,6 +83,9 @@ public enum ModelExporter {
 public struct ExportOptions: Sendable {
   /// Whether the file takes one step at a time, with states that go in and come out; ONNX alone.
   public var streaming = false
+  /// Whether matrices are signed bytes with a scale for each row; C alone. A model's own file is written by
+  /// `Model.saveInBytes`.
+  public var ofBytes = false
 
   /// The defaults.
   public init() {}
@@ -95,7 +98,8 @@ public struct ExportedFiles: Sendable {
   /// What is to be said about them, a line each.
   public var remarks: [String]
 
-  init(_ paths: [String], remarks: [String] = []) {
+  /// Files, and what is to be said about them.
+  public init(_ paths: [String], remarks: [String] = []) {
     self.paths = paths
     self.remarks = remarks
   }

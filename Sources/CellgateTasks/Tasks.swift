@@ -76,8 +76,12 @@ public enum Tasks {
     scoring path: String, _ settings: TrainingSettings, split: Split? = nil, cells: [Cell] = Cell.all,
     data: DataDirectory = DataDirectory()
   ) throws(TrainingError) -> any SequenceTask {
-    guard data.origin == .option else { return try make(settings, cells: cells, data: data) }
-    let type = try type(of: settings, cells)
+    let type = try type(of: settings, cells, trained: false)
+    guard data.origin == .option else {
+      do throws(TaskDataError) {
+        return try type.init(settings: settings, data: source(of: data, for: type))
+      } catch { throw .data(error) }
+    }
     let metadata: [String: String]
     do throws(RunError) {
       metadata = try ModelFile.metadata(of: path + "/model.safetensors")
@@ -90,10 +94,10 @@ public enum Tasks {
 
   /// The task of valid settings.
   private static func type(
-    of settings: TrainingSettings, _ cells: [Cell]
+    of settings: TrainingSettings, _ cells: [Cell], trained: Bool = true
   ) throws(TrainingError) -> any SequenceTask.Type {
     do throws(SettingsErrors) {
-      try settings.validate(tasks: all, cells: cells)
+      try settings.validate(tasks: all, cells: cells, trained: trained)
       return try named(settings.task)
     } catch { throw .settings(error) }
   }

@@ -110,11 +110,15 @@ struct ExportCommandTests {
   }
 
   @Test(
-    "The C file compiles without a warning, and computes the same",
-    .enabled(if: Self.compiler != nil, "no C compiler"))
-  func compiles() throws {
-    let run = try train("run", "--cell", "lstm-wm", "--layers", "2")
-    let source = try export(run, "c", "--out", place("m.c"))[0]
+    "The C file compiles without a warning, and computes the same, with floats and with bytes",
+    .enabled(if: Self.compiler != nil, "no C compiler"), arguments: ["lstm-wm", "lstm-ph"], [false, true])
+  func compiles(_ cell: String, _ ofBytes: Bool) throws {
+    let run = try train("run", "--cell", cell, "--layers", "2")
+    let options = ["--out", place("m.c")] + (ofBytes ? ["--quantize", "int8"] : [])
+    let export = try cellgate(["export", run, "--format", "c"] + options)
+    try #require(export.status == 0, "\(export.error)")
+    let source = place("m.c")
+    #expect(try String(contentsOfFile: source, encoding: .utf8).contains("signed char") == ofBytes)
     let program = place("m")
     let compile = Process()
     compile.executableURL = URL(fileURLWithPath: try #require(Self.compiler))
@@ -126,7 +130,10 @@ struct ExportCommandTests {
     try #require(compile.terminationStatus == 0)
     var stream = RandomStream(seed: 1, name: "x")
     let x = stream.uniform([12, 1, 2])
-    let expected = try Model.load(run)(x).scalars[0]
+    var model = try Model.load(run)
+    // What matrices are multiplied with is float in C.
+    if ofBytes { model = try model.computing(in: .int8).computing(in: .float32) }
+    let expected = model(x).scalars[0]
     let run2 = Process(), input = Pipe(), output = Pipe()
     run2.executableURL = URL(fileURLWithPath: program)
     (run2.standardInput, run2.standardOutput) = (input, output)

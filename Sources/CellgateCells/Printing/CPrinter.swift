@@ -5,15 +5,18 @@
 package struct CPrinter {
   /// The cell.
   package let cell: Cell
+  /// Whether matrices are signed bytes with a scale for each row.
+  private let ofBytes: Bool
   private let code: CellCode
   /// When a node can be computed: one more than what its products and reductions read.
   private let levels: [Int]
   /// Nodes that are arrays: products or reductions read them, or a later loop, or they are a state's new value.
   private let stored: Set<NodeID>
 
-  /// A printer of a cell.
-  package init(_ cell: Cell) {
+  /// A printer of a cell, whose matrices are floats, or signed bytes with a scale for each row.
+  package init(_ cell: Cell, ofBytes: Bool = false) {
     self.cell = cell
+    self.ofBytes = ofBytes
     let graph = cell.graph
     var levels: [Int] = []
     var whole: Set<NodeID> = []
@@ -22,7 +25,8 @@ package struct CPrinter {
       levels.append(node.operands.map { levels[$0] + (readsAll && !graph.isLeaf($0) ? 1 : 0) }.max() ?? 0)
       if readsAll { whole.formUnion(node.operands.filter { !graph.isLeaf($0) }) }
     }
-    var code = CellCode(cell, Self.language, taken: ["I", "H", "P", "j", "k"], named: whole)
+    var code = CellCode(
+      cell, Self.language(ofBytes: ofBytes), taken: ["I", "H", "P", "j", "k"], named: whole)
     var stored = whole.union(cell.next.filter { !graph.isLeaf($0) })
     for (_, node) in code.statements {
       stored.formUnion(code.reads(node).filter { levels[$0] < levels[node] })
@@ -41,7 +45,7 @@ package struct CPrinter {
     }
   }
 
-  private static var language: CellCode.Language {
+  private static func language(ofBytes: Bool) -> CellCode.Language {
     CellCode.Language(
       function: { operation, operands in
         let name =
@@ -61,12 +65,18 @@ package struct CPrinter {
         return "\(name)(\(operands.joined(separator: ", ")))"
       },
       product: { matrix, operand, size in
-        "cg_dot(\(matrix) + j * \(Self.letter(size)), \(operand), \(Self.letter(size)))"
+        let row = "\(matrix) + j * \(letter(size))"
+        return ofBytes
+          ? "cg_dot_bytes(\(row), \(scale(matrix))[j], \(operand), \(letter(size)))"
+          : "cg_dot(\(row), \(operand), \(letter(size)))"
       },
       transposedProduct: { matrix, operand, size, result in
-        "cg_dot_transposed(\(matrix) + j, \(operand), \(Self.letter(size)), \(Self.letter(result)))"
+        let sizes = "\(letter(size)), \(letter(result))"
+        return ofBytes
+          ? "cg_dot_transposed_bytes(\(matrix) + j, \(scale(matrix)), \(operand), \(sizes))"
+          : "cg_dot_transposed(\(matrix) + j, \(operand), \(sizes))"
       }, productPrecedence: .atom, constant: Self.number, unit: { "\($0)[j]" }, scalar: { "\($0)[0]" },
-      reduction: { kind, operand, size in "cg_\(kind.rawValue)(\(operand), \(Self.letter(size)))" },
+      reduction: { kind, operand, size in "cg_\(kind.rawValue)(\(operand), \(letter(size)))" },
       reserved: [
         "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum",
         "extern", "float",
@@ -77,6 +87,9 @@ package struct CPrinter {
         "yn", "gamma", "signgam", "exp", "log", "sin", "cos", "tan", "pow", "NAN", "weights", "state",
       ])
   }
+
+  /// The name of the scales of a matrix' rows.
+  package static func scale(_ matrix: String) -> String { matrix + "_scale" }
 
   private static func letter(_ size: CellDimension) -> String {
     switch size {
@@ -119,6 +132,30 @@ package struct CPrinter {
       {
           float sum = 0.0f;
           for (int k = 0; k < n; k++) sum += a[k * stride] * b[k];
+          return sum;
+      }
+
+      """
+    ),
+    (
+      "cg_dot_bytes",
+      """
+      static float cg_dot_bytes(const signed char *a, float scale, const float *b, int n)
+      {
+          float sum = 0.0f;
+          for (int k = 0; k < n; k++) sum += (float)a[k] * b[k];
+          return scale * sum;
+      }
+
+      """
+    ),
+    (
+      "cg_dot_transposed_bytes",
+      """
+      static float cg_dot_transposed_bytes(const signed char *a, const float *scale, const float *b, int n, int stride)
+      {
+          float sum = 0.0f;
+          for (int k = 0; k < n; k++) sum += scale[k] * (float)a[k * stride] * b[k];
           return sum;
       }
 
@@ -194,8 +231,11 @@ package struct CPrinter {
 
   /// The function `name`: a step on an input, the states, which it changes, and the parameters.
   package func function(_ name: String) -> String {
-    let parameters = cell.parameters.map { definition in
-      "const float *\(definition.name)"
+    func isOfBytes(_ index: Int) -> Bool { ofBytes && cell.parameters[index].columns != nil }
+    let parameters = cell.parameters.indices.flatMap { index in
+      let name = cell.parameters[index].name
+      return isOfBytes(index)
+        ? ["const signed char *\(name)", "const float *\(Self.scale(name))"] : ["const float *\(name)"]
     }
     let sizes = ["int I", "int H"] + (cell.hasProjection ? ["int P"] : [])
     let scratchNames = code.statements.filter { stored.contains($0.node) }.map(\.name)
@@ -214,7 +254,13 @@ package struct CPrinter {
         let own = code.name(of: Block(parameter: index, gate: gate))
         guard own != definition.name || gate > 0 else { continue }
         lines.append(
-          "    const float *\(own) = \(definition.name)" + (gate == 0 ? "" : " + \(gate) * \(size)") + ";")
+          "    const \(isOfBytes(index) ? "signed char" : "float") *\(own) = \(definition.name)"
+            + (gate == 0 ? "" : " + \(gate) * \(size)") + ";")
+        if isOfBytes(index) {
+          lines.append(
+            "    const float *\(Self.scale(own)) = \(Self.scale(definition.name))"
+              + (gate == 0 ? "" : " + \(gate) * \(rows)") + ";")
+        }
       }
     }
     lines += loops

@@ -106,7 +106,7 @@ struct BenchCommand: ParsableCommand {
     let segment = problems.renamed("recompute-every", recomputeEvery, "checkpoint-every", checkpointEvery)
     let recomputeEvery: Int? = problems.whole("--recompute-every", segment, in: sizes)
     let precision = problems.precision(precision)
-    if let problem = precision?.problem(on: .active) { problems.add("--precision: \(problem)") }
+    if let problem = precision?.trainingProblem(on: .active) { problems.add("--precision: \(problem)") }
     let zoneout = problems.zoneout(zoneout)
     if let found, let problem = zoneout?.problem(for: found) { problems.add("--zoneout: \(problem)") }
     let weightDrop = problems.real("--weight-drop", weightDrop, "0 or more, below 1") { (0..<1).contains($0) }

@@ -30,7 +30,7 @@ struct EvaluateCommand: ParsableCommand {
         cellgate evaluate runs/adding-lstm
         cellgate evaluate runs/adding-lstm --split validation
         cellgate evaluate runs/digits --data /scratch/data --json
-        cellgate evaluate runs/digits --precision f32
+        cellgate evaluate runs/digits --precision int8
         cellgate evaluate runs/text-lstm --data other.txt
         cellgate evaluate runs/forecast-lstm --data new.csv --anomalies odd.csv
         cellgate evaluate runs/forecast-lstm --backtest 12 --stride 24 --refit
@@ -53,7 +53,7 @@ struct EvaluateCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "\(OptionProblems.precisionHelp) That of the training if you leave it out.", valueName: "name"))
+      "\(OptionProblems.trainedPrecisionHelp) The model's own if you leave it out.", valueName: "name"))
   var precision: String?
 
   @Option(
@@ -111,14 +111,13 @@ struct EvaluateCommand: ParsableCommand {
     let chosen = precision.flatMap { problems.precision($0) }
     let memory = remembered.request(&problems)
     if loss == nil, metrics == nil, let data, isModelFile {
-      if split != nil || precision != nil {
-        problems.add("--split and --precision: expected the folder of a run, found a model's file")
-      }
+      if split != nil { problems.add("--split: expected the folder of a run, found a model's file") }
       if backtests.backtest != nil {
         problems.add("--backtest: expected the folder of a run, found a model's file")
       }
+      if let problem = chosen?.problem(on: .active) { problems.add("--precision: \(problem)") }
       try problems.check()
-      try scoreText(data, memory)
+      try scoreText(data, memory, chosen)
       return
     }
     let limit = problems.real("--anomaly-score", anomalyScore, "0 or more") { $0 >= 0 } ?? 3
@@ -130,12 +129,16 @@ struct EvaluateCommand: ParsableCommand {
       problems.add(
         "--cache and --memory: expected none of --loss, --precision, --backtest, --beam and --anomalies")
     }
+    if precision != nil, searches != nil { problems.add("--beam: expected no --precision") }
     if plan != nil, anomalies != nil || precision != nil || loss != nil || part == .validation {
       problems.add("--backtest: expected none of --anomalies, --precision, --loss and --split validation")
     }
     try problems.check()
     if let compilation {
-      try evaluateModel(compilation)
+      if let problem = chosen?.problem(on: .active) {
+        throw CommandFailure(.usage, "--precision: \(problem)")
+      }
+      try evaluateModel(compilation, chosen)
       return
     }
     if let run = firstRun {
@@ -189,7 +192,7 @@ struct EvaluateCommand: ParsableCommand {
     let isWhole =
       (task as? TextTask)?.scoresWholeText == true || (task as? ForecastTask)?.scoresWholeTable == true
     if let task = task as? ForecastTask, let anomalies {
-      let model = try Model.load(folder, trustingWeights: trusted.weights)
+      let model = try model(chosen)
       let found = task.anomalies(model, above: limit)
       try AtomicFile.write(
         Data(([ForecastAnomaly.header] + found.map(\.fields)).map(CSVWriter.line).joined().utf8),
@@ -203,6 +206,11 @@ struct EvaluateCommand: ParsableCommand {
   }
 
   private var isModelFile: Bool { !Paths.isFolder(folder) && FileManager.default.fileExists(atPath: folder) }
+
+  /// The model, in the precision that was given.
+  private func model(_ precision: Precision?) throws -> Model {
+    try Model.load(folder, trustingWeights: trusted.weights).computing(inOption: precision)
+  }
 
   /// The evaluation of a run's language model with a memory.
   private func evaluated(
@@ -222,16 +230,18 @@ struct EvaluateCommand: ParsableCommand {
   }
 
   /// Scores the language model in a file on a text.
-  private func scoreText(_ data: String, _ request: MemoryOptions.Request?) throws {
+  private func scoreText(
+    _ data: String, _ request: MemoryOptions.Request?, _ precision: Precision?
+  ) throws {
     if ArrayFile.isOne(data) {
       throw CommandFailure(
         .usage, "\(folder): a model's file: expected --loss NAME beside arrays, or a text as --data")
     }
     if MusicGenerator.isOne(folder) {
-      try scoreTunes(data)
+      try scoreTunes(data, precision)
       return
     }
-    let (model, tokenizer) = try LanguageModel.load(folder, trustingWeights: trusted.weights)
+    let (model, tokenizer) = try LanguageModel.of(try model(precision), file: folder)
     let memory = try request.map { try $0.memory(for: folder, outputSize: model.outputSize) }
     let score = try model.score(data, tokenizer: tokenizer, memory: memory)
     if json {
@@ -260,8 +270,8 @@ struct EvaluateCommand: ParsableCommand {
   }
 
   /// Scores the model of music in a file on tunes.
-  private func scoreTunes(_ data: String) throws {
-    guard let predictor = MusicPredictor(try Model.load(folder, trustingWeights: trusted.weights)) else {
+  private func scoreTunes(_ data: String, _ precision: Precision?) throws {
+    guard let predictor = MusicPredictor(try model(precision)) else {
       throw GenerationError.notOfMusic(path: folder)
     }
     let (tunes, evaluation) = try predictor.score(data)
@@ -294,7 +304,6 @@ struct EvaluateCommand: ParsableCommand {
     }
     if data == nil { problems.add("--loss: expected --data FILE as well, with the arrays x and y") }
     if split != nil { problems.add("--split: expected none with --loss, which scores all of --data") }
-    if precision != nil { problems.add("--precision: expected none with --loss: the model's own is used") }
     let known = ModelMetric.all.map(\.name)
     let chosen = (metrics ?? "").split(separator: ",").compactMap { name -> ModelMetric? in
       let metric = ModelMetric.all.first { $0.name == name }
@@ -308,8 +317,10 @@ struct EvaluateCommand: ParsableCommand {
     return (own, chosen)
   }
 
-  private func evaluateModel(_ compilation: (loss: Loss, metrics: [ModelMetric])) throws {
-    let model = try Model.load(folder, trustingWeights: trusted.weights)
+  private func evaluateModel(
+    _ compilation: (loss: Loss, metrics: [ModelMetric]), _ precision: Precision?
+  ) throws {
+    let model = try model(precision)
     let arrays = try ModelArrays(data ?? "")
     let (x, y) = (try arrays.inputs(of: model), try arrays.targets(of: model))
     model.compile(loss: compilation.loss, metrics: compilation.metrics)

@@ -24,6 +24,7 @@ struct GenerateCommand: ParsableCommand {
         cellgate generate model.safetensors --prompt "To be"
         cellgate generate runs/tunes --prompt "X:1" --length 5000 --check abc
         cellgate generate runs/text-lstm --cache 500 --memory own.vectors
+        cellgate generate model.safetensors --prompt "To be" --precision int8
         cellgate generate runs/music-lstm --length 200 --out tune.mid --seed 3
         cellgate generate runs/music-lstm --prime begin.mid --out tune.mid
       """)
@@ -89,6 +90,12 @@ struct GenerateCommand: ParsableCommand {
       valueName: "x"))
   var tempo: RealNumber?
 
+  @Option(
+    help: ArgumentHelp(
+      "Of text: \(OptionProblems.trainedPrecisionHelp) The model's own if you leave it out.",
+      valueName: "name"))
+  var precision: String?
+
   @OptionGroup var remembered: MemoryOptions
 
   @OptionGroup var trusted: TrustOptions
@@ -107,12 +114,14 @@ struct GenerateCommand: ParsableCommand {
     sampling.topP = problems.real("--top-p", topP, "a number above 0, up to 1", { $0 > 0 && $0 <= 1 })
     let seed = problems.seed(seed)
     let memory = remembered.request(&problems)
+    let chosen = problems.trainedPrecision(precision)
     problems.threads(threads)
     let tempo = problems.real("--tempo", tempo, "a number from 4 to 1000", { $0 >= 4 && $0 <= 1000 })
     if let check, check != "abc" { problems.add("--check: " + Names.unknown("check", check, known: ["abc"])) }
     if MusicGenerator.isOne(folder) {
       if memory != nil { problems.add("--cache and --memory: are for text") }
       if check != nil { problems.add("--check: is for text") }
+      if precision != nil { problems.add("--precision: is for text") }
       if out == nil { problems.add("--out: expected a MIDI file to write, NAME.mid, with a model of music") }
       if let out, !MIDIName.isOne(out) {
         problems.add("--out: expected a name that ends with .mid, found '\(quotedName(out))'")
@@ -130,7 +139,7 @@ struct GenerateCommand: ParsableCommand {
     }
     if tempo != nil { problems.add("--tempo: is for models of music") }
     try problems.check()
-    let generator = try generator(memory)
+    let generator = try generator(memory, chosen)
     let text = try generator.text(after: prompt, sampling: sampling, seed: seed ?? 1)
     Interruption.install()
     if json {
@@ -140,12 +149,15 @@ struct GenerateCommand: ParsableCommand {
     }
   }
 
-  private func generator(_ request: MemoryOptions.Request?) throws -> TextGenerator {
-    if let request {
-      let (model, tokenizer) = try LanguageModel.load(folder, trustingWeights: trusted.weights)
+  private func generator(
+    _ request: MemoryOptions.Request?, _ precision: Precision?
+  ) throws -> TextGenerator {
+    if request != nil || precision != nil {
+      let loaded = try Model.load(folder, trustingWeights: trusted.weights).computing(inOption: precision)
+      let (model, tokenizer) = try LanguageModel.of(loaded, file: folder)
       return TextGenerator(
         model: model, tokenizer: tokenizer,
-        memory: try request.memory(for: folder, outputSize: model.outputSize))
+        memory: try request?.memory(for: folder, outputSize: model.outputSize))
     }
     let isFile = !Paths.isFolder(folder) && FileManager.default.fileExists(atPath: folder)
     return try isFile

@@ -53,6 +53,7 @@ struct PredictCommand: ParsableCommand {
         cellgate predict runs/encoder-lstm --data texts.txt --out vectors.npy
         cellgate predict runs/classify-lstm --data - < new.csv
         cellgate predict model.safetensors --data x.npz --out y.npz --json
+        cellgate predict model.safetensors --data x.npz --out y.npz --precision int8
       """)
 
   @Argument(help: ArgumentHelp("A model's file, or the folder of a run.", valueName: "model"))
@@ -93,6 +94,11 @@ struct PredictCommand: ParsableCommand {
     help: ArgumentHelp("The seed of --samples; 1 if you leave it out.", valueName: "n"))
   var seed: WholeNumber?
 
+  @Option(
+    help: ArgumentHelp(
+      "\(OptionProblems.trainedPrecisionHelp) The model's own if you leave it out.", valueName: "name"))
+  var precision: String?
+
   @OptionGroup var trusted: TrustOptions
 
   @Flag(help: "Print one JSON object and nothing else.")
@@ -105,8 +111,9 @@ struct PredictCommand: ParsableCommand {
     let samples = problems.whole("--samples", samples, in: 1...1_000_000)
     let seed = seed.flatMap { problems.seed($0) } ?? 1
     if self.seed != nil, samples == nil { problems.add("--seed: expected --samples as well") }
+    let chosen = problems.trainedPrecision(precision)
     try problems.check()
-    let model = try Model.load(path, trustingWeights: trusted.weights)
+    let model = try Model.load(path, trustingWeights: trusted.weights).computing(inOption: chosen)
     try FilePredictors.run(
       PredictionJob(
         model: path, data: data, out: out, batch: batch, json: json, paths: samples.map { ($0, seed) }),

@@ -223,6 +223,9 @@ struct ReproduceCommand: ParsableCommand {
       options.append("--epochs \(epochs)")
     }
     if let precision, let value = problems.precision(precision) {
+      if !value.trains, let problem = value.trainingProblem(on: .active) {
+        problems.add("--precision: \(problem)")
+      }
       for part in experiment.parts.indices { experiment.parts[part].training.precision = value }
       options.append("--precision \(precision)")
     }

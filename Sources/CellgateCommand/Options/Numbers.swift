@@ -84,9 +84,21 @@ struct OptionProblems {
     return nil
   }
 
-  /// What help texts say about the option.
+  /// What help texts say about the option, of training and of trained models.
   static let precisionHelp =
     "What the factors of matrix products are rounded to: f32, or bf16 on processors with AVX512-BF16."
+  static let trainedPrecisionHelp =
+    "What the factors of the recurrent layers' products are rounded to: f32, bf16 on processors with AVX512-BF16, or int8: all matrices as signed bytes."
+
+  /// The precision of this name, which this processor has; nil after noting that it is none, or where none is given.
+  mutating func trainedPrecision(_ name: String?) -> Precision? {
+    guard let name, let precision = precision(name) else { return nil }
+    if let problem = precision.problem(on: .active) {
+      add("--precision: \(problem)")
+      return nil
+    }
+    return precision
+  }
 
   /// Throws all problems together, if there are any.
   func check() throws(CommandFailure) {

@@ -9,6 +9,9 @@ import CellgateTensor
 /// The file has a struct with the states, a function that resets it, and one that takes a step. A model of whole sequences is
 /// one of steps there: its output after the last step is the model's. Layers that look at what comes later, such as the
 /// reverse direction, are refused by name.
+///
+/// Matrices may be signed bytes with a scale for each row (``ByteMatrix``), a quarter as large; what they are multiplied with
+/// stays float.
 public struct CWriter {
   /// The file's text.
   public let text: String
@@ -19,11 +22,11 @@ public struct CWriter {
 
   /// The text of a model that is built; `name` begins the names of everything in it. Throws `unsupported` for what a step at
   /// a time can't be.
-  public init(_ model: Model, name: String) throws(ExportError) {
-    var builder = CModelBuilder(model, name: CodeIdentifier.ascii(name))
+  public init(_ model: Model, name: String, ofBytes: Bool = false) throws(ExportError) {
+    var builder = CModelBuilder(model, name: CodeIdentifier.ascii(name), ofBytes: ofBytes)
     try builder.run()
     text = builder.text
-    constantBytes = 4 * builder.constants
+    constantBytes = builder.constantBytes
     stateBytes = 4 * builder.fields.reduce(0) { $0 + $1.size }
   }
 
@@ -49,7 +52,8 @@ private struct CModelBuilder {
   private let state: StateDictionary
   /// The struct's members: floats.
   private(set) var fields: [(name: String, size: Int)] = []
-  private(set) var constants = 0
+  private(set) var constantBytes = 0
+  private let ofBytes: Bool
   private var tables = ""
   private var functions = ""
   private var body: [String] = []
@@ -58,8 +62,9 @@ private struct CModelBuilder {
   private var written: [String: String] = [:]
   private var input = "", outputSize = 0
 
-  init(_ model: Model, name: String) {
+  init(_ model: Model, name: String, ofBytes: Bool) {
     self.model = model
+    self.ofBytes = ofBytes
     self.name = name
     state = model.state
   }
@@ -102,13 +107,36 @@ private struct CModelBuilder {
   private mutating func table(_ tensor: String) -> String {
     let own = "\(name)_" + CodeIdentifier.ascii(tensor)
     guard let values = state[tensor]?.scalars else { return own }
-    constants += values.count
-    tables += "static const float \(own)[\(max(values.count, 1))] = {"
+    write(own, "float", values.map { CPrinter.number(Double($0)) }, size: 4)
+    return own
+  }
+
+  /// A matrix' table, and that of its rows' scales if it is one of bytes.
+  private mutating func matrix(_ tensor: String) throws(ExportError) -> [String] {
+    guard ofBytes, let values = state[tensor] else { return [table(tensor)] }
+    guard let matrix = ByteMatrix(values) else {
+      throw .unsupported(format: "C", reason: "\(quotedName(tensor)): expected finite numbers, found others")
+    }
+    let own = "\(name)_" + CodeIdentifier.ascii(tensor)
+    write(own, "signed char", matrix.bytes.map { "\($0)" }, size: 1)
+    write(CPrinter.scale(own), "float", matrix.scales.map { CPrinter.number(Double($0)) }, size: 4)
+    return [own, CPrinter.scale(own)]
+  }
+
+  private mutating func write(_ own: String, _ type: String, _ values: [String], size: Int) {
+    constantBytes += size * values.count
+    tables += "static const \(type) \(own)[\(max(values.count, 1))] = {"
     for (index, value) in values.enumerated() {
-      tables += (index % 8 == 0 ? "\n    " : " ") + CPrinter.number(Double(value)) + ","
+      tables += (index % (size == 4 ? 8 : 16) == 0 ? "\n    " : " ") + value + ","
     }
     tables += "\n};\n\n"
-    return own
+  }
+
+  /// The product of a row of a matrix with `x`.
+  private static func dot(_ matrix: [String], _ x: String, _ size: Int) -> String {
+    matrix.count == 1
+      ? "cg_dot(\(matrix[0]) + j * \(size), \(x), \(size))"
+      : "cg_dot_bytes(\(matrix[0]) + j * \(size), \(matrix[1])[j], \(x), \(size))"
   }
 
   // MARK: Layers
@@ -125,17 +153,19 @@ private struct CModelBuilder {
           name, "expected no mask of the symbol 0: leave such steps out, and export with mask_zero false")
       }
       let width = layer.options.outputDim
-      let y = field(own, width), weights = table(name + ".weight")
-      body.append("for (int j = 0; j < \(width); j++) \(y)[j] = \(weights)[\(x) * \(width) + j];")
+      let y = field(own, width), weights = try matrix(name + ".weight")
+      let scale = weights.count == 1 ? "" : "\(weights[1])[\(x)] * "
+      body.append(
+        "for (int j = 0; j < \(width); j++) \(y)[j] = \(scale)\(weights[0])[\(x) * \(width) + j];")
       return (y, width)
     case is Dropout, is LastStep: return (x, size)
     case let layer as Recurrent: return try recurrent(name, layer, x, size)
     case let layer as Dense:
-      let weights = table(name + ".weight"), units = layer.options.units
+      let weights = try matrix(name + ".weight"), units = layer.options.units
       let bias = layer.options.useBias ? table(name + ".bias") : nil
       let y = field(own, units)
       body.append(
-        "for (int j = 0; j < \(units); j++) \(y)[j] = cg_dot(\(weights) + j * \(size), \(x), \(size))"
+        "for (int j = 0; j < \(units); j++) \(y)[j] = \(Self.dot(weights, x, size))"
           + (bias.map { " + \($0)[j]" } ?? "") + ";")
       try activate(name, layer.options.activation, y, y, units)
       return (y, units)
@@ -219,7 +249,11 @@ private struct CModelBuilder {
           } ?? "for (int j = 0; j < \(state.1); j++) \(own)[j] = 0.0f;")
         return own
       }
-      let weights = cell.parameters.map { table("\(name).\($0.name)\(suffix)") }
+      var weights: [String] = []
+      for parameter in cell.parameters {
+        let tensor = "\(name).\(parameter.name)\(suffix)"
+        weights += parameter.columns == nil ? [table(tensor)] : try matrix(tensor)
+      }
       let scratch = CPrinter(cell).scratch.enumerated().map { index, dimension in
         field(
           "\(prefix)\(suffix)_\(index)",
@@ -239,7 +273,7 @@ private struct CModelBuilder {
     if let known = written[cell.text] { return known }
     let own = "\(name)_\(CodeIdentifier.ascii(cell.name))" + (written.isEmpty ? "" : "_\(written.count + 1)")
     written[cell.text] = own
-    functions += CPrinter(cell).function(own) + "\n"
+    functions += CPrinter(cell, ofBytes: ofBytes).function(own) + "\n"
     return own
   }
 
@@ -270,7 +304,7 @@ private struct CModelBuilder {
     return """
       /* \(name): a recurrent model, a step at a time. C99, needs nothing but math.h.
 
-         Constants (flash): \(4 * constants) bytes of weights. State (RAM): \(bytes) bytes for each sequence.
+         Constants (flash): \(constantBytes) bytes of weights. State (RAM): \(bytes) bytes for each sequence.
 
          \(name)_state s;
          \(name)_reset(&s);

@@ -120,6 +120,11 @@ extension Model {
         name: "stepsPerEpoch", expected: "1 or more for data without an end",
         found: stepsPerEpoch.map { "\($0)" } ?? "none")
     }
+    if let part = description.recurrentParts.first(where: { !$0.options.precision.trains }) {
+      throw ModelDataError.badOption(
+        name: "precision of '\(part.layer)'", expected: "one with gradients, such as f32",
+        found: part.options.precision.rawValue)
+    }
     let parameters = ParameterSet(self)
     let optimizer = try Optimizers.make(
       compilation.optimizer.name, count: parameters.count, settings: compilation.optimizer.settings)

@@ -60,7 +60,11 @@ package struct CheckpointReader {
     var count = 0
     for shape in shapes {
       do throws(SafetensorsError) {
-        _ = try file.info(prefix + shape.name, shape: shape.shape)
+        let info = try file.info(prefix + shape.name, shape: shape.shape)
+        if isOfBytes(info) {
+          _ = try file.info(info.name + ModelFile.scaleSuffix, shape: [info.shape[0]])
+          count += 1
+        }
       } catch { return .tensors(error) }
       count += 1
     }
@@ -70,6 +74,11 @@ package struct CheckpointReader {
       : .badState(
         file: file.file, name: "tensors", expected: "\(count) parameters of the settings' model",
         found: "\(found)")
+  }
+
+  /// Whether a tensor is a matrix of signed bytes, whose rows have scales.
+  private static func isOfBytes(_ info: Safetensors.TensorInfo) -> Bool {
+    info.dtype == .i8 && info.shape.count == 2
   }
 
   /// The shapes of the file's tensors by name.
@@ -124,12 +133,31 @@ package struct CheckpointReader {
 
   /// A tensor of finite numbers.
   package func tensor(_ name: String, shape: [Int]) throws(RunError) -> Tensor {
+    if let info = file[name], info.shape == shape, Self.isOfBytes(info) { return try matrixOfBytes(info) }
     let values: [Float]
     do throws(SafetensorsError) {
       values = try file.floats(name, shape: shape)
     } catch { throw .tensors(error) }
     guard values.allSatisfy(\.isFinite) else { throw .notFinite(file: path, tensor: name) }
     return Tensor(values, shape: shape)
+  }
+
+  /// A matrix whose rows are signed bytes times a scale.
+  private func matrixOfBytes(_ info: Safetensors.TensorInfo) throws(RunError) -> Tensor {
+    let (rows, columns) = (info.shape[0], info.shape[1])
+    let bytes: [UInt8], scales: [Float]
+    do throws(SafetensorsError) {
+      bytes = try file.bytes(info.name)
+      scales = try file.floats(info.name + ModelFile.scaleSuffix, shape: [rows])
+    } catch { throw .tensors(error) }
+    let signed = bytes.map { Int8(bitPattern: $0) }
+    guard let matrix = ByteMatrix(rows: rows, columns: columns, bytes: signed, scales: scales) else {
+      throw .badState(
+        file: path, name: info.name,
+        expected: "bytes from -127 to 127 and finite scales of 16 significant bits",
+        found: "others")
+    }
+    return matrix.tensor
   }
 
   /// The numbers of all parameters, in one tensor as in `ParameterSet.values`; each in a tensor of its name after

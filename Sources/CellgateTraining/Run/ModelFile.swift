@@ -7,8 +7,10 @@ import CellgateTensor
 /// A model's parameters as a safetensors file, with what is needed to build the model in its metadata.
 public enum ModelFile {
   static let format = "cellgate-model"
-  /// 1 had no checksum, 2 no description.
-  static let version = 3
+  /// 1 had no checksum, 2 no description. 4 has matrices of signed bytes; models of floats are written as 3.
+  static let version = 3, versionOfBytes = 4
+  /// What follows the name of a matrix of signed bytes in the name of its rows' scales.
+  static let scaleSuffix = ".int8_scale"
   /// The format of weights whose architecture isn't known: no model that runs.
   package static let weightsFormat = "cellgate-weights"
   /// Where a model comes from that no run has made, in words.
@@ -43,7 +45,7 @@ public enum ModelFile {
   package static func open(_ path: String, trustingWeights: Bool = false) throws(RunError) -> CheckpointReader
   {
     do throws(RunError) {
-      return try CheckpointReader(path, format: format, newest: version, trusting: trustingWeights)
+      return try CheckpointReader(path, format: format, newest: versionOfBytes, trusting: trustingWeights)
     } catch {
       switch error {
       case .badState(_, "format", _, weightsFormat):

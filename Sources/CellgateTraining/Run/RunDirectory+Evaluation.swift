@@ -6,7 +6,7 @@ import CellgateTensor
 extension RunDirectory {
   /// What the best model of the run in a folder reaches on a split of `task`'s data. `task` is made from
   /// `settings(of:)`, and `cell` looked up by them unless given; a `precision` takes the place of theirs, if `task`
-  /// was made with it too. A model without the checksum of its bytes is refused unless its weights are trusted. Throws
+  /// was made with it too; with int8 all matrices of the model are rounded. A model without the checksum of its bytes is refused unless its weights are trusted. Throws
   /// `settings`, `data` or `run`.
   public static func evaluate(
     _ path: String, task: any SequenceTask, cell: Cell? = nil, precision: Precision? = nil,
@@ -19,7 +19,7 @@ extension RunDirectory {
       if let precision { settings.precision = precision }
       let cells = cell.map { [$0] } ?? Cell.all
       do throws(SettingsErrors) {
-        try settings.validate(tasks: [type(of: task)], cells: cells)
+        try settings.validate(tasks: [type(of: task)], cells: cells, trained: false)
       } catch {
         throw .badConfig(file: configFile(path), reason: error.description)
       }
@@ -34,6 +34,7 @@ extension RunDirectory {
       bound = Initializer.withoutDrawing { task.bound(cell: cell) }
       let parameters = ParameterSet(bound.model, withBuffers: true)
       parameters.assign(try file.values(of: parameters))
+      if settings.precision == .int8 { parameters.roundToBytes() }
     } catch { throw .run(error) }
     return try bound.evaluate(split, .inference())
   }

@@ -21,7 +21,7 @@ public struct ModelSource: Codable, Equatable, Sendable {
   /// A model that will be saved as the file at `path`, as it is now.
   package init(saving model: Model, as path: String) {
     self.path = Paths.absolute(path)
-    sha256 = SHA256.hex(Array(model.writer.encode()))
+    sha256 = SHA256.hex(Array(model.writer(ofBytes: false).encode()))
   }
 
   private static func digest(_ path: String) throws(RunError) -> String {

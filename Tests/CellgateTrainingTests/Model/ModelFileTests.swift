@@ -33,6 +33,87 @@ struct ModelFileTests {
       try Data(contentsOf: URL(filePath: path)) == Data(contentsOf: URL(filePath: again)))
   }
 
+  private static func language() throws -> Sequential {
+    let model = Sequential(
+      Embedding(40, 64), LSTM(64, returnSequences: true), Dense(40), input: .sequence())
+    try model.build(seed: 4)
+    return model
+  }
+
+  @Test("A file of signed bytes is a quarter as large, and gives the numbers of the model in int8")
+  func bytes() throws {
+    let scratch = try Scratch()
+    let model = try Self.language()
+    model.metadata["labels"] = "[\"no\"]"
+    let (floats, bytes) = (scratch.file("f.safetensors"), scratch.file("b.safetensors"))
+    try model.save(floats)
+    try model.saveInBytes(bytes)
+    func size(_ path: String) throws -> Int { try Data(contentsOf: URL(filePath: path)).count }
+    #expect(try Double(size(bytes)) < 0.3 * Double(size(floats)))
+    let loaded = try Model.load(bytes)
+    #expect(loaded.metadata == model.metadata)
+    let x = Tensor((0..<24).map { Float($0 % 40) }, shape: [2, 12])
+    #expect(try loaded.predict(x).scalars == model.computing(in: .int8).predict(x).scalars)
+    let again = scratch.file("again.safetensors")
+    try loaded.saveInBytes(again)
+    #expect(try Data(contentsOf: URL(filePath: bytes)) == Data(contentsOf: URL(filePath: again)))
+    loaded.compile(optimizer: .sgd, loss: .sparseCategoricalCrossEntropy)
+    #expect {
+      try loaded.fit(x, x, epochs: 1, verbose: .silent)
+    } throws: {
+      "\($0)".contains(": expected one with gradients, such as f32, found int8")
+    }
+  }
+
+  @Test("Files of signed bytes that are damaged are refused in one line that names them")
+  func badBytes() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("b.safetensors"), bad = scratch.file("bad.safetensors")
+    try Self.language().saveInBytes(path)
+    let good = try Safetensors(path: path)
+    /// The file with scales, and matrices, of other types and shapes; a scale without a type is left out.
+    func message(
+      scales: Safetensors.Dtype? = .f32, more: Int = 0, matrices: Safetensors.Dtype = .i8, byte: UInt8? = nil
+    ) throws -> String {
+      var metadata = good.metadata
+      metadata["checksum"] = nil
+      var writer = Safetensors.Writer(metadata: metadata, checksum: true)
+      for info in good.tensors {
+        var (dtype, shape, bytes) = (info.dtype, info.shape, try good.bytes(info.name))
+        if info.name.hasSuffix(".int8_scale") {
+          guard let scales else { continue }
+          (dtype, shape[0]) = (scales, shape[0] + more)
+          bytes += [UInt8](repeating: 0, count: 4 * more)
+        } else if dtype == .i8 {
+          if let byte { bytes[0] = byte }
+          if matrices != .i8 { bytes += [UInt8](repeating: 0, count: 3 * bytes.count) }
+          dtype = matrices
+        }
+        writer.add(info.name, dtype: dtype, shape: shape, bytes: bytes)
+      }
+      try writer.write(to: bad)
+      do {
+        _ = try Model.load(bad)
+        return "nothing"
+      } catch { return "\(error)" }
+    }
+    #expect(try message() == "nothing")
+    let texts = [
+      try message(scales: nil), try message(scales: .i32), try message(more: 1), try message(matrices: .i32),
+      try message(byte: 0x80),
+    ]
+    for text in texts { #expect(text.hasPrefix(bad) && !text.contains("\n"), "\(text)") }
+    #expect(texts[1].contains("expected dtype F32, found I32"))
+    #expect(texts[4].contains("expected bytes from -127 to 127"))
+    let all = [UInt8](try Data(contentsOf: URL(filePath: path)))
+    for count in [10, all.count / 2, all.count - 1] {
+      try Data(all.prefix(count)).write(to: URL(filePath: bad))
+      #expect {
+        try Model.load(bad)
+      } throws: { "\($0)".hasPrefix(bad) && !"\($0)".contains("\n") }
+    }
+  }
+
   @Test(
     "A model that writes captions is one file, from which it decodes the same",
     arguments: CaptionModelOptions.Form.allCases)
