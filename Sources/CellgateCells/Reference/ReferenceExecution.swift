@@ -101,7 +101,7 @@ public struct ReferenceExecution: Sendable {
     require(
       noise.map(\.count) == cell.noises.map { steps * batch * sizes[$0.size] },
       "noise: expected \(cell.noises.map(\.name)) of each step, found \(noise.map(\.count)) numbers")
-    let parameters = rounded(parameters)
+    let turned = turned(parameters), parameters = rounded(parameters)
     require(
       input.count == steps * batch * inputSize,
       "input: expected [\(steps), \(batch), \(inputSize)], found \(input.count) numbers")
@@ -122,7 +122,8 @@ public struct ReferenceExecution: Sendable {
         let noise = zip(noise, cell.noises).map { values, definition in
           Array(values[range(row, sizes[definition.size])])
         }
-        let values = evaluate(input: x, states: current, noise: noise, parameters: parameters)
+        let values = evaluate(
+          input: x, states: current, noise: noise, parameters: parameters, turned: turned)
         current = cell.next.map { values[$0] }
         result.output.replaceSubrange(
           range(row, outputSize), with: current[0].prefix(places * outputSize))
@@ -210,7 +211,7 @@ public struct ReferenceExecution: Sendable {
   }
 
   private func evaluate(
-    input: [Double], states: [[Double]], noise: [[Double]], parameters: [[Double]]
+    input: [Double], states: [[Double]], noise: [[Double]], parameters: [[Double]], turned: [[Double]]
   ) -> [[Double]] {
     var values: [[Double]] = []
     for node in cell.graph.nodes {
@@ -230,7 +231,7 @@ public struct ReferenceExecution: Sendable {
         values.append(product(block, rounded(values[node.operands[0]]), parameters))
       case .transposedProduct(let block):
         var sum = [Double](repeating: 0, count: places * sizes[cell.graph.size(of: values.count)])
-        addTransposed(block, rounded(values[node.operands[0]]), parameters, to: &sum)
+        addTransposed(block, rounded(values[node.operands[0]]), turned, to: &sum)
         values.append(sum)
       case .reduction(let kind): values.append(reduced(kind, values[node.operands[0]]))
       default: values.append(elementwise(node.operation, node.operands.map { values[$0] }))
@@ -285,6 +286,24 @@ public struct ReferenceExecution: Sendable {
       }
     }
     return sum
+  }
+
+  /// The parameters as products with transposes read them: with a scale for each column of a matrix.
+  private func turned(_ parameters: [[Double]]) -> [[Double]] {
+    guard precision == .int8 else { return rounded(parameters) }
+    return zip(cell.parameters, parameters).map { definition, values in
+      guard let columns = definition.columns.map({ sizes.columns($0) }) else { return values }
+      let rows = sizes[definition.rows]
+      var turned = values
+      for start in stride(from: 0, to: values.count, by: rows * columns) {
+        for column in 0..<columns {
+          let places = stride(from: start + column, to: start + rows * columns, by: columns)
+          let factors = precision.factors(places.map { values[$0] })
+          for (place, factor) in zip(places, factors) { turned[place] = factor }
+        }
+      }
+      return turned
+    }
   }
 
   /// Factors of products as they are multiplied: rows of `size` numbers, or one row.
