@@ -21,7 +21,7 @@ struct Reader {
   let read: Read
 }
 
-/// The readers by name. A new one is a line here and a folder of files to begin with in `.ci/fuzz`.
+/// The readers by name. A new one is a line here and small files to begin with in `Seeds`.
 enum Readers {
   /// The largest content that a compressed input may have here.
   private static let limit = 1 << 26
