@@ -21,24 +21,31 @@ public struct FolderMerge {
       }
     }
 
+    private var cells: String {
+      switch self {
+      case .comparison(let settings): settings.cells.joined(separator: ",")
+      case .reproduction(let experiment): experiment.cells.joined(separator: ",")
+      }
+    }
+    private var seeds: Int {
+      switch self {
+      case .comparison(let settings): settings.seeds
+      case .reproduction(let experiment): experiment.seeds
+      }
+    }
+
     /// What keeps two folders from being parts of one: the first setting that differs.
     fileprivate func firstDifference(from other: Subject) -> (name: String, own: String, other: String)? {
-      switch (self, other) {
-      case (.comparison(let own), .comparison(let other)):
-        if let difference = own.firstDifference(from: other) { return difference }
-        if own.cells != other.cells {
-          return ("cells", own.cells.joined(separator: ","), other.cells.joined(separator: ","))
+      let difference: (name: String, own: String, other: String)? =
+        switch (self, other) {
+        case (.comparison(let own), .comparison(let other)): own.firstDifference(from: other)
+        case (.reproduction(let own), .reproduction(let other)): own.firstDifference(from: other)
+        case (.comparison, .reproduction): ("command", "compare", "reproduce")
+        case (.reproduction, .comparison): ("command", "reproduce", "compare")
         }
-        return own.seeds == other.seeds ? nil : ("seeds", "\(own.seeds)", "\(other.seeds)")
-      case (.reproduction(let own), .reproduction(let other)):
-        if let difference = own.firstDifference(from: other) { return difference }
-        if own.cells != other.cells {
-          return ("cells", own.cells.joined(separator: ","), other.cells.joined(separator: ","))
-        }
-        return own.seeds == other.seeds ? nil : ("seeds", "\(own.seeds)", "\(other.seeds)")
-      case (.comparison, .reproduction): return ("command", "compare", "reproduce")
-      case (.reproduction, .comparison): return ("command", "reproduce", "compare")
-      }
+      if let difference { return difference }
+      if cells != other.cells { return ("cells", cells, other.cells) }
+      return seeds == other.seeds ? nil : ("seeds", "\(seeds)", "\(other.seeds)")
     }
   }
 
