@@ -45,6 +45,34 @@ struct CellsCommandTests {
     }
   }
 
+  @Test("On a grid products are convolutions, and matrices have the columns of every neighbour")
+  func grid() throws {
+    let run = try Workplace().run(line: "cells lstm --kernel 3 --input 4 --hidden 8")
+    #expect(run.status == 0)
+    for part in ["gₜ = tanh(W_gx * xₜ + W_gh * hₜ₋₁ + b_g)", "[32, 36]", "[32, 72]", "3,488"] {
+      #expect(run.output.contains(part), "\(part) is missing in\n\(run.output)")
+    }
+    let record = try #require(
+      try Workplace().run(line: "cells lstm --kernel 3 --input 4 --hidden 8 --json").list().first)
+    #expect(record["parameters"] as? Int == 3488)
+    #expect(record["multiply_adds_per_step"] as? Int == 3456)
+    #expect(
+      try Workplace().run(line: "cells lstm --kernel 3 --as latex").output.contains("W_{gh} \\ast h_{t-1}"))
+  }
+
+  @Test(
+    "A grid needs a cell, an odd kernel and a form that has grids",
+    arguments: [
+      ("cells --kernel 3", "--kernel: expected the name of a cell"),
+      ("cells lstm --kernel 4", "--kernel: expected an odd number, found 4"),
+      ("cells lstm --kernel 0", "--kernel"), ("cells lstm --kernel 3 --as c", "--as c and --kernel"),
+    ])
+  func badGrid(line: String, message: String) throws {
+    let run = try Workplace().run(line: line)
+    #expect(run.status == 64)
+    #expect(run.error.contains(message))
+  }
+
   @Test("A cell's LaTeX is an aligned environment and nothing else", arguments: ["--as latex", "--latex"])
   func latex(option: String) throws {
     let run = try Workplace().run(line: "cells gru \(option)")

@@ -18,8 +18,13 @@ extension Cell {
   }
 
   /// The equations as a LaTeX `aligned` environment.
-  public var latex: String {
-    let lines = equations(.latex).map { $0.replacing(" = ", with: " &= ", maxReplacements: 1) }
+  public var latex: String { latex(onGrid: false) }
+
+  /// As `latex`, on a ``CellGrid`` where `onGrid` says so.
+  public func latex(onGrid: Bool) -> String {
+    let lines = equations(.latex, onGrid: onGrid).map {
+      $0.replacing(" = ", with: " &= ", maxReplacements: 1)
+    }
     return "\\begin{aligned}\n  " + lines.joined(separator: " \\\\\n  ") + "\n\\end{aligned}"
   }
 }

@@ -5,9 +5,22 @@ struct CellPage {
   let cell: Cell
   let input: Int
   let hidden: Int
+  /// The side of the neighbourhood that each matrix reads on a grid; nil for sequences of vectors.
+  var kernel: Int?
 
-  private var count: Int { cell.parameterCount(inputSize: input, hiddenSize: hidden) }
-  private var multiplyAdds: Int { cell.multiplyAdds(inputSize: input, hiddenSize: hidden) }
+  /// The columns of a matrix on a grid for each of its own.
+  private var neighbours: Int { kernel.map { $0 * $0 } ?? 1 }
+  private var shapes: [[Int]] {
+    cell.parameters.map { parameter in
+      let shape = parameter.shape(inputSize: input, hiddenSize: hidden)
+      return shape.count == 2 ? [shape[0], shape[1] * neighbours] : shape
+    }
+  }
+  private var count: Int { shapes.reduce(0) { $0 + $1.reduce(1, *) } }
+  private var multiplyAdds: Int { cell.multiplyAdds(inputSize: input, hiddenSize: hidden) * neighbours }
+  /// The equations for a paper.
+  var latex: String { cell.latex(onGrid: kernel != nil) }
+  private var equations: [String] { cell.equations(.unicode, onGrid: kernel != nil) }
 
   /// The keys that a list of cells has.
   static func summary(_ cell: Cell, _ input: Int, _ hidden: Int) -> [(key: String, value: JSONValue)] {
@@ -38,14 +51,17 @@ struct CellPage {
     func stages(_ stages: [PlanDescription.Stage]) -> JSONValue {
       .array(stages.map { ["kind": .string($0.kind), "lines": .strings($0.lines)] })
     }
-    let shapes = cell.parameters.map { parameter in
-      let shape = parameter.shape(inputSize: input, hiddenSize: hidden)
-      return (key: parameter.name, value: JSONValue.array(shape.map { .integer($0) }))
+    let shapes = zip(cell.parameters, shapes).map { parameter, shape in
+      (key: parameter.name, value: JSONValue.array(shape.map { .integer($0) }))
+    }
+    let summary = Self.summary(cell, input, hidden).map { key, value in
+      (key: key, value: key == "parameters" ? JSONValue.integer(count) : value)
     }
     return .object(
-      Self.summary(cell, input, hidden) + [
+      summary + [
         ("input", .integer(input)), ("hidden", .integer(hidden)),
-        ("equations", .strings(cell.equations(.unicode))), ("latex", .string(cell.latex)),
+      ] + (kernel.map { [("kernel", .integer($0))] } ?? []) + [
+        ("equations", .strings(equations)), ("latex", .string(latex)),
         ("text", .string(cell.text)),
         ("parameter_shapes", .object(shapes)), ("forward", stages(plan.forward)),
         ("backward", stages(plan.backward)), ("saved", .strings(plan.saved)),
@@ -66,9 +82,15 @@ struct CellPage {
     if !cell.source.isEmpty { Console.print("  " + terminal.styled(cell.source, .dim)) }
 
     heading("Equations", "\(cell.inputName) input, \(cell.states[0]) output, ⊙ elementwise product")
-    for line in cell.equations(.unicode) { Console.print("    " + line) }
+    if let kernel {
+      Console.print(
+        "    * is a convolution: each place reads \(kernel) × \(kernel) places, zeros beyond the border\n")
+    }
+    for line in equations { Console.print("    " + line) }
 
-    heading("Parameters", "I = \(Text.count(input)), H = \(Text.count(hidden))")
+    heading(
+      "Parameters",
+      "I = \(Text.count(input)), H = \(Text.count(hidden))" + (kernel == nil ? "" : ", channels of a place"))
     for line in parameterLines() { Console.print("    " + line) }
 
     heading("A step, forward", "how the equations are run: matrix products, then elementwise work")
@@ -80,7 +102,7 @@ struct CellPage {
 
     heading("Kept for the backward pass", "numbers per step, sequence and hidden unit")
     Console.print("    \(plan.saved.count): \(plan.saved.joined(separator: ", "))")
-    heading("Multiply-adds per step and sequence")
+    heading("Multiply-adds per step and " + (kernel == nil ? "sequence" : "place"))
     Console.print("    \(Text.count(multiplyAdds))\n")
   }
 
@@ -88,9 +110,9 @@ struct CellPage {
     let names = cell.parameters.map(\.name)
     let width = names.map(\.count).max() ?? 0
     let symbols = cell.parameterSymbols.map(Text.width).max() ?? 0
-    let rows = zip(cell.parameters, cell.parameterSymbols).map {
+    let rows = zip(zip(cell.parameters, shapes), cell.parameterSymbols).map {
       parameter, symbol -> (shape: String, size: Int, note: String) in
-      let shape = parameter.shape(inputSize: input, hiddenSize: hidden)
+      let (parameter, shape) = parameter
       let gates = parameter.gates.filter { !$0.isEmpty }
       return (
         "[" + shape.map { "\($0)" }.joined(separator: ", ") + "]", shape.reduce(1, *),

@@ -20,6 +20,7 @@ struct CellsCommand: ParsableCommand {
         cellgate cells gru --as latex > gru.tex
         cellgate cells lstm --as cell > my.cell
         cellgate cells my.cell
+        cellgate cells lstm-wm --kernel 3 --input 64 --hidden 64
         cellgate cells --input 10 --hidden 256 --json
       """)
 
@@ -49,10 +50,22 @@ struct CellsCommand: ParsableCommand {
   @Option(parsing: .unconditional, help: ArgumentHelp("Hidden units.", valueName: "n"))
   var hidden = WholeNumber(128)
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Print the cell as it is on a grid, such as a video's frames: its products are convolutions over n × n places.",
+      valueName: "n"))
+  var kernel: WholeNumber?
+
   func run() throws {
     var problems = OptionProblems()
     let input = problems.whole("--input", input, in: 1...ModelOptions.largestSize)
     let hidden = problems.whole("--hidden", hidden, in: 1...ModelOptions.largestSize)
+    let kernel = kernel.map { problems.whole("--kernel", $0, in: 1...99) }
+    if let kernel, kernel % 2 == 0 { problems.add("--kernel: expected an odd number, found \(kernel)") }
+    if kernel != nil, name == nil {
+      problems.add("--kernel: expected the name of a cell, as in 'cells lstm-wm --kernel 3'")
+    }
     let cell = try name.flatMap { try problems.cell($0) }
     let typed = form ?? (latex ? Form.latex.rawValue : nil), option = form == nil ? "--latex" : "--as"
     let form = typed.flatMap { Form(rawValue: $0) }
@@ -63,13 +76,16 @@ struct CellsCommand: ParsableCommand {
     if let form, name == nil {
       problems.add("\(option): expected the name of a cell, as in 'cells lstm-wm --as \(form.rawValue)'")
     }
+    if let form, form != .latex, kernel != nil {
+      problems.add("--as \(form.rawValue) and --kernel: expected only one of them")
+    }
     try problems.check()
 
     if let cell {
-      let page = CellPage(cell: cell, input: input, hidden: hidden)
+      let page = CellPage(cell: cell, input: input, hidden: hidden, kernel: kernel)
       switch form {
       case .cell: Console.write(cell.text)
-      case .latex: Console.print(cell.latex)
+      case .latex: Console.print(page.latex)
       case .pytorch: Console.write(cell.pyTorch)
       case .c: Console.write(cell.c)
       case .onnx: Console.write(cell.onnxText)
