@@ -6,7 +6,7 @@ public typealias LayerObserver = (_ layer: String, _ observation: CellObservatio
 
 /// What a forward pass needs to know besides its input: whether it trains, and where its noise comes from.
 ///
-/// Made anew for each pass. The noise depends on the seed, the step and the layer's name alone, so that a
+/// Made anew for each pass. The noise depends on the seed, the step, the part and the layer's name alone, so that a
 /// resumed run draws the same masks.
 public final class ForwardContext {
   /// Whether dropout and its like are on.
@@ -15,6 +15,8 @@ public final class ForwardContext {
   public let seed: UInt64
   /// The update that this pass is for, counted from 0.
   public let step: UInt64
+  /// Which part of the update's batch this pass is for; nil for all of it.
+  public let part: Int?
   /// Who wants to see the recurrent layers; nil for nobody.
   public let observer: LayerObserver?
   /// Who may want the pass to end before it is done; nil for nobody.
@@ -24,21 +26,23 @@ public final class ForwardContext {
   private var observed: [String: Int] = [:]
 
   private init(
-    isTraining: Bool, seed: UInt64, step: UInt64, observer: LayerObserver? = nil, stop: StopRequest? = nil
+    isTraining: Bool, seed: UInt64, step: UInt64, part: Int? = nil, observer: LayerObserver? = nil,
+    stop: StopRequest? = nil
   ) {
     self.isTraining = isTraining
     self.seed = seed
     self.step = step
+    self.part = part
     self.observer = observer
     self.stop = stop
   }
 
   /// A pass that trains. An `observer` is shown each recurrent layer in the course of the backward pass; it takes
-  /// time and memory, and changes no result.
+  /// time and memory, and changes no result. The parts of a batch that is computed in several passes have noise of their own.
   public static func training(
-    seed: UInt64, step: UInt64, observer: LayerObserver? = nil
+    seed: UInt64, step: UInt64, part: Int? = nil, observer: LayerObserver? = nil
   ) -> ForwardContext {
-    ForwardContext(isTraining: true, seed: seed, step: step, observer: observer)
+    ForwardContext(isTraining: true, seed: seed, step: step, part: part, observer: observer)
   }
 
   /// A pass without noise, or several one after the other, which may be asked to `stop`.
@@ -48,7 +52,7 @@ public final class ForwardContext {
 
   /// The same pass without noise, of the same observer.
   var withoutNoise: ForwardContext {
-    ForwardContext(isTraining: false, seed: seed, step: step, observer: observer, stop: stop)
+    ForwardContext(isTraining: false, seed: seed, step: step, part: part, observer: observer, stop: stop)
   }
 
   /// Whether the pass is wanted no longer: what it gives is thrown away.
@@ -66,6 +70,7 @@ public final class ForwardContext {
   public func stream(_ name: String) -> RandomStream {
     let use = uses[name, default: 0]
     uses[name] = use + 1
-    return RandomStream(seed: seed, name: "noise/\(name)/\(use)", step: step)
+    let place = part.map { "/\($0)" } ?? ""
+    return RandomStream(seed: seed, name: "noise/\(name)/\(use)\(place)", step: step)
   }
 }

@@ -100,6 +100,9 @@ public final class DigitBatches: BatchSource {
     return Array(shown?.images[place..<min(place + count, trainingCount)] ?? [])
   }
 
+  /// Of a shard of fewer examples than shards.
+  public func isEmpty(_ batch: ClassBatch) -> Bool { batch.classes.isEmpty }
+
   /// The images of a shard.
   public func batch(seed: UInt64, step: Int, shard: Shard) -> ClassBatch {
     let images = images(seed: seed, step: step)

@@ -58,6 +58,13 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
+    help: ArgumentHelp(
+      "Compute each batch in n parts and sum their gradients: less memory; what processes of mpirun share.",
+      valueName: "n"))
+  var microBatches: WholeNumber?
+
+  @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Updates between two evaluations on the validation data.", valueName: "n"))
   var evaluationInterval: WholeNumber?
 
@@ -212,6 +219,7 @@ struct TrainingOptions: ParsableArguments {
     let recomputeEvery = problems.renamed(
       "recompute-every", recomputeEvery, "checkpoint-every", checkpointEvery)
     whole("--recompute-every", recomputeEvery) { settings.recomputeEvery = $0 }
+    whole("--micro-batches", microBatches) { settings.microBatches = $0 }
     whole("--evaluation-interval", evaluationInterval) { settings.evaluationInterval = $0 }
     whole("--patience", patience) { settings.patience = $0 }
     if stopWhenSolved { settings.stopWhenSolved = true }

@@ -30,6 +30,9 @@ public final class AnswerBatches: BatchSource {
   /// Whole passes.
   public var stepsPerEpoch: Int? { training.isEmpty ? nil : order.steps(atLeast: Self.leastSteps) }
 
+  /// Of a shard of fewer examples than shards.
+  public func isEmpty(_ batch: AnswerBatch) -> Bool { batch.examples.isEmpty }
+
   /// A shard of the questions of update `step`.
   public func batch(seed: UInt64, step: Int, shard: Shard) -> AnswerBatch {
     return encoder.batch(order.examples(seed: seed, step: step, shard: shard).map { training[$0] })

@@ -59,6 +59,9 @@ public final class CaptionBatches: BatchSource {
   /// The last batch of an epoch may be smaller.
   public var stepsPerEpoch: Int? { training.isEmpty ? nil : (training.count - 1) / count + 1 }
 
+  /// Of a shard of fewer examples than shards.
+  public func isEmpty(_ batch: CaptionBatch) -> Bool { batch.captions.isEmpty }
+
   /// A shard of the captions of update `step`.
   public func batch(seed: UInt64, step: Int, shard: Shard) -> CaptionBatch {
     let perEpoch = stepsPerEpoch ?? 1

@@ -41,6 +41,9 @@ public final class ExampleBatches: BatchSource {
     training.isEmpty ? nil : order.steps(atLeast: leastSteps)
   }
 
+  /// Of a shard of fewer examples than shards.
+  public func isEmpty(_ batch: ExampleBatch) -> Bool { batch.x.tensor.shape[1] == 0 }
+
   /// A shard of the examples of update `step`.
   public func batch(seed: UInt64, step: Int, shard: Shard) -> ExampleBatch {
     return encoder.batch(

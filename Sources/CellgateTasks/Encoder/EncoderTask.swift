@@ -55,6 +55,10 @@ public struct EncoderTask: GraphTask {
       problems.append(
         .unsupported(option: "initialization", reason: "models of texts start as their layers do"))
     }
+    if settings.microBatches ?? 1 > 1 {
+      problems.append(
+        .unsupported(option: "micro-batches", reason: "the loss compares all texts of a batch with each other"))
+    }
     if let lists = settings.list(EncoderOptions.splits), lists.count != 3 {
       problems.append(
         .outOfRange(option: "splits", expected: "three lists, TRAIN,VAL,TEST", found: "\(lists.count)"))

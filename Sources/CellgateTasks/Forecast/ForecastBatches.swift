@@ -43,6 +43,9 @@ public final class ForecastBatches: BatchSource {
 
   func windows(_ split: Split) -> [ForecastData.Window] { parts[split] ?? [] }
 
+  /// Of a shard of fewer examples than shards.
+  public func isEmpty(_ batch: ForecastBatch) -> Bool { batch.channels.isEmpty }
+
   /// A shard of the windows of update `step`.
   public func batch(seed: UInt64, step: Int, shard: Shard) -> ForecastBatch {
     let kept = shard.range(of: count)

@@ -48,6 +48,9 @@ public final class FrameBatches: BatchSource {
     return min(0.99, max(0.01, batch.expected.mean().item))
   }
 
+  /// Of a shard of fewer examples than shards.
+  public func isEmpty(_ batch: FrameBatch) -> Bool { batch.count == 0 }
+
   /// A shard of the sequences of update `step`.
   public func batch(seed: UInt64, step: Int, shard: Shard) -> FrameBatch {
     let own = shard.range(of: count)

@@ -113,6 +113,11 @@ extension TaskDescription {
           option: "overlap", expected: "less than the \(length) steps of an update",
           found: "\(settings.overlap)"))
     }
+    if settings.carriesEpochs, settings.microBatches ?? 1 > 1 {
+      problems.append(
+        .unsupported(
+          option: "micro-batches", reason: "states carried into the next epoch pass from sequence to sequence"))
+    }
     let size = settings.whole(LanguageModelOptions.embedding)
     if settings.tiesWeights, size != settings.hidden {
       problems.append(

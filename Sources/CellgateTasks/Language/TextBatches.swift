@@ -129,6 +129,9 @@ public struct TextBatches: BatchSource {
     return "crc32:\(checksum)"
   }
 
+  /// Of a shard of fewer examples than shards.
+  public func isEmpty(_ batch: SymbolBatch) -> Bool { batch.lanes == 0 }
+
   /// The symbols of update `step` and those after them; every seed has the same.
   public func batch(seed: UInt64, step: Int, shard: Shard) -> SymbolBatch {
     let (epoch, update) = step.quotientAndRemainder(dividingBy: stepsPerEpoch ?? 1)

@@ -48,6 +48,9 @@ public final class MusicBatches: BatchSource {
     training.isEmpty ? nil : ((Self.leastSteps - 1) / stepsPerPass + 1) * stepsPerPass
   }
 
+  /// Of a shard of fewer examples than shards.
+  public func isEmpty(_ batch: MusicBatch) -> Bool { batch.lengths.isEmpty }
+
   /// A shard of the pieces of update `step`.
   public func batch(seed: UInt64, step: Int, shard: Shard) -> MusicBatch {
     let (number, place) = (step / stepsPerPass, step % stepsPerPass)

@@ -43,6 +43,9 @@ public final class TagBatches: BatchSource {
   /// Whole passes.
   public var stepsPerEpoch: Int? { pieces.isEmpty ? nil : order.steps(atLeast: Self.leastSteps) }
 
+  /// Of a shard of fewer examples than shards.
+  public func isEmpty(_ batch: TagBatch) -> Bool { batch.names.isEmpty }
+
   /// A shard of the sentences of update `step`.
   public func batch(seed: UInt64, step: Int, shard: Shard) -> TagBatch {
     let pass = order.pass(step)

@@ -32,6 +32,9 @@ public final class SpeechBatches: BatchSource {
   /// Whole passes.
   public var stepsPerEpoch: Int? { training.isEmpty ? nil : order.steps(atLeast: Self.leastSteps) }
 
+  /// Of a shard of fewer examples than shards.
+  public func isEmpty(_ batch: SpeechBatch) -> Bool { batch.texts.isEmpty }
+
   /// A shard of the recordings of update `step`.
   public func batch(seed: UInt64, step: Int, shard: Shard) -> SpeechBatch {
     let pass = order.pass(step)

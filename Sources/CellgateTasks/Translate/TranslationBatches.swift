@@ -50,6 +50,9 @@ public final class TranslationBatches: BatchSource {
     training.places.isEmpty ? nil : order.steps(atLeast: Self.leastSteps)
   }
 
+  /// Of a shard of fewer examples than shards.
+  public func isEmpty(_ batch: TranslationBatch) -> Bool { batch.source.isEmpty }
+
   /// A shard of the pairs of update `step`.
   public func batch(seed: UInt64, step: Int, shard: Shard) -> TranslationBatch {
     return training.part(order.examples(seed: seed, step: step, shard: shard))

@@ -125,6 +125,7 @@ extension TrainingSettings {
     }
     require("recompute-every", recomputeEvery, in: 1...Int(Int32.max))
     require("batch", batch, in: 1...Int.max)
+    require("micro-batches", microBatches, in: 1...max(1, batch))
     require("steps", steps, in: 1...Self.mostSteps)
     require("epochs", epochs, in: 1...1 << 20)
     switch (steps, epochs) {

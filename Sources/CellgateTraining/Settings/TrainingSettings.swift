@@ -72,6 +72,9 @@ public struct TrainingSettings: Codable, Equatable, Sendable {
   public var recomputeEvery: Int?
   /// Sequences in a batch, B.
   public var batch: Int
+  /// Parts of each batch that are computed one after another, or by several processes, and whose gradients are summed: less memory. Noise
+  /// and rounding differ from those of a whole batch; what normalises over a batch does over each part. Nil for whole batches.
+  public var microBatches: Int?
   /// Updates to make; nil when `epochs` is given.
   public var steps: Int?
   /// Passes through the training data; nil when `steps` is given.

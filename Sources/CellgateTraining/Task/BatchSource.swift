@@ -38,6 +38,8 @@ public protocol BatchSource<Batch> {
 
   /// The shard of update `step`, counted from 0.
   func batch(seed: UInt64, step: Int, shard: Shard) -> Batch
+  /// Whether no sequence is in a batch, as in a shard of one of fewer sequences than shards. The default is never.
+  func isEmpty(_ batch: Batch) -> Bool
   /// The batches of an evaluation, the same for every seed, each made when it is asked for.
   func batches(of split: Split) -> AnySequence<Batch>
 }
@@ -45,6 +47,9 @@ public protocol BatchSource<Batch> {
 extension BatchSource {
   /// Fresh data for every update.
   public var stepsPerEpoch: Int? { nil }
+  /// Batches of which every shard has some.
+  public func isEmpty(_ batch: Batch) -> Bool { false }
+
   /// The data are made.
   public var checksum: String? { nil }
 }

@@ -8,8 +8,9 @@ package struct BoundTask {
   /// The model as data; nil of one that is no graph of layers.
   package var modelDescription: ModelDescription? { (model as? any DescribedModule)?.description }
   package let loss:
-    (_ step: Int, _ carried: inout [Tensor], _ context: ForwardContext, _ probe: TensorProbe?)
-      throws(TrainingError) -> Tensor
+    (
+      _ step: Int, _ shard: Shard, _ carried: inout [Tensor], _ context: ForwardContext, _ probe: TensorProbe?
+    ) throws(TrainingError) -> BatchLoss?
   package let carriedShapes: [[Int]]
   package let evaluate: (Split, ForwardContext) throws(TrainingError) -> Evaluation
   package let isSolved: (Evaluation) -> Bool
@@ -35,10 +36,11 @@ extension SequenceTask {
     let model = makeModel(cell: cell)
     return BoundTask(
       model: model,
-      loss: { step, carried, context, probe throws(TrainingError) in
-        do { return try loss(model, step: step, carried: &carried, context: context, probe: probe) } catch {
-          throw TrainingError(reading: error)
-        }
+      loss: { step, shard, carried, context, probe throws(TrainingError) in
+        do {
+          return try loss(
+            model, step: step, shard: shard, carried: &carried, context: context, probe: probe)
+        } catch { throw TrainingError(reading: error) }
       },
       carriedShapes: objective.carriedShapes(model),
       evaluate: { split, context throws(TrainingError) in

@@ -157,6 +157,16 @@ extension SequenceTask {
     return try objective.loss(model, batch, carried: &carried, context: context, probe: probe).mean
   }
 
+  /// As above, of a shard of the batch, with what it is a mean of; nil where no sequence is left for it.
+  public func loss(
+    _ model: Objective.Model, step: Int, shard: Shard, carried: inout [Tensor], context: ForwardContext,
+    probe: TensorProbe?
+  ) throws(Objective.Failure) -> BatchLoss? {
+    let batch = batches.batch(seed: settings.seed, step: step, shard: shard)
+    if batches.isEmpty(batch) { return nil }
+    return try objective.loss(model, batch, carried: &carried, context: context, probe: probe)
+  }
+
   /// What the model reaches on a split of the data, the same for every seed and cell. The context may want it to stop.
   public func evaluate(
     _ model: Objective.Model, on split: Split, context: ForwardContext = .inference()

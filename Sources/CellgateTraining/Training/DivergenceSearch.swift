@@ -16,10 +16,11 @@ struct DivergenceSearch {
     if let place = parameter() { return place }
     var place: Place?
     var carried = carried
-    let loss = try task.loss(step, &carried, context) { layer, name, tensor in
+    let loss = try task.loss(step, .whole, &carried, context) { layer, name, tensor in
       if place == nil, let found = Self.notFinite(tensor) { place = (layer, name, found) }
-    }
+    }?.mean
     if let place { return place }
+    guard let loss else { return nil }
     if let found = Self.notFinite(loss) { return ("loss", "loss", found) }
     parameters.zeroGradients()
     loss.backward()

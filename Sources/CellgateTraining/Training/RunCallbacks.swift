@@ -58,7 +58,7 @@ private final class RunLogging: TrainingCallback {
     let row = MetricsRecord(
       step: record.step, trainingLoss: record.trainingLoss, validation: evaluation,
       learningRate: record.learningRate, gradientNorm: record.gradientNorm)
-    let isBest = run.isBest(evaluation)
+    let isBest = run.decision(run.isBest(evaluation))
     let solved = run.bound.isSolved(evaluation)
     if isBest {
       run.kept.best = Checkpoint.Best(step: record.step, value: evaluation.value)

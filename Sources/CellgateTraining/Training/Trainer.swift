@@ -15,7 +15,8 @@ import CellgateTensor
 /// let outcome = try trainer.run { event in print(event) }
 /// ```
 ///
-/// A run that was interrupted and resumed ends with the same bits as one that never was.
+/// A run that was interrupted and resumed ends with the same bits as one that never was. A run of a ``ProcessGroup`` ends with the bits
+/// of one process with as many micro-batches.
 public final class Trainer {
   /// What is trained under.
   public let settings: TrainingSettings
@@ -37,6 +38,8 @@ public final class Trainer {
   let recording: RunRecording
   let store: RunStore
   let selection: ModelSelection
+  /// Who trains along; nil for nobody.
+  let group: (any ProcessGroup)?
   /// What a checkpoint has besides the loop's state.
   var kept = Checkpoint()
   private var began = (clock: ContinuousClock.now, total: 0.0)
@@ -46,10 +49,15 @@ public final class Trainer {
 
   /// A run of `task`, new or, when `directory` holds a checkpoint, continued. `cell` is looked up by the settings
   /// unless given. Throws `settings` or `run`.
+  ///
+  /// With a `group` every process has a trainer of the same settings, and process 0 alone has the folder: the others go on from where it is.
   public init(
     task: any SequenceTask, settings: TrainingSettings, cell: Cell? = nil, directory: RunDirectory? = nil,
-    recording: RunRecording = RunRecording()
+    recording: RunRecording = RunRecording(), group: (any ProcessGroup)? = nil
   ) throws(TrainingError) {
+    require(
+      directory == nil || group?.rank ?? 0 == 0,
+      "Trainer: expected a folder of process 0 alone, found one of process \(group?.rank ?? 0)")
     require(
       recording.diagnosticsEvery.map { $0 > 0 && directory != nil } ?? true,
       "Trainer: expected a folder and 1 or more updates for diagnostics, found \(directory?.path ?? "no folder") and \(recording.diagnosticsEvery ?? 0)"
@@ -62,8 +70,12 @@ public final class Trainer {
     guard let cell = settings.definition(among: cells) else {
       fail("Trainer: expected a cell '\(settings.cell)', found none")
     }
+    if let problem = Self.problem(settings, recording, group) {
+      throw .settings(SettingsErrors([problem]))
+    }
     self.task = task
     self.settings = settings
+    self.group = group
     self.directory = directory
     self.recording = recording
     var identity = RunIdentity(settings: settings, cell: cell, task: task)
@@ -96,6 +108,24 @@ public final class Trainer {
       let isNew = store.savedStep == nil || store.isExtended
       if isNew || kept.diagnostics?.every != store.diagnostics?.every { try save() }
     } catch { throw .run(error) }
+    loop.group = group
+    share()
+  }
+
+  /// What micro-batches can't have.
+  private static func problem(
+    _ settings: TrainingSettings, _ recording: RunRecording, _ group: (any ProcessGroup)?
+  ) -> SettingsError? {
+    let parts = settings.microBatches ?? 1
+    if let group, parts < group.count {
+      return .outOfRange(
+        option: "micro-batches", expected: "\(group.count) or more, one for each process", found: "\(parts)")
+    }
+    if parts > 1, recording.diagnosticsEvery != nil {
+      return .unsupported(
+        option: "diagnostics", reason: "what is inside is observed on whole batches, without micro-batches")
+    }
+    return nil
   }
 
   /// Updates between two evaluations where there are no epochs.
@@ -112,7 +142,8 @@ public final class Trainer {
     }
     let loop = TrainingLoop(
       parameters, optimizer: optimizer, schedule: settings.schedule.make(steps: steps), steps: steps,
-      seed: settings.seed, carryingLoss: { try bound.loss($0, &$1, $2, nil) })
+      seed: settings.seed, microBatches: settings.microBatches ?? 1,
+      loss: { try bound.loss($0, $1, &$2, $3, nil) })
     loop.clipValue = settings.clipValue
     loop.clipNorm = settings.clipNorm
     loop.averaging = settings.averageWeights
@@ -121,7 +152,7 @@ public final class Trainer {
 
   // MARK: The run
 
-  /// Trains to the end, or until `shouldStop` is true, which is asked before each update and in the course of
+  /// Trains to the end, or until `shouldStop` is true (in any process of a group), which is asked before each update and in the course of
   /// evaluations; then evaluates the best model on the test data, once. A run that is stopped in an evaluation begins
   /// it again when it is resumed. Throws `diverged` or `run`.
   ///
@@ -131,7 +162,9 @@ public final class Trainer {
     onEvent: (TrainingEvent) -> Void = { _ in }, shouldStop: () -> Bool = { false }
   ) throws(TrainingError) -> TrainingOutcome {
     do throws(RunError) {
-      if let result = try directory?.result() { return .completed(result) }
+      let result = try directory?.result()
+      let isComplete = group?.any(result != nil) ?? (result != nil)
+      if isComplete { return result.map { .completed($0) } ?? .interrupted(step: step) }
     } catch { throw .run(error) }
     for notice in store.notices { onEvent(.notice(notice)) }
     onEvent(.started(step: step, steps: steps, parameters: parameterCount))
@@ -179,8 +212,11 @@ public final class Trainer {
   private func validate(
     _ context: ForwardContext, _ onEvent: (TrainingEvent) -> Void
   ) throws(TrainingError) -> [MetricValue] {
-    let evaluation = try bound.evaluate(.validation, context)
-    if context.stop?.isMade == true { return [] }
+    let found = try shared { () throws(TrainingError) in
+      let evaluation = try bound.evaluate(.validation, context)
+      return context.stop?.isMade == true ? nil : evaluation
+    }
+    guard let evaluation = found else { return [] }
     let taskType = type(of: task)
     let values = [evaluation.value] + evaluation.extras
     guard values.allSatisfy(\.isFinite) else {
@@ -208,11 +244,15 @@ public final class Trainer {
     parameters.assign(values)
     let isChanged = withoutActuallyEscaping(shouldStop) { shouldStop -> Bool? in
       let stop = StopRequest(shouldStop)
-      let isChanged = bound.finish(.inference(stop: stop))
+      let isChanged = isFirst && bound.finish(.inference(stop: stop))
       return stop.isMade ? nil : isChanged
     }
-    guard let isChanged else { return nil }
-    guard let test = try bound.evaluate(.test, shouldStop: shouldStop) else { return nil }
+    let isStopped = group?.any(isChanged == nil) ?? (isChanged == nil)
+    guard let isChanged, !isStopped else { return nil }
+    let found = try shared { () throws(TrainingError) in
+      try bound.evaluate(.test, shouldStop: shouldStop)
+    }
+    guard let test = found else { return nil }
     if let remark = test.remark { onEvent(.notice("test data: " + remark)) }
     let taskType = type(of: task)
     let result = TrainingResult(

@@ -31,6 +31,12 @@ public final class TrainingLoop {
   /// detached, for the next.
   public typealias Loss = (_ step: Int, _ carried: inout [Tensor], _ context: ForwardContext) throws -> Tensor
 
+  /// The loss of a part of the batch of update `step`, with what it is a mean of; nil where no sequence is left for it. What is
+  /// carried is that of its sequences, whose axis is 1.
+  public typealias MicroBatchLoss = (
+    _ step: Int, _ shard: Shard, _ carried: inout [Tensor], _ context: ForwardContext
+  ) throws -> BatchLoss?
+
   /// How far training is: with the parameters, the optimiser's and the schedule's state all that is needed to
   /// continue it with the same bits.
   public struct State {
@@ -99,6 +105,12 @@ public final class TrainingLoop {
   public var beforeClipping: ((_ parameters: ParameterSet) throws -> Void)?
   /// Called when the optimiser has changed the parameters: the place to put bounds on them.
   public var afterUpdate: ((_ parameters: ParameterSet) throws -> Void)?
+  /// Parts of each batch that are computed one after another, or by the processes of `group`; their gradients are summed in
+  /// a fixed order.
+  public let microBatches: Int
+  /// The processes that train together, each with its own object of the same settings; nil for this one alone. There are at most as many
+  /// as micro-batches. `shouldStop` may be true in any of them, and stops all.
+  public var group: (any ProcessGroup)?
   /// Who is called on the way, in this order.
   public var callbacks: [any TrainingCallback] = []
 
@@ -111,17 +123,20 @@ public final class TrainingLoop {
   /// Why training ends before all updates are made; nil while it doesn't.
   public private(set) var stopReason: String?
 
-  private let loss: Loss
+  private let loss: MicroBatchLoss
   private var trainable: [Range<Int>]
   private var fixed: [Range<Int>] = []
   private var epoch = (lossSum: 0.0, lossCount: 0)
 
-  /// A loop over losses that carry states from update to update.
+  /// A loop over batches that are computed in parts.
   public init(
     _ parameters: ParameterSet, optimizer: any Optimizer, schedule: any Schedule = ConstantSchedule(),
-    steps: Int, seed: UInt64 = 1, carryingLoss loss: @escaping Loss
+    steps: Int, seed: UInt64 = 1, microBatches: Int, loss: @escaping MicroBatchLoss
   ) {
-    require(steps >= 0, "TrainingLoop: expected 0 or more updates, found \(steps)")
+    require(
+      steps >= 0 && microBatches > 0,
+      "TrainingLoop: expected 0 or more updates of 1 or more parts, found \(steps) of \(microBatches)")
+    self.microBatches = microBatches
     self.parameters = parameters
     self.optimizer = optimizer
     self.schedule = schedule
@@ -131,6 +146,16 @@ public final class TrainingLoop {
     baseLearningRate = optimizer.learningRate
     trainable = []
     partition()
+  }
+
+  /// A loop over losses that carry states from update to update.
+  public convenience init(
+    _ parameters: ParameterSet, optimizer: any Optimizer, schedule: any Schedule = ConstantSchedule(),
+    steps: Int, seed: UInt64 = 1, carryingLoss loss: @escaping Loss
+  ) {
+    self.init(
+      parameters, optimizer: optimizer, schedule: schedule, steps: steps, seed: seed, microBatches: 1,
+      loss: { step, _, carried, context in BatchLoss(mean: try loss(step, &carried, context), weight: 1) })
   }
 
   /// A loop over losses of independent updates.
@@ -244,7 +269,7 @@ public final class TrainingLoop {
   private func updates(_ shouldStop: () -> Bool) throws -> Outcome {
     if isRecordDue, try !record(shouldStop: shouldStop) { return .interrupted }
     while state.step < steps, stopReason == nil {
-      if shouldStop() { return .interrupted }
+      if group?.any(shouldStop()) ?? shouldStop() { return .interrupted }
       guard let update = try update() else { break }
       for callback in callbacks { try callback.updated(self, update) }
       if isRecordDue {
@@ -268,11 +293,8 @@ public final class TrainingLoop {
     let start = ContinuousClock.now
     parameters.zeroGradients()
     var carried = state.carried
-    let context = ForwardContext.training(seed: seed, step: UInt64(state.step), observer: observer)
-    let loss = try loss(state.step, &carried, context)
-    let value = Double(loss.item)
-    guard value.isFinite else { return try notFinite(.loss, loss.item) }
-    loss.backward()
+    let value = try gradients(&carried)
+    guard value.isFinite else { return try notFinite(.loss, Float(value)) }
     for range in fixed { parameters.zeroGradients(in: range) }
     try beforeClipping?(parameters)
     if let clipValue { parameters.clipGradients(value: clipValue) }
@@ -292,6 +314,22 @@ public final class TrainingLoop {
     state.smoothedSum = Self.smoothing * state.smoothedSum + (1 - Self.smoothing) * value
     state.updateSeconds += start.secondsSince
     return UpdateRecord(step: state.step, loss: value, learningRate: lastLearningRate, gradientNorm: norm)
+  }
+
+  /// Gives the parameters the gradients of this update's batch, unless its mean loss, which it returns, is not finite.
+  private func gradients(_ carried: inout [Tensor]) throws -> Double {
+    let step = UInt64(state.step)
+    if microBatches == 1 {
+      let context = ForwardContext.training(seed: seed, step: step, observer: observer)
+      guard let loss = try loss(state.step, .whole, &carried, context) else { return .nan }
+      let value = Double(loss.mean.item)
+      if value.isFinite { loss.mean.backward() }
+      return value
+    }
+    return try MicroBatches(parameters: parameters, count: microBatches, group: group)(&carried) {
+      let context = ForwardContext.training(seed: seed, step: step, part: $0.index)
+      return try loss(state.step, $0, &$1, context)
+    }
   }
 
   /// Who of the callbacks sees the layers in this update.
@@ -317,7 +355,7 @@ public final class TrainingLoop {
       let found = try withoutActuallyEscaping(shouldStop) { shouldStop in
         let stop = StopRequest(shouldStop)
         let values = try withoutGradient { try evaluation(.inference(stop: stop)) }
-        return stop.isMade ? nil : values
+        return group?.any(stop.isMade) ?? stop.isMade ? nil : values
       }
       guard let found else { return false }
       values = found
