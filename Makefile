@@ -1,5 +1,5 @@
 # Each target is a line that can be typed by hand.
-.PHONY: build test lint docs bench fuzz release
+.PHONY: build test lint docs bench fuzz mpi release
 
 build:
 	swift build -c release
@@ -23,3 +23,7 @@ release:
 fuzz:
 	CELLGATE_FUZZ_ROUNDS=10000000 swift test -c release -Xswiftc -enable-testing --filter '/fuzz'
 	.ci/fuzz 600
+
+# Runs of several processes against one, with every mpirun that there is.
+mpi:
+	.ci/mpi

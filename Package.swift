@@ -8,10 +8,13 @@ let swiftSettings: [SwiftSetting] = [
 ]
 
 // A library target and its tests; each imports only targets that stand above it in this file.
-func library(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+func library(
+  _ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil,
+  settings: [SwiftSetting] = []
+) -> Target {
   .target(
     name: name, dependencies: dependencies + ["CellgateBasics"], resources: resources,
-    swiftSettings: swiftSettings)
+    swiftSettings: swiftSettings + settings)
 }
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
   .testTarget(
@@ -56,6 +59,10 @@ let package = Package(
     .library(name: "CellgateTestSupport", targets: ["CellgateTestSupport"]),
     .executable(name: "cellgate", targets: ["CellgateCommand"]),
   ],
+  traits: [
+    .trait(
+      name: "MPI", description: "Processes of mpirun train one model together; MPI is opened at run time.")
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
   ] + documentation,
@@ -75,7 +82,8 @@ let package = Package(
     library("CellgateData", ["CellgateFiles", "CellgateTensor"]),
     library(
       "CellgateTraining",
-      ["CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateData"]),
+      ["CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateCells", "CellgateNN", "CellgateData"],
+      settings: [.define("MPI", .when(traits: ["MPI"]))]),
     library(
       "CellgateTasks",
       [

@@ -93,6 +93,7 @@ struct CommandFailure: Error {
     switch error {
     case is OptimizerError, is CellError, is SettingsErrors, is ModelRetrofitError: .usage
     case is ModelDataError: .data
+    case is MPIError: .unavailable
     case let error as PictureError:
       switch error {
       case .file(let error): code(of: error)

@@ -18,6 +18,8 @@ struct TrainCommand: ParsableCommand {
       be as before. A longer run ends exactly like one that was as long from its start, unless its learning rate \
       depends on the length: the cosine schedule follows the new length from where the run goes on.
 
+      Processes that mpirun starts (with a program built with --traits MPI) train one model together: each computes       some of the --micro-batches of every batch, by default one each, and process 0 keeps the folder. The bits are       those of one process with as many micro-batches.
+
       EXAMPLES:
         cellgate train adding
         cellgate train copying --cell gru --length 200 --steps 5000
@@ -44,6 +46,7 @@ struct TrainCommand: ParsableCommand {
         cellgate train adding --length 400 --from runs/adding-lstm --freeze recurrent
         cellgate train adding --out runs/adding-lstm --resume
         cellgate train adding --out runs/adding-lstm --resume --steps 20000
+        cellgate train smnist --batch 128 --micro-batches 4
 
       \(TaskOptions.help(of: "train"))
       """)
@@ -78,21 +81,57 @@ struct TrainCommand: ParsableCommand {
       try describeData()
       return
     }
-    let (settings, recording) = try settings()
-    Interruption.install()
-    let data = options.dataDirectory
-    let task = try Tasks.make(settings, data: data)
-    let directory: RunDirectory
-    if options.resume, let out = options.out {
-      directory = try RunDirectory(extending: out, to: settings)
-    } else {
-      let folder = try options.out ?? RunFolders.new("\(settings.task)-\(settings.cell)")
-      directory = try RunDirectory(creating: folder, settings: settings)
+    guard let group = try MPI.join() else {
+      try train(nil)
+      return
     }
-    directory.lockWarning.map(Console.warn)
+    do { try train(group) } catch {
+      // What is wrong is mostly wrong for all: process 0 says it, and mpirun then ends the others.
+      if group.rank > 0 { sleep(Self.patience) }
+      throw error
+    }
+    MPI.end(group)
+  }
+
+  /// Seconds that another process leaves process 0 to report an error.
+  private static let patience: UInt32 = 3
+
+  private func train(_ group: (any ProcessGroup)?) throws {
+    var own: (settings: TrainingSettings, recording: RunRecording)?
+    if group?.rank ?? 0 == 0 {
+      own = try settings()
+      if let group, !options.resume, own?.settings.microBatches == nil {
+        own?.settings.microBatches = group.count
+      }
+    } else {
+      var problems = OptionProblems()
+      options.checkThreads(&problems)
+    }
+    if options.threads == nil, MPI.processesHere > 1,
+      Processors.available == ProcessInfo.processInfo.activeProcessorCount
+    {
+      ThreadPool.shared.threads = max(1, Processors.available / MPI.processesHere)
+    }
+    let settings = try group?.shared(own?.settings) ?? own?.settings
+    guard let settings else { return }
+    Interruption.install()
+    let task = try Tasks.make(settings, data: options.dataDirectory)
+    let directory = try own.map { try self.directory($0.settings) }
+    directory?.lockWarning.map(Console.warn)
     let trainer = try Trainer(
-      task: task, settings: settings, directory: directory, recording: recording)
-    try TrainingSession(trainer: trainer, task: task, directory: directory, json: options.json).run()
+      task: task, settings: settings, directory: directory, recording: own?.recording ?? RunRecording(),
+      group: group)
+    if let directory {
+      try TrainingSession(trainer: trainer, task: task, directory: directory, json: options.json).run()
+    } else {
+      _ = try trainer.run(shouldStop: { Interruption.isRequested })
+    }
+  }
+
+  private func directory(_ settings: TrainingSettings) throws -> RunDirectory {
+    if options.resume, let out = options.out { return try RunDirectory(extending: out, to: settings) }
+    let folder = try options.out ?? RunFolders.new("\(settings.task)-\(settings.cell)")
+    return try RunDirectory(creating: folder, settings: settings)
   }
 
   /// Shows what a run would find in its file.

@@ -57,7 +57,8 @@ public struct EncoderTask: GraphTask {
     }
     if settings.microBatches ?? 1 > 1 {
       problems.append(
-        .unsupported(option: "micro-batches", reason: "the loss compares all texts of a batch with each other"))
+        .unsupported(
+          option: "micro-batches", reason: "the loss compares all texts of a batch with each other"))
     }
     if let lists = settings.list(EncoderOptions.splits), lists.count != 3 {
       problems.append(

@@ -116,7 +116,8 @@ extension TaskDescription {
     if settings.carriesEpochs, settings.microBatches ?? 1 > 1 {
       problems.append(
         .unsupported(
-          option: "micro-batches", reason: "states carried into the next epoch pass from sequence to sequence"))
+          option: "micro-batches", reason: "states carried into the next epoch pass from sequence to sequence"
+        ))
     }
     let size = settings.whole(LanguageModelOptions.embedding)
     if settings.tiesWeights, size != settings.hidden {

@@ -38,7 +38,7 @@ enum TagOptions {
     "least-count", "words that the training part has less often are unknown", default: 1, in: 1...1_000_000)
   static let replaced = TaskOption.real(
     "replace", "α: a word that training has n times is made unknown with the probability α / (α + n)",
-    default: 0.25, in: 0...1000)
+    default: 1, in: 0...1000)
   static let embedding = TaskOption.whole(
     "embedding", "numbers in each word's vector", default: 100, in: 1...65_536)
   static let directions = ClassifyOptions.directions

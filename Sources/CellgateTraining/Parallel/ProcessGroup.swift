@@ -16,6 +16,12 @@ public protocol ProcessGroup: AnyObject {
 }
 
 extension ProcessGroup {
+  /// The settings of process 0, for all: what another has is not looked at.
+  public func shared(_ settings: TrainingSettings?) throws(RunError) -> TrainingSettings? {
+    let bytes = gather(rank == 0 ? settings.map { Array($0.encoded()) } ?? [] : [])[0]
+    return bytes.isEmpty ? nil : try TrainingSettings(decoding: Data(bytes), file: "config.json")
+  }
+
   /// Whether any of the processes says so.
   func any(_ flag: Bool) -> Bool { gather([flag ? 1 : 0]).contains([1]) }
 

@@ -99,7 +99,7 @@ public final class Trainer {
         carriedShapes: bound.carriedShapes, diagnosticsEvery: recording.diagnosticsEvery, state: &kept,
         parameters: loop.parameters, optimizer: loop.optimizer, schedule: &loop.schedule)
       loop.state = kept.loop
-      if store.savedStep == nil, let from = settings.from {
+      if store.savedStep == nil, isFirst, let from = settings.from {
         loop.parameters.assign(try from.values(of: loop.parameters, own: identity.own))
       }
       try store.extend(kept, parameters)
