@@ -71,7 +71,8 @@ struct MicroBatches {
   private static let lanes = 1
 
   private static func joined(_ parts: [[Tensor]]) -> [Tensor] {
-    (parts.first ?? []).indices.map { index in concatenated(parts.map { $0[index] }, axis: lanes) }
+    let parts = parts.filter { !$0.isEmpty }
+    return (parts.first ?? []).indices.map { index in concatenated(parts.map { $0[index] }, axis: lanes) }
   }
 
   private static func message(_ results: [Result]) -> ProcessMessage {
