@@ -1,4 +1,5 @@
 import CellgateCells
+import CellgateTasks
 import CellgateTestSupport
 import CellgateTraining
 import Testing
@@ -21,5 +22,15 @@ struct ComparisonSettingsCellsTests {
     // The same cell under its name is no other.
     settings.cellTexts = [Cell.lstm.text]
     #expect(settings.problems(tasks: [MeanTask.self]).isEmpty)
+  }
+
+  @Test(
+    "A comparison keeps the model that a task's own option names",
+    arguments: [("captions", "show-attend-tell"), ("captions", "up-down"), ("answer", "memory")])
+  func model(name: String, model: String) throws {
+    var training = try Tasks.named(name).defaults
+    training.taskOptions["model"] = .text(model)
+    let runs = ComparisonSettings(training, cells: ["lstm", "gru"], seeds: 2).runs(tasks: Tasks.all)
+    #expect(runs.map(\.taskOptions) == [[String: OptionValue]](repeating: training.taskOptions, count: 4))
   }
 }

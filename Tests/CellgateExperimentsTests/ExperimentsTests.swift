@@ -1,3 +1,4 @@
+import CellgateCells
 import CellgateTraining
 import Testing
 
@@ -24,6 +25,19 @@ struct ExperimentsTests {
     let experiment = try Experiments.named(task, budget)
     let reproduction = try Reproduction(experiment, task: Tasks.named(task))
     #expect(Set(reproduction.runs.map(\.name)).count == reproduction.runs.count)
+  }
+
+  @Test(
+    "The runs of an experiment have the options of their parts, and names of their own",
+    arguments: Experiments.names, Budget.allCases)
+  func plan(title: String, budget: Budget) throws {
+    let experiment = try Experiments.named(title, budget)
+    let (runs, _) = Reproduction.plan(experiment, task: try Tasks.named(experiment.task), cells: Cell.all)
+    #expect(Set(runs.map(\.name)).count == runs.count)
+    // Beside a Transformer the cells leave out what it alone has.
+    for run in runs where !experiment.cells.contains("transformer") {
+      #expect(run.settings.taskOptions == experiment.parts[run.partIndex].training.taskOptions, "\(run.name)")
+    }
   }
 
   @Test("The full budget has the lengths that the paper's experiments are made with")

@@ -75,8 +75,11 @@ extension TrainingSettings {
     return settings
   }
 
-  /// These settings without what a Transformer alone has.
+  /// These settings without what a Transformer alone has. Of a task whose `model` is something else, such as that of captions, they
+  /// stay as they are.
   package var withoutTransformer: TrainingSettings {
+    let model = text(TransformerOption.model)
+    guard model == nil || model == TransformerOption.recurrent || isTransformer else { return self }
     var settings = self
     for option in TransformerOption.all + [TransformerOption.context] {
       settings.taskOptions[option.name] = nil
