@@ -190,7 +190,7 @@ public enum Experiments {
 
   // MARK: captions
 
-  /// Pictures of the data folder: COCO's where they are, else Flickr8k's. The paper's numbers are COCO's, with features of
+  /// Pictures of the data folder: COCO's where captions, pooled features and regions are in its folder coco, else Flickr8k's. The paper's numbers are COCO's, with features of
   /// ResNet-152.
   @Sendable private static func captions(_ budget: Budget) -> Experiment {
     let models =

@@ -154,6 +154,32 @@ struct CaptionsTaskTests {
     #expect(task.objective.features.scaler != nil)
   }
 
+  @Test("COCO's folder is taken where it has captions, vectors and regions, else Flickr8k's")
+  func folder() throws {
+    let scratch = try Scratch()
+    let data = DataSource.folder(scratch.path)
+    #expect(CaptionFiles.folder(data) == scratch.path)
+    try scratch.write([], as: "flickr8k/images.txt")
+    for name in ["dataset_coco.json", "resnet_pool.npy", "resnet_region.npz"] {
+      #expect(CaptionFiles.folder(data) == scratch.path + "/flickr8k")
+      try scratch.write([], as: "coco/\(name)")
+    }
+    #expect(CaptionFiles.folder(data) == scratch.path + "/coco")
+  }
+
+  @Test("Before training it is said how much is read and how much memory it takes")
+  func summary() throws {
+    let pictures = try MadePictures()
+    let task = try CaptionsTask(
+      settings: prepared(Self.settings(), pictures), data: .folder(pictures.scratch.path))
+    let summary = try #require(task.dataSummary)
+    let rows = Set(task.batches.training.map(\.row)).count
+    #expect(summary.hasPrefix("\(rows) pictures and \(task.batches.training.count) captions to train on"))
+    #expect(summary.contains("\(task.objective.features.width) numbers a picture"))
+    #expect(summary.contains("of memory for features and updates"))
+    #expect(summary.contains("as they are needed") == (task.objective.features.bytesInMemory == 0))
+  }
+
   @Test("What doesn't fit is named with its file")
   func mistakes() throws {
     let pictures = try MadePictures()

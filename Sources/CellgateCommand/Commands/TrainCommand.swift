@@ -280,6 +280,7 @@ private struct TrainingSession {
     let model = SettingsText.model(settings) + ", \(Text.count(trainer.parameterCount)) parameters"
     Console.print("  \(terminal.styled(settings.cell, .bold))  \(model)")
     Console.print("  \(SettingsText.training(settings))")
+    if let summary = task.dataSummary { Console.print("  \(summary)") }
     Console.print("  \(Text.plural(trainer.steps, "step")) into \(directory.path)\(from)\n")
   }
 

@@ -53,9 +53,14 @@ struct CaptionFiles: Equatable {
     }
   }
 
+  /// The folder of COCO's captions and features, which is taken before the usual one where it has all of them.
+  static let largeFolder = "coco"
+
   /// The folder that data are looked for in: that of the user, a set's folder inside it, or the set in the usual place.
   static func folder(_ data: DataSource) -> String {
     let path = data.path ?? DataDirectory().path
+    let large = path + "/" + largeFolder, found = found(in: large)
+    if found.captions != nil, found.pooled != nil, found.regions != nil { return large }
     let inside = path + "/" + usualFolder
     return Paths.isFolder(inside) ? inside : path
   }

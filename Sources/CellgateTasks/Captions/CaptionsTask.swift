@@ -227,6 +227,21 @@ public struct CaptionsTask: GraphTask {
     return preprocessing.metadata
   }
 
+  /// The pictures and captions that are trained on, where their features are, and about how much memory training takes.
+  public var dataSummary: String? {
+    let features = objective.features, held = Double(features.bytesInMemory)
+    let pictures = Swift.Set(batches.training.map(\.row)).count
+    let shape = (features.regions.map { [$0] } ?? []) + [features.width]
+    let size = shape.map { "\($0)" }.joined(separator: " × ")
+    let place =
+      held > 0 ? "held in memory, \(SettingsError.size(held))" : "read from the disk as they are needed"
+    let cell = settings.definition() ?? .lstm
+    let needed = MemoryEstimate(settings, cell: cell, shape: Self.description.shape(settings)).bytes + held
+    return
+      "\(pictures) pictures and \(batches.training.count) captions to train on; features, \(size) numbers a picture, "
+      + "\(place); about \(SettingsError.size(needed)) of memory for features and updates"
+  }
+
   // MARK: The model
 
   /// The model of the settings for a cell.

@@ -48,7 +48,7 @@ public enum SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 
   /// A number of bytes in words: "17 GB", "2.1 TB".
-  static func size(_ bytes: Double) -> String {
+  package static func size(_ bytes: Double) -> String {
     let units = ["bytes", "kB", "MB", "GB", "TB", "PB", "EB"]
     var (value, unit) = (bytes, 0)
     while value >= 1000, unit < units.count - 1 {

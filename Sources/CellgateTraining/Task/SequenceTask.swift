@@ -63,6 +63,9 @@ public protocol SequenceTask: SendableMetatype {
   /// What a model's file has to say besides the settings, for the model to be used without the data; nothing by default.
   var modelMetadata: [String: String] { get }
 
+  /// One line of what is read and how much room that takes, for before training starts; nil by default.
+  var dataSummary: String? { get }
+
   /// A model with its first values, which depend on the seed alone. The default for `RecurrentModel` is one of the
   /// description's sizes.
   func makeModel(cell: Cell) -> Objective.Model
@@ -91,6 +94,9 @@ extension SequenceTask {
   ) throws(TaskDataError) {
     try self.init(settings: settings, data: data)
   }
+
+  /// No line.
+  public var dataSummary: String? { nil }
 
   /// A model that needs no more than its settings.
   public var modelMetadata: [String: String] { [:] }
