@@ -159,6 +159,50 @@ struct SegmentForecasterTests {
     }
   }
 
+  /// What is observed isn't given the products. Sums of some dozen Float32 numbers around 1.
+  @Test(
+    "Products that are computed once for equal operands give the forecasts and gradients of the cell's own",
+    arguments: [Cell.lstm, .gru, .lstmWM, .rnnTanh], [1, 2])
+  func products(_ cell: Cell, layers: Int) {
+    for (known, dropout, batch) in [(0, Float(0), 7), (2, 0.3, 7), (9, 0, 2)] {
+      var options = Self.options(cell, series: 4, known: known)
+      options.recurrent.layers = layers
+      (options.recurrent.recurrentDropout, options.recurrent.weightDrop) = (dropout, dropout)
+      options.statics = 2
+      let layer = SegmentForecaster(options)
+      layer.build(
+        [.sequence(3), .vector()] + (known > 0 ? [.sequence(known)] : []) + [.vector(2)],
+        BuildContext(name: "f", stream: RandomStream(seed: 1, name: "test")))
+      for (name, parameter) in layer.namedParameters() {
+        parameter.assign(Self.random(parameter.shape, name) * 0.5)
+      }
+      var values = [
+        LayerValue(Self.random([4, batch, 3], "x")), LayerValue(Tensor((0..<batch).map { Float($0 % 6) })),
+      ]
+      if known > 0 { values.append(LayerValue(Self.random([5, batch, known], "known"))) }
+      values.append(LayerValue(Self.random([batch, 2], "statics")))
+      let weights = Self.random([5, batch, 3], "weights")
+      func run(_ observer: LayerObserver?) -> (forecast: [Float], gradients: [(name: String, values: [Float])]) {
+        let parameters = ParameterSet(layer)
+        parameters.zeroGradients()
+        let forecast = layer(values, .training(seed: 5, step: 2, observer: observer))[0].tensor
+        (forecast * weights).sum().backward()
+        return (
+          forecast.scalars, layer.namedParameters().map { ($0.name, $0.parameter.gradient.scalars) }
+        )
+      }
+      var observed = 0
+      let (found, expected) = (run(nil), run { _, _ in observed += 1 })
+      #expect(observed > 0)
+      func far(_ a: [Float], _ b: [Float]) -> Float { zip(a, b).map { abs($0 - $1) }.max() ?? .infinity }
+      #expect(far(found.forecast, expected.forecast) < 1e-5 && found.forecast.contains { $0 != 0 })
+      for (own, other) in zip(found.gradients, expected.gradients) {
+        let scale = other.values.map(abs).max() ?? 0
+        #expect(far(own.values, other.values) <= 1e-5 * max(1, scale), "\(own.name)")
+      }
+    }
+  }
+
   @Test("Options that make no layer are named")
   func problems() {
     var options = Self.options()

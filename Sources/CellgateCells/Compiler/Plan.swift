@@ -22,6 +22,10 @@ struct Plan: Sendable {
   let weightGradients: [WeightGradient]
   /// Whether a weight gradient reads all columns of what arrived, those of other members of a team too.
   var readsAllDeltas: Bool { weightGradients.contains(where: \.isTransposed) }
+  /// The parameters that the cell reads, by their numbers.
+  var parametersRead: Set<Int> {
+    Set((weightGradients.map(\.block) + biasGradients.map(\.block) + vectorGradients).map(\.parameter))
+  }
   /// Biases inside accumulators: Σ δ over steps and sequences.
   let biasGradients: [(block: Block, delta: Int)]
   /// Vector parameters that multiply or stand alone, whose gradients the backward program sums.

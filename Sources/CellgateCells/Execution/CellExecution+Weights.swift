@@ -73,12 +73,12 @@ extension CellExecution {
       return Array(sums.prefix(count))
     }
 
-    /// The total of each parameter, in the cell's order; nil of those whose products are the input.
+    /// The total of each parameter, in the cell's order; nil of those whose products are given.
     package func joined() -> [Tensor?] {
       let layout = execution.layout
-      let given = Set(layout.inputProducts?.parameters ?? [])
+      let read = execution.cell.plan.parametersRead.subtracting(layout.inputProducts?.parameters ?? [])
       let tensors = execution.cell.parameters.enumerated().map { index, definition in
-        given.contains(index) ? nil : Tensor.uninitialized(definition.shape(execution.sizes))
+        read.contains(index) ? Tensor.uninitialized(definition.shape(execution.sizes)) : nil
       }
       GradientSums.join(sums, cell: execution.cell, layout: layout, into: tensors)
       return tensors

@@ -17,9 +17,9 @@ import CellgateTensor
     self.layout = layout
     let plan = cell.plan
     biasDeltas = Set(plan.biasGradients.map(\.delta)).sorted()
-    let given = Set(layout.inputProducts?.parameters ?? [])
+    let read = Set(plan.weightGradients.map(\.block.parameter)).subtracting(layout.inputProducts?.parameters ?? [])
     let sizes = cell.parameters.enumerated().map { index, definition in
-      definition.columns == nil || given.contains(index) ? 0 : definition.shape(layout.sizes).reduce(1, *)
+      read.contains(index) ? definition.shape(layout.sizes).reduce(1, *) : 0
     }
     let tile = layout.tileRows * layout.width
     var arena = Arena(

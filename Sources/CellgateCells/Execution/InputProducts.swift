@@ -68,4 +68,12 @@ extension CellExecution {
     own.inputProducts = InputProducts(parameters, cell, sizes)
     return own
   }
+
+  /// The same execution of a cell that is derived from this one's.
+  package func running(_ cell: Cell) -> CellExecution {
+    CellExecution(
+      cell: cell, inputSize: inputSize, hiddenSize: hiddenSize,
+      projectionSize: cell.hasProjection ? projectionSize : nil, grid: grid, instructions: instructions,
+      precision: precision)
+  }
 }

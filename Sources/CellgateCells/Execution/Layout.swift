@@ -53,8 +53,9 @@ struct Layout: Sendable {
   var tileRows: Int { max(1, 128 / width) }
   var tileColumns: Int { min(width, 128) }
 
-  /// Sums of weight gradients that microbatches may have for themselves: at least 2, at most about 256 MiB.
-  func mostGradientSums(parameters: Int) -> Int { max(2, (1 << 26) / max(1, parameters)) }
+  /// Sums of weight gradients that microbatches may have for themselves: at least 2, at most about 64 MiB, which
+  /// each pass clears and adds up.
+  func mostGradientSums(parameters: Int) -> Int { max(2, (1 << 24) / max(1, parameters)) }
 
   /// Whether x's weight gradients are summed transposed, with x as the shorter side.
   var transposesInputGradient: Bool { inputSize <= 12 }

@@ -237,14 +237,29 @@ public class Recurrent: Layer {
     _ x: Tensor, states: [Tensor]? = nil, lengths: [Int]? = nil, context: ForwardContext = .inference(),
     wantsOutput: Bool = true
   ) -> Result {
-    run(x, isProducts: false, states: states, lengths: lengths, context: context, wantsOutput: wantsOutput)
+    run(
+      x, isProducts: false, states: states, executions: executions(context), lengths: lengths, context: context,
+      wantsOutput: wantsOutput)
   }
 
   /// As the call, of products that the first layer's ``inputMap`` makes of the input, `[T, B, N]`.
   func run(
     products: Tensor, states: [Tensor]?, lengths: [Int]?, context: ForwardContext
   ) -> Result {
-    run(products, isProducts: true, states: states, lengths: lengths, context: context, wantsOutput: true)
+    run(
+      products, isProducts: true, states: states, executions: productExecutions(executions(context)),
+      lengths: lengths, context: context, wantsOutput: true)
+  }
+
+  /// A pass over products on the input of which only the final states are wanted, by other `executions` whose cell has more
+  /// states, which begin so.
+  func run(
+    products: Tensor, states: [Tensor], moreStates: [Tensor], executions: [CellExecution],
+    context: ForwardContext
+  ) -> Result {
+    run(
+      products, isProducts: true, states: states, moreStates: moreStates, executions: executions, lengths: nil,
+      context: context, wantsOutput: false)
   }
 
   /// The parameters whose products with the first layer's input may be given instead of it; nil where none may.
@@ -264,8 +279,8 @@ public class Recurrent: Layer {
   }
 
   private func run(
-    _ x: Tensor, isProducts: Bool, states: [Tensor]?, lengths: [Int]?, context: ForwardContext,
-    wantsOutput: Bool
+    _ x: Tensor, isProducts: Bool, states: [Tensor]?, moreStates: [Tensor] = [], executions: [CellExecution],
+    lengths: [Int]?, context: ForwardContext, wantsOutput: Bool
   ) -> Result {
     require(
       x.rank == 3 && (isProducts || x.shape[2] == inputSize),
@@ -281,12 +296,11 @@ public class Recurrent: Layer {
       var stream = context.stream(built.name + "/recurrent")
       given.append(recurrentMask(batch: batch, stream: &stream))
     }
+    given += moreStates
     let parameters = parameters(context)
     let inputs = [x] + given + parameters.flatMap { $0 }
     let saving: CellExecution.Saving =
       RecordedOperation.records(inputs) ? recomputeEvery.map { .states(every: $0) } ?? .everything : .nothing
-    var executions = self.executions(context)
-    if isProducts { executions = productExecutions(executions) }
     // Gradients that others compute have no place among the parameters'.
     let totals = isProducts ? executions.map { CellExecution.GradientTotal($0) } : nil
     var pass = RecurrentPass(

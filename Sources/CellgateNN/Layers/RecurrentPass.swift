@@ -52,7 +52,7 @@ struct RecurrentPass {
     self.steps = steps
     self.batch = batch
     let stack = executions.count * directions
-    let finals = stateSizes.map { Tensor.uninitialized([stack, batch, $0]) }
+    var finals = stack == 1 ? [] : stateSizes.map { Tensor.uninitialized([stack, batch, $0]) }
     var input = x
     for (layer, execution) in executions.enumerated() {
       let isLast = layer == executions.count - 1
@@ -72,8 +72,12 @@ struct RecurrentPass {
           parameters: parameters[place], weights: weights?[place],
           .init(steps: steps, batch: batch, lengths: lengths, reversed: direction == 1),
           output: output, first: direction * outputSize, saving: saving)
-        for (final, state) in zip(finals, result.finalStates) {
-          unsafe Self.row(final, place).pointer.update(from: state.pointer, count: state.count)
+        if stack == 1 {
+          finals = result.finalStates.map { $0.unsqueezed(axis: 0) }
+        } else {
+          for (final, state) in zip(finals, result.finalStates) {
+            unsafe Self.row(final, place).pointer.update(from: state.pointer, count: state.count)
+          }
         }
         if let one = result.saved { saved.append(one) }
       }
@@ -123,7 +127,7 @@ struct RecurrentPass {
     let finals = Array(gradients.dropFirst(wantsOutput ? 1 : 0))
     var outputGradient = wantsOutput ? gradients[0] : nil
     let stack = executions.count * directions
-    let states = stateSizes.map { Tensor.uninitialized([stack, batch, $0]) }
+    var states = stack == 1 ? [] : stateSizes.map { Tensor.uninitialized([stack, batch, $0]) }
     var parameters: [[Tensor]] = Array(repeating: [], count: stack)
     var observations: [CellObservation?] = Array(repeating: nil, count: stack)
     var inputGradient: Tensor?
@@ -135,8 +139,12 @@ struct RecurrentPass {
           saved[place], outputGradient: outputGradient.map { .init($0, first: direction * outputSize) },
           finalStateGradients: finals.map { $0.map { Self.row($0, place) } },
           needsInputGradient: layer > 0 || needsInputGradient, addingTo: totals?[place])
-        for (target, state) in zip(states, result.states) {
-          unsafe Self.row(target, place).pointer.update(from: state.pointer, count: state.count)
+        if stack == 1 {
+          states = result.states.map { $0.unsqueezed(axis: 0) }
+        } else {
+          for (target, state) in zip(states, result.states) {
+            unsafe Self.row(target, place).pointer.update(from: state.pointer, count: state.count)
+          }
         }
         parameters[place] = result.parameters
         observations[place] = result.observation

@@ -51,6 +51,8 @@ public final class SegmentForecaster: Layer {
     let categories: [Parameter], statics: Linear?
     let seasonal: Parameter?
     let paths: Buffer?
+    /// How the segments of a forecast are made of products; nil where the cell computes these.
+    let branches: RecurrentBranches?
   }
   private var own: Parts?
 
@@ -194,7 +196,8 @@ public final class SegmentForecaster: Layer {
           inputSize: options.staticWidth, outputSize: width, hasBias: false, stream: stream.child("static"))
         : nil,
       seasonal: options.seasons > 0 ? Parameter(.zeros([options.seasonsOfForecast, options.seasons])) : nil,
-      paths: options.pathLags.flatMap { $0 > 0 ? Buffer(.zeros([$0])) : nil })
+      paths: options.pathLags.flatMap { $0 > 0 ? Buffer(.zeros([$0])) : nil },
+      branches: options.decodesSegments ? body.recurrent.flatMap(RecurrentBranches.init) : nil)
   }
 
   /// The forecast `[horizon, B, outputs]`.
@@ -214,18 +217,26 @@ public final class SegmentForecaster: Layer {
     var encoded = own.encoder(
       segmented(read, of: options.segment, count: count, size: read.shape[2])
     ).relu()
+    // What all z are read with, each part of them by itself: of a part that is the same for many z the products are computed once.
+    let branches = context.observer == nil ? own.branches : nil
+    let reader = branches?.map
+    func taken(_ z: Tensor) -> Tensor { reader.map { linear(z, weight: $0) } ?? z }
     var extra: Tensor?
     if let table = own.series, let numbers = input(.series) {
       // What is no number of a series is one that is not known.
       let category = Category(count: options.series, size: width)
-      extra = embedding(numbers.scalars.map { category.row($0) }, shape: [batch], table: table.tensor)
+      let rows = numbers.scalars.map { category.row($0) }
+      extra =
+        options.series < batch
+        ? embedding(rows, shape: [batch], table: taken(table.tensor))
+        : taken(embedding(rows, shape: [batch], table: table.tensor))
     }
     if let map = own.statics {
       let tables = own.categories[past.count...]
       let parts =
         (input(.statics).map { [$0] } ?? [])
         + (input(.staticCategories).map { self.vectors($0, options.staticCategories ?? [], tables) } ?? [])
-      let statics = map(concatenated(parts))
+      let statics = taken(map(concatenated(parts)))
       extra = extra.map { $0 + statics } ?? statics
     }
     let known = own.known.map { map -> Tensor in
@@ -240,17 +251,25 @@ public final class SegmentForecaster: Layer {
       let padded =
         whole == options.horizon
         ? given : concatenated([given, .zeros([whole - options.horizon, batch, size])], axis: 0)
-      return map(segmented(padded, of: options.stepsOfHead, count: options.segments, size: size))
+      let known = segmented(padded, of: options.stepsOfHead, count: options.segments, size: size)
+      // The product of both maps is taken first where that is less to compute.
+      if let reader, known.shape[2] < width { return linear(known, weight: matmul(reader, map.weight.tensor)) }
+      return taken(map(known))
     }
     let last: Tensor
     if let position = own.position {
       let segments = options.segments
-      var z = position.tensor.unsqueezed(axis: 1).broadcast(to: [segments, batch, width])
+      var z = taken(position.tensor).unsqueezed(axis: 1)
       if let extra { z = z + extra }
       if let known { z = z + known }
+      z = z.broadcast(to: [segments, batch, z.shape[2]])
       switch body {
       case .recurrent(let recurrent):
         let states = recurrent(encoded, context: context, wantsOutput: false).finalStates
+        if let branches {
+          last = branches(z, from: states, context)
+          break
+        }
         let repeated = states.map { state in
           let (layers, units) = (state.shape[0], state.shape[2])
           return state.unsqueezed(axis: 1).broadcast(to: [layers, segments, batch, units])
