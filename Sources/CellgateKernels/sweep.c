@@ -95,11 +95,12 @@ void cg_sweep(const cg_isa *isa, const cg_program *program, const cg_location *s
         // a whole is still there in part.
         const cg_step_product *product =
             program->products + stage->first + (step & 1 ? stage->count - 1 - p : p);
-        if (product->columns <= column) continue;
+        if (product->columns <= column || slots[product->result].skipped == step + 1) continue;
         const size_t left = product->columns - column, columns = left < share->columns ? left : share->columns;
         for (size_t f = 0; f < product->factor_count; f++) {
           const cg_factor *factor = program->factors + product->first_factor + f;
-          terms[f] = (cg_term){at[factor->slot], factor->ld, factor->k,
+          const size_t k = slots[factor->slot].skipped == step + 1 ? 0 : factor->k;
+          terms[f] = (cg_term){at[factor->slot], factor->ld, k,
                                factor->packed + isa->packed_count(factor->k, column)};
         }
         isa->product(rows[step], columns, terms, product->factor_count, product->start,

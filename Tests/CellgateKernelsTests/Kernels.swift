@@ -137,6 +137,8 @@ import Testing
     var memory: Guarded
     var offsets: [Int]?
     var layout: cg_layout
+    /// 1 + the step at which products leave it out; 0 for none.
+    var skipped: UInt32 = 0
 
     init(_ memory: Guarded, offsets: [Int]? = nil, layout: cg_layout = CG_ROWS) {
       (self.memory, self.offsets, self.layout) = (memory, offsets, layout)
@@ -184,7 +186,8 @@ import Testing
     }
     let places = unsafe slots.indices.map { index in
       unsafe cg_location(
-        base: slots[index].memory.start, offset: offsets[index], layout: slots[index].layout.rawValue)
+        base: slots[index].memory.start, offset: offsets[index], layout: slots[index].layout.rawValue,
+        skipped: slots[index].skipped)
     }
     let most = products.map(\.factors.count).max() ?? 0
     let conversionList = UnsafeMutableBufferPointer<cg_conversion>.allocate(capacity: conversions.count)

@@ -45,8 +45,8 @@ struct SweepTests {
     private func source(_ step: Int) -> Int { (backward ? step + 1 : step) * frame }
     private func target(_ step: Int) -> Int { (backward ? step : step + 1) * frame }
 
-    /// h and u after the sweep, by plain loops.
-    func expected() -> (h: [Float], u: [Float]) {
+    /// h and u after the sweep, by plain loops; at a step one of the slots 0 and 1 may be left out of the product.
+    func expected(skipping: (slot: Int, step: Int)? = nil) -> (h: [Float], u: [Float]) {
       var (h, u) = (h, u)
       let steps = Array(shape.rows.indices)
       let width = shape.width
@@ -54,7 +54,8 @@ struct SweepTests {
         for row in 0..<shape.rows[step] {
           for column in 0..<width {
             var sum = bias[column]
-            for k in 0..<width {
+            if let skipping, skipping == (1, step) { continue }
+            for k in 0..<width where skipping.map({ $0 != (0, step) }) ?? true {
               sum.addProduct(h[source(step) + row * width + k], weights[k * width + column])
             }
             u[step * frame + row * width + column] = sum
@@ -69,13 +70,15 @@ struct SweepTests {
       return (h, u)
     }
 
-    func run(_ kernels: Kernels, members: Int = 1) -> (h: [Float], u: [Float]) {
+    func run(
+      _ kernels: Kernels, members: Int = 1, skipping: (slot: Int, step: Int)? = nil
+    ) -> (h: [Float], u: [Float]) {
       let (h, u) = (Guarded(h), Guarded(u))
       let (width, steps) = (shape.width, shape.rows.count)
       let tile = shape.tileRows * shape.tileColumns
       let columns = Guarded((0..<shape.tileRows).flatMap { _ in v })
       // Slots 0 and 5 are windows of one memory: the states before and after the step.
-      let slots: [Kernels.Slot] = [
+      var slots: [Kernels.Slot] = [
         .init(h, offsets: (0..<steps).map(source)),
         .init(u, offsets: (0..<steps).map { $0 * frame }),
         .init(Guarded([Float](repeating: .nan, count: members * tile)), layout: CG_TILE),
@@ -83,6 +86,7 @@ struct SweepTests {
         .init(Guarded([Float](repeating: constant, count: tile)), layout: CG_TILE),
         .init(h, offsets: (0..<steps).map(target)),
       ]
+      if let skipping { slots[skipping.slot].skipped = UInt32(1 + skipping.step) }
       let operations = [
         operation(CG_ADD, result: 0, a: 0, b: 0),  // before the first stage's range: never run
         operation(CG_MULTIPLY, result: 2, a: 1, b: 3),
@@ -115,6 +119,22 @@ struct SweepTests {
       let found = recurrence.run(kernels)
       #expect(found.u == expected.u, "\(kernels.name)")
       #expect(found.h == expected.h, "\(kernels.name)")
+    }
+  }
+
+  @Test(
+    "At a step products leave out a factor, as rows of 0, or a result, which stays",
+    arguments: shapes, [0, 1])
+  func skipped(_ shape: Shape, _ slot: Int) {
+    for backward in [false, true] {
+      let recurrence = Recurrence(shape, backward: backward)
+      for step in shape.rows.indices {
+        let expected = recurrence.expected(skipping: (slot, step))
+        for kernels in Kernels.all {
+          let found = recurrence.run(kernels, skipping: (slot, step))
+          #expect(found.u == expected.u && found.h == expected.h, "\(kernels.name), step \(step)")
+        }
+      }
     }
   }
 

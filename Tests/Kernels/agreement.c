@@ -579,15 +579,15 @@ static void sweep(const cg_isa *isa, size_t width, size_t tile_rows, size_t tile
     now[t] = t * frame;
   }
   const cg_location slots[] = {
-      {h, before, CG_ROWS},
-      {u, now, CG_ROWS},
-      {filled(tile, NAN), NULL, CG_TILE},
-      {columns, NULL, CG_COLUMNS},
-      {filled(tile, 0.25f), NULL, CG_TILE},
-      {h, after, CG_ROWS},
-      {filled(frame, NAN), NULL, CG_ROWS},  // means
-      {filled(frame, NAN), NULL, CG_ROWS},  // words of the states
-      {filled(tile, NAN), NULL, CG_TILE},
+      {h, before, CG_ROWS, 0},
+      {u, now, CG_ROWS, 0},
+      {filled(tile, NAN), NULL, CG_TILE, 0},
+      {columns, NULL, CG_COLUMNS, 0},
+      {filled(tile, 0.25f), NULL, CG_TILE, 0},
+      {h, after, CG_ROWS, 0},
+      {filled(frame, NAN), NULL, CG_ROWS, 0},  // means
+      {filled(frame, NAN), NULL, CG_ROWS, 0},  // words of the states
+      {filled(tile, NAN), NULL, CG_TILE, 0},
   };
   const cg_factor factors[] = {{7, (uint32_t)width, width, packed(isa, weights, width, width, width, 0)},
                                {6, (uint32_t)width, width, packed(isa, other, width, width, width, 1)}};

@@ -37,11 +37,13 @@ import CellgateTensor
   private let arriving: [UnsafeMutablePointer<Float>]
   /// Where factors of weight gradients are converted; nil where they are taken as they are.
   private let pairs: PairedRows?
+  /// The states that begin with 0 in all sequences.
+  private let zeroStates: Set<Int>
 
   init(
     execution: CellExecution, program: BoundProgram, forward: BoundProgram?, weights: PackedWeights,
     saved: CellExecution.Saved, index: Int, sums: GradientSums, outputGradient: CellExecution.Columns?,
-    inputGradient: Tensor?, traced: [CellExecution.Columns] = [], members: Int
+    inputGradient: Tensor?, needsStateGradients: Bool, traced: [CellExecution.Columns] = [], members: Int
   ) {
     self.execution = execution
     self.program = program
@@ -53,6 +55,13 @@ import CellgateTensor
     self.traced = traced
     microbatch = saved.microbatches[index]
     let layout = execution.layout, width = layout.width, plan = execution.cell.plan
+    let firstStates = saved.kept[index]?.frames, firstCount = microbatch.rows.count * width
+    let zeroStates = Set(
+      execution.cell.states.indices.filter { state in
+        guard let first = unsafe firstStates?.states[state] else { return false }
+        return (0..<firstCount).allSatisfy { unsafe first[$0] == 0 }
+      })
+    self.zeroStates = zeroStates
     switch (saved.kept[index], forward) {
     case (.frames(let kept), _):
       frames = kept
@@ -61,7 +70,7 @@ import CellgateTensor
     case (.states(let kept), let program?):
       let run = ForwardRun(
         execution: execution, program: program, microbatch: microbatch, spans: microbatch.segments,
-        saves: true, members: members)
+        saves: true, zeroStates: zeroStates, members: members)
       frames = run.frames
       tables = run.tables
       self.forward = (run, kept)
@@ -113,7 +122,9 @@ import CellgateTensor
       case .noise(let index): location = unsafe SlotLocation(base: noiseRows[index], offset: tables.chunk)
       case .delta(let index): location = unsafe SlotLocation(base: deltas[index], offset: tables.chunk)
       case .arriving(let state): location = unsafe SlotLocation(base: arriving[state], offset: tables.even)
-      case .departing(let state): location = unsafe SlotLocation(base: arriving[state], offset: tables.odd)
+      case .departing(let state):
+        location = unsafe SlotLocation(
+          base: arriving[state], offset: tables.odd, skipsFirst: !needsStateGradients)
       case .vectorGradient(let block):
         location = unsafe SlotLocation(base: sums.vector(block), layout: CG_COLUMNS)
       case .outputGradient:
@@ -268,6 +279,13 @@ import CellgateTensor
       let (first, count) = (own.lowerBound, own.count),
         size = definition.columns.map { layout.sizes.columns($0) } ?? 0
       let (target, ld) = unsafe sums.matrix(gradient.block)
+      // What is 0 adds nothing: the first rows of a state that begins so.
+      var without = 0
+      if chunk.lowerBound == 0, pairs == nil, execution.grid == nil,
+        case .stateBefore(let state) = gradient.operand, zeroStates.contains(state)
+      {
+        without = Int(microbatch.active[0])
+      }
       let delta = unsafe (pairs?.deltas[gradient.delta] ?? deltas[gradient.delta]) + first
       if ready != gradient.operand {
         if let pairs {
@@ -286,7 +304,10 @@ import CellgateTensor
       }
       if gradient.operand != .input {
         let stride = execution.grid == nil ? width : size
-        unsafe cg_outer_with(isa, rows, count, size, delta, width, operand, stride, target + first * ld, ld)
+        unsafe cg_outer_with(
+          isa, rows - without, count, size, delta + without * width, width, operand + without * stride,
+          stride,
+          target + first * ld, ld)
       } else if layout.transposesInputGradient {
         unsafe cg_outer_with(isa, rows, size, count, operand, size, delta, width, target + first, ld)
       } else {

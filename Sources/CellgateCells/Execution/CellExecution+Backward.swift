@@ -7,7 +7,7 @@ extension CellExecution {
   public struct Gradients {
     /// `[T, B, I]`; nil unless it was asked for.
     public var input: Tensor?
-    /// Of each first state, `[B, H]`.
+    /// Of each first state, `[B, H]`; empty if they are not needed.
     public var states: [Tensor]
     /// Of each parameter, in the cell's order.
     public var parameters: [Tensor]
@@ -26,10 +26,11 @@ extension CellExecution {
   }
 
   /// As ``backward(_:outputGradient:finalStateGradients:needsInputGradient:)``; with a `total`, the parameters'
-  /// gradients are added to it and `Gradients.parameters` is empty. A pass with a total is not observed.
+  /// gradients are added to it and `Gradients.parameters` is empty. A pass with a total is not observed. Without
+  /// `needsStateGradients` those of the first states are not computed.
   package func backward(
     _ saved: Saved, outputGradient: Columns?, finalStateGradients: [Tensor?], needsInputGradient: Bool,
-    addingTo total: GradientTotal?
+    needsStateGradients: Bool = true, addingTo total: GradientTotal?
   ) -> Gradients {
     let layout = layout, sequences = saved.sequences
     for (size, gradient) in zip(stateSizes, finalStateGradients) {
@@ -49,7 +50,7 @@ extension CellExecution {
       needsInputGradient
       ? (sequences.lengths == nil ? Tensor.uninitialized(saved.input.shape) : Tensor.zeros(saved.input.shape))
       : nil
-    let states = stateSizes.map { Tensor.uninitialized([sequences.batch, $0]) }
+    let states = needsStateGradients ? stateSizes.map { Tensor.uninitialized([sequences.batch, $0]) } : []
     let arriving = saved.trace?.after.map { Tensor.uninitialized($0.shape) } ?? []
 
     // Microbatches that share sums are run one after the other, always in the same order.
@@ -74,7 +75,8 @@ extension CellExecution {
               execution: self, program: program, forward: forward, weights: weights, saved: saved,
               index: index,
               sums: sums[group], outputGradient: outputGradient, inputGradient: inputGradient,
-              traced: arriving.map { Columns($0) }, members: member.count)
+              needsStateGradients: needsStateGradients, traced: arriving.map { Columns($0) },
+              members: member.count)
           }
           member.wait()
           guard let run = unsafe runs[group] else { return }

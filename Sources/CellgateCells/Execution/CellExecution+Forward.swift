@@ -105,8 +105,8 @@ extension CellExecution {
           let (input, states, output, traced, finalStates) = unsafe tensors
           if member.index == 0 {
             unsafe runs[index] = ForwardRun(
-              execution: self, program: program, microbatch: microbatches[index], saving: saving,
-              members: member.count)
+              execution: self, program: program, microbatch: microbatches[index], states: states,
+              saving: saving, members: member.count)
           }
           member.wait()
           guard let run = unsafe runs[index] else { return }

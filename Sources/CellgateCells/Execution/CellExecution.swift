@@ -119,6 +119,13 @@ public struct CellExecution: Sendable {
     enum Kept {
       case frames(Frames)
       case states(Frames)
+
+      /// Either, whose first rows of states are those before the first step.
+      var frames: Frames {
+        switch self {
+        case .frames(let frames), .states(let frames): frames
+        }
+      }
     }
 
     /// Each state's first values, `[B, H]`, and those after each valid step, `[T, B, H]`.

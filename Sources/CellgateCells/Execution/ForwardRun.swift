@@ -23,10 +23,10 @@ import CellgateTensor
   /// The slots' locations, for each member.
   private let locations: [[cg_location]]
 
-  /// Spans of one chunk at a time unless everything is kept.
+  /// Spans of one chunk at a time unless everything is kept. The first states are known to be `states`.
   convenience init(
-    execution: CellExecution, program: BoundProgram, microbatch: Microbatch, saving: CellExecution.Saving,
-    members: Int
+    execution: CellExecution, program: BoundProgram, microbatch: Microbatch, states: [Tensor],
+    saving: CellExecution.Saving, members: Int
   ) {
     let keepsAll = !saving.isNothing && microbatch.segments.count <= 1
     var keptStates: CellExecution.Frames?
@@ -40,12 +40,13 @@ import CellgateTensor
       execution: execution, program: program, microbatch: microbatch,
       spans: keepsAll ? microbatch.segments : microbatch.chunks, saves: !saving.isNothing,
       keptStates: keptStates,
-      members: members)
+      zeroStates: Self.zeros(states, of: microbatch.rows), members: members)
   }
 
+  /// Spans of steps; of the first states those of `zeroStates` are 0 in all sequences.
   init(
     execution: CellExecution, program: BoundProgram, microbatch: Microbatch, spans: [Range<Int>],
-    saves: Bool, keptStates: CellExecution.Frames? = nil, members: Int
+    saves: Bool, keptStates: CellExecution.Frames? = nil, zeroStates: Set<Int> = [], members: Int
   ) {
     self.execution = execution
     layout = execution.layout
@@ -86,7 +87,8 @@ import CellgateTensor
         unsafe arena.take(counts[index])
       }
       let location: SlotLocation
-      if let shared {
+      if var shared {
+        if case .stateBefore(let state) = slot { shared.skipsFirst = zeroStates.contains(state) }
         location = shared
       } else if slot == .input {
         location = unsafe SlotLocation(
@@ -110,6 +112,17 @@ import CellgateTensor
     unsafe self.locations = (0..<members).map {
       unsafe SlotLocation.kernelLocations(locations, of: program, member: $0, tile: tile)
     }
+  }
+
+  /// Which states are 0 in these sequences.
+  private static func zeros(_ states: [Tensor], of rows: [Int]) -> Set<Int> {
+    Set(
+      states.indices.filter { state in
+        let (numbers, size) = unsafe (states[state].pointer, states[state].shape[1])
+        return rows.allSatisfy { row in
+          (0..<size).allSatisfy { unsafe numbers[row * size + $0] == 0 }
+        }
+      })
   }
 
   /// What the backward pass needs.

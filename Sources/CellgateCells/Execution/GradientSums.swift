@@ -17,7 +17,8 @@ import CellgateTensor
     self.layout = layout
     let plan = cell.plan
     biasDeltas = Set(plan.biasGradients.map(\.delta)).sorted()
-    let read = Set(plan.weightGradients.map(\.block.parameter)).subtracting(layout.inputProducts?.parameters ?? [])
+    let read = Set(plan.weightGradients.map(\.block.parameter)).subtracting(
+      layout.inputProducts?.parameters ?? [])
     let sizes = cell.parameters.enumerated().map { index, definition in
       read.contains(index) ? definition.shape(layout.sizes).reduce(1, *) : 0
     }

@@ -7,11 +7,14 @@ import CellgateTensor
   /// From the base to each step; nil when it is the same at every step.
   var offset: UnsafeMutablePointer<Int>?
   var layout = CG_ROWS
+  /// Whether products leave it out at the first step.
+  var skipsFirst = false
 
   /// As the kernels read it.
   var kernelLocation: cg_location {
     let offset = unsafe offset.map { unsafe UnsafeRawPointer($0).assumingMemoryBound(to: Int.self) }
-    return unsafe cg_location(base: base, offset: offset, layout: layout.rawValue)
+    return unsafe cg_location(
+      base: base, offset: offset, layout: layout.rawValue, skipped: skipsFirst ? 1 : 0)
   }
 
   /// The locations as a team's member has them: its scratch tiles, of `tile` floats, are its own. After the program's

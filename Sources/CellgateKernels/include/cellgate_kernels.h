@@ -329,11 +329,13 @@ typedef enum {
   CG_TILE = 2      // scratch for one tile, or a constant tile
 } cg_layout;
 
-/// Where a slot lies at each step: base + offset[step], or base without offsets.
+/// Where a slot lies at each step: base + offset[step], or base without offsets. At the step before `skipped`, where that
+/// is not 0, products leave it out: as a factor, whose rows are 0 then, and as a result, which nobody reads.
 typedef struct {
   float *base;
   const size_t *offset;
   uint32_t layout;
+  uint32_t skipped;
 } cg_location;
 
 /// One factor of a product: the rows of a slot, which holds words `ld` apart, times a packed [k, columns].

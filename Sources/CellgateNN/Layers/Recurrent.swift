@@ -238,7 +238,8 @@ public class Recurrent: Layer {
     wantsOutput: Bool = true
   ) -> Result {
     run(
-      x, isProducts: false, states: states, executions: executions(context), lengths: lengths, context: context,
+      x, isProducts: false, states: states, executions: executions(context), lengths: lengths,
+      context: context,
       wantsOutput: wantsOutput)
   }
 
@@ -252,14 +253,14 @@ public class Recurrent: Layer {
   }
 
   /// A pass over products on the input of which only the final states are wanted, by other `executions` whose cell has more
-  /// states, which begin so.
+  /// states, which begin so, with parameters of this pass.
   func run(
-    products: Tensor, states: [Tensor], moreStates: [Tensor], executions: [CellExecution],
-    context: ForwardContext
+    products: Tensor, states: [Tensor], moreStates: [Tensor], parameters: [[Tensor]],
+    executions: [CellExecution], context: ForwardContext
   ) -> Result {
     run(
-      products, isProducts: true, states: states, moreStates: moreStates, executions: executions, lengths: nil,
-      context: context, wantsOutput: false)
+      products, isProducts: true, states: states, moreStates: moreStates, parameters: parameters,
+      executions: executions, lengths: nil, context: context, wantsOutput: false)
   }
 
   /// The parameters whose products with the first layer's input may be given instead of it; nil where none may.
@@ -279,7 +280,8 @@ public class Recurrent: Layer {
   }
 
   private func run(
-    _ x: Tensor, isProducts: Bool, states: [Tensor]?, moreStates: [Tensor] = [], executions: [CellExecution],
+    _ x: Tensor, isProducts: Bool, states: [Tensor]?, moreStates: [Tensor] = [],
+    parameters: [[Tensor]]? = nil, executions: [CellExecution],
     lengths: [Int]?, context: ForwardContext, wantsOutput: Bool
   ) -> Result {
     require(
@@ -297,7 +299,7 @@ public class Recurrent: Layer {
       given.append(recurrentMask(batch: batch, stream: &stream))
     }
     given += moreStates
-    let parameters = parameters(context)
+    let parameters = parameters ?? self.parameters(context)
     let inputs = [x] + given + parameters.flatMap { $0 }
     let saving: CellExecution.Saving =
       RecordedOperation.records(inputs) ? recomputeEvery.map { .states(every: $0) } ?? .everything : .nothing
@@ -305,7 +307,8 @@ public class Recurrent: Layer {
     let totals = isProducts ? executions.map { CellExecution.GradientTotal($0) } : nil
     var pass = RecurrentPass(
       executions: executions, directions: directions,
-      wantsOutput: wantsOutput, needsInputGradient: x.needsGradient, stop: context.stop,
+      wantsOutput: wantsOutput, needsInputGradient: x.needsGradient,
+      needsStateGradients: given.contains(where: \.needsGradient), stop: context.stop,
       observe: isProducts || built.grid != nil ? nil : context.observer.map { observe(for: $0, context) },
       noise: noise(context),
       totals: totals)

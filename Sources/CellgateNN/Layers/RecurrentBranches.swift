@@ -54,7 +54,7 @@ struct RecurrentBranches {
     }
     return layer.run(
       products: products.reshaped([1, count * batch, width]), states: states.map(repeated), moreStates: given,
-      executions: branch.executions, context: context
+      parameters: parameters, executions: branch.executions, context: context
     ).last
   }
 }

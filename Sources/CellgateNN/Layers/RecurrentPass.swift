@@ -7,6 +7,7 @@ struct RecurrentPass {
   let directions: Int
   let wantsOutput: Bool
   let needsInputGradient: Bool
+  let needsStateGradients: Bool
   /// Who may want a pass that saves nothing to end before it is done.
   let stop: StopRequest?
   /// Who sees each layer and direction; nil for nobody.
@@ -27,6 +28,7 @@ struct RecurrentPass {
 
   init(
     executions: [CellExecution], directions: Int, wantsOutput: Bool, needsInputGradient: Bool,
+    needsStateGradients: Bool,
     stop: StopRequest? = nil, observe: ((Int, CellObservation) -> Void)? = nil, noise: [CellNoise]? = nil,
     weights: [CellExecution.Weights]? = nil, totals: [CellExecution.GradientTotal]? = nil
   ) {
@@ -36,6 +38,7 @@ struct RecurrentPass {
     self.directions = directions
     self.wantsOutput = wantsOutput
     self.needsInputGradient = needsInputGradient
+    self.needsStateGradients = needsStateGradients
     self.stop = stop
     self.observe = observe
     self.noise = noise
@@ -127,7 +130,8 @@ struct RecurrentPass {
     let finals = Array(gradients.dropFirst(wantsOutput ? 1 : 0))
     var outputGradient = wantsOutput ? gradients[0] : nil
     let stack = executions.count * directions
-    var states = stack == 1 ? [] : stateSizes.map { Tensor.uninitialized([stack, batch, $0]) }
+    var states =
+      stack == 1 || !needsStateGradients ? [] : stateSizes.map { Tensor.uninitialized([stack, batch, $0]) }
     var parameters: [[Tensor]] = Array(repeating: [], count: stack)
     var observations: [CellObservation?] = Array(repeating: nil, count: stack)
     var inputGradient: Tensor?
@@ -138,7 +142,8 @@ struct RecurrentPass {
         let result = executions[layer].backward(
           saved[place], outputGradient: outputGradient.map { .init($0, first: direction * outputSize) },
           finalStateGradients: finals.map { $0.map { Self.row($0, place) } },
-          needsInputGradient: layer > 0 || needsInputGradient, addingTo: totals?[place])
+          needsInputGradient: layer > 0 || needsInputGradient, needsStateGradients: needsStateGradients,
+          addingTo: totals?[place])
         if stack == 1 {
           states = result.states.map { $0.unsqueezed(axis: 0) }
         } else {
@@ -156,7 +161,8 @@ struct RecurrentPass {
     for (place, observation) in observations.enumerated() {
       if let observation { observe?(place, observation) }
     }
-    return [inputGradient] + states + parameters.flatMap { $0 }
+    let stateGradients: [Tensor?] = needsStateGradients ? states : stateSizes.map { _ in nil }
+    return [inputGradient] + stateGradients + parameters.flatMap { $0 }
   }
 
   /// One row of `[L·D, B, H]`, as a window.

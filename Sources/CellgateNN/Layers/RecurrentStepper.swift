@@ -141,6 +141,7 @@ public final class RecurrentStepper {
     let inputs = [input] + given + [token]
     var pass = RecurrentPass(
       executions: executions, directions: 1, wantsOutput: true, needsInputGradient: input.needsGradient,
+      needsStateGradients: given.contains(where: \.needsGradient),
       noise: self.noise?.map { CellNoise($0.stream, firstStep: steps) }, weights: weights, totals: totals)
     steps += 1
     let layerMasks = noise?.layers ?? []

@@ -9,7 +9,8 @@ import CellgateTensor
 ///     zₘ = Pₘ + Eₛ + V fₘ + U s           Pₘ: where segment m lies, Eₛ: the series, fₘ: what is known of its steps, s: of the series
 ///     yₘ = Wₒ (one step of the same cell from h, reading zₘ) + bₒ
 ///
-/// All segments of the forecast are made at once: each begins from h, and none waits for another. Without segments of the forecast
+/// All segments of the forecast are made at once: each begins from h, and none waits for another. What the cell's matrices make of h
+/// is computed once for all of them, and of z part by part: of P once for each segment, of E once for each series. Without segments of the forecast
 /// (`decodesSegments` false) all of it is Wₒ (the output at eₙ + Eₛ + V f + U s) + bₒ.
 ///
 /// With `seasons` N > 0 a linear map of what was at the same place of the last N seasons of P steps is added, which costs N numbers for each
@@ -253,7 +254,9 @@ public final class SegmentForecaster: Layer {
         ? given : concatenated([given, .zeros([whole - options.horizon, batch, size])], axis: 0)
       let known = segmented(padded, of: options.stepsOfHead, count: options.segments, size: size)
       // The product of both maps is taken first where that is less to compute.
-      if let reader, known.shape[2] < width { return linear(known, weight: matmul(reader, map.weight.tensor)) }
+      if let reader, known.shape[2] < width {
+        return linear(known, weight: matmul(reader, map.weight.tensor))
+      }
       return taken(map(known))
     }
     let last: Tensor
