@@ -296,6 +296,29 @@ struct ClassifyTaskTests {
     #expect(abs(Double(evidence[good].scalars[1] - evidence[good].scalars[0]) - difference) < 1e-5)
   }
 
+  /// The weights are where a loss is smallest, which is flat there.
+  @Test("A model that is calibrated once more, trained on from a calibrated one, stays as it is")
+  func calibratedTwice() throws {
+    let rows = (0..<60).map { place -> String in
+      // Two texts of three say what they are.
+      let word = place % 3 == 0 ? "film" : place % 2 == 0 ? "good" : "bad"
+      return "the \(word) w\(place % 7),\(place % 2 == 0 ? "p" : "n"),\(place < 30 ? "train" : "valid")\n"
+    }
+    let table = "a,y,part\n" + rows.joined() + "x,p,test\n"
+    let file = try scratch.write(Array(table.utf8), as: "twice.csv")
+    let own = try task(file, ["text": "a", "label": "y", "split": "part", "least-count": 1, "unit": "words"])
+    let model = own.makeModel(cell: .lstm)
+    func logits() throws -> [Float] {
+      try #require(ClassifierCalibration(batches: own.batches).logits(model, .inference()))
+    }
+    #expect(own.finish(model, context: .inference()))
+    let once = try logits()
+    #expect(own.finish(model, context: .inference()))
+    let largest = try #require(once.map(abs).max())
+    #expect(largest > 0.5)
+    for (found, expected) in zip(try logits(), once) { #expect(abs(found - expected) < 0.02 * largest) }
+  }
+
   @Test("A column of parts is followed, and a sequence is of one part")
   func parts() throws {
     let rows = (0..<12).map { "w\($0),\($0 % 2),\($0 < 8 ? "train" : $0 < 10 ? "dev" : "test")\n" }.joined()

@@ -14,12 +14,22 @@ struct ClassifierCalibration {
     _ model: Model, _ context: ForwardContext, evidence table: () -> Tensor,
     weights: (_ logits: [Float], _ evidence: [Float]?) -> LogitWeights
   ) -> Bool {
-    guard let head = model["head"] as? Dense, let logits = logits(model, context) else { return false }
-    var evidence: [Float]?
+    guard let head = model["head"] as? Dense else { return false }
     let words = model["evidence"] as? Embedding
+    let before = words?.weight.value
+    // A model that was trained on from a calibrated one has that one's evidence yet.
+    if let words { words.weight.assign(.zeros(words.weight.shape)) }
+    guard let logits = logits(model, context) else {
+      if let words, let before { words.weight.assign(before) }
+      return false
+    }
+    var evidence: [Float]?
     if let words {
       words.weight.assign(table())
-      guard let both = self.logits(model, context) else { return false }
+      guard let both = self.logits(model, context) else {
+        if let before { words.weight.assign(before) }
+        return false
+      }
       evidence = zip(both, logits).map { $0 - $1 }
     }
     let weights = weights(logits, evidence)
