@@ -535,7 +535,12 @@ def everyday(options):
                                           ("as they come, masked", tuple(lengths), False),
                                           ("like lengths together", alike, False)]]
     cases.append(("", Everyday("segrnn", "gru"), 8_449 / 256))
+    names = options.names or ["imdb", "segrnn"]
+    if unknown := [name for name in names if name not in ("imdb", "segrnn")]:
+        raise NoSuchCase(f"--names: expected some of imdb, segrnn, found {', '.join(unknown)}")
     for text, case, scale in cases:
+        if case.model not in names:
+            continue
         results = session.measure(case)
         if results["cellgate"].seconds is None:
             raise NoSuchCase(results["cellgate"].note)
@@ -549,6 +554,8 @@ def everyday(options):
         for side, result in results.items():
             if result.note:
                 report.note(f"{side}, {case.model}{', ' + text if text else ''}: {result.note}")
+    if "imdb" not in names:
+        return session, report
     data = session.cellgate.ask(f"everyday --pass data --cell {cells[0]} --batch {count} --threads {session.threads}")
     report.note(
         f"classify on {data['reviews']:,} made reviews of {data['megabytes']:.1f} MB: reading and tokenising "
