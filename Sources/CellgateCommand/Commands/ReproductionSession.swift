@@ -67,8 +67,8 @@ struct ReproductionSession {
     let jobs = try reproduction.jobCount(asked: jobs)
     if !json { printHeading(jobs) }
     let seconds = try printEstimate(jobs, always: true)
-    if seconds == nil, !json { Console.print("  Nothing is left to do.\n") }
     try Interruption.check()
+    if seconds == nil, !json { Console.print("  Nothing is left to do.\n") }
     return seconds ?? 0
   }
 
