@@ -92,7 +92,7 @@
       )
     }
 
-    func end() { _ = waiting { unsafe finalize() } }
+    func end() { waiting { finalize() } }
 
     func gather(_ bytes: [UInt8]) -> [[UInt8]] {
       let sizes = gathered([bytes.count], sizes: [Int](repeating: 1, count: count)).map { $0[0] }
@@ -166,7 +166,7 @@
 
   /// The line that a process ends with when an alarm rings: written with what a signal handler may use.
   private enum LastWords {
-    nonisolated(unsafe) private static var text = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+    nonisolated(unsafe) private static var text = unsafe UnsafeBufferPointer<UInt8>(start: nil, count: 0)
     /// The exit code of `sysexits.h` for a failure that may pass.
     private static let status: Int32 = 75
 
