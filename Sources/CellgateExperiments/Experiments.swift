@@ -190,7 +190,8 @@ public enum Experiments {
 
   // MARK: captions
 
-  /// Pictures of the data folder: COCO's where captions, pooled features and regions are in its folder coco, else Flickr8k's. The paper's numbers are COCO's, with features of
+  /// Pictures of the data folder: COCO's where its folder coco has captions, pooled features and regions, else Flickr8k's. The
+  /// paper's numbers are COCO's, with features of
   /// ResNet-152.
   @Sendable private static func captions(_ budget: Budget) -> Experiment {
     let models =

@@ -100,7 +100,7 @@ public final class DigitBatches: BatchSource {
     return Array(shown?.images[place..<min(place + count, trainingCount)] ?? [])
   }
 
-  /// Of a shard of fewer examples than shards.
+  /// Whether it has no example, as a shard of a batch of fewer examples than shards.
   public func isEmpty(_ batch: ClassBatch) -> Bool { batch.classes.isEmpty }
 
   /// The images of a shard.

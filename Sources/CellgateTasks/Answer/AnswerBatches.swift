@@ -30,7 +30,7 @@ public final class AnswerBatches: BatchSource {
   /// Whole passes.
   public var stepsPerEpoch: Int? { training.isEmpty ? nil : order.steps(atLeast: Self.leastSteps) }
 
-  /// Of a shard of fewer examples than shards.
+  /// Whether it has no example, as a shard of a batch of fewer examples than shards.
   public func isEmpty(_ batch: AnswerBatch) -> Bool { batch.examples.isEmpty }
 
   /// A shard of the questions of update `step`.

@@ -59,7 +59,7 @@ public final class CaptionBatches: BatchSource {
   /// The last batch of an epoch may be smaller.
   public var stepsPerEpoch: Int? { training.isEmpty ? nil : (training.count - 1) / count + 1 }
 
-  /// Of a shard of fewer examples than shards.
+  /// Whether it has no example, as a shard of a batch of fewer examples than shards.
   public func isEmpty(_ batch: CaptionBatch) -> Bool { batch.captions.isEmpty }
 
   /// A shard of the captions of update `step`.

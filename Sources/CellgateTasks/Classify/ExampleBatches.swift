@@ -41,7 +41,7 @@ public final class ExampleBatches: BatchSource {
     training.isEmpty ? nil : order.steps(atLeast: leastSteps)
   }
 
-  /// Of a shard of fewer examples than shards.
+  /// Whether it has no example, as a shard of a batch of fewer examples than shards.
   public func isEmpty(_ batch: ExampleBatch) -> Bool { batch.x.tensor.shape[1] == 0 }
 
   /// A shard of the examples of update `step`.

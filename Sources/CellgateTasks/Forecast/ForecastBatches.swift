@@ -43,7 +43,7 @@ public final class ForecastBatches: BatchSource {
 
   func windows(_ split: Split) -> [ForecastData.Window] { parts[split] ?? [] }
 
-  /// Of a shard of fewer examples than shards.
+  /// Whether it has no example, as a shard of a batch of fewer examples than shards.
   public func isEmpty(_ batch: ForecastBatch) -> Bool { batch.channels.isEmpty }
 
   /// A shard of the windows of update `step`.

@@ -48,7 +48,7 @@ public final class FrameBatches: BatchSource {
     return min(0.99, max(0.01, batch.expected.mean().item))
   }
 
-  /// Of a shard of fewer examples than shards.
+  /// Whether it has no example, as a shard of a batch of fewer examples than shards.
   public func isEmpty(_ batch: FrameBatch) -> Bool { batch.count == 0 }
 
   /// A shard of the sequences of update `step`.

@@ -129,7 +129,7 @@ public struct TextBatches: BatchSource {
     return "crc32:\(checksum)"
   }
 
-  /// Of a shard of fewer examples than shards.
+  /// Whether it has no example, as a shard of a batch of fewer examples than shards.
   public func isEmpty(_ batch: SymbolBatch) -> Bool { batch.lanes == 0 }
 
   /// The symbols of update `step` and those after them; every seed has the same.

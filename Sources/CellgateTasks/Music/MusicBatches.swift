@@ -48,7 +48,7 @@ public final class MusicBatches: BatchSource {
     training.isEmpty ? nil : ((Self.leastSteps - 1) / stepsPerPass + 1) * stepsPerPass
   }
 
-  /// Of a shard of fewer examples than shards.
+  /// Whether it has no example, as a shard of a batch of fewer examples than shards.
   public func isEmpty(_ batch: MusicBatch) -> Bool { batch.lengths.isEmpty }
 
   /// A shard of the pieces of update `step`.

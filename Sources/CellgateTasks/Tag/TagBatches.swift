@@ -43,7 +43,7 @@ public final class TagBatches: BatchSource {
   /// Whole passes.
   public var stepsPerEpoch: Int? { pieces.isEmpty ? nil : order.steps(atLeast: Self.leastSteps) }
 
-  /// Of a shard of fewer examples than shards.
+  /// Whether it has no example, as a shard of a batch of fewer examples than shards.
   public func isEmpty(_ batch: TagBatch) -> Bool { batch.names.isEmpty }
 
   /// A shard of the sentences of update `step`.

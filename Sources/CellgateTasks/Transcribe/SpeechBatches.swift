@@ -32,7 +32,7 @@ public final class SpeechBatches: BatchSource {
   /// Whole passes.
   public var stepsPerEpoch: Int? { training.isEmpty ? nil : order.steps(atLeast: Self.leastSteps) }
 
-  /// Of a shard of fewer examples than shards.
+  /// Whether it has no example, as a shard of a batch of fewer examples than shards.
   public func isEmpty(_ batch: SpeechBatch) -> Bool { batch.texts.isEmpty }
 
   /// A shard of the recordings of update `step`.

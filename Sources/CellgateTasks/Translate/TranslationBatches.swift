@@ -50,7 +50,7 @@ public final class TranslationBatches: BatchSource {
     training.places.isEmpty ? nil : order.steps(atLeast: Self.leastSteps)
   }
 
-  /// Of a shard of fewer examples than shards.
+  /// Whether it has no example, as a shard of a batch of fewer examples than shards.
   public func isEmpty(_ batch: TranslationBatch) -> Bool { batch.source.isEmpty }
 
   /// A shard of the pairs of update `step`.

@@ -4,9 +4,6 @@ import CellgateBasics
 ///
 /// Open MPI and MPICH are opened at run time, whichever started the process, by a package that was built with the trait MPI.
 public enum MPI {
-  /// Whether `mpirun` started this process.
-  public static var isLaunched: Bool { kind != nil }
-
   /// How many of the processes are on this machine; 1 where that isn't known.
   public static var processesHere: Int {
     for name in ["OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS"] {
