@@ -40,6 +40,14 @@ struct RegularizationCommandTests {
     #expect(again.status == 0, "\(again.error)")
     #expect(try workplace.data("again/model.safetensors") == workplace.data("all/model.safetensors"))
 
+    let unaveraged = try workplace.run(
+      line:
+        "train text --data \(Recorded.folder)/data/text.txt --config all --average-weights none --out none --threads 1"
+    )
+    #expect(unaveraged.status == 0, "\(unaveraged.error)")
+    #expect(try self.config(workplace, "none")["average_weights"] == nil)
+    #expect(try workplace.data("none/model.safetensors") != workplace.data("all/model.safetensors"))
+
     var metrics: Set<String> = []
     let each = Self.options.split(separator: " --").map { " --" + $0 }
     for (place, option) in ([""] + each).enumerated() {
@@ -121,7 +129,7 @@ struct RegularizationCommandTests {
       try lines("--zoneout a --average-weights swa:1 --output-dropout x") == [
         "cellgate: --output-dropout: expected a number, found 'x'",
         "cellgate: --zoneout: expected a number, or states' numbers as in h=0.05,c=0.5, found 'a'",
-        "cellgate: --average-weights: expected ema:X, from:N or plateau:N, found 'swa:1'",
+        "cellgate: --average-weights: expected ema:X, from:N, plateau:N or none, found 'swa:1'",
       ])
     #expect(
       try lines("--average-weights ema:2") == [

@@ -18,7 +18,9 @@ struct TrainCommand: ParsableCommand {
       be as before. A longer run ends exactly like one that was as long from its start, unless its learning rate \
       depends on the length: the cosine schedule follows the new length from where the run goes on.
 
-      Processes that mpirun starts (with a program built with --traits MPI) train one model together: each computes       some of the --micro-batches of every batch, by default one each, and process 0 keeps the folder. The bits are       those of one process with as many micro-batches.
+      Processes that mpirun starts (with a program built with --traits MPI) train one model together: each computes \
+      some of the --micro-batches of every batch, by default one each, and process 0 keeps the folder. The bits are \
+      those of one process with as many micro-batches.
 
       EXAMPLES:
         cellgate train adding

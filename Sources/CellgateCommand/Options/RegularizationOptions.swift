@@ -50,8 +50,8 @@ struct RegularizationOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Evaluate and keep a mean of the weights: exponential with this decay, from an update on, or from when so many evaluations brought no improvement.",
-      valueName: "ema:x|from:n|plateau:n"))
+      "Evaluate and keep a mean of the weights: exponential with this decay, from an update on, or from when so many evaluations brought no improvement, or 'none'.",
+      valueName: "ema:x|from:n|plateau:n|none"))
   var averageWeights: String?
 
   /// Puts what was typed in place of what the settings say; mistakes are noted.
@@ -66,13 +66,13 @@ struct RegularizationOptions: ParsableArguments {
     share("--recurrent-dropout", recurrentDropout) { settings.recurrentDropout = $0 }
     share("--weight-drop", weightDrop) { settings.weightDrop = $0 }
     if let zoneout = problems.zoneout(zoneout) { settings.zoneout = zoneout }
-    if let averageWeights {
-      if let value = WeightAveraging(averageWeights) {
-        settings.averageWeights = value
-      } else {
-        problems.add(
-          "--average-weights: expected ema:X, from:N or plateau:N, found '\(quotedName(averageWeights))'")
-      }
+    switch averageWeights.map({ ($0, WeightAveraging($0)) }) {
+    case nil: break
+    case ("none", _)?: settings.averageWeights = nil
+    case (_, let value?)?: settings.averageWeights = value
+    case (let text, nil)?:
+      problems.add(
+        "--average-weights: expected ema:X, from:N, plateau:N or none, found '\(quotedName(text))'")
     }
   }
 }
