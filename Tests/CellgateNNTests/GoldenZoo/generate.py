@@ -17,6 +17,7 @@ def sigmoid(x): return 1 / (1 + np.exp(-x))
 def relu(x): return np.where(x.real > 0, x, 0)
 def softplus(x): return np.log(1 + np.exp(x))
 def largest(a, b): return np.where(a.real > b.real, a, b)
+def hard_sigmoid(x): return np.where(abs(x.real) < 2.5, 0.2 * x + 0.5, x.real > 0)
 def normal(x): d = x - x.mean(-1, keepdims=True); return d / np.sqrt((d * d).mean(-1, keepdims=True) + 1e-5)
 def mul(matrix, x): return x @ matrix.T
 
@@ -304,6 +305,69 @@ def _(p, x, s):
     z = tanh(mul(p["weight_ih"][0], x) + p["bias"][0])
     u = sigmoid(mul(p["weight_hh"][0], s["h"]) + mul(p["weight_zz"][0], z) + p["bias"][1])
     return {"h": u * s["h"] + (1 - u) * z}
+
+
+@cell("lstm-original", "h c", weight_ih=matrices(3, I), weight_hh=matrices(3, H), bias=vectors(3))
+def _(p, x, s):
+    i, g, o = [mul(p["weight_ih"][k], x) + mul(p["weight_hh"][k], s["h"]) + p["bias"][k] for k in range(3)]
+    c = s["c"] + sigmoid(i) * tanh(g)
+    return {"h": sigmoid(o) * tanh(c), "c": c}
+
+
+@cell("lstm-residual", "h c", weight_ih=matrices(4, I), weight_hh=matrices(4, H), weight_hr=matrices(1, H),
+      weight_rx=matrices(1, I), weight_ph=vectors(3), bias=vectors(4))
+def _(p, x, s):
+    i, f, g, o = [mul(p["weight_ih"][k], x) + mul(p["weight_hh"][k], s["h"]) + p["bias"][k] for k in range(4)]
+    peep = p["weight_ph"]
+    c = sigmoid(f + peep[1] * s["c"]) * s["c"] + sigmoid(i + peep[0] * s["c"]) * tanh(g)
+    return {"h": sigmoid(o + peep[2] * c) * (mul(p["weight_hr"][0], tanh(c)) + mul(p["weight_rx"][0], x)), "c": c}
+
+
+@cell("lstm-controller", "h v c", weight_ih=matrices(5, I), weight_hh=matrices(5, H), bias=vectors(5))
+def _(p, x, s):
+    z = [mul(p["weight_ih"][k], x) + mul(p["weight_hh"][k], s["v"]) + p["bias"][k] for k in range(5)]
+    plain = lstm_like(z, s)
+    return {**plain, "v": sigmoid(z[4]) * tanh(plain["c"])}
+
+
+def simple_gated(name, out, **more):
+    @cell(name, "h", weight_ih=matrices(2, I), weight_hh=matrices(2, H), **more, bias=vectors(2))
+    def _(p, x, s):
+        taken = mul(p["weight_ih"][0], x) + p["bias"][0]
+        gated = tanh(mul(p["weight_hh"][0], taken * s["h"])) * s["h"]
+        z = hard_sigmoid(mul(p["weight_ih"][1], x) + p["bias"][1] + mul(p["weight_hh"][1], s["h"]))
+        return {"h": (1 - z) * s["h"] + z * out(p, gated)}
+
+
+simple_gated("sgu", lambda p, gated: softplus(gated))
+simple_gated("dsgu", lambda p, gated: sigmoid(mul(p["weight_ho"][0], gated)), weight_ho=matrices(1, H))
+
+
+@cell("lightru", "h", weight_nx=matrices(1, I), weight_ih=matrices(1, I), weight_hh=matrices(1, H), bias=vectors(1))
+def _(p, x, s):
+    f = sigmoid(mul(p["weight_ih"][0], x) + mul(p["weight_hh"][0], s["h"]) + p["bias"][0])
+    return {"h": (1 - f) * s["h"] + f * tanh(mul(p["weight_nx"][0], x))}
+
+
+@cell("miru1", "h", weight_ih=matrices(2, I), weight_hh=matrices(2, H), bias=vectors(2))
+def _(p, x, s):
+    r, n = [mul(p["weight_ih"][k], x) + p["bias"][k] for k in range(2)]
+    n = tanh(n + mul(p["weight_hh"][1], sigmoid(r + mul(p["weight_hh"][0], s["h"])) * s["h"]))
+    return {"h": 0.5 * s["h"] + (1 - 0.5) * n}
+
+
+@cell("miru2", "h", weight_ih=matrices(1, I), weight_hh=matrices(1, H), bias=vectors(1))
+def _(p, x, s):
+    n = tanh(mul(p["weight_ih"][0], x) + p["bias"][0] + mul(p["weight_hh"][0], 0.5 * s["h"]))
+    return {"h": 0.5 * s["h"] + (1 - 0.5) * n}
+
+
+@cell("intersection-rnn", "y h", weight_yx=matrices(1, I), weight_ih=matrices(4, I), weight_hh=matrices(4, H),
+      bias=vectors(4))
+def _(p, x, s):
+    y, h, depth, time = [mul(p["weight_ih"][k], x) + mul(p["weight_hh"][k], s["h"]) + p["bias"][k] for k in range(4)]
+    depth, time = sigmoid(depth), sigmoid(time)
+    return {"y": depth * mul(p["weight_yx"][0], x) + (1 - depth) * relu(y), "h": time * s["h"] + (1 - time) * tanh(h)}
 
 
 DELAYS = " ".join(f"h_{k}" for k in range(2, 11))
