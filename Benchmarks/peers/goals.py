@@ -21,6 +21,8 @@ PRECISION_STREAMING = 1.5  # where the float32 weights outgrow the second-level 
 MEMORY = 0.6  # of PyTorch's peak resident size, LSTM-WM at the first shape
 RECOMPUTATION = 1.4  # times as long at most
 
+ZOO = 8  # times as fast as torchrecurrent, the geometric mean of its cells
+
 # Caption models: a training step of a form with a cell, and beam search.
 CAPTIONS = {("show-and-tell", "lstm"): 1.3, ("show-and-tell", "lstm-wm"): 2.5, ("show-attend-tell", "lstm"): 1.5}
 CAPTIONS_BEAM = 5

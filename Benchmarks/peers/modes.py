@@ -7,6 +7,7 @@ from .case import Captions, Case, Everyday, NoSuchCase, Operation, Search, Sessi
 from .report import Report, number, times, verdict
 from .rounds import best_peer, ratio_of, take_turns
 from .side import Cellgate, Peer
+from .twins import TWINS
 
 
 class Session:
@@ -65,7 +66,7 @@ PEERS = {
     "streaming": ["onnxruntime"], "scaling": ["torch"], "shapes": ["torch"], "lengths": ["torch"],
     "stacks": ["torch"], "precision": [], "memory": ["torch", "jax"],
     "recompute": [], "operations": ["torch"], "captions": ["torch"], "translation": ["torch"], "everyday": ["torch", "keras"],
-    "transformer": ["torch"], "search": ["faiss"], "builds": [],
+    "transformer": ["torch"], "search": ["faiss"], "builds": [], "zoo": ["torchrecurrent"],
 }
 
 
@@ -111,6 +112,46 @@ def training(options):
 def forward(options):
     session = Session(options, "forward")
     return session, grid(session, "forward")
+
+
+def zoo(options):
+    """A training step of every cell, beside torchrecurrent's layer of the same equations where there is one."""
+    session = Session(options, "zoo")
+    report = session.report(
+        f"A training step of published cells, fp32, ms, medians of {options.rounds} interleaved rounds",
+        [("cell", 23), ("T, B, I, H", 17), ("cellgate", 8), ("of peak", 7), *((p.name, 14) for p in session.peers),
+         ("ratio", 8), ("its layer", 21)])
+    twins, cells = {twin.cell: twin for twin in TWINS}, session.cellgate.ask("cells")
+    if unknown := [name for name in options.cells or [] if name not in cells]:
+        raise NoSuchCase(f"--cells: '{unknown[0]}' is not a cell")
+    for shape in session.rows() if options.rows or options.shapes else [(128, 16, 128, 128)]:
+        ratios = []
+        for cell in options.cells or cells:
+            case, twin = Case("training", cell, *shape), twins.get(cell)
+            results = session.measure(case, None if twin else [])
+            own, ratio = results["cellgate"], ratio_of(results)
+            if own.seconds is None:
+                raise NoSuchCase(own.note)
+            share = own.record["operations"] / own.seconds * 1e-9 / session.machine["peak_gflops"]
+            layer = twin.layer if twin else None
+            peers = [number(results[p.name].ms) if p.name in results else "–" for p in session.peers]
+            report.row([cell, case.shape, number(own.ms), f"{100 * share:.0f} %", *peers, times(ratio), layer or "–"],
+                       session.kept(case, results, layer=layer, ratio=ratio, peak_share=share))
+            for name, result in results.items():
+                if result.seconds is None:
+                    report.note(f"{name}, {cell} at {case.shape}: {result.note}")
+            if ratio is not None:
+                ratios.append(ratio)
+        if ratios:
+            mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+            report.note(f"{', '.join(map(str, shape))}: {len(ratios)} cells with a layer, {min(ratios):.2f} to "
+                        f"{max(ratios):.2f} ×, geometric mean {mean:.2f} ×: {verdict(mean, goals.ZOO)}")
+    known = {twin.layer for twin in TWINS}
+    for peer in session.peers:
+        for layer in [] if options.cells else peer.layers:
+            if layer not in known:
+                report.row(["–", "", "–", "–", *("–" for _ in session.peers), "–", layer], {"cell": None, "layer": layer})
+    return session, report
 
 
 def streaming(options):
@@ -610,7 +651,7 @@ def builds(options):
     return session, report
 
 
-MODES = {"training": training, "forward": forward, "streaming": streaming, "scaling": scaling, "shapes": shapes,
+MODES = {"training": training, "forward": forward, "zoo": zoo, "streaming": streaming, "scaling": scaling, "shapes": shapes,
          "lengths": lengths, "stacks": stacks, "precision": precision, "memory": memory,
          "recompute": recompute, "operations": operations, "captions": captions, "translation": translation,
          "everyday": everyday,

@@ -152,7 +152,8 @@ class Peer(Side):
     def __init__(self, name, threads, options=()):
         super().__init__(name, [str(PYTHON), "-m", "peers.worker", name, "--threads", str(threads), *options],
                          threads)
-        self.version = self.ask("{}")["version"]
+        about = self.ask("{}")
+        self.version, self.layers = about["version"], about["layers"]
 
     def time(self, case, repeats, calls=1):
         record = self.ask(json.dumps({"case": case.record(), "repeats": repeats, "calls": calls}))

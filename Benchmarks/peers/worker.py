@@ -1,6 +1,6 @@
 """A peer's process: reads a line of JSON, answers with one.
 
-    {}                                              {"version"}
+    {}                                              {"version", "layers" it is known by, or none}
     {"case", "repeats", "calls"}                    {"seconds": [...], "note"}
     {"case", "memory": true}                        {"before_bytes", "peak_bytes"}, in a fresh process
     what can't be run                               {"error", "expected"}
@@ -72,7 +72,7 @@ def main():
         try:
             request = json.loads(line)
             if not request:
-                answer = {"version": peer.version}
+                answer = {"version": peer.version, "layers": getattr(peer, "layers", [])}
             elif request.get("memory"):
                 answer = worker.memory(case_of(request["case"]))
             else:

@@ -7,7 +7,7 @@ struct Grid {
   static let names = [
     "serve", "training", "forward", "stream", "table", "rows", "machine", "peak", "limits", "memory",
     "losses", "operations", "operation", "captions", "translation",
-    "sessions", "everyday", "transformer", "search",
+    "sessions", "everyday", "transformer", "search", "numbers", "cells",
   ]
 
   static func main() {
@@ -77,6 +77,8 @@ struct Grid {
     case "everyday": try print(pass(options, words), options)
     case "transformer": try print(attend(options, words), options)
     case "search": try print(find(options, words), options)
+    case "cells": Output.line(try Output.json(Cell.all.map(\.name)))
+    case "numbers": try print(Numbers(options), options)
     case "forget":
       workload = nil
       operation = nil
