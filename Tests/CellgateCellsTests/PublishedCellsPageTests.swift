@@ -31,7 +31,36 @@ struct PublishedCellsPageTests {
     return text
   }
 
+  /// What `Benchmarks/compare zoo` kept.
+  private struct Timing: Decodable {
+    struct Row: Decodable {
+      struct Side: Decodable { let ms: Double? }
+      let cell: String?
+      let cellgate: Side?
+      let ratio: Double?
+    }
+    let threads: Int
+    let rows: [Row]
+  }
+
+  private static func number(_ value: Double, _ places: Int) -> String {
+    String(format: "%.\(places)f", value)
+  }
+
+  /// The milliseconds of a training step and how many times as long torchrecurrent takes, by the cells' names.
+  private static func times(_ timing: Timing) -> [String: (ms: String, ratio: String)] {
+    var times: [String: (ms: String, ratio: String)] = [:]
+    for row in timing.rows {
+      guard let name = row.cell, let ms = row.cellgate?.ms, times[name] == nil else { continue }
+      times[name] = (number(ms, 2), row.ratio.map { number($0, 1) + " ×" } ?? "–")
+    }
+    return times
+  }
+
   private static func text() throws -> String {
+    let file = root.appendingPathComponent("results/benchmarks/zoo.json")
+    let timing = try JSONDecoder().decode(Timing.self, from: Data(contentsOf: file))
+    let times = times(timing), threads = timing.threads == 1 ? "one thread" : "\(timing.threads) threads"
     var lines = [
       "# Published cells", "", "Cells from papers, ready for every command.", "", "## Overview", "",
       "Each is a `.cell` file (<doc:ACellInAFile>) with its source, in `Sources/CellgateCells/Zoo`. Commands take its name:",
@@ -40,10 +69,19 @@ struct PublishedCellsPageTests {
       "`cellgate cells NAME --as cell` prints the file to begin one of your own with. The equations below are what",
       "`cellgate cells NAME` prints, and the parameters those of a layer with 128 inputs and 128 units, `--input 128 --hidden 128`;",
       "a projection has as many units as the layer unless you say otherwise.",
-      "", "| cell | what it is | parameters | source |", "|---|---|---:|---|",
+      "",
+      "The time is that of a training step of 16 sequences of 128 steps in ms, on \(threads), and beside it how many",
+      "times as long torchrecurrent 0.2.5 takes where it has the cell: `Benchmarks/compare zoo`, on the machine that",
+      "`results/benchmarks` names. `Benchmarks/check-cells` computes its layers from the same weights: all agree to the",
+      "last digits but for `dsgu`, `fastgrnn`, `lem`, `nas`, `scrn` and `sgu`, where they part from the published equations.",
+      "", "| cell | what it is | parameters | ms | torchrecurrent | source |", "|---|---|---:|---:|---:|---|",
     ]
     for cell in Cell.zoo {
-      lines.append("| `\(cell.name)` | \(cell.summary) | \(count(cell)) | \(source(cell)) |")
+      let time = times[cell.name] ?? ("–", "–")
+      let row = [
+        "`\(cell.name)`", cell.summary, count(cell), time.ms, time.ratio, source(cell),
+      ]
+      lines.append("| " + row.joined(separator: " | ") + " |")
     }
     for cell in Cell.zoo {
       lines += [

@@ -1,7 +1,7 @@
 import Cellgate
 
-/// What a layer of a cell computes from random numbers, with all that another implementation needs to compute it again: its parameters,
-/// biases included, its input, and the gradient of its outputs. The states begin as zeros.
+/// What a layer of a cell computes from random numbers, with all that another implementation needs to compute it
+/// again: its parameters, biases included, its input, and the gradient of its outputs. The states begin as zeros.
 struct Numbers: Encodable {
   /// The outputs, and the gradients of the input and of the parameters, in their order.
   struct Results: Encodable {
@@ -53,7 +53,9 @@ struct Numbers: Encodable {
     let forward = execution.forward(
       input: input, states: states, parameters: parameters, sequences: .init(steps: T, batch: B),
       output: .init(output), saving: .everything)
-    guard let saved = forward.saved else { throw GridError("\(cell.name): expected values for the backward pass") }
+    guard let saved = forward.saved else {
+      throw GridError("\(cell.name): expected values for the backward pass")
+    }
     let backward = execution.backward(
       saved, outputGradient: .init(outputGradient), finalStateGradients: states, needsInputGradient: true)
     fast = Results(
