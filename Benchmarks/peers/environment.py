@@ -14,7 +14,7 @@ PACKAGES = {
     "torch": [("torch", PYTORCH), ("numpy", [["numpy"]])],
     "keras": [("torch", PYTORCH), ("keras", [["keras==3.15.*"]])],
     "jax": [("jax", [["jax==0.10.*"]])],
-    "torchrecurrent": [("torch", PYTORCH), ("numpy", [["numpy"]]), ("torchrecurrent", [["torchrecurrent"]])],
+    "torchrecurrent": [("torch", PYTORCH), ("numpy", [["numpy"]]), ("torchrecurrent", [["torchrecurrent==0.2.5"]])],
     "faiss": [("faiss", [["faiss-cpu"]]), ("numpy", [["numpy"]])],
     "onnxruntime": [("onnx", [["onnx"]]), ("onnxruntime", [["onnxruntime"]])],
 }
