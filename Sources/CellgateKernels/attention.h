@@ -38,53 +38,49 @@ static void additive_scores(size_t rows, size_t n, const float *query, const flo
   }
 }
 
-// The gradients of LANES columns of all rows: into q and s what is added to the query's and the score vector's, and to
-// the keys' where there are any.
-INLINE void additive_columns(size_t rows, vf query, const float *keys, size_t ld, vf score, const float *g,
-                             float *key_gradients, size_t ld_gradients, vf *q, vf *s) {
-  *q = splat(0);
-  *s = splat(0);
-  for (size_t r = 0; r < rows; r++) {
-    vf y = tanh_(query + load(keys + r * ld)), arriving = splat(g[r]);
-    vf slope = arriving * score * fma_(-y, y, splat(1));
-    *q += slope;
-    *s = fma_(arriving, y, *s);
-    if (key_gradients) {
-      float *to = key_gradients + r * ld_gradients;
-      store(to, load(to) + slope);
-    }
-  }
+// The gradient of LANES columns of one row's key, and what is added to the sums of the query's and the score vector's.
+INLINE vf additive_row(vf query, vf key, vf score, vf arriving, vf *q, vf *s) {
+  vf y = tanh_(query + key), slope = arriving * score * fma_(-y, y, splat(1));
+  *q += slope;
+  *s = fma_(arriving, y, *s);
+  return slope;
 }
 
+// The sums of a column go over all rows first, wherever the column lies: in the same order whatever LANES is.
 static void additive_scores_gradient(size_t rows, size_t n, const float *query, const float *keys, size_t ld,
                                      const float *score, const float *g, float *query_gradient,
                                      float *key_gradients, size_t ld_gradients, float *score_gradient) {
   const size_t whole = n / LANES * LANES;
-  vf q, s;
   for (size_t i = 0; i < whole; i += LANES) {
-    additive_columns(rows, load(query + i), keys + i, ld, load(score + i), g,
-                     key_gradients ? key_gradients + i : NULL, ld_gradients, &q, &s);
+    vf q = splat(0), s = splat(0);
+    for (size_t r = 0; r < rows; r++) {
+      vf slope = additive_row(load(query + i), load(keys + r * ld + i), load(score + i), splat(g[r]), &q, &s);
+      if (key_gradients) {
+        float *to = key_gradients + r * ld_gradients + i;
+        store(to, load(to) + slope);
+      }
+    }
     if (query_gradient) store(query_gradient + i, load(query_gradient + i) + q);
     if (score_gradient) store(score_gradient + i, load(score_gradient + i) + s);
   }
   const size_t left = n - whole;
   if (!left) return;
-  float a[LANES], b[LANES], key[LANES];
+  vf q = splat(0), s = splat(0);
+  float a[LANES], b[LANES], key[LANES], sums[LANES];
   EDGE(a, LANES, query + whole, left);
   EDGE(b, LANES, score + whole, left);
   for (size_t r = 0; r < rows; r++) {
-    float sums[LANES];
     EDGE(key, LANES, keys + r * ld + whole, left);
-    additive_columns(1, load(a), key, 0, load(b), g + r, NULL, 0, &q, &s);
-    store(sums, q);
-    for (size_t j = 0; j < left; j++) {
-      if (query_gradient) query_gradient[whole + j] += sums[j];
-      if (key_gradients) key_gradients[r * ld_gradients + whole + j] += sums[j];
-    }
-    store(sums, s);
-    if (score_gradient)
-      for (size_t j = 0; j < left; j++) score_gradient[whole + j] += sums[j];
+    store(sums, additive_row(load(a), load(key), load(b), splat(g[r]), &q, &s));
+    if (key_gradients)
+      for (size_t j = 0; j < left; j++) key_gradients[r * ld_gradients + whole + j] += sums[j];
   }
+  store(sums, q);
+  if (query_gradient)
+    for (size_t j = 0; j < left; j++) query_gradient[whole + j] += sums[j];
+  store(sums, s);
+  if (score_gradient)
+    for (size_t j = 0; j < left; j++) score_gradient[whole + j] += sums[j];
 }
 
 // MARK: Blocks of the weights of many queries

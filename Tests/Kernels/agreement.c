@@ -456,7 +456,8 @@ static void attention(void) {
       const cg_isa *isa = side ? portable : tested;
       w[side] = filled(block, 0), slopes[side] = filled(block, 0), rows[side] = filled(9, 0);
       for (size_t i = 0; i < block; i++) w[side][i] = weighed[i], slopes[side][i] = arriving[i];
-      for (size_t r = 0; r < 3; r++) rows[side][r] = -1;
+      // The first block left a largest number and a sum.
+      for (size_t r = 0; r < 3; r++) rows[side][r] = -1, rows[side][r + 3] = 0.7f;
       cg_attention_weights_with(isa, 3, n, band, 0.7f, w[side], padded, rows[side], rows[side] + 3, rows[side] + 6);
       for (size_t i = 0; i < block; i++) w[side][i] = weighed[i];
       cg_attention_gradient_with(isa, 3, n, band, 0.7f, rows[side], rows[side] + 3, g, w[side], slopes[side], padded);
