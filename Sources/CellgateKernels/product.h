@@ -26,7 +26,8 @@ static void pack(size_t k, size_t n, size_t result_width, const float *source, s
       const float *column = source + (p * PANEL + j) * n_stride;
       const size_t own = p * PANEL + j < n ? k : 0;
       float *to = packed + j, numbers[LANES];
-      int32_t most = 0, sum = 0;
+      int32_t most = 0;
+      uint32_t sum = 0;  // of a column that has no scale any number, which may be too large for an int32_t
       for (size_t i = 0; i < own; i += LANES) {
         for (size_t e = 0; e < LANES; e++) numbers[e] = i + e < own ? column[(i + e) * k_stride] : 0;
         const int32_t next = most_bits(LANES, numbers);
@@ -39,11 +40,11 @@ static void pack(size_t k, size_t n, size_t result_width, const float *source, s
         for (size_t e = 0; e < LANES; e++) numbers[e] = i + e < own ? column[(i + e) * k_stride] : 0;
         const vi whole = whole_numbers(load(numbers), inverse);
         const byte_lanes bytes = __builtin_convertvector(whole & 0xff, byte_lanes);
-        sum += __builtin_reduce_add(whole);
+        sum += (uint32_t)__builtin_reduce_add(whole);
         for (size_t w = 0; w < LANES / PER_WORD && u + w < count; w++)
           memcpy(to + (PANEL_HEAD + u + w) * width, (const char *)&bytes + w * PER_WORD, PER_WORD);
       }
-      sum *= -128;
+      sum *= (uint32_t)-128;
       if (CG_OFFSET) memcpy(to + width, &sum, sizeof sum);
     }
     packed += (PANEL_HEAD + count) * width;

@@ -4,6 +4,7 @@
 
 #include "cellgate_kernels.h"
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@ typedef struct {
   char *mapping;
   size_t length;
 } block;
-static block blocks[64];
+static block blocks[128];
 static size_t block_count;
 
 static void release(void) {
@@ -34,7 +35,7 @@ static float *reserve(size_t count, size_t alignment) {
   const size_t bytes = (count * sizeof(float) + alignment - 1) / alignment * alignment;
   const size_t readable = (bytes + page - 1) / page * page;
   char *memory = mmap(NULL, readable + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED || mprotect(memory + readable, page, PROT_NONE) != 0 || block_count == 64) {
+  if (memory == MAP_FAILED || mprotect(memory + readable, page, PROT_NONE) != 0 || block_count == 128) {
     fprintf(stderr, "no memory\n");
     exit(2);
   }
@@ -565,10 +566,33 @@ static void convolutions(void) {
 
 // MARK: Sweeps
 
+enum { SLOTS = 9, MOST_MEMBERS = 4 };
+
+// One of the threads that share a sweep: what it calls cg_sweep with.
+typedef struct {
+  const cg_isa *isa;
+  const cg_program *program;
+  cg_location slots[SLOTS];
+  const uint32_t *active;
+  size_t steps;
+  int backward;
+  cg_share share;
+  float *scratch[3 * SLOTS];
+  cg_term terms[2];
+  pthread_t thread;
+} member;
+
+static void *take_part(void *argument) {
+  member *own = argument;
+  cg_sweep(own->isa, own->program, own->slots, own->active, own->backward ? own->steps - 1 : 0, own->steps, own->backward,
+           own->scratch, own->terms, &own->share);
+  return NULL;
+}
+
 // A recurrence of all kinds of stages: u = b + W h' + Q m, m = mean(h'), h = σ(u) tanh(u) v + k − relu(h'), h' the state
-// before. Its columns are shared out among `members`, one after the other: no stage reads another's columns of a step.
-static void sweep(const cg_isa *isa, size_t width, size_t tile_rows, size_t tile_columns, const uint32_t *active,
-                  size_t steps, int backward, float *h, float *u) {
+// before. Its columns are shared out among the threads of a team.
+static void sweep(const cg_isa *isa, size_t team, size_t width, size_t tile_rows, size_t tile_columns,
+                  const uint32_t *active, size_t steps, int backward, float *h, float *u) {
   const size_t most = active[0], frame = most * width, tile = tile_rows * tile_columns;
   float *weights = numbers(width * width), *other = numbers(width * width), *bias = numbers(width);
   float *v = numbers(width), *columns = reserve(tile_rows * width, sizeof(float));
@@ -579,16 +603,16 @@ static void sweep(const cg_isa *isa, size_t width, size_t tile_rows, size_t tile
     after[t] = (backward ? t : t + 1) * frame;
     now[t] = t * frame;
   }
-  const cg_location slots[] = {
+  const cg_location slots[SLOTS] = {
       {h, before, CG_ROWS, 0},
       {u, now, CG_ROWS, 0},
-      {filled(tile, NAN), NULL, CG_TILE, 0},
+      {NULL, NULL, CG_TILE, 0},  // a member's own
       {columns, NULL, CG_COLUMNS, 0},
       {filled(tile, 0.25f), NULL, CG_TILE, 0},
       {h, after, CG_ROWS, 0},
       {filled(frame, NAN), NULL, CG_ROWS, 0},  // means
       {filled(frame, NAN), NULL, CG_ROWS, 0},  // words of the states
-      {filled(tile, NAN), NULL, CG_TILE, 0},
+      {NULL, NULL, CG_TILE, 0},                // a member's own
   };
   const cg_factor factors[] = {{7, (uint32_t)width, width, packed(isa, weights, width, width, width, 0)},
                                {6, (uint32_t)width, width, packed(isa, other, width, width, width, 1)}};
@@ -601,13 +625,26 @@ static void sweep(const cg_isa *isa, size_t width, size_t tile_rows, size_t tile
       {.code = CG_RELU, .result = 5, .a = 0}, {.code = CG_SUBTRACT, .result = 5, .a = 2, .b = 5}};
   const cg_stage stages[] = {{CG_REDUCTIONS, 1, 0, 1}, {CG_CONVERSIONS, 0, 0, 1}, {CG_PRODUCTS, 1, 0, 1},
                              {CG_ELEMENTWISE, 0, 0, COUNT(operations)}};
-  const cg_program program = {stages,      COUNT(stages), products,      factors, 2,         operations,
-                              conversions, reductions,    COUNT(slots), width,   tile_rows, tile_columns};
-  static cg_barrier barrier = {.members = 1};
-  const cg_share share = {&barrier, 0, width};
-  float *scratch[3 * COUNT(slots)];
-  cg_term terms[2];
-  cg_sweep(isa, &program, slots, active, backward ? steps - 1 : 0, steps, backward, scratch, terms, &share);
+  const cg_program program = {stages,      COUNT(stages), products, factors, 2,         operations,
+                              conversions, reductions,    SLOTS,    width,   tile_rows, tile_columns};
+  cg_barrier barrier = {.members = (uint32_t)team};
+  member members[MOST_MEMBERS];
+  const size_t shares = (width + CG_SHARE_COLUMNS - 1) / CG_SHARE_COLUMNS;
+  for (size_t m = 0; m < team; m++) {
+    const size_t first = shares * m / team * CG_SHARE_COLUMNS, last = shares * (m + 1) / team * CG_SHARE_COLUMNS;
+    members[m] = (member){.isa = isa, .program = &program, .active = active, .steps = steps, .backward = backward,
+                          .share = {&barrier, first, (last < width ? last : width) - first}};
+    memcpy(members[m].slots, slots, sizeof slots);
+    members[m].slots[2].base = filled(tile, NAN);
+    members[m].slots[8].base = filled(tile, NAN);
+  }
+  for (size_t m = 1; m < team; m++)
+    if (pthread_create(&members[m].thread, NULL, take_part, &members[m]) != 0) {
+      fprintf(stderr, "no thread\n");
+      exit(2);
+    }
+  take_part(&members[0]);
+  for (size_t m = 1; m < team; m++) pthread_join(members[m].thread, NULL);
 }
 
 static void sweeps(void) {
@@ -627,11 +664,21 @@ static void sweeps(void) {
         h[side] = copy((steps + 1) * frame, states);
         u[side] = filled(steps * frame, 7);
         seed = start;  // the same weights
-        sweep(side ? portable : tested, shapes[s].width, shapes[s].tile_rows, shapes[s].tile_columns, shapes[s].rows,
+        sweep(side ? portable : tested, 1, shapes[s].width, shapes[s].tile_rows, shapes[s].tile_columns, shapes[s].rows,
               steps, backward, h[side], u[side]);
       }
       compare("states", s, (size_t)backward, h[0], h[1], (steps + 1) * frame);
       compare("sums", s, (size_t)backward, u[0], u[1], steps * frame);
+      // Tiles of several rows are whole rows: one thread's.
+      const size_t shares = (shapes[s].width + CG_SHARE_COLUMNS - 1) / CG_SHARE_COLUMNS;
+      for (size_t team = 2; team <= shares && shapes[s].tile_rows == 1; team++) {
+        memcpy(h[0], states, (steps + 1) * frame * sizeof(float));
+        for (size_t i = 0; i < steps * frame; i++) u[0][i] = 7;
+        seed = start;
+        sweep(tested, team, shapes[s].width, 1, shapes[s].tile_columns, shapes[s].rows, steps, backward, h[0], u[0]);
+        compare_alone("states of a team", s, team, h[0], h[1], (steps + 1) * frame);
+        compare_alone("sums of a team", s, team, u[0], u[1], steps * frame);
+      }
       release();
     }
   end();
