@@ -1,5 +1,5 @@
 # Each target is a line that can be typed by hand.
-.PHONY: build test lint docs bench fuzz mpi release
+.PHONY: build test lint docs bench fuzz sanitize kills mpi release
 
 build:
 	swift build -c release
@@ -23,6 +23,14 @@ release:
 fuzz:
 	CELLGATE_FUZZ_ROUNDS=10000000 swift test -c release -Xswiftc -enable-testing --filter '/fuzz'
 	.ci/fuzz 600
+
+# Address, undefined-behaviour and thread sanitizers over the kernels and the thread pool.
+sanitize:
+	.ci/sanitize
+
+# Ten thousand kills at random moments, with the program of `make build`; a report that is there is continued.
+kills:
+	.ci/kills 10000 --out .build/kills.json
 
 # Runs of several processes against one, with every mpirun that there is.
 mpi:

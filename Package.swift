@@ -42,6 +42,16 @@ let fuzzing: [Target] =
       path: "Tests/CellgateFuzz", swiftSettings: swiftSettings),
   ]
 
+// Works the thread pool under the sanitizers: CELLGATE_SANITIZE=1, see `make sanitize`.
+let sanitizing: [Target] =
+  Context.environment["CELLGATE_SANITIZE"] == nil
+  ? []
+  : [
+    .executableTarget(
+      name: "cellgate-threads", dependencies: ["CellgateBasics", "CellgateTensor"],
+      path: "Tests/CellgateThreads", swiftSettings: swiftSettings)
+  ]
+
 // What the umbrella re-exports. Executables name all of it: an incremental build would miss changes below the umbrella.
 let umbrella: [Target.Dependency] = [
   "CellgateFiles", "CellgateCharts", "CellgateTensor", "CellgateMemory", "CellgateCells", "CellgateNN",
@@ -154,7 +164,7 @@ let package = Package(
         "CellgateData", "CellgateTraining",
       ],
       resources: [.copy("Recorded")]),
-  ] + fuzzing,
+  ] + fuzzing + sanitizing,
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c11
 )
