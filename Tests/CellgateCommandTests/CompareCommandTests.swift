@@ -30,6 +30,19 @@ struct CompareCommandTests {
     #expect(suggestion.hasSuffix("--steps 20 --cells lstm,gru --seeds 3"))
   }
 
+  @Test("A temporary file that a killed start left is removed, by a new start and by one that goes on")
+  func leftovers() throws {
+    let workplace = try Workplace()
+    let folder = workplace.path + "/c"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    for start in ["", " --resume"] {
+      try Data("{".utf8).write(to: URL(fileURLWithPath: folder + "/.config.json.4a14.tmp"))
+      let run = try workplace.run(line: Self.tiny + " --steps 10 --cells gru --seeds 1 --out c" + start)
+      #expect(run.status == 0, "\(run.error)")
+      #expect(workplace.has("c/compare.json") && !workplace.has("c/.config.json.4a14.tmp"))
+    }
+  }
+
   @Test("Shards are merged into the table of one machine; missing runs are named")
   func shards() throws {
     let workplace = try Workplace()

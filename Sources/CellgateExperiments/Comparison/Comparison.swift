@@ -110,7 +110,12 @@ public final class Comparison {
         throw .otherSettings(folder: path, setting: name, expected: expected, found: found)
       }
     }
-    do throws(FileError) { try AtomicFile.write(settings.encoded(), to: config) } catch { throw .file(error) }
+    do throws(FileError) {
+      // What writes that were killed left.
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+      for name in names where AtomicFile.isTemporary(name) { try AtomicFile.remove(path + "/" + name) }
+      try AtomicFile.write(settings.encoded(), to: config)
+    } catch { throw .file(error) }
     return lock
   }
 
