@@ -111,9 +111,7 @@ public final class Comparison {
       }
     }
     do throws(FileError) {
-      // What writes that were killed left.
-      let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-      for name in names where AtomicFile.isTemporary(name) { try AtomicFile.remove(path + "/" + name) }
+      try AtomicFile.removeLeftovers(in: path)
       try AtomicFile.write(settings.encoded(), to: config)
     } catch { throw .file(error) }
     return lock

@@ -83,6 +83,7 @@ public struct FolderMerge {
 
   private func writeSettings(to path: String) throws(RunError) {
     do throws(FileError) {
+      try AtomicFile.removeLeftovers(in: path)
       switch subject {
       case .comparison(let settings):
         try AtomicFile.write(settings.encoded(), to: RunDirectory.configFile(path))

@@ -185,6 +185,7 @@ public final class Reproduction {
       }
     }
     do throws(FileError) {
+      try AtomicFile.removeLeftovers(in: path)
       try AtomicFile.write(ConfigFile.encode(experiment), to: file)
     } catch { throw .file(error) }
     return lock
