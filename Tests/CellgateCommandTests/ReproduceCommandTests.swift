@@ -134,6 +134,11 @@ struct ReproduceCommandTests {
     let run = try workplace.run(line: Self.smoke + " --search --dry-run --threads 1")
     #expect(run.status == 0, "\(run.error)")
     #expect(run.output.contains("hours of one thread; of that the search"))
+    #expect(run.output.contains("the initialisations own, pytorch, "))
+    let transformer = try workplace.run(
+      line: "reproduce transformer-adding --budget smoke --search --dry-run --threads 1")
+    #expect(transformer.status == 0, "\(transformer.error)")
+    #expect(transformer.output.contains("the initialisations own, 0.25 of"))
     #expect(!workplace.has("r") && !workplace.has("runs"))
     let json = try workplace.run(line: Self.smoke + " --search --dry-run --threads 1 --json").records()
     #expect(json.count == 1 && json[0]["record"] as? String == "estimate")

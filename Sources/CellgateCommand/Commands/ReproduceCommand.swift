@@ -239,6 +239,9 @@ struct ReproduceCommand: ParsableCommand {
       options += start.words
     }
     experiment.search = try search.settings(&problems)
+    if search.searchInitializations == nil {
+      experiment.search?.initializations = experiment.searchedInitializations(tasks: Tasks.all)
+    }
     options += search.words
     experiment.options = options.isEmpty ? nil : options
   }

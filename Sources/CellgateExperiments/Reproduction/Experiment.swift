@@ -1,5 +1,6 @@
 import CellgateBasics
 import CellgateCells
+import CellgateNN
 import CellgateTraining
 
 /// How much time an experiment may take.
@@ -177,6 +178,27 @@ public struct Experiment: Codable, Equatable, Sendable {
     guard let own = part.cells else { return cells }
     let both = own.filter { cells.contains($0) }
     return both.isEmpty ? Array(own.prefix(1)) : both
+  }
+
+  /// The initialisations that a search tries where none are asked for: each part's own and PyTorch's, or the own one alone where models of
+  /// the experiment start as their layers do, so that the search is the same for all cells.
+  public func searchedInitializations(
+    tasks: [any SequenceTask.Type], cells known: [Cell] = Cell.all
+  ) -> [Recurrent.Initialization?] {
+    let usual = SearchSettings().initializations
+    var plain = self
+    plain.search = nil
+    guard plain.problems(tasks: tasks, cells: known).isEmpty else { return usual }
+    let isRefused = comparisons.contains { _, settings in
+      settings.runs(tasks: tasks, cells: known).prefix(settings.cells.count).contains { run in
+        var other = run
+        other.start(from: .pytorch)
+        return other.problems(tasks: tasks, cells: settings.allCells(known)).contains {
+          $0.option == "initialization"
+        }
+      }
+    }
+    return isRefused ? [nil] : usual
   }
 
   /// All that is wrong, in order; empty when the experiment can be made.

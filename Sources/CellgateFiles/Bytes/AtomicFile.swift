@@ -71,6 +71,16 @@ public enum AtomicFile {
   /// Whether a file of this name is a temporary one, left by a write that was killed.
   package static func isTemporary(_ name: String) -> Bool { name.hasPrefix(".") && name.hasSuffix(".tmp") }
 
+  /// Removes the temporary files that killed writes left in a folder, which the caller has locked; throws `cannotOpen` where it can't
+  /// be listed, or `cannotWrite`.
+  package static func removeLeftovers(in folder: String) throws(FileError) {
+    let names: [String]
+    do { names = try FileManager.default.contentsOfDirectory(atPath: folder) } catch {
+      throw .cannotOpen(file: folder, reason: "cannot be listed")
+    }
+    for name in names where isTemporary(name) { try remove(folder + "/" + name) }
+  }
+
   /// Renames a synced file over the file at `path` and syncs the folder; on failure `temporary` is removed.
   package static func move(_ temporary: String, to path: String) throws(FileError) {
     let target = try resolve(path)

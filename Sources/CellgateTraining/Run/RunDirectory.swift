@@ -145,7 +145,7 @@ public final class RunDirectory {
 
   /// Removes the temporary files that killed writes left.
   func removeTemporaries() throws(RunError) {
-    for name in try names() where AtomicFile.isTemporary(name) { try remove(path + "/" + name) }
+    do throws(FileError) { try AtomicFile.removeLeftovers(in: path) } catch { throw .file(error) }
   }
 
   /// Removes a file; throws `file`.
