@@ -238,10 +238,11 @@ struct ReproduceCommand: ParsableCommand {
       }
       options += start.words
     }
-    experiment.search = try search.settings(&problems)
+    var settings = try search.settings(&problems)
     if search.searchInitializations == nil {
-      experiment.search?.initializations = experiment.searchedInitializations(tasks: Tasks.all)
+      settings?.initializations = experiment.searchedInitializations(tasks: Tasks.all)
     }
+    experiment.search = settings
     options += search.words
     experiment.options = options.isEmpty ? nil : options
   }

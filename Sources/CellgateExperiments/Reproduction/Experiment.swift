@@ -186,9 +186,7 @@ public struct Experiment: Codable, Equatable, Sendable {
     tasks: [any SequenceTask.Type], cells known: [Cell] = Cell.all
   ) -> [Recurrent.Initialization?] {
     let usual = SearchSettings().initializations
-    var plain = self
-    plain.search = nil
-    guard plain.problems(tasks: tasks, cells: known).isEmpty else { return usual }
+    guard problems(tasks: tasks, cells: known).isEmpty else { return usual }
     let isRefused = comparisons.contains { _, settings in
       settings.runs(tasks: tasks, cells: known).prefix(settings.cells.count).contains { run in
         var other = run
