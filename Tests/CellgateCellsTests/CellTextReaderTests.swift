@@ -54,6 +54,12 @@ struct CellTextReaderTests {
       ("f at 1", "p at 1", "8:54: unknown name 'p'"),
       ("f at 1", "i at 1", "8:54: the name 'i' is used twice"),
       ("f at 1", "f at one", "8:59: expected a number, found 'one'"),
+      ("f at 1", "f at 1 to", "8:64: expected a number, found 'chrono'"),
+      (
+        "starts orthogonal", "start at 0 to 1",
+        "7:14: start of 'weight_hh': expected one number, as a matrix has none for each unit"
+      ),
+      ("state h, c", "fixed state h, c", "5:7: expected 'matrix', 'vector' or 'scalar', or several of them"),
       ("i = sig", "i sig", "10:1: expected a declaration"),
       ("f * c", "f^c * c", "14:8: expected a number other than 0 as the power, found 'c'"),
       ("f * c", "f^0 * c", "14:8: expected a number other than 0 as the power, found the number 0"),

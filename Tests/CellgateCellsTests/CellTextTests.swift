@@ -29,6 +29,7 @@ struct CellTextTests {
     #expect(read.parameters.map(\.columns) == cell.parameters.map(\.columns))
     #expect(read.parameters.map(\.rows) == cell.parameters.map(\.rows))
     #expect(read.parameters.map(\.start) == cell.parameters.map(\.start))
+    #expect(read.parameters.map(\.isFixed) == cell.parameters.map(\.isFixed))
     #expect("\(read.plan)" == "\(cell.plan)")
   }
 
@@ -163,6 +164,40 @@ struct CellTextTests {
     #expect(cell.parameters[3].start == .perGate([.forget]))
     #expect(cell.text.contains("matrices U_* = u (p, q) start at 0.5\n"))
     #expect(cell.text.contains("vectors b_* = bias (p, q) start q at −2 chrono −3\n"))
+  }
+
+  @Test("Fixed parameters, and starts that go from unit to unit")
+  func fixed() throws {
+    let cell = try Cell(
+      text: """
+        cell a
+        state h
+        matrix W = w
+        fixed matrices U = u (p, q) start orthogonal
+        fixed vector τ = tau start at 2 to 70
+        vectors b = bias (p, q) start p at −1 to 1, q at 3 chrono +
+        fixed scalar a start at 0.3
+        h' = a * (W x + U_p h + U_q h + b_p + b_q) / τ
+        """)
+    #expect(cell.parameters.map(\.isFixed) == [false, true, true, false, true])
+    #expect(cell.parameters[2].start == .perGate([GateBias(2, to: 70)]))
+    #expect(cell.parameters[3].start == .perGate([GateBias(-1, to: 1), GateBias(3, chronoSign: 1)]))
+    #expect(GateBias(2, to: 70).values(3) == [2, 36, 70] && GateBias(2, to: 70).values(1) == [2])
+    #expect(
+      cell.text.contains(
+        "fixed matrices U_* = u (p, q) start orthogonal\nfixed vector τ = tau start at 2 to 70\n"))
+    #expect(
+      cell.text.contains(
+        "vectors b_* = bias (p, q) start p at −1 to 1, q at 3 chrono +\nfixed scalar a start at 0.3\n"))
+    #expect(cell.parameterCount(inputSize: 2, hiddenSize: 5) == 10 + 50 + 5 + 10 + 1)
+    let read = try Cell(text: cell.text)
+    #expect(read.isSame(as: cell) && read.text == cell.text)
+    // What is learned is part of what a cell is.
+    let learned = try Cell(text: cell.text.replacing("fixed vector", with: "vector"))
+    #expect(!learned.isSame(as: cell) && learned.canonicalText != cell.canonicalText)
+    #expect(
+      cell.pyTorch.contains("register_buffer(\"tau\" + suffix, torch.linspace(2.0, 70.0, hidden_size))"))
+    #expect(cell.pyTorch.contains("register_parameter(\"w\" + suffix, "))
   }
 
   @Test("States, vectors and rows of matrices say their size unless it is H")

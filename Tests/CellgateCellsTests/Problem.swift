@@ -40,8 +40,9 @@ struct Problem {
     states = execution.stateSizes.map { values(B * $0, 0.8) }
     let bound = 1 / Float(H).squareRoot()
     parameters = cell.parameters.map {
-      values(
-        $0.shape(inputSize: I, hiddenSize: H, projectionSize: projection, grid: grid).reduce(1, *), bound)
+      let count = $0.shape(inputSize: I, hiddenSize: H, projectionSize: projection, grid: grid).reduce(1, *)
+      guard $0.isFixed, case .perGate(let starts) = $0.start else { return values(count, bound) }
+      return starts.flatMap { $0.values(count / starts.count).map { Double($0) } }
     }
     outputGradient = values(T * B * execution.outputSize, 1)
     finalGradients = execution.stateSizes.map { values(B * $0, 1) }
@@ -135,8 +136,12 @@ struct Problem {
     }
     check("input", \.input, analytic.input)
     for index in cell.states.indices { check(cell.states[index], \.states[index], analytic.states[index]) }
-    for index in cell.parameters.indices {
-      check(cell.parameters[index].name, \.parameters[index], analytic.parameters[index])
+    for (index, definition) in cell.parameters.enumerated() {
+      if definition.isFixed {
+        #expect(analytic.parameters[index].allSatisfy { $0 == 0 }, "\(cell.name): \(definition.name)")
+      } else {
+        check(definition.name, \.parameters[index], analytic.parameters[index])
+      }
     }
   }
 

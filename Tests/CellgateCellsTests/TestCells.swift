@@ -2,7 +2,7 @@ import CellgateCells
 
 extension Cell {
   /// The registry, and cells that use every operation and oddity of the expression language.
-  static let allAndOdd: [Cell] = core + [odd, functions, layerNorm, late, projected, wide, turned]
+  static let allAndOdd: [Cell] = core + [odd, functions, layerNorm, late, projected, wide, turned, kept]
 
   /// P of a problem with H hidden units: less than H, or more.
   func testedProjection(hidden: Int) -> Int { name.hasPrefix("wide") ? hidden + 6 : (hidden + 1) / 2 }
@@ -87,6 +87,23 @@ extension Cell {
     let q = cell.define("q", sigmoid(V.transposed(new) + W.q(x) + A.p.transposed(A.q.transposed(p)) + s.p))
     let root = (q + 0.5).raised(to: 1.5) * p + sigmoid(s.p) * (1 + q).raised(to: -1.25)
     cell.next(h, s.q * q * cell.earlier(h, by: 3) / 2 + root / 3)
+  }
+
+  /// Fixed and learned parameters of every kind beside one another; a fixed bias inside a product's sum.
+  static let kept = defined("kept", "fixed parameters in every place") { cell in
+    let x = cell.input
+    let h = cell.state("h"), m = cell.state("m", size: .projection)
+    let W = cell.matrices("w", gates: "p", "q"), A = cell.matrix("a", start: .orthogonal, fixed: true)
+    let V = cell.matrices("v", gates: "p", "q", rows: .projection, fixed: true), U = cell.matrix("u")
+    let b = cell.vectors(
+      "b", gates: "p", "q", start: ["p": GateBias(-1, to: 1), "q": GateBias(0.5)], fixed: true)
+    let t = cell.vector("t", size: .projection, start: GateBias(2, to: 9), fixed: true)
+    let s = cell.scalars("s", gates: "p", "q", start: ["p": GateBias(0.25)], fixed: true),
+      k = cell.vector("k")
+    let p = cell.define("p", sigmoid(W.p(x) + A(h) + b.p))
+    let new = cell.next(m, m + (V.p(p) + V.q(h) - m) / t)
+    let q = cell.define("q", tanh(W.q(x) + U(new) + A.transposed(p) + b.q * k))
+    cell.next(h, (1 - s.p) * h + s.p * q + (s.q + 0.5) * b.p)
   }
 
   /// Sak et al. 2014, https://arxiv.org/abs/1402.1128, with PyTorch's names.

@@ -96,7 +96,7 @@ struct TranscribeCommandTests {
     }
     let sizes = "--hidden 4 --layers 1 --bands 8 --steps 2 --threads 1"
     let run = try workplace.run(line: "train transcribe --data made \(sizes) --out run")
-    #expect(run.status == 0 && run.output.contains("Test character_error_rate"), "\(run.error)")
+    #expect(run.status == 0 && run.output.contains("Test character error rate"), "\(run.error)")
     let both = try workplace.run(
       shell: "\(Workplace.executable) transcribe run - --threads 1 --json < made/1.wav")
     #expect(try both.records().first?["latency_ms"] is NSNull)

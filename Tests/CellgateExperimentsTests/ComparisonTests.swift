@@ -2,6 +2,7 @@ import CellgateCells
 import CellgateCharts
 import CellgateFiles
 import CellgateNN
+import CellgateTasks
 import CellgateTestSupport
 import Foundation
 import Testing
@@ -37,6 +38,24 @@ struct ComparisonTests {
     #expect(size.hidden(of: cell, matching: cell, hidden: 20) == 20)
     #expect(StackSize.most { _ in true } == 1 << 62)
     #expect(cell.parameterCount(inputSize: 1, hiddenSize: .max) == .max)
+  }
+
+  @Test("Models of a form of their own are matched as a whole", arguments: ["frames", "music", "translate"])
+  func wholeModels(name: String) throws {
+    let task = try Tasks.named(name), cells = ["lstm", "lstm-wm", "gru", "lstm-ph"]
+    let runs = ComparisonSettings(task.defaults, cells: cells, seeds: 1, equal: .parameters).runs(tasks: [
+      task
+    ])
+    func count(_ settings: TrainingSettings) throws -> Double {
+      task.parameterCount(settings, cell: try #require(Cell.named(settings.cell)))
+    }
+    let target = try count(runs[0])
+    #expect(runs.map(\.cell) == cells && runs[0].hidden == task.defaults.hidden)
+    for var run in runs {
+      #expect(try count(run) <= target, "\(run.cell), \(run.hidden) units")
+      run.hidden += 1
+      #expect(try count(run) > target, "\(run.cell), \(run.hidden) units")
+    }
   }
 
   @Test("Each seed takes every cell in turn, with the same settings otherwise")

@@ -166,9 +166,11 @@ struct GoldenFile {
       cell: cell, inputSize: golden.I, hiddenSize: golden.H, layers: golden.layers,
       bidirectional: golden.bidirectional, instructions: instructions,
       stream: RandomStream(seed: 0, name: "golden"))
-    for (name, parameter) in recurrent.namedParameters() {
-      let stored = isStacked ? name : String(name.dropLast("_l0".count))
-      parameter.assign(try tensor(stored, shape: parameter.shape))
+    // Fixed ones too, whose gradients stay 0.
+    let parameters = ParameterSet(recurrent, withBuffers: true).entries
+    for entry in parameters {
+      let stored = isStacked ? entry.name : String(entry.name.dropLast("_l0".count))
+      entry.parameter.assign(try tensor(stored, shape: entry.shape))
     }
     let input = Parameter(try tensor("input", shape: [golden.T, golden.B, golden.I]))
     let states = try cell.states.map { Parameter(try tensor($0 + "0", shape: stateShape)) }
@@ -187,8 +189,9 @@ struct GoldenFile {
       results[state + "n"] = doubles(result.finalStates[index])
       results["grad_\(state)0"] = doubles(states[index].gradient)
     }
-    for (name, parameter) in recurrent.namedParameters() {
-      results["grad_" + (isStacked ? name : String(name.dropLast("_l0".count)))] = doubles(parameter.gradient)
+    for entry in parameters {
+      let stored = isStacked ? entry.name : String(entry.name.dropLast("_l0".count))
+      results["grad_" + stored] = doubles(entry.parameter.gradient)
     }
     return results
   }

@@ -49,6 +49,28 @@ struct RecurrentTests {
     }
   }
 
+  @Test("Fixed parameters are kept with the others, start as the cell says, and get no gradient")
+  func fixed() throws {
+    let cell = try #require(Cell.named("mtrnn"))
+    for start in [Recurrent.Initialization.cellgate, .pytorch, .keras, .init(forgetBias: 3)] {
+      let recurrent = Recurrent(
+        cell: cell, inputSize: 2, hiddenSize: 3, layers: 2, initialization: start, stream: stream)
+      let learned = recurrent.namedParameters().map(\.name)
+      #expect(
+        learned == [0, 1].flatMap { layer in ["weight_ih", "weight_hh", "bias"].map { "\($0)_l\(layer)" } })
+      let state = recurrent.state,
+        shapes = recurrent.parameterShapes([LayerShape(isSequence: true, features: [2])])
+      #expect(state.names == shapes.map(\.name))
+      #expect(try #require(state["tau_l1"]).scalars == [2, 36, 70])
+      let parameters = ParameterSet(recurrent, withBuffers: true)
+      #expect(parameters.count - parameters.learnedCount == 6)
+      recurrent(random([4, 2, 2]), context: .training(seed: 1, step: 1)).last.sum().backward()
+      for entry in parameters.entries {
+        #expect(entry.parameter.gradient.scalars.contains { $0 != 0 } == learned.contains(entry.name))
+      }
+    }
+  }
+
   @Test("The reverse direction runs as the forward one over the reversed sequence")
   func reverse() throws {
     let both = Recurrent(

@@ -16,6 +16,7 @@ private struct RandomCellMaker {
   private var stream: RandomStream
   private var projection: RandomStream
   private var scalars: RandomStream
+  private var fixed: RandomStream
   private var pool: [CellExpression] = []
   /// What must be used so that nothing declared is left over.
   private var unused: [CellExpression] = []
@@ -24,10 +25,12 @@ private struct RandomCellMaker {
     stream = RandomStream(seed: seed, name: "random cell")
     projection = RandomStream(seed: seed, name: "random projection")
     scalars = RandomStream(seed: seed, name: "random scalars")
+    fixed = RandomStream(seed: seed, name: "random fixed parameters")
   }
 
   private mutating func number(_ bound: Int) -> Int { min(bound - 1, Int(stream.uniform() * Float(bound))) }
   private mutating func chance(_ share: Float) -> Bool { stream.uniform() < share }
+  private mutating func isFixed() -> Bool { fixed.uniform() < 0.2 }
   mutating func pick<Value>(_ values: [Value]) -> Value { values[number(values.count)] }
 
   mutating func build(_ cell: CellBuilder) {
@@ -84,17 +87,22 @@ private struct RandomCellMaker {
     let start = pick([
       ParameterDefinition.Start.xavier, .orthogonal, .zero, .perGate([GateBias(0)]), .perGate([.forget]),
     ])
+    let isFixed = isFixed()
     func product(_ map: LinearMap, _ operand: CellExpression) { remember(map(operand)) }
     if chance(0.3) {
-      product(cell.matrix(name, start: start), readsInput ? cell.input : pool[number(pool.count)])
+      product(
+        cell.matrix(name, start: start, fixed: isFixed), readsInput ? cell.input : pool[number(pool.count)])
       return
     }
     let maps: LinearMaps
     let gates: [String]
     switch number(3) {
-    case 0: (maps, gates) = (cell.matrices(name, gates: "i", start: start), ["i"])
-    case 1: (maps, gates) = (cell.matrices(name, gates: "r", "i-2", start: .orthogonal), ["r", "i-2"])
-    default: (maps, gates) = (cell.matrices(name, gates: "f", "at", "*"), ["f", "at", "*"])
+    case 0: (maps, gates) = (cell.matrices(name, gates: "i", start: start, fixed: isFixed), ["i"])
+    case 1:
+      (maps, gates) = (
+        cell.matrices(name, gates: "r", "i-2", start: .orthogonal, fixed: isFixed), ["r", "i-2"]
+      )
+    default: (maps, gates) = (cell.matrices(name, gates: "f", "at", "*", fixed: isFixed), ["f", "at", "*"])
     }
     for gate in gates {
       product(maps[dynamicMember: gate], readsInput ? cell.input : pool[number(pool.count)])
@@ -103,11 +111,13 @@ private struct RandomCellMaker {
 
   private mutating func declareVector(_ cell: CellBuilder, _ index: Int) {
     let name = pick(["bias", "bias_hh", "weight_ph", "v"]) + "\(index)"
-    let start = pick([GateBias.zero, .forget, .keep, GateBias(-0.1, chronoSign: -3), GateBias(-0.0)])
+    var start = pick([GateBias.zero, .forget, .keep, GateBias(-0.1, chronoSign: -3), GateBias(-0.0)])
+    let isFixed = isFixed()
+    if isFixed { start.last = 1.5 }
     if chance(0.4) {
-      remember(cell.vector(name, start: start))
+      remember(cell.vector(name, start: start, fixed: isFixed))
     } else {
-      let vectors = cell.vectors(name, gates: "i", "at", start: ["at": start])
+      let vectors = cell.vectors(name, gates: "i", "at", start: ["at": start], fixed: isFixed)
       for gate in ["i", "at"] { remember(vectors[dynamicMember: gate]) }
     }
   }

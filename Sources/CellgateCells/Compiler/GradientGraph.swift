@@ -11,6 +11,8 @@ import CellgateTensor
 /// and at a product p = Wᵀ v
 ///
 ///     dL/dW = Σ_t v δ_pᵀ        dL/dv gains W δ_p
+///
+/// Fixed parameters have no dL/dW, and what arrives at a fixed vector goes no further.
 struct GradientGraph: Sendable {
   private(set) var graph: Graph
   let forwardCount: Int
@@ -27,9 +29,19 @@ struct GradientGraph: Sendable {
 
   /// Products that read each forward node.
   private(set) var readers: [NodeID: [NodeID]] = [:]
+  /// The vector nodes of fixed parameters.
+  private let fixed: Set<NodeID>
 
-  init(graph forward: Graph, next: [NodeID]) {
+  init(graph forward: Graph, next: [NodeID], parameters: [ParameterDefinition]) {
     graph = forward
+    fixed = Set(
+      forward.nodes.indices.filter { id in
+        if case .vector(let block) = forward[id].operation {
+          parameters[block.parameter].isFixed
+        } else {
+          false
+        }
+      })
     forwardCount = forward.nodes.count
     var arriving: [NodeID: [NodeID]] = [:]
     for (state, node) in next.enumerated() {
@@ -75,8 +87,10 @@ struct GradientGraph: Sendable {
   private mutating func propagate(
     _ g: NodeID, to node: Graph.Node, id: NodeID, _ arriving: inout [NodeID: [NodeID]]
   ) {
-    func give(_ index: Int, _ value: NodeID) { arriving[node.operands[index], default: []].append(value) }
     let operands = node.operands
+    func give(_ index: Int, _ value: @autoclosure () -> NodeID) {
+      if !fixed.contains(operands[index]) { arriving[operands[index], default: []].append(value()) }
+    }
     switch node.operation {
     case .product, .transposedProduct: product[id] = g
     case .vector: vector[id] = g

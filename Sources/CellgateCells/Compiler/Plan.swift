@@ -22,8 +22,8 @@ struct Plan: Sendable {
   let weightGradients: [WeightGradient]
   /// Whether a weight gradient reads all columns of what arrived, those of other members of a team too.
   var readsAllDeltas: Bool { weightGradients.contains(where: \.isTransposed) }
-  /// The parameters that the cell reads, by their numbers.
-  var parametersRead: Set<Int> {
+  /// The parameters that the cell reads and that aren't fixed, by their numbers.
+  var parametersLearned: Set<Int> {
     Set((weightGradients.map(\.block) + biasGradients.map(\.block) + vectorGradients).map(\.parameter))
   }
   /// Biases inside accumulators: Σ δ over steps and sequences.
@@ -33,7 +33,9 @@ struct Plan: Sendable {
   /// Products whose transposes make up the input's gradient.
   let inputFactors: [StepProgram.Factor]
 
-  init(graph: Graph, next: [NodeID], gradient: GradientGraph, stateCount: Int) {
+  init(
+    graph: Graph, next: [NodeID], gradient: GradientGraph, stateCount: Int, parameters: [ParameterDefinition]
+  ) {
     let lowering = Lowering(gradient: gradient, next: next)
     let lowered = lowering.graph
 
@@ -174,6 +176,7 @@ struct Plan: Sendable {
 
     weightGradients = gradient.product.keys.sorted().compactMap { product in
       guard let delta = deltaOfProduct[product], let (block, isTransposed) = graph[product].operation.matrix,
+        !parameters[block.parameter].isFixed,
         let operand = lowering.lowered[graph[product].operands[0]], let slot = afterwards[operand]
       else { return nil }
       return WeightGradient(block: block, isTransposed: isTransposed, delta: delta, operand: slot)

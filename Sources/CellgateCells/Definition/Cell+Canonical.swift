@@ -5,7 +5,7 @@ extension Cell {
   /// from the same parameters, whatever they and their values are called.
   package var canonicalText: String {
     var lines = parameters.map { parameter in
-      "parameter \(parameter.name) \(parameter.columns?.rawValue ?? (parameter.isScalar ? "scalar" : "vector")) "
+      "\(parameter.isFixed ? "fixed " : "")parameter \(parameter.name) \(parameter.columns?.rawValue ?? (parameter.isScalar ? "scalar" : "vector")) "
         + parameter.gates.joined(separator: ",")
         + (parameter.rows == .hidden ? "" : " \(parameter.rows.rawValue)")
     }

@@ -87,8 +87,9 @@ public struct Cell: Sendable {
     equationOrder = builder.equations.map(\.equation)
     symbols = CellSymbols(
       builder, parameters: parameters, graph: graph, next: next, names: names)
-    gradient = GradientGraph(graph: graph, next: next)
-    plan = Plan(graph: graph, next: next, gradient: gradient, stateCount: states.count)
+    gradient = GradientGraph(graph: graph, next: next, parameters: parameters)
+    plan = Plan(
+      graph: graph, next: next, gradient: gradient, stateCount: states.count, parameters: parameters)
     let slots = max(plan.forward.slots.count, plan.backward.slots.count)
     if slots > Self.mostNodes { throw .tooLarge(cell: name, nodes: slots, most: Self.mostNodes) }
   }
@@ -111,8 +112,9 @@ public struct Cell: Sendable {
     self.noises = noises
     equationOrder = []
     symbols = cell.symbols
-    gradient = GradientGraph(graph: graph, next: next)
-    plan = Plan(graph: graph, next: next, gradient: gradient, stateCount: states.count)
+    gradient = GradientGraph(graph: graph, next: next, parameters: parameters)
+    plan = Plan(
+      graph: graph, next: next, gradient: gradient, stateCount: states.count, parameters: parameters)
   }
 
   /// A cell of this package, whose definition is known to be right.
@@ -137,7 +139,7 @@ public struct Cell: Sendable {
     stateSizes.contains(.projection) || parameters.contains { $0.rows == .projection }
   }
 
-  /// Parameters of one layer in one direction: the sum of the shapes; `Int.max` where they are more than an Int counts.
+  /// Parameters of one layer in one direction: the sum of the shapes, of fixed ones too; `Int.max` where they are more than an Int counts.
   /// P is H where it is nil.
   public func parameterCount(inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil) -> Int {
     let (input, hidden) = (Double(inputSize), Double(hiddenSize))

@@ -34,6 +34,7 @@ public final class CellBuilder {
     var isScalar: Bool
     var rows: CellDimension
     var start: ParameterDefinition.Start
+    var isFixed: Bool
     /// What it is called in the printed equations: "W_*x" with the gate for the star; nil leaves the choice to
     /// ``CellSymbols``.
     var symbol: String?
@@ -76,56 +77,70 @@ public final class CellBuilder {
     return CellExpression(.state(states.count - 1))
   }
 
-  /// A matrix `[H, I]`, `[H, H]` or `[H, P]`, as its operand demands; with `rows: .projection` it has P rows.
+  /// A matrix `[H, I]`, `[H, H]` or `[H, P]`, as its operand demands; with `rows: .projection` it has P rows. A fixed one
+  /// stays what it starts from.
   public func matrix(
-    _ name: String, rows: CellDimension = .hidden, start: ParameterDefinition.Start = .xavier
+    _ name: String, rows: CellDimension = .hidden, start: ParameterDefinition.Start = .xavier,
+    fixed: Bool = false
   ) -> LinearMap {
-    LinearMap(block: declare(name, gates: [""], isMatrix: true, rows: rows, start: start), name: name)
+    let block = declare(name, gates: [""], isMatrix: true, rows: rows, start: start, isFixed: fixed)
+    return LinearMap(block: block, name: name)
   }
 
   /// A matrix per gate, stacked in this order in one parameter.
   public func matrices(
     _ name: String, gates: String..., rows: CellDimension = .hidden,
-    start: ParameterDefinition.Start = .xavier
+    start: ParameterDefinition.Start = .xavier, fixed: Bool = false
   ) -> LinearMaps {
-    let block = declare(name, gates: gates, isMatrix: true, rows: rows, start: start)
+    let block = declare(name, gates: gates, isMatrix: true, rows: rows, start: start, isFixed: fixed)
     return LinearMaps(parameter: block.parameter, name: name, gates: gates)
   }
 
-  /// A vector `[H]`, or `[P]` of the projection size: a bias, or weights that multiply elementwise.
-  public func vector(_ name: String, size: CellDimension = .hidden, start: GateBias = .zero) -> CellExpression
-  {
-    let block = declare(name, gates: [""], isMatrix: false, rows: size, start: .perGate([start]))
+  /// A vector `[H]`, or `[P]` of the projection size: a bias, or weights that multiply elementwise. A fixed one, such as
+  /// time constants from unit to unit (`start: GateBias(2, to: 70)`), stays what it starts from.
+  public func vector(
+    _ name: String, size: CellDimension = .hidden, start: GateBias = .zero, fixed: Bool = false
+  ) -> CellExpression {
+    let block = declare(
+      name, gates: [""], isMatrix: false, rows: size, start: .perGate([start]), isFixed: fixed)
     return CellExpression(.vector(block))
   }
 
   /// A vector per gate, stacked in this order in one parameter; gates without a start begin at 0.
   public func vectors(
-    _ name: String, gates: String..., size: CellDimension = .hidden, start: [String: GateBias] = [:]
+    _ name: String, gates: String..., size: CellDimension = .hidden, start: [String: GateBias] = [:],
+    fixed: Bool = false
   ) -> Vectors {
-    let biases = gates.map { start[$0] ?? .zero }
-    let block = declare(name, gates: gates, isMatrix: false, rows: size, start: .perGate(biases))
-    for gate in start.keys.sorted() where !gates.contains(gate) {
-      fail(.unknownGate(cell: cell, parameter: name, gate: gate))
-    }
-    return Vectors(parameter: block.parameter, name: name, gates: gates)
+    vectors(name, gates, isScalar: false, size, start, fixed)
   }
 
-  /// A single number that is learned, the same for all units: of H, or of the projection size.
-  public func scalar(_ name: String, size: CellDimension = .hidden, start: GateBias = .zero) -> CellExpression
-  {
+  /// A single number that is learned, the same for all units: of H, or of the projection size. A fixed one is a constant
+  /// that model files keep.
+  public func scalar(
+    _ name: String, size: CellDimension = .hidden, start: GateBias = .zero, fixed: Bool = false
+  ) -> CellExpression {
     let block = declare(
-      name, gates: [""], isMatrix: false, isScalar: true, rows: size, start: .perGate([start]))
+      name, gates: [""], isMatrix: false, isScalar: true, rows: size, start: .perGate([start]), isFixed: fixed
+    )
     return CellExpression(.vector(block))
   }
 
   /// A single number per gate, stacked in this order in one parameter; gates without a start begin at 0.
   public func scalars(
-    _ name: String, gates: String..., size: CellDimension = .hidden, start: [String: GateBias] = [:]
+    _ name: String, gates: String..., size: CellDimension = .hidden, start: [String: GateBias] = [:],
+    fixed: Bool = false
+  ) -> Vectors {
+    vectors(name, gates, isScalar: true, size, start, fixed)
+  }
+
+  private func vectors(
+    _ name: String, _ gates: [String], isScalar: Bool, _ size: CellDimension, _ start: [String: GateBias],
+    _ isFixed: Bool
   ) -> Vectors {
     let biases = gates.map { start[$0] ?? .zero }
     let block = declare(
-      name, gates: gates, isMatrix: false, isScalar: true, rows: size, start: .perGate(biases))
+      name, gates: gates, isMatrix: false, isScalar: isScalar, rows: size, start: .perGate(biases),
+      isFixed: isFixed)
     for gate in start.keys.sorted() where !gates.contains(gate) {
       fail(.unknownGate(cell: cell, parameter: name, gate: gate))
     }
@@ -135,7 +150,7 @@ public final class CellBuilder {
   /// Declares a parameter; a single gate "" is none.
   package func declare(
     _ name: String, gates: [String], isMatrix: Bool, isScalar: Bool = false, rows: CellDimension,
-    start: ParameterDefinition.Start, symbol: String? = nil
+    start: ParameterDefinition.Start, isFixed: Bool = false, symbol: String? = nil
   ) -> Block {
     claim(name)
     check(rows, of: "parameter '\(name)'")
@@ -151,14 +166,24 @@ public final class CellBuilder {
             cell: cell, node: "start of '\(name)'", expected: "\(gates.count) gates",
             found: "\(biases.count)"))
       }
-      for bias in biases where !Float(bias.constant).isFinite {
-        fail(.badConstant(cell: cell, value: bias.constant))
+      for bias in biases {
+        let values = [bias.constant, bias.last ?? bias.constant]
+        if let value = values.first(where: { !Float($0).isFinite }) {
+          fail(.badConstant(cell: cell, value: value))
+        }
+        if let last = bias.last, isMatrix || isScalar {
+          fail(
+            .sizeMismatch(
+              cell: cell, node: "start of '\(name)'",
+              expected: "one number, as \(isMatrix ? "a matrix" : "a scalar") has none for each unit",
+              found: "a range to \(last)"))
+        }
       }
     }
     parameters.append(
       PendingParameter(
         name: name, gates: gates, isMatrix: isMatrix, isScalar: isScalar, rows: rows, start: start,
-        symbol: symbol))
+        isFixed: isFixed, symbol: symbol))
     return Block(parameter: parameters.count - 1, gate: 0)
   }
 

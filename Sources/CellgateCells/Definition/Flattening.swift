@@ -22,7 +22,7 @@ struct Flattening {
       ParameterDefinition(
         name: parameter.name, gates: parameter.gates, rows: parameter.rows,
         columns: parameter.isMatrix ? columns[index] : nil, isScalar: parameter.isScalar,
-        start: parameter.start)
+        start: parameter.start, isFixed: parameter.isFixed)
     }
   }
 

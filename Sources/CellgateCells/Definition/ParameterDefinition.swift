@@ -24,6 +24,8 @@ public struct ParameterDefinition: Sendable {
   public let isScalar: Bool
   /// What its values start from.
   public let start: Start
+  /// Whether the values stay what they start from: they are kept with the parameters and get no gradient.
+  public let isFixed: Bool
 
   /// The shape for given sizes: `[gates · rows, columns]`, `[gates · rows]`, or `[gates]` of scalars. P is H where it is nil. On a grid the
   /// columns of a matrix are those of each neighbour.
@@ -46,15 +48,24 @@ extension ParameterDefinition {
 
 /// A gate's bias at the start of training.
 public struct GateBias: Hashable, Sendable {
-  /// The value of ordinary initialisation.
+  /// The value of ordinary initialisation, of the first unit where they differ.
   public var constant: Double
+  /// The value of the last unit, where those between are evenly spaced; nil where all units have the same.
+  public var last: Double?
   /// The sign of log U(1, T−1) under chrono initialisation (Tallec & Ollivier 2018); 0 leaves `constant`.
   public var chronoSign: Int
 
-  /// A bias that starts at `constant`.
-  public init(_ constant: Double, chronoSign: Int = 0) {
+  /// A bias that starts at `constant`, or goes evenly from that to `last` over the units.
+  public init(_ constant: Double, to last: Double? = nil, chronoSign: Int = 0) {
     self.constant = constant
+    self.last = last
     self.chronoSign = chronoSign
+  }
+
+  /// The values of so many units.
+  public func values(_ units: Int) -> [Float] {
+    let step = ((last ?? constant) - constant) / Double(max(1, units - 1))
+    return (0..<units).map { Float(constant + Double($0) * step) }
   }
 
   /// Every unit starts at 0.

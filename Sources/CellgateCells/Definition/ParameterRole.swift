@@ -39,7 +39,9 @@ extension Cell {
       case nil:
         if parameter.isScalar { return .gain }
         guard isFactor.contains(index) else { return .bias }
-        if case .perGate(let starts) = parameter.start, starts.contains(where: { $0.constant != 0 }) {
+        if case .perGate(let starts) = parameter.start,
+          starts.contains(where: { $0.constant != 0 || $0.last != nil })
+        {
           return .gain
         }
         return .memory

@@ -73,12 +73,12 @@ extension CellExecution {
       return Array(sums.prefix(count))
     }
 
-    /// The total of each parameter, in the cell's order; nil of those whose products are given.
+    /// The total of each parameter, in the cell's order; nil of those whose products are given, and of fixed ones.
     package func joined() -> [Tensor?] {
       let layout = execution.layout
-      let read = execution.cell.plan.parametersRead.subtracting(layout.inputProducts?.parameters ?? [])
+      let learned = execution.cell.plan.parametersLearned.subtracting(layout.inputProducts?.parameters ?? [])
       let tensors = execution.cell.parameters.enumerated().map { index, definition in
-        read.contains(index) ? Tensor.uninitialized(definition.shape(execution.sizes)) : nil
+        learned.contains(index) ? Tensor.uninitialized(definition.shape(execution.sizes)) : nil
       }
       GradientSums.join(sums, cell: execution.cell, layout: layout, into: tensors)
       return tensors

@@ -123,13 +123,9 @@ public struct PyTorchPrinter {
       "            for suffix in suffixes:",
     ]
     for definition in cell.parameters {
-      let gates = definition.gates.count
-      let rows =
-        definition.isScalar ? "\(gates)" : (gates == 1 ? "" : "\(gates) * ") + Self.size(definition.rows)
-      let columns = definition.columns.map { [", ", Self.size($0)].joined() } ?? ""
+      let kind = definition.isFixed ? "buffer" : "parameter"
       lines.append(
-        "                self.register_parameter(\"\(definition.name)\" + suffix, nn.Parameter(torch.empty(\(rows)\(columns))))"
-      )
+        "                self.register_\(kind)(\"\(definition.name)\" + suffix, \(Self.start(definition)))")
     }
     lines += [
       "            input_size = len(suffixes) * self.state_sizes[0]",
@@ -142,6 +138,23 @@ public struct PyTorchPrinter {
     lines += steps.map { "        " + $0 }
     lines += Self.forward.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// What a parameter is made of. Those that are learned get their first values after it.
+  private static func start(_ definition: ParameterDefinition) -> String {
+    let gates = definition.gates.count
+    if definition.isFixed, case .perGate(let values) = definition.start, definition.columns == nil {
+      if definition.isScalar {
+        return "torch.tensor([\(values.map { "\($0.constant)" }.joined(separator: ", "))])"
+      }
+      let vectors = values.map {
+        "torch.linspace(\($0.constant), \($0.last ?? $0.constant), \(size(definition.rows)))"
+      }
+      return gates == 1 ? vectors[0] : "torch.cat([\(vectors.joined(separator: ", "))])"
+    }
+    let rows = definition.isScalar ? "\(gates)" : (gates == 1 ? "" : "\(gates) * ") + size(definition.rows)
+    let empty = "torch.empty(\(rows)\(definition.columns.map { [", ", size($0)].joined() } ?? ""))"
+    return definition.isFixed ? "\(empty).uniform_(-1, 1) / math.sqrt(hidden_size)" : "nn.Parameter(\(empty))"
   }
 
   /// The lines of a step's body.

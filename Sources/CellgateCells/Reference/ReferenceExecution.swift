@@ -168,7 +168,9 @@ public struct ReferenceExecution: Sendable {
         }
       }
       for (product, delta) in gradient.product {
-        guard let (block, isTransposed) = cell.graph[product].operation.matrix else { continue }
+        guard let (block, isTransposed) = cell.graph[product].operation.matrix,
+          !cell.parameters[block.parameter].isFixed
+        else { continue }
         var operand = rounded(values[cell.graph[product].operands[0]]), arriving = rounded(values[delta])
         if isTransposed { swap(&operand, &arriving) }
         for place in 0..<places {

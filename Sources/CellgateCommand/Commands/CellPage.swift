@@ -116,8 +116,9 @@ struct CellPage {
       let gates = parameter.gates.filter { !$0.isEmpty }
       return (
         "[" + shape.map { "\($0)" }.joined(separator: ", ") + "]", shape.reduce(1, *),
-        gates.isEmpty
-          ? symbol : Text.padded(symbol, to: symbols) + "  gates " + gates.joined(separator: ", ")
+        (gates.isEmpty
+          ? symbol : Text.padded(symbol, to: symbols) + "  gates " + gates.joined(separator: ", "))
+          + (parameter.isFixed ? "  fixed" : "")
       )
     }
     let shapes = rows.map(\.shape.count).max() ?? 0

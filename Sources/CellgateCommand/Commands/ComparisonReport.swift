@@ -62,11 +62,11 @@ struct ComparisonReport {
     Console.print()
   }
 
-  private var metricName: String { result.metric.replacing("_", with: " ") }
+  private var metricName: String { Text.metric(result.metric) }
 
   /// By what best models were chosen, where that isn't the task's metric.
   private var selectionText: String {
-    result.selection.map { ", chosen by validation \($0.replacing("_", with: " "))" } ?? ""
+    result.selection.map { ", chosen by validation \(Text.metric($0))" } ?? ""
   }
 
   private func printTable() {

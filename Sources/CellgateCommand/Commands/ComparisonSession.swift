@@ -159,7 +159,8 @@ struct ComparisonProgress {
     let found = values[run.cell] ?? []
     let text =
       found.isEmpty
-      ? "diverged" : "test \(task.metric.name) \(Text.number(found.reduce(0, +) / Double(found.count)))"
+      ? "diverged"
+      : "test \(Text.metric(task.metric.name)) \(Text.number(found.reduce(0, +) / Double(found.count)))"
     advanceToEnd(line, run, count)
     display.finish(line, verdict: count < seeds ? "\(text) so far" : text)
     if runs.count > 1, run.index == runs.count - 1 { display.finish(cells.count, verdict: "done") }

@@ -286,8 +286,8 @@ struct EvaluateCommand: ParsableCommand {
     }
     Console.print()
     var table = Table([.left(Text.plural(tunes, "tune")), .right("value")])
-    table.add([MusicTask.metric.name, Text.number(evaluation.value)])
-    for (name, value) in extras { table.add([name.replacing("_", with: " "), Text.number(value)]) }
+    table.add([Text.metric(MusicTask.metric.name), Text.number(evaluation.value)])
+    for (name, value) in extras { table.add([Text.metric(name), Text.number(value)]) }
     table.print()
     Console.print()
   }
@@ -338,7 +338,7 @@ struct EvaluateCommand: ParsableCommand {
     var table = Table([.left(Text.plural(x[0].shape[0], "sample")), .right("value")])
     for name in names {
       table.add([
-        name == "loss" ? compilation.loss.name.replacing("_", with: " ") : name.replacing("_", with: " "),
+        Text.metric(name == "loss" ? compilation.loss.name : name),
         Text.number(values[name] ?? 0),
       ])
     }
@@ -376,8 +376,8 @@ struct EvaluateCommand: ParsableCommand {
     Console.print("  \(settings.cell), \(SettingsText.model(settings)); \(SettingsText.training(settings))\n")
     var table = Table([.left("\(split) data"), .right("value"), .left("")])
     let baseline = type.description.text(of: task.baseline, value: Text.number(task.baseline.value))
-    table.add([type.metric.name, Text.number(evaluation.value), baseline])
-    for (name, value) in extras { table.add([name.replacing("_", with: " "), Text.number(value), ""]) }
+    table.add([Text.metric(type.metric.name), Text.number(evaluation.value), baseline])
+    for (name, value) in extras { table.add([Text.metric(name), Text.number(value), ""]) }
     table.print()
     Console.print()
   }

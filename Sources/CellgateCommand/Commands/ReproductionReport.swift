@@ -46,7 +46,7 @@ struct ReproductionReport {
   /// Prints the report for people.
   func print() {
     Console.print()
-    let metric = results.metric.replacing("_", with: " ")
+    let metric = Text.metric(results.metric)
     let isHalf = results.measure == .stepsToHalfBaseline
     var columns: [Table.Column] = [
       .left("part"), .left("equal"), .left("cell"), .right("hidden"), .right("parameters"),

@@ -134,7 +134,8 @@ struct ReproductionProgress {
       let solved = result.solvedAtStep.map { "solved at step \(Text.count($0))" } ?? "not solved"
       ended(
         run, job,
-        "test \(task.metric.name) \(Text.number(result.value)), \(solved), \(Text.duration(result.seconds))")
+        "test \(Text.metric(task.metric.name)) \(Text.number(result.value)), \(solved), \(Text.duration(result.seconds))"
+      )
     case .paused(let step):
       if json {
         let record: JSONValue = [

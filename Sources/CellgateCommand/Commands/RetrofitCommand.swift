@@ -238,7 +238,7 @@ private struct RetrofitSession {
     comparison.recording = recording
     if !options.json {
       Console.print(
-        "\n  Before: test \(type.metric.name.replacing("_", with: " ")) \(Text.number(before)) with \(first.name). "
+        "\n  Before: test \(Text.metric(type.metric.name)) \(Text.number(before)) with \(first.name). "
           + "Both models are trained further, \(trained == "memory" ? "the new one's memory alone" : "all weights") "
           + "of \(file).")
     }

@@ -124,7 +124,7 @@ struct StudySession {
       .right("validation, equal time"),
     ])
     for own in results.experiments {
-      let metric = own.metric.replacing("_", with: " ")
+      let metric = Text.metric(own.metric)
       for comparison in own.comparisons {
         for (place, row) in comparison.rows.enumerated() {
           let value = row.summary.mean.map { "\(metric) \(Text.number($0))" } ?? "–"

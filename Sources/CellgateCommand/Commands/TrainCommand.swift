@@ -291,10 +291,10 @@ private struct TrainingSession {
     let baseline = description.text(of: task.baseline, value: Text.number(result.baseline))
     let solved = result.solvedAtStep.map { "solved at step \(Text.count($0))" } ?? "not solved"
     Console.print(
-      "\n  Test \(result.metric) \(Terminal.output.styled(Text.number(result.value), .bold)), \(baseline)"
+      "\n  Test \(Text.metric(result.metric)) \(Terminal.output.styled(Text.number(result.value), .bold)), \(baseline)"
         + (description.isOfOwnData ? "" : "; \(solved) (\(description.solved.description))"))
     for (name, value) in result.extras.sorted(by: { $0.key < $1.key }) {
-      Console.print("  Test \(name.replacing("_", with: " ")) \(Text.number(value))")
+      Console.print("  Test \(Text.metric(name)) \(Text.number(value))")
     }
     Console.print(
       "  The best model is that of step \(Text.count(result.bestStep))\(selectionText(result)); "
@@ -314,6 +314,6 @@ private struct TrainingSession {
   /// By what the best model was chosen, where that isn't the task's own metric.
   private func selectionText(_ result: TrainingResult) -> String {
     guard let name = result.selection, let value = result.selectionValue else { return "" }
-    return ", chosen by validation \(name.replacing("_", with: " ")), \(Text.number(value))"
+    return ", chosen by validation \(Text.metric(name)), \(Text.number(value))"
   }
 }

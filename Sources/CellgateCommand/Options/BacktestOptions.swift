@@ -69,8 +69,8 @@ struct BacktestOptions: ParsableArguments {
     let places = shown.compactMap { names.firstIndex(of: $0) }
     Console.print()
     var table = Table(
-      [.left("origin"), .right("forecasts"), .right(ForecastTask.metric.name)]
-        + places.map { .right(names[$0].replacing("_", with: " ")) })
+      [.left("origin"), .right("forecasts"), .right(Text.metric(ForecastTask.metric.name))]
+        + places.map { .right(Text.metric(names[$0])) })
     for (name, origin) in found.origins.map({ ($0.time, $0) }) + [("all", found.total)] {
       table.add(
         [name, Text.count(origin.windows), Text.number(origin.value)]

@@ -115,8 +115,9 @@ struct RunReporter {
     case .progress(let progress):
       let loss = "loss \(Text.number(progress.smoothedLoss, digits: 3))"
       guard let validation else { return loss }
-      let chosen = selection(validation).map { "  \($0.name) \(Text.number($0.value, digits: 3))" } ?? ""
-      return "\(loss)  \(task.metric.name) \(Text.number(validation.value, digits: 3))" + chosen
+      let chosen =
+        selection(validation).map { "  \(Text.metric($0.name)) \(Text.number($0.value, digits: 3))" } ?? ""
+      return "\(loss)  \(Text.metric(task.metric.name)) \(Text.number(validation.value, digits: 3))" + chosen
     case .notice, .started, .saved: break
     }
     return ""

@@ -6,6 +6,9 @@ enum Text {
   /// "67,072".
   static func count(_ value: Int) -> String { NumberText.count(value) }
 
+  /// A metric's name as people read it: "character error rate".
+  static func metric(_ name: String) -> String { name.replacing("_", with: " ") }
+
   /// A median to the nearest whole number.
   static func count(_ value: Double) -> String { NumberText.count(value) }
 

@@ -9,7 +9,8 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
   public enum Equality: String, Codable, Sendable, CaseIterable {
     /// The number of hidden units.
     case units
-    /// As nearly as can be, and never above the first cell's, the number of recurrent parameters.
+    /// As nearly as can be, and never above the first cell's, the number of recurrent parameters; of models that are more than an
+    /// embedding, recurrent layers and a head, that of the whole model.
     case parameters
   }
 
@@ -149,10 +150,14 @@ public struct ComparisonSettings: Codable, Equatable, Sendable {
           return (try? settings.fitted(parameters: parameters, task: task, cell: cell)) ?? settings
         }
         if equal == .parameters {
+          let first = self.settings(of: reference)
+          if task.description.hasOwnModel {
+            let budget = Int(exactly: task.parameterCount(first, cell: reference)) ?? .max
+            return (try? settings.fitted(parameters: budget, task: task, cell: cell)) ?? settings
+          }
           settings.hidden = settings.hidden(
             of: cell, inputSize: inputSize,
-            most: self.settings(of: reference).bodyParameters(
-              reference, inputSize: inputSize, hidden: training.hidden))
+            most: first.bodyParameters(reference, inputSize: inputSize, hidden: training.hidden))
         }
         return settings
       }

@@ -77,7 +77,7 @@ extension Recurrent {
         values.replaceSubrange(gate * size..<(gate + 1) * size, with: numbers)
         changed = values
       }
-      if case .perGate(let biases) = definition.start {
+      if case .perGate(let biases) = definition.start, !definition.isFixed {
         for (gate, sign) in definition.forgetSigns.enumerated() where sign != 0 && roles[index] == .bias {
           guard let forgetBias else { break }
           set(gate, ArraySlice(repeating: Float(sign) * forgetBias, count: size))
@@ -107,7 +107,7 @@ extension Recurrent {
     ) -> Initializer {
       let definition = cell.parameters[index]
       let role = roles[index]
-      if scheme == .cellgate || role == .gain { return .of(definition) }
+      if scheme == .cellgate || role == .gain || definition.isFixed { return .of(definition) }
       let bound = 1 / Float(hiddenSize).squareRoot()
       if scheme == .pytorch {
         guard role == .bias else { return .uniform(bound: bound) }
@@ -178,15 +178,15 @@ extension Initializer {
     case .xavier: .xavierUniform(blocks: definition.gates.count)
     case .orthogonal: .orthogonal(blocks: definition.gates.count)
     case .zero: .zeros
-    case .perGate(let biases): .perGate(biases.map { Float($0.constant) })
+    case .perGate(let biases): .perGate(biases)
     }
   }
 
-  /// One number for each of the blocks that are stacked.
-  static func perGate(_ numbers: [Float]) -> Initializer {
+  /// The values of each of the blocks that are stacked.
+  static func perGate(_ biases: [GateBias]) -> Initializer {
     Initializer { shape, _ in
-      let units = shape.reduce(1, *) / numbers.count
-      return Tensor(numbers.flatMap { Array(repeating: $0, count: units) }, shape: shape)
+      let units = shape.reduce(1, *) / biases.count
+      return Tensor(biases.flatMap { $0.values(units) }, shape: shape)
     }
   }
 
@@ -204,6 +204,7 @@ extension Initializer {
   static func unitForgetBias(_ definition: ParameterDefinition) -> Initializer {
     guard case .perGate(let biases) = definition.start else { return .zeros }
     return .perGate(
-      zip(biases, definition.forgetSigns).map { bias, sign in bias.constant == 0 ? 0 : Float(sign) })
+      zip(biases, definition.forgetSigns).map { bias, sign in GateBias(bias.constant == 0 ? 0 : Double(sign))
+      })
   }
 }

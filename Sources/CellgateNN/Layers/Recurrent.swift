@@ -177,7 +177,7 @@ public class Recurrent: Layer {
     "_l\(layer)" + (direction == 1 ? "_reverse" : "")
   }
 
-  /// Per layer and direction the cell's parameters, then learned first states.
+  /// Per layer and direction the cell's parameters, fixed ones as buffers, then learned first states.
   public var members: [Member] {
     guard let made else { return [] }
     var members: [Member] = []
@@ -185,7 +185,9 @@ public class Recurrent: Layer {
       for direction in 0..<directions {
         let suffix = Recurrent.suffix(layer: layer, direction: direction)
         for (definition, parameter) in zip(cell.parameters, made.parameters[layer * directions + direction]) {
-          members.append(.parameter(definition.name + suffix, parameter))
+          let name = definition.name + suffix
+          members.append(
+            definition.isFixed ? .buffer(name, Buffer(keeping: parameter)) : .parameter(name, parameter))
         }
       }
     }
@@ -270,7 +272,7 @@ public class Recurrent: Layer {
 
   /// What the first layer reads its input with, `[N, I]`: those parameters one under another.
   var inputMap: Tensor {
-    let maps = (inputMaps ?? []).map { built.parameters[0][$0].tensor }
+    let maps = (inputMaps ?? []).map { recorded(built.parameters[0][$0], $0) }
     return maps.count == 1 ? maps[0] : concatenated(maps, axis: 0)
   }
 
@@ -368,16 +370,22 @@ public class Recurrent: Layer {
   /// the pass.
   func parameters(_ context: ForwardContext) -> [[Tensor]] {
     guard context.isTraining, let probability = options.weightDrop, probability > 0 else {
-      return built.parameters.map { $0.map { precision.trains ? $0.tensor : $0.value.detached } }
+      return built.parameters.map { $0.enumerated().map { recorded($1, $0) } }
     }
     let stream = context.stream(name + "/weights"), isRecurrent = cell.recurrentMatrices
     return built.parameters.enumerated().map { place, parameters in
       parameters.enumerated().map { index, parameter in
-        guard isRecurrent.contains(index) else { return parameter.tensor }
+        let value = recorded(parameter, index)
+        guard isRecurrent.contains(index) else { return value }
         var own = stream.child(cell.parameters[index].name + suffix(of: place))
-        return parameter.tensor * dropoutMask(parameter.shape, probability: probability, stream: &own)
+        return value * dropoutMask(parameter.shape, probability: probability, stream: &own)
       }
     }
+  }
+
+  /// The values of the cell's parameter of this number, with gradients if it is learned.
+  private func recorded(_ parameter: Parameter, _ index: Int) -> Tensor {
+    precision.trains && !cell.parameters[index].isFixed ? parameter.tensor : parameter.value.detached
   }
 
   /// What follows the names of parameters at a place of the stack.

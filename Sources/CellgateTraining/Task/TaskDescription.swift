@@ -107,6 +107,9 @@ public struct TaskDescription: Sendable {
   /// The sizes of a batch under valid options.
   public func shape(_ settings: TrainingSettings) -> SequenceShape { sizes(settings) }
 
+  /// Whether the model is more than an embedding, recurrent layers and a head.
+  package var hasOwnModel: Bool { ownModel != nil }
+
   /// The numbers that a model learns, in Double, which no size overflows; nil for one of the usual form.
   func parameterCount(_ settings: TrainingSettings, cell: Cell) -> Double? {
     ownModel.map { describe in

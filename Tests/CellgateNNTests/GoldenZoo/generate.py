@@ -27,16 +27,18 @@ CELLS = {}
 
 
 def cell(name, states, **parameters):
-    """A cell's states and its parameters: (gates, shape of one gate); a step takes parameters by name and gate."""
+    """A cell's states and its parameters: (gates, shape of one gate, None or, of fixed ones, their values, True for any); a step takes
+    parameters by name and gate. Fixed parameters have a gradient of 0."""
     def register(step):
         CELLS[name] = (states.split(), parameters, step)
         return step
     return register
 
 
-def matrices(gates, columns): return (gates, (H, columns))
-def vectors(gates): return (gates, (H,))
-def scalars(gates=1): return (gates, ())
+def matrices(gates, columns): return (gates, (H, columns), None)
+def vectors(gates, fixed=None): return (gates, (H,), fixed)
+def scalars(gates=1, fixed=None): return (gates, (), fixed)
+def fixed_matrix(columns): return (1, (H, columns), True)
 
 
 def lstm_like(z, s):
@@ -370,6 +372,19 @@ def _(p, x, s):
     return {"y": depth * mul(p["weight_yx"][0], x) + (1 - depth) * relu(y), "h": time * s["h"] + (1 - time) * tanh(h)}
 
 
+@cell("esn", "h", weight_ih=fixed_matrix(I), weight_hh=fixed_matrix(H), leak=scalars(fixed=[0.3]))
+def _(p, x, s):
+    new = tanh(mul(p["weight_ih"][0], x) + 0.9 * mul(p["weight_hh"][0], s["h"]))
+    return {"h": (1 - p["leak"][0]) * s["h"] + p["leak"][0] * new}
+
+
+@cell("mtrnn", "y u", weight_ih=matrices(1, I), weight_hh=matrices(1, H), bias=vectors(1),
+      tau=vectors(1, fixed=np.linspace(2, 70, H)))
+def _(p, x, s):
+    u = (1 - 1 / p["tau"][0]) * s["u"] + (mul(p["weight_ih"][0], x) + mul(p["weight_hh"][0], s["y"]) + p["bias"][0]) / p["tau"][0]
+    return {"y": tanh(u), "u": u}
+
+
 DELAYS = " ".join(f"h_{k}" for k in range(2, 11))
 
 
@@ -383,7 +398,7 @@ def _(p, x, s):
 
 # Cases.
 def split(parameters, values):
-    return {name: values[name].reshape((gates,) + shape) for name, (gates, shape) in parameters.items()}
+    return {name: values[name].reshape((gates,) + shape) for name, (gates, shape, _) in parameters.items()}
 
 
 def run(name, values):
@@ -407,8 +422,10 @@ def case(name, seed):
         values[state + "0"] = uniform((B, H), 0.8)
     if "n" in states:
         values["n0"] = (1 + abs(values["n0"])).astype(np.float32).astype(np.float64)  # a normaliser is a sum of positive numbers
-    for key, (gates, shape) in parameters.items():
+    for key, (gates, shape, fixed) in parameters.items():
         values[key] = uniform((gates * shape[0],) + shape[1:] if shape else (gates,))
+        if fixed is not None and fixed is not True:
+            values[key] = np.asarray(fixed, np.float32).astype(np.float64)
     cotangents = {"cotangent_output": uniform((T, B, H))}
     for state in states:
         cotangents[f"cotangent_{state}n"] = uniform((B, H))
@@ -426,6 +443,9 @@ def case(name, seed):
     step = 1e-40
     for key, value in complexes.items():
         gradient = np.zeros(value.shape)
+        if key in parameters and parameters[key][2] is not None:
+            tensors["grad_" + key] = gradient
+            continue
         for place in np.ndindex(*value.shape):
             moved = value.copy()
             moved[place] += 1j * step

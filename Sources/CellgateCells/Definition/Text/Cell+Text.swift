@@ -59,7 +59,8 @@ extension Cell {
   private func declaration(_ definition: ParameterDefinition, symbol: String) -> String {
     let hasGates = definition.gates != [""]
     let kind = definition.columns != nil ? "matrix" : definition.isScalar ? "scalar" : "vector"
-    var text = hasGates ? (kind == "matrix" ? "matrices " : kind + "s ") : kind + " "
+    var text = definition.isFixed ? "fixed " : ""
+    text += hasGates ? (kind == "matrix" ? "matrices " : kind + "s ") : kind + " "
     text += CellTextReader.written(symbol: symbol)
     if symbol != definition.name || hasGates { text += " = \(Notation.written(definition.name))" }
     if hasGates {
@@ -81,6 +82,7 @@ extension Cell {
         let sign = bias.chronoSign < 0 ? String(Notation.minus) : "+"
         let factor = bias.chronoSign.magnitude == 1 ? "" : "\(bias.chronoSign.magnitude)"
         return "at \(Notation.written(bias.constant))"
+          + (bias.last.map { " to \(Notation.written($0))" } ?? "")
           + (bias.chronoSign == 0 ? "" : " chrono \(sign)\(factor)")
       }
       let starts = biases.map(written)

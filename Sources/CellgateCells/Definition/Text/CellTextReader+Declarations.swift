@@ -2,7 +2,7 @@ extension CellTextReader {
   /// The words that begin a declaration, and what an error suggests.
   static let keywords = [
     "source", "input", "state", "states", "matrix", "matrices", "vector", "vectors", "scalar", "scalars",
-    "let",
+    "fixed", "let",
   ]
   /// Words that mean something of their own after "start", so that a gate of such a name is put in backticks.
   private static let startWords = ["at", "chrono", "orthogonal", "xavier", "zero", "start", "starts"]
@@ -53,12 +53,25 @@ extension CellTextReader {
       source = try readField()
     case "input": try readInput()
     case "state", "states": try readStates()
-    case "matrix", "matrices": try readParameter(isMatrix: true)
-    case "vector", "vectors": try readParameter(isMatrix: false)
-    case "scalar", "scalars": try readParameter(isMatrix: false, isScalar: true)
+    case "fixed":
+      try advance()
+      guard case .name(let kind, .none, isQuoted: false) = token,
+        try readParameter(of: kind, isFixed: true)
+      else { throw expected("'matrix', 'vector' or 'scalar', or several of them") }
     case "cell": throw mistake(.unexpected(found: "a second cell", expected: "one cell a file"))
-    default: throw unknownWord(word)
+    default: if try !readParameter(of: word) { throw unknownWord(word) }
     }
+  }
+
+  /// A parameter's declaration after the word that says of what kind it is; false for another word.
+  private mutating func readParameter(of kind: String, isFixed: Bool = false) throws(CellTextError) -> Bool {
+    switch kind {
+    case "matrix", "matrices": try readParameter(isMatrix: true, isScalar: false, isFixed: isFixed)
+    case "vector", "vectors": try readParameter(isMatrix: false, isScalar: false, isFixed: isFixed)
+    case "scalar", "scalars": try readParameter(isMatrix: false, isScalar: true, isFixed: isFixed)
+    default: return false
+    }
+    return true
   }
 
   private func unknownWord(_ word: String) -> CellTextError {
@@ -99,7 +112,9 @@ extension CellTextReader {
   }
 
   /// `matrices W_*x = weight_ih (i, f, g, o) rows P start orthogonal`, from the symbol on.
-  private mutating func readParameter(isMatrix: Bool, isScalar: Bool = false) throws(CellTextError) {
+  private mutating func readParameter(
+    isMatrix: Bool, isScalar: Bool, isFixed: Bool
+  ) throws(CellTextError) {
     skipSpaces()
     let place = position
     var symbol = try readSymbol()
@@ -141,7 +156,8 @@ extension CellTextReader {
     if token != .end { throw expected("'start' or the end of the line") }
 
     let block = builder.declare(
-      name, gates: gates, isMatrix: isMatrix, isScalar: isScalar, rows: rows, start: start, symbol: symbol)
+      name, gates: gates, isMatrix: isMatrix, isScalar: isScalar, rows: rows, start: start, isFixed: isFixed,
+      symbol: symbol)
     try checkBuilder(at: namePlace)
     declared[name] = namePlace
     for (index, symbol) in CellSymbols.symbols(symbol, gates).enumerated() {
@@ -206,14 +222,10 @@ extension CellTextReader {
     token == .name("starts", .none, isQuoted: false) ? .name("start", .none, isQuoted: false) : token
   }
 
-  /// `1 chrono +`, after "at"; reads one token more.
+  /// `1 chrono +` or `1 to 5`, after "at"; reads one token more.
   private mutating func readBias() throws(CellTextError) -> GateBias {
-    try advance()
-    let isNegative = token == .sign(Notation.minus)
-    if isNegative { try advance() }
-    guard case .number(let value) = token else { throw expected("a number") }
-    try advance()
-    var bias = GateBias(isNegative ? -value : value)
+    var bias = GateBias(try readNumber())
+    if token == .name("to", .none, isQuoted: false) { bias.last = try readNumber() }
     guard token == .name("chrono", .none, isQuoted: false) else { return bias }
     try advance()
     guard token == .sign("+") || token == .sign(Notation.minus) else { throw expected("'+' or '−'") }
@@ -226,6 +238,16 @@ extension CellTextReader {
       try advance()
     }
     return bias
+  }
+
+  /// A number that follows, with a sign or without; reads one token more.
+  private mutating func readNumber() throws(CellTextError) -> Double {
+    try advance()
+    let isNegative = token == .sign(Notation.minus)
+    if isNegative { try advance() }
+    guard case .number(let value) = token else { throw expected("a number") }
+    try advance()
+    return isNegative ? -value : value
   }
 
   // MARK: Words
