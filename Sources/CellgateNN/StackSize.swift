@@ -23,12 +23,6 @@ package struct StackSize {
     return directions * (first + (Double(layers) - 1) * later)
   }
 
-  /// The most hidden units with which `cell` has no more parameters than `reference` with `hidden`; at least 1.
-  package func hidden(of cell: Cell, matching reference: Cell, hidden: Int) -> Int {
-    let target = parameters(reference, hidden: hidden)
-    return Self.most { parameters(cell, hidden: $0) <= target }
-  }
-
   /// The most units that fit, where fewer fit too; at least 1, and at most 2⁶².
   package static func most(_ fits: (Int) -> Bool) -> Int {
     var (low, high) = (1, 2)

@@ -23,7 +23,8 @@ struct ComparisonTests {
     arguments: [(2, 128, 97, 67_027), (10, 128, 97, 70_131), (1, 128, 96, 65_280), (1, 256, 193, 262_287)])
   func equalParameters(inputSize: Int, hidden: Int, expected: Int, count: Int) {
     let size = StackSize(inputSize: inputSize, layers: 1, bidirectional: false)
-    #expect(size.hidden(of: .lstmWM, matching: .lstm, hidden: hidden) == expected)
+    let most = size.parameters(.lstm, hidden: hidden)
+    #expect(MeanTask.defaults.hidden(of: .lstmWM, inputSize: inputSize, most: most) == expected)
     #expect(size.parameters(.lstmWM, hidden: expected) == Double(count))
     #expect(Cell.lstmWM.parameterCount(inputSize: inputSize, hiddenSize: expected) == count)
   }
@@ -32,10 +33,12 @@ struct ComparisonTests {
   func nearest(cell: Cell) {
     let size = StackSize(inputSize: 3, layers: 2, bidirectional: true)
     let target = size.parameters(.lstm, hidden: 20)
-    let hidden = size.hidden(of: cell, matching: .lstm, hidden: 20)
+    var settings = MeanTask.defaults
+    (settings.layers, settings.bidirectional) = (2, true)
+    let hidden = settings.hidden(of: cell, inputSize: 3, most: target)
     #expect(size.parameters(cell, hidden: hidden) <= target)
     #expect(size.parameters(cell, hidden: hidden + 1) > target)
-    #expect(size.hidden(of: cell, matching: cell, hidden: 20) == 20)
+    #expect(settings.hidden(of: .lstm, inputSize: 3, most: target) == 20)
     #expect(StackSize.most { _ in true } == 1 << 62)
     #expect(cell.parameterCount(inputSize: 1, hiddenSize: .max) == .max)
   }

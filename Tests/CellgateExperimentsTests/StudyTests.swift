@@ -66,4 +66,12 @@ struct StudyTests {
     }
     #expect(Experiments.study("adding", .smoke) == nil)
   }
+
+  @Test("A page has the command with all that was typed")
+  func page() throws {
+    var study = try #require(Experiments.study("transformer", .smoke))
+    for place in study.experiments.indices { study.experiments[place].options = ["--search", "--epochs 2"] }
+    let text = StudyTable(study, StudyResults(study)).text
+    #expect(text.contains("\n    cellgate reproduce transformer --budget smoke --search --epochs 2\n"))
+  }
 }

@@ -20,9 +20,10 @@ struct StudyTable {
   }
 
   private var heading: String {
-    var lines = [
-      "# \(study.question)", "", "    cellgate reproduce \(study.name) --budget \(study.budget.rawValue)",
-    ]
+    // They are the same for all of its experiments.
+    let options = study.experiments.first?.options ?? []
+    let command = ["cellgate reproduce \(study.name) --budget \(study.budget.rawValue)"] + options
+    var lines = ["# \(study.question)", "", "    " + command.joined(separator: " ")]
     if !results.complete { lines += ["", "**So far**: not all of it is known."] }
     if study.budget == .smoke {
       lines += ["", "This budget shows that everything runs; its numbers mean nothing."]
