@@ -139,6 +139,11 @@ struct ReproduceCommandTests {
       line: "reproduce transformer-adding --budget smoke --search --dry-run --threads 1")
     #expect(transformer.status == 0, "\(transformer.error)")
     #expect(transformer.output.contains("the initialisations own, 0.25 of"))
+    // Seven updates, in which the rate has hardly begun to rise.
+    let notices = transformer.output.split(separator: "\n").filter {
+      $0.contains("and its rate rises over 400")
+    }
+    #expect(notices.count == 1 && notices[0].contains("the trials of transformer end after"), "\(notices)")
     #expect(!workplace.has("r") && !workplace.has("runs"))
     let json = try workplace.run(line: Self.smoke + " --search --dry-run --threads 1 --json").records()
     #expect(json.count == 1 && json[0]["record"] as? String == "estimate")

@@ -54,6 +54,7 @@ struct ReproductionSession {
     Console.print(
       "  \(cells); \(Text.plural(experiment.seeds, "seed")), budget \(experiment.budget.rawValue)")
     if let search = experiment.search { Console.print("  search: \(search.description)") }
+    for notice in reproduction.searchNotices { Console.print("  " + notice) }
     let done = reproduction.endedRuns
     let rest = done > 0 ? ", of which \(Text.count(done)) are complete already" : ""
     let all = Text.plural(reproduction.runs.count, "run")

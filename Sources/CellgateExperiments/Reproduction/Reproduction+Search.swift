@@ -1,6 +1,8 @@
 import CellgateBasics
 import CellgateCells
+import CellgateCharts
 import CellgateFiles
+import CellgateNN
 import CellgateTraining
 
 /// The search for the settings of each cell.
@@ -15,6 +17,19 @@ extension Reproduction {
         sum.1 + group.rounds.reduce(0) { $0 + $1.trials }
       )
     }
+  }
+
+  /// A line for each model whose trials end before their rate has risen to what it is to be, which says little of rates.
+  public var searchNotices: [String] {
+    var lines: [String] = []
+    for group in search?.groups ?? [] {
+      let trial = group.trials[0], updates = trial.steps ?? 0, warmUp = trial.schedule.warmUpSteps
+      let line =
+        "search: the trials of \(group.cell) end after \(NumberText.count(updates)) updates, and its rate rises over "
+        + "\(NumberText.count(warmUp)); a larger --search-fraction says more of its rates"
+      if warmUp >= updates, !lines.contains(line) { lines.append(line) }
+    }
+    return lines
   }
 
   /// Plans the search, with what an earlier start in this folder found.
