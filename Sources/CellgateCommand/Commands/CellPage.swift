@@ -98,7 +98,9 @@ struct CellPage {
     heading("A step, backward", "derived from the equations")
     printStages(plan.backward)
     heading("Weight gradients", "large products over many steps at once, after the backward sweep")
-    for line in plan.weightGradients.isEmpty ? ["none"] : plan.weightGradients { Console.print("    " + line) }
+    for line in plan.weightGradients.isEmpty ? ["none"] : plan.weightGradients {
+      Console.print("    " + line)
+    }
 
     heading("Kept for the backward pass", "numbers per step, sequence and hidden unit")
     Console.print("    \(plan.saved.count): \(plan.saved.joined(separator: ", "))")
