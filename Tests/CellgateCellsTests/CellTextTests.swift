@@ -197,6 +197,7 @@ struct CellTextTests {
     #expect(!learned.isSame(as: cell) && learned.canonicalText != cell.canonicalText)
     #expect(
       cell.pyTorch.contains("register_buffer(\"tau\" + suffix, torch.linspace(2.0, 70.0, hidden_size))"))
+    #expect(cell.pyTorch.contains("register_buffer(\"a\" + suffix, torch.full((1,), 0.3))"))
     #expect(cell.pyTorch.contains("register_parameter(\"w\" + suffix, "))
   }
 

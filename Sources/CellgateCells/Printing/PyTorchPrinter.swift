@@ -143,14 +143,21 @@ public struct PyTorchPrinter {
   /// What a parameter is made of. Those that are learned get their first values after it.
   private static func start(_ definition: ParameterDefinition) -> String {
     let gates = definition.gates.count
-    if definition.isFixed, case .perGate(let values) = definition.start, definition.columns == nil {
-      if definition.isScalar {
-        return "torch.tensor([\(values.map { "\($0.constant)" }.joined(separator: ", "))])"
+    let constants: [GateBias]? =
+      switch definition.start {
+      case .perGate(let values): values
+      case .zero: definition.gates.map { _ in .zero }
+      case .xavier, .orthogonal: nil
       }
-      let vectors = values.map {
-        "torch.linspace(\($0.constant), \($0.last ?? $0.constant), \(size(definition.rows)))"
+    if definition.isFixed, let constants {
+      let parts = constants.map { value in
+        if let columns = definition.columns {
+          return "torch.full((\(size(definition.rows)), \(size(columns))), \(value.constant))"
+        }
+        if definition.isScalar { return "torch.full((1,), \(value.constant))" }
+        return "torch.linspace(\(value.constant), \(value.last ?? value.constant), \(size(definition.rows)))"
       }
-      return gates == 1 ? vectors[0] : "torch.cat([\(vectors.joined(separator: ", "))])"
+      return gates == 1 ? parts[0] : "torch.cat([\(parts.joined(separator: ", "))])"
     }
     let rows = definition.isScalar ? "\(gates)" : (gates == 1 ? "" : "\(gates) * ") + size(definition.rows)
     let empty = "torch.empty(\(rows)\(definition.columns.map { [", ", size($0)].joined() } ?? ""))"
