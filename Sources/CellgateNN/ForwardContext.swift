@@ -21,13 +21,15 @@ public final class ForwardContext {
   public let observer: LayerObserver?
   /// Who may want the pass to end before it is done; nil for nobody.
   public let stop: StopRequest?
+  /// The processes that make an evaluation together; nil for this one alone.
+  public let group: (any ProcessGroup)?
 
   private var uses: [String: UInt64] = [:]
   private var observed: [String: Int] = [:]
 
   private init(
     isTraining: Bool, seed: UInt64, step: UInt64, part: Int? = nil, observer: LayerObserver? = nil,
-    stop: StopRequest? = nil
+    stop: StopRequest? = nil, group: (any ProcessGroup)? = nil
   ) {
     self.isTraining = isTraining
     self.seed = seed
@@ -35,6 +37,7 @@ public final class ForwardContext {
     self.part = part
     self.observer = observer
     self.stop = stop
+    self.group = group
   }
 
   /// A pass that trains. An `observer` is shown each recurrent layer in the course of the backward pass; it takes
@@ -45,9 +48,11 @@ public final class ForwardContext {
     ForwardContext(isTraining: true, seed: seed, step: step, part: part, observer: observer)
   }
 
-  /// A pass without noise, or several one after the other, which may be asked to `stop`.
-  public static func inference(stop: StopRequest? = nil) -> ForwardContext {
-    ForwardContext(isTraining: false, seed: 0, step: 0, stop: stop)
+  /// A pass without noise, or several one after the other, which may be asked to `stop`, and which the processes of a `group` share.
+  public static func inference(
+    stop: StopRequest? = nil, group: (any ProcessGroup)? = nil
+  ) -> ForwardContext {
+    ForwardContext(isTraining: false, seed: 0, step: 0, stop: stop, group: group)
   }
 
   /// The same pass without noise, of the same observer.

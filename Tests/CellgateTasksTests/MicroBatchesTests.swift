@@ -17,13 +17,23 @@ struct MicroBatchesTests {
     }.joined()
   }
 
-  private static func parameters(
-    _ settings: TrainingSettings, _ group: (any ProcessGroup)?
-  ) throws -> [UInt32] {
-    let task = try ClassifyTask(settings: settings, data: .unspecified)
-    let trainer = try Trainer(task: task, settings: settings, group: group)
-    _ = try trainer.run()
-    return trainer.parameters.values.scalars.map(\.bitPattern)
+  /// The bits of a run's parameters, and what it reaches on validation and test data.
+  private struct Trace: Equatable, Sendable {
+    let parameters: [UInt32]
+    let validation: [UInt64]
+    let test: UInt64?
+  }
+
+  private static func trace(
+    _ type: any SequenceTask.Type, _ settings: TrainingSettings, _ group: (any ProcessGroup)?
+  ) throws -> Trace {
+    let trainer = try Trainer(
+      task: type.init(settings: settings, data: .unspecified), settings: settings, group: group)
+    let outcome = try trainer.run()
+    let test: UInt64? = if case .completed(let result) = outcome { result.value.bitPattern } else { nil }
+    return Trace(
+      parameters: trainer.parameters.values.scalars.map(\.bitPattern),
+      validation: trainer.records.map(\.validation.value.bitPattern), test: test)
   }
 
   @Test(
@@ -38,8 +48,25 @@ struct MicroBatchesTests {
     settings.taskOptions = ["test": .text(test)]
     (settings.hidden, settings.batch, settings.epochs, settings.microBatches) = (4, 8, 1, 3)
     let prepared = try ClassifyTask.prepared(settings, data: .file(train))
-    let alone = try Self.parameters(prepared, nil)
-    for own in try ThreadGroup.run(2, { try Self.parameters(prepared, $0) }) { #expect(own == alone) }
+    let alone = try Self.trace(ClassifyTask.self, prepared, nil)
+    #expect(alone.test != nil && !alone.validation.isEmpty)
+    for own in try ThreadGroup.run(2, { try Self.trace(ClassifyTask.self, prepared, $0) }) {
+      #expect(own == alone)
+    }
+  }
+
+  @Test("Processes that share the sentences of an evaluation have the BLEU of one")
+  func translations() throws {
+    let made = try MadeSentences(count: 20)
+    let settings = try TranslateTask.prepared(
+      TranslateTaskTests.settings(made) {
+        ($0.steps, $0.evaluationInterval, $0.microBatches) = (40, 20, 3)
+      }, data: .unspecified)
+    let alone = try Self.trace(TranslateTask.self, settings, nil)
+    #expect(alone.test != nil && alone.validation.count == 2)
+    for own in try ThreadGroup.run(3, { try Self.trace(TranslateTask.self, settings, $0) }) {
+      #expect(own == alone)
+    }
   }
 
   @Test("A loss that compares the texts of a batch, and states that pass between sequences, have no parts")

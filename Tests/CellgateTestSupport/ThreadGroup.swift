@@ -1,4 +1,4 @@
-import CellgateTraining
+import CellgateNN
 import Foundation
 
 /// Threads in the place of processes.

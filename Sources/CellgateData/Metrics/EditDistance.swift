@@ -16,7 +16,7 @@ public func editDistance<Element: Equatable>(_ first: [Element], _ second: [Elem
 }
 
 /// The errors of transcripts: edits that make each one of its reference, over the characters or words of all references.
-public struct TranscriptErrors: Equatable, Sendable {
+public struct TranscriptErrors: Equatable, Sendable, Codable {
   /// Edits of characters, Unicode scalars, and how many the references have.
   public private(set) var characterEdits = 0, characters = 0
   /// Edits of words, which spaces part, and how many the references have.
@@ -39,6 +39,16 @@ public struct TranscriptErrors: Equatable, Sendable {
     words += expectedWords.count
     wrong += own == expected ? 0 : 1
     count += 1
+  }
+
+  /// Adds the errors of other transcripts.
+  public mutating func add(_ other: TranscriptErrors) {
+    characterEdits += other.characterEdits
+    characters += other.characters
+    wordEdits += other.wordEdits
+    words += other.words
+    wrong += other.wrong
+    count += other.count
   }
 
   /// Edits of a character; where the references have none, their number.

@@ -86,10 +86,11 @@ public struct AnswerObjective: TrainingObjective {
     context: ForwardContext
   ) -> Evaluation {
     var (probabilities, answers): ([[Double]], [Int32]) = ([], [])
-    for batch in batches {
-      if context.shouldStop { break }
-      probabilities += Self.found(model, batch, context).map(\.probabilities)
-      answers += batch.answers
+    context.each(of: batches) {
+      Self.found(model, $0, context).map(\.probabilities)
+    } use: {
+      probabilities += $1
+      answers += $0.answers
     }
     let scores = ClassScores(probabilities: probabilities, classes: answers, count: labels.count)
     var values = metrics.map { scores.value($0.name) }

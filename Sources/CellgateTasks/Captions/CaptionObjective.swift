@@ -67,6 +67,12 @@ public struct CaptionObjective: TrainingObjective {
     totals.add("cross_entropy", sum: Double(loss.mean.item) * loss.weight, weight: loss.weight)
   }
 
+  /// What is made of a batch.
+  private struct Found: Codable {
+    let totals: MetricTotals
+    let captions: [String]
+  }
+
   /// The scores of greedy captions against all references, and the cross-entropy of these.
   public func evaluate(
     _ model: Model, on split: Split, _ batches: AnySequence<CaptionBatch>, metrics: [Metric],
@@ -75,13 +81,15 @@ public struct CaptionObjective: TrainingObjective {
     var totals = MetricTotals()
     var (captions, pictures): ([String], [Int]) = ([], [])
     let rules = DecodingRules.captions(vocabulary)
-    for batch in batches {
-      if context.shouldStop { break }
-      try measure(model, batch, context: context, into: &totals)
+    try context.each(of: batches) { batch throws(TaskDataError) in
       let decoder = Self.decoding(model).decoder([try Self.subject(batch.rows, features)], context)
-      captions += decoder.greedy(after: Int32(CaptionVocabulary.begin), rules: rules).map {
+      let captions = decoder.greedy(after: Int32(CaptionVocabulary.begin), rules: rules).map {
         vocabulary.decode($0.tokens.lazy.map(Int.init))
       }
+      return Found(totals: try self.totals(model, batch, context), captions: captions)
+    } use: { batch, own in
+      totals.add(own.totals)
+      captions += own.captions
       pictures += batch.pictures
     }
     let scores = scores(captions, of: pictures)

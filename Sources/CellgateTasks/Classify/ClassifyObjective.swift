@@ -51,10 +51,11 @@ public struct ClassifyObjective: TrainingObjective {
     context: ForwardContext
   ) -> Evaluation {
     var (probabilities, classes): ([[Double]], [Int32]) = ([], [])
-    for batch in batches {
-      if context.shouldStop { break }
-      probabilities += Self.probabilities(model, batch, context)
-      classes += batch.classes
+    context.each(of: batches) {
+      Self.probabilities(model, $0, context)
+    } use: {
+      probabilities += $1
+      classes += $0.classes
     }
     let scores = ClassScores(probabilities: probabilities, classes: classes, count: labels.count)
     let values = metrics.map { scores.value($0.name) }

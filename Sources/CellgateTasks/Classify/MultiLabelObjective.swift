@@ -68,10 +68,11 @@ public struct MultiLabelObjective: TrainingObjective {
     context: ForwardContext
   ) -> Evaluation {
     var (probabilities, labels): ([[Double]], [[Int32]]) = ([], [])
-    for batch in batches {
-      if context.shouldStop { break }
-      probabilities += Self.probabilities(model, batch, context)
-      labels += batch.labels
+    context.each(of: batches) {
+      Self.probabilities(model, $0, context)
+    } use: {
+      probabilities += $1
+      labels += $0.labels
     }
     let scores = MultiLabelScores(probabilities: probabilities, labels: labels, count: self.labels.count)
     let values = metrics.map { scores.value($0.name) }

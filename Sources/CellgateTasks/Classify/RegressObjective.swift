@@ -39,10 +39,11 @@ public struct RegressObjective: TrainingObjective {
     context: ForwardContext
   ) -> Evaluation {
     var (found, targets): ([Double], [Double]) = ([], [])
-    for batch in batches {
-      if context.shouldStop { break }
-      found += numbers(model, batch, context)
-      targets += batch.targets.map { encoder.target($0) }
+    context.each(of: batches) {
+      numbers(model, $0, context)
+    } use: {
+      found += $1
+      targets += $0.targets.map { encoder.target($0) }
     }
     let count = Double(max(targets.count, 1))
     let mean = targets.reduce(0, +) / count

@@ -155,10 +155,10 @@ public struct ForecastObjective: TrainingObjective {
     context: ForwardContext
   ) -> Evaluation {
     var scores = ForecastScores()
-    for batch in batches {
-      if context.shouldStop { break }
-      let found = forecast(model, batch, context: context)
-      scores.add(found, batch, data)
+    context.each(of: batches) {
+      forecast(model, $0, context: context)
+    } use: {
+      scores.add($1, $0, data)
     }
     let values = metrics.map { scores.value($0.name) }
     // It is of the whole table: said once.

@@ -2,14 +2,14 @@ import CellgateBasics
 import CellgateData
 
 /// What a model forecasts for some windows, in scaled units from each window's base on, horizon × B each.
-struct ForecastValues {
+struct ForecastValues: Codable {
   let mean: [Float]
   let lower: [Float], median: [Float], upper: [Float]
   /// The distribution of each number; `quantiles` where there are no more than those.
   var distribution = Distribution.quantiles
 
   /// What X is distributed as.
-  enum Distribution {
+  enum Distribution: Codable {
     /// As a normal distribution on each side of the median, with the deviation by which the quantile on that side is its own.
     case quantiles
     /// Normally: the deviations.

@@ -2,12 +2,12 @@ import CellgateTensor
 import CellgateTraining
 
 /// Errors of predicted frames, each summed over a frame's pixels and averaged over frames.
-struct FrameScores {
+struct FrameScores: Codable {
   private var squared: [Double] = []
   private var absolute = 0.0
-  private var similarity = (sum: 0.0, count: 0)
-  private var (black, last) = (0.0, 0.0)
-  private var (sequences, baselineFrames) = (0, 0)
+  private var similarity = 0.0, similarityCount = 0
+  private var black = 0.0, last = 0.0
+  private var sequences = 0, baselineFrames = 0
 
   /// Adds what was found of a batch.
   mutating func add(_ found: Tensor, _ batch: FrameBatch) {
@@ -41,8 +41,20 @@ struct FrameScores {
 
   /// Adds the similarity of a frame.
   mutating func addSimilarity(_ value: Double) {
-    similarity.sum += value
-    similarity.count += 1
+    similarity += value
+    similarityCount += 1
+  }
+
+  /// Adds the scores of other batches.
+  mutating func add(_ other: FrameScores) {
+    squared = squared.isEmpty ? other.squared : zip(squared, other.squared).map { $0 + $1 }
+    absolute += other.absolute
+    similarity += other.similarity
+    similarityCount += other.similarityCount
+    black += other.black
+    last += other.last
+    sequences += other.sequences
+    baselineFrames += other.baselineFrames
   }
 
   /// The squared error of a frame at each step.
@@ -54,7 +66,7 @@ struct FrameScores {
     return switch name {
     case FramesTask.squaredError.name: squared.reduce(0, +) / frames
     case FramesTask.absoluteError.name: absolute / frames
-    case FramesTask.similarity.name: similarity.sum / Double(similarity.count)
+    case FramesTask.similarity.name: similarity / Double(similarityCount)
     case FramesTask.black.name: black / Double(baselineFrames)
     case FramesTask.lastFrame.name: last / Double(baselineFrames)
     default: .nan

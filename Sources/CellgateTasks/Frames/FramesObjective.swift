@@ -80,8 +80,8 @@ public struct FramesObjective: TrainingObjective {
   ) -> Evaluation {
     var scores = FrameScores()
     let needsSimilarity = metrics.contains(FramesTask.similarity)
-    for batch in batches {
-      if context.shouldStop { break }
+    context.each(of: batches) { batch in
+      var scores = FrameScores()
       let found = Self.patches(model, batch, context)
       scores.add(found, batch)
       scores.addBaselines(batch)
@@ -93,6 +93,9 @@ public struct FramesObjective: TrainingObjective {
           }
         }
       }
+      return scores
+    } use: {
+      scores.add($1)
     }
     let values = metrics.map { scores.value($0.name) }
     return Evaluation(

@@ -82,8 +82,13 @@ public struct LanguageModelObjective: TrainingObjective {
   ) -> Evaluation {
     let tokenizer = self.batches.tokenizer
     let stream = self.batches.stream(of: split)
-    let scores = Self.scores(
-      model.reading(stream, tokenizer, context), unknown: tokenizer.unknown, memory: memory)
+    // One stream is read by one process.
+    var scores = Scores.none
+    context.each(of: CollectionOfOne(stream)) {
+      Self.scores(model.reading($0, tokenizer, context), unknown: tokenizer.unknown, memory: memory)
+    } use: {
+      scores = $1
+    }
     let values = metrics.map { metric in
       switch metric.name {
       case "perplexity": min(exp(scores.all), .greatestFiniteMagnitude)
@@ -109,7 +114,7 @@ public struct LanguageModelObjective: TrainingObjective {
   }
 
   /// What a model makes of a stream's symbols but the first.
-  struct Scores {
+  struct Scores: Codable {
     /// The mean cross-entropy in nats of all of them.
     var all: Double
     /// That of all but the unknown symbol; of all where there is no other.
@@ -118,6 +123,9 @@ public struct LanguageModelObjective: TrainingObjective {
     var unknownShare: Double
     /// How many symbols there are but the unknown one.
     var knownCount: Int
+
+    /// Those of no symbols.
+    static let none = Scores(all: .nan, known: .nan, unknownShare: 0, knownCount: 0)
 
     /// The share of the whole cross-entropy that is the unknown symbol's.
     var unknownCost: Double { all > 0 ? max(0, 1 - known * (1 - unknownShare) / all) : 0 }

@@ -72,11 +72,7 @@ public struct MusicObjective: TrainingObjective {
     _ model: Model, on split: Split, _ batches: AnySequence<MusicBatch>, metrics: [Metric],
     context: ForwardContext
   ) -> Evaluation {
-    var totals = MetricTotals()
-    for batch in batches {
-      if context.shouldStop { break }
-      measure(model, batch, context: context, into: &totals)
-    }
+    let totals = totals(model, batches, context)
     let values = metrics.map { totals[$0.name].mean }
     return Evaluation(
       values.first ?? .nan, extras: Array(values.dropFirst()), remark: split == .test ? remark : nil)

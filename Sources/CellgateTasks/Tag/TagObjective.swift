@@ -59,10 +59,11 @@ public struct TagObjective: TrainingObjective {
     context: ForwardContext
   ) -> Evaluation {
     var (expected, found): ([[String]], [[Int32]]) = ([], [])
-    for batch in batches {
-      if context.shouldStop { break }
-      expected += batch.names
-      found += Self.tags(model, batch, context)
+    context.each(of: batches) {
+      Self.tags(model, $0, context)
+    } use: {
+      expected += $0.names
+      found += $1
     }
     let scores = scores(expected, found)
     let values = metrics.map { scores.value($0.name) }

@@ -24,31 +24,36 @@ public struct TranscribeObjective: TrainingObjective {
   public func measure(
     _ model: Model, _ batch: SpeechBatch, context: ForwardContext, into totals: inout MetricTotals
   ) {
-    var errors = TranscriptErrors()
-    measure(model, batch, context, &totals, &errors)
+    let found = found(model, batch, context)
+    totals.add(found.totals)
     totals.add(
-      TranscribeTask.characterErrors.name, sum: Double(errors.characterEdits),
-      weight: Double(errors.characters))
+      TranscribeTask.characterErrors.name, sum: Double(found.errors.characterEdits),
+      weight: Double(found.errors.characters))
   }
 
-  private func measure(
-    _ model: Model, _ batch: SpeechBatch, _ context: ForwardContext, _ totals: inout MetricTotals,
-    _ errors: inout TranscriptErrors
-  ) {
+  /// The sums of the losses and the errors of recordings.
+  private struct Found: Codable {
+    var totals = MetricTotals()
+    var errors = TranscriptErrors()
+  }
+
+  private func found(_ model: Model, _ batch: SpeechBatch, _ context: ForwardContext) -> Found {
+    var own = Found()
     let logits = outputs(model, [batch.input], named: "features", context, nil)[0].tensor
     let losses = ctcLoss(logits, targets: batch.targets, lengths: batch.lengths).scalars
     let found = encoder.transcripts(logits, batch.lengths)
     for (sequence, loss) in losses.enumerated() {
       // Of no finite loss there is no mean.
       if loss == .infinity {
-        totals.add(TranscribeTask.impossible.name, sum: 1, weight: 0)
+        own.totals.add(TranscribeTask.impossible.name, sum: 1, weight: 0)
       } else {
-        totals.add(
+        own.totals.add(
           TranscribeTask.lossMetric.name, sum: Double(loss), weight: Double(batch.targets[sequence].count))
       }
-      totals.add("unknown", sum: Double(batch.unknown[sequence]), weight: 0)
-      errors.add(found[sequence], reference: batch.texts[sequence])
+      own.totals.add("unknown", sum: Double(batch.unknown[sequence]), weight: 0)
+      own.errors.add(found[sequence], reference: batch.texts[sequence])
     }
+    return own
   }
 
   /// All scores, over all characters, words and symbols.
@@ -56,11 +61,14 @@ public struct TranscribeObjective: TrainingObjective {
     _ model: Model, on split: Split, _ batches: AnySequence<SpeechBatch>, metrics: [Metric],
     context: ForwardContext
   ) -> Evaluation {
-    var (totals, errors) = (MetricTotals(), TranscriptErrors())
-    for batch in batches {
-      if context.shouldStop { break }
-      measure(model, batch, context, &totals, &errors)
+    var all = Found()
+    context.each(of: batches) {
+      found(model, $0, context)
+    } use: {
+      all.totals.add($1.totals)
+      all.errors.add($1.errors)
     }
+    let (totals, errors) = (all.totals, all.errors)
     let loss = totals[TranscribeTask.lossMetric.name]
     let values = [
       TranscribeTask.characterErrors.name: errors.characterErrorRate,

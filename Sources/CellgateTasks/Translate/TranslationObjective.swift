@@ -57,6 +57,12 @@ public struct TranslationObjective: TrainingObjective {
     totals.add("cross_entropy", sum: Double(loss.mean.item) * loss.weight, weight: loss.weight)
   }
 
+  /// What is made of a batch.
+  private struct Found: Codable {
+    let totals: MetricTotals
+    let translations: [String]
+  }
+
   /// BLEU and chrF of the best translations, and the cross-entropy of the references.
   public func evaluate(
     _ model: Model, on split: Split, _ batches: AnySequence<TranslationBatch>, metrics: [Metric],
@@ -65,15 +71,18 @@ public struct TranslationObjective: TrainingObjective {
     var totals = MetricTotals()
     var (found, references): ([String], [[String]]) = ([], [])
     let translator = Self.translator(model, symbols)
-    for batch in batches {
-      if context.shouldStop { break }
-      measure(model, batch, context: context, into: &totals)
-      guard let own = sentences[split]?.part(batch.places) else { continue }
+    context.each(of: batches) { batch in
+      let source = sentences[split]?.part(batch.places).source ?? []
       let best = translator.translations(
-        of: own.source, search: split == .test ? search : BeamSearch(width: 1),
+        of: source, search: split == .test ? search : BeamSearch(width: 1),
         shouldStop: { context.shouldStop })
-      found += best?.map { $0.first?.text ?? "" } ?? own.source.map { _ in "" }
-      references += own.target.map { [$0] }
+      return Found(
+        totals: self.totals(model, batch, context),
+        translations: best?.map { $0.first?.text ?? "" } ?? source.map { _ in "" })
+    } use: { batch, own in
+      totals.add(own.totals)
+      found += own.translations
+      references += sentences[split]?.part(batch.places).target.map { [$0] } ?? []
     }
     let scores = scores(found, references)
     let values = metrics.map { metric in

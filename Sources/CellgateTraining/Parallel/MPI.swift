@@ -1,4 +1,5 @@
 import CellgateBasics
+import CellgateNN
 
 /// The processes that `mpirun` started, on one machine or many.
 ///

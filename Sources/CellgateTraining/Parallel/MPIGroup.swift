@@ -1,5 +1,6 @@
 #if MPI
   import CellgateBasics
+  import CellgateNN
 
   #if canImport(Darwin)
     import Darwin

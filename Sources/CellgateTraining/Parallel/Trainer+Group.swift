@@ -2,7 +2,7 @@ import CellgateNN
 import CellgateTensor
 
 extension Trainer {
-  /// Whether this process keeps the folder, evaluates and decides.
+  /// Whether this process keeps the folder and decides.
   var isFirst: Bool { group?.rank ?? 0 == 0 }
 
   /// What process 0 says, for all.
@@ -11,17 +11,14 @@ extension Trainer {
     return group.any(isFirst && own)
   }
 
-  /// An evaluation that process 0 makes, for all; nil when it was stopped.
-  func shared(
-    _ evaluate: () throws(TrainingError) -> Evaluation?
-  ) throws(TrainingError) -> Evaluation? {
-    guard let group else { return try evaluate() }
-    var message = try group.message { () throws(TrainingError) in
+  /// What the model reaches; nil when it was stopped. All processes evaluate together, and what process 0 then has is true for all.
+  func evaluation(_ split: Split, _ context: ForwardContext) throws(TrainingError) -> Evaluation? {
+    let found = try bound.evaluate(split, context)
+    let isStopped = context.stop?.isMade ?? false
+    guard let group else { return isStopped ? nil : found }
+    if group.any(isStopped) { return nil }
+    var message = group.message {
       var message = ProcessMessage()
-      guard let found = try evaluate() else {
-        message.add(0)
-        return message
-      }
       message.add(1 + found.extras.count)
       for value in [found.value] + found.extras { message.add(value) }
       message.add(found.named.count)
@@ -33,11 +30,10 @@ extension Trainer {
       return message
     }
     let values = (0..<message.int()).map { _ in message.double() }
-    guard let value = values.first else { return nil }
     let named = (0..<message.int()).map { _ in (message.text(), message.double()) }
     let remark = message.text()
     return Evaluation(
-      value, extras: Array(values.dropFirst()), remark: remark.isEmpty ? nil : remark,
+      values[0], extras: Array(values.dropFirst()), remark: remark.isEmpty ? nil : remark,
       named: Dictionary(named, uniquingKeysWith: { first, _ in first }))
   }
 

@@ -19,17 +19,6 @@ package struct BoundTask {
   package let samples: (_ count: Int) -> [PredictionSample]
 }
 
-extension BoundTask {
-  /// What the model reaches; nil when `shouldStop` was true before that was known.
-  package func evaluate(_ split: Split, shouldStop: () -> Bool) throws(TrainingError) -> Evaluation? {
-    try withoutActuallyEscaping(shouldStop) { shouldStop throws(TrainingError) in
-      let stop = StopRequest(shouldStop)
-      let evaluation = try evaluate(split, .inference(stop: stop))
-      return stop.isMade ? nil : evaluation
-    }
-  }
-}
-
 extension SequenceTask {
   /// This task with a new model of `cell`.
   package func bound(cell: Cell) -> BoundTask {

@@ -25,9 +25,9 @@ public struct BatchLoss {
 }
 
 /// Sums of metrics with their weights, over the batches of an evaluation.
-public struct MetricTotals: Sendable, Equatable {
+public struct MetricTotals: Sendable, Equatable, Codable {
   /// A metric's sum, and its weight.
-  public struct Total: Sendable, Equatable {
+  public struct Total: Sendable, Equatable, Codable {
     /// The sum.
     public var sum = 0.0
     /// The weight.
@@ -52,6 +52,11 @@ public struct MetricTotals: Sendable, Equatable {
   public mutating func add(_ name: String, sum: Double, weight: Double) {
     self[name].sum += sum
     self[name].weight += weight
+  }
+
+  /// Adds the totals of other batches.
+  public mutating func add(_ other: MetricTotals) {
+    for (name, total) in other.totals { add(name, sum: total.sum, weight: total.weight) }
   }
 }
 
@@ -82,8 +87,8 @@ public protocol TrainingObjective {
   ) throws(Failure)
 
   /// What the model reaches on the batches of an evaluation, the values in the order of `metrics`. The context may want
-  /// it to stop: long ones ask it between batches, and what they then return is thrown away. The default measures each
-  /// batch, and gives the means.
+  /// it to stop: long ones ask it between batches, and what they then return is thrown away. ``ForwardContext/each(of:compute:use:)``
+  /// does so, and shares the batches among the processes that train together. The default measures each batch, and gives the means.
   func evaluate(
     _ model: Model, on split: Split, _ batches: AnySequence<Batch>, metrics: [Metric], context: ForwardContext
   ) throws(Failure) -> Evaluation
@@ -97,12 +102,30 @@ extension TrainingObjective {
   public func evaluate(
     _ model: Model, on split: Split, _ batches: AnySequence<Batch>, metrics: [Metric], context: ForwardContext
   ) throws(Failure) -> Evaluation {
-    var totals = MetricTotals()
-    for batch in batches {
-      if context.shouldStop { break }
-      try measure(model, batch, context: context, into: &totals)
-    }
+    let totals = try totals(model, batches, context)
     let values = metrics.map { totals[$0.name].mean }
     return Evaluation(values.first ?? .nan, extras: Array(values.dropFirst()))
+  }
+
+  /// The metrics of all batches.
+  public func totals(
+    _ model: Model, _ batches: some Sequence<Batch>, _ context: ForwardContext
+  ) throws(Failure) -> MetricTotals {
+    var totals = MetricTotals()
+    try context.each(of: batches) { batch throws(Failure) in
+      try self.totals(model, batch, context)
+    } use: {
+      totals.add($1)
+    }
+    return totals
+  }
+
+  /// The metrics of a batch.
+  public func totals(
+    _ model: Model, _ batch: Batch, _ context: ForwardContext
+  ) throws(Failure) -> MetricTotals {
+    var totals = MetricTotals()
+    try measure(model, batch, context: context, into: &totals)
+    return totals
   }
 }

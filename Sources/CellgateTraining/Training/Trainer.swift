@@ -212,11 +212,7 @@ public final class Trainer {
   private func validate(
     _ context: ForwardContext, _ onEvent: (TrainingEvent) -> Void
   ) throws(TrainingError) -> [MetricValue] {
-    let found = try shared { () throws(TrainingError) in
-      let evaluation = try bound.evaluate(.validation, context)
-      return context.stop?.isMade == true ? nil : evaluation
-    }
-    guard let evaluation = found else { return [] }
+    guard let evaluation = try evaluation(.validation, context) else { return [] }
     let taskType = type(of: task)
     let values = [evaluation.value] + evaluation.extras
     guard values.allSatisfy(\.isFinite) else {
@@ -249,8 +245,16 @@ public final class Trainer {
     }
     let isStopped = group?.any(isChanged == nil) ?? (isChanged == nil)
     guard let isChanged, !isStopped else { return nil }
-    let found = try shared { () throws(TrainingError) in
-      try bound.evaluate(.test, shouldStop: shouldStop)
+    if let group {
+      var message = group.message {
+        var message = ProcessMessage()
+        message.add([parameters.values])
+        return message
+      }
+      for values in message.tensors() { parameters.assign(values) }
+    }
+    let found = try withoutActuallyEscaping(shouldStop) { shouldStop throws(TrainingError) in
+      try evaluation(.test, .inference(stop: StopRequest(shouldStop), group: group))
     }
     guard let test = found else { return nil }
     if let remark = test.remark { onEvent(.notice("test data: " + remark)) }

@@ -354,7 +354,7 @@ public final class TrainingLoop {
     if let evaluation {
       let found = try withoutActuallyEscaping(shouldStop) { shouldStop in
         let stop = StopRequest(shouldStop)
-        let values = try withoutGradient { try evaluation(.inference(stop: stop)) }
+        let values = try withoutGradient { try evaluation(.inference(stop: stop, group: group)) }
         return group?.any(stop.isMade) ?? stop.isMade ? nil : values
       }
       guard let found else { return false }

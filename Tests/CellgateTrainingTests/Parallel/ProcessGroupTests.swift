@@ -99,6 +99,43 @@ struct ProcessGroupTests {
     }
   }
 
+  @Test(
+    "Each process computes its share of an evaluation, and all have all of it, to the bit",
+    arguments: [1, 2, 3, 9])
+  func evaluation(processes: Int) throws {
+    let numbers = [0.1, -0.0, .infinity, .nan, 1 / 3, 5e-324, 7]
+    let shares = try ThreadGroup.run(processes) { group in
+      var (computed, batches, found): ([Int], [Int], [UInt64]) = ([], [], [])
+      ForwardContext.inference(group: group).each(of: numbers.indices) {
+        computed.append($0)
+        return numbers[$0]
+      } use: {
+        batches.append($0)
+        found.append($1.bitPattern)
+      }
+      #expect(batches == Array(numbers.indices))
+      #expect(found == numbers.map(\.bitPattern))
+      return computed
+    }
+    #expect(shares.allSatisfy { $0.count <= (numbers.count + processes - 1) / processes })
+    #expect(shares.joined().sorted() == Array(numbers.indices))
+  }
+
+  @Test("Where one process is to stop in an evaluation, all end it")
+  func stoppedEvaluation() throws {
+    let counts = try ThreadGroup.run(3) { group in
+      var count = 0
+      let stop = StopRequest { group.rank == 1 }
+      ForwardContext.inference(stop: stop, group: group).each(of: 0..<10) {
+        $0
+      } use: { _, _ in
+        count += 1
+      }
+      return count
+    }
+    #expect(counts == [1, 1, 1])
+  }
+
   @Test("A complete run has nothing left for any process")
   func complete() throws {
     let settings = Self.settings(MeanTask.self, parts: 2)
