@@ -125,4 +125,28 @@ struct FrameSequencesTests {
     }
     #expect(frames[..<1600] != frames[1600..<3200])
   }
+
+  @Test("A digit turns where its next step would leave the frame, and steps back")
+  func turns() throws {
+    let part = MNIST.Part(pixels: Array(repeating: 200, count: MNIST.pixels), labels: [0])
+    func places(size: Int, _ seed: UInt64) throws -> [Int] {
+      var stream = RandomStream(seed: seed, name: "digits")
+      let frames = MovingDigits(size: size, steps: 40, digits: 1).sequence(part, images: 0..<1, &stream)
+      return try (0..<40).map { step in
+        let frame = frames[step * size * size..<(step + 1) * size * size]
+        return try #require(frame.firstIndex(of: 200)) - frame.startIndex
+      }
+    }
+    var turns = 0
+    for seed in 1...20 as ClosedRange<UInt64> {
+      let rows = try places(size: 64, seed).map { $0 / 64 }
+      for step in 1..<39 where (rows[step] - rows[step - 1]) * (rows[step + 1] - rows[step]) < 0 {
+        #expect(rows[step + 1] == rows[step - 1])
+        turns += 1
+      }
+      // Frames with room for a digit and little else.
+      for size in 28...31 { #expect(try places(size: size, seed).count == 40) }
+    }
+    #expect(turns > 20)
+  }
 }

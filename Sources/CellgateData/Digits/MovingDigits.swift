@@ -2,7 +2,8 @@ import CellgateTensor
 
 /// Sequences of frames in which digits of MNIST move straight on and bounce off the border (Srivastava et al. 2015,
 /// https://arxiv.org/abs/1502.04681): they start anywhere, in any direction, 2 to 6 pixels a step, and where they overlap their
-/// brightness is added up to white.
+/// brightness is added up to white. A digit whose next step would leave the frame turns and steps back instead, as in the scripts that
+/// most data of this kind are made with.
 package struct MovingDigits: Sendable {
   /// Pixels of a side, steps of a sequence, and digits in it.
   package let size: Int, steps: Int, digits: Int
@@ -49,11 +50,11 @@ package struct MovingDigits: Sendable {
     return frames
   }
 
-  /// A step along an axis, and the way after it, which turns at the border.
+  /// The place after a step along an axis, and the way of that step.
   private static func moved(_ place: Double, _ way: Double, _ most: Double) -> (Double, Double) {
-    let next = place + way
-    if next < 0 { return (min(-next, most), -way) }
-    if next > most { return (max(0, 2 * most - next), -way) }
-    return (next, way)
+    let isInside = 0...most ~= place + way
+    let way = isInside ? way : -way
+    // In a frame that is hardly larger than a digit a step back may leave it as well.
+    return (min(max(0, place + way), most), way)
   }
 }
