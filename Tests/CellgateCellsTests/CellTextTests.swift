@@ -189,7 +189,7 @@ struct CellTextTests {
     #expect(
       cell.text.contains(
         "vectors b_* = bias (p, q) start p at −1 to 1, q at 3 chrono +\nfixed scalar a start at 0.3\n"))
-    #expect(cell.parameterCount(inputSize: 2, hiddenSize: 5) == 10 + 50 + 5 + 10 + 1)
+    #expect(cell.parameterCount(inputSize: 2, hiddenSize: 5) == 10 + 10)
     let read = try Cell(text: cell.text)
     #expect(read.isSame(as: cell) && read.text == cell.text)
     // What is learned is part of what a cell is.

@@ -139,8 +139,8 @@ public struct Cell: Sendable {
     stateSizes.contains(.projection) || parameters.contains { $0.rows == .projection }
   }
 
-  /// Parameters of one layer in one direction: the sum of the shapes, of fixed ones too; `Int.max` where they are more than an Int counts.
-  /// P is H where it is nil.
+  /// Numbers that one layer learns in one direction: the sum of the shapes of the parameters that aren't fixed; `Int.max` where they are
+  /// more than an Int counts. P is H where it is nil.
   public func parameterCount(inputSize: Int, hiddenSize: Int, projectionSize: Int? = nil) -> Int {
     let (input, hidden) = (Double(inputSize), Double(hiddenSize))
     let count = parameterCount(input: input, hidden: hidden, projection: projectionSize.map(Double.init))
@@ -156,7 +156,7 @@ public struct Cell: Sendable {
       case .projection: projection ?? hidden
       }
     }
-    return parameters.reduce(0) { sum, parameter in
+    return parameters.lazy.filter { !$0.isFixed }.reduce(0) { sum, parameter in
       sum + Double(parameter.gates.count) * (parameter.isScalar ? 1 : size(parameter.rows))
         * (parameter.columns.map(size) ?? 1)
     }

@@ -16,7 +16,9 @@ struct CellPage {
       return shape.count == 2 ? [shape[0], shape[1] * neighbours] : shape
     }
   }
-  private var count: Int { shapes.reduce(0) { $0 + $1.reduce(1, *) } }
+  private var count: Int {
+    zip(cell.parameters, shapes).reduce(0) { $0 + ($1.0.isFixed ? 0 : $1.1.reduce(1, *)) }
+  }
   private var multiplyAdds: Int { cell.multiplyAdds(inputSize: input, hiddenSize: hidden) * neighbours }
   /// The equations for a paper.
   var latex: String { cell.latex(onGrid: kernel != nil) }
@@ -124,14 +126,15 @@ struct CellPage {
       )
     }
     let shapes = rows.map(\.shape.count).max() ?? 0
-    let counts = Text.count(count).count
+    let counts = (rows.map(\.size) + [count]).map { Text.count($0).count }.max() ?? 0
     let lines = zip(names, rows).map { name, row in
       Text.padded(name, to: width) + "  " + Text.padded(row.shape, to: shapes) + "  "
         + Text.padded(Text.count(row.size), to: counts, alignRight: true)
         + "  " + row.note
     }
-    let total = Text.padded("in all", to: width + 2 + shapes) + "  " + Text.count(count)
-    return lines + [total]
+    let name = cell.parameters.contains { $0.isFixed } ? "learned" : "in all"
+    let total = Text.padded(Text.count(count), to: counts, alignRight: true)
+    return lines + [Text.padded(name, to: width + 2 + shapes) + "  " + total]
   }
 
   private func printStages(_ stages: [PlanDescription.Stage]) {
