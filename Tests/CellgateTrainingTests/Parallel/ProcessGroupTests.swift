@@ -103,7 +103,7 @@ struct ProcessGroupTests {
     "Each process computes its share of an evaluation, and all have all of it, to the bit",
     arguments: [1, 2, 3, 9])
   func evaluation(processes: Int) throws {
-    let numbers = [0.1, -0.0, .infinity, .nan, 1 / 3, 5e-324, 7]
+    let numbers = [0.1, -0.0, .infinity, .nan, 1 / 3, .leastNonzeroMagnitude, 7]
     let shares = try ThreadGroup.run(processes) { group in
       var (computed, batches, found): ([Int], [Int], [UInt64]) = ([], [], [])
       ForwardContext.inference(group: group).each(of: numbers.indices) {
