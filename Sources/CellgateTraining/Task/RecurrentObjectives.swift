@@ -85,13 +85,10 @@ public struct NumberObjective: TrainingObjective {
   public func measure(
     _ model: RecurrentModel, _ batch: NumberBatch, context: ForwardContext, into totals: inout MetricTotals
   ) {
-    var total = totals["mse"]
     // One number after the other, so that the sum doesn't depend on the size of the batches.
     for (found, expected) in zip(model(batch.x, context: context).scalars, batch.target.scalars) {
       let difference = Double(found) - Double(expected)
-      total.sum += difference * difference
-      total.weight += 1
+      totals.add("mse", sum: difference * difference, weight: 1)
     }
-    totals["mse"] = total
   }
 }

@@ -24,7 +24,8 @@ public struct BatchLoss {
   public init(sum: Tensor, weight: Double) { self.init(mean: sum / Float(weight), weight: weight) }
 }
 
-/// Sums of metrics with their weights, over the batches of an evaluation.
+/// Sums of metrics with their weights, over the batches of an evaluation, in the order in which they were added: the bits of a total don't
+/// depend on who computed which batch.
 public struct MetricTotals: Sendable, Equatable, Codable {
   /// A metric's sum, and its weight.
   public struct Total: Sendable, Equatable, Codable {
@@ -37,26 +38,27 @@ public struct MetricTotals: Sendable, Equatable, Codable {
     public var mean: Double { sum / weight }
   }
 
-  private var totals: [String: Total] = [:]
+  private var terms: [String: [Total]] = [:]
 
   /// Without any batch.
   public init() {}
 
   /// The total of a metric by its name; 0 of weight 0 before the first batch.
   public subscript(name: String) -> Total {
-    get { totals[name] ?? Total() }
-    set { totals[name] = newValue }
+    (terms[name] ?? []).reduce(into: Total()) { total, term in
+      total.sum += term.sum
+      total.weight += term.weight
+    }
   }
 
-  /// Adds a batch's sum and weight.
+  /// Adds a sum and its weight, of a batch or of a part of it.
   public mutating func add(_ name: String, sum: Double, weight: Double) {
-    self[name].sum += sum
-    self[name].weight += weight
+    terms[name, default: []].append(Total(sum: sum, weight: weight))
   }
 
-  /// Adds the totals of other batches.
+  /// Adds those of later batches.
   public mutating func add(_ other: MetricTotals) {
-    for (name, total) in other.totals { add(name, sum: total.sum, weight: total.weight) }
+    for (name, own) in other.terms { terms[name, default: []] += own }
   }
 }
 
