@@ -101,8 +101,11 @@ final class StartedCommand {
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     process.environment = ["HOME": folder, "COLUMNS": "100"].merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
-    process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: files.output))
-    process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: files.error))
+    let output = try FileHandle(forWritingTo: URL(fileURLWithPath: files.output))
+    let error = try FileHandle(forWritingTo: URL(fileURLWithPath: files.error))
+    // A process keeps its handles for longer than it runs, and each later one would have to close them.
+    defer { for handle in [output, error] { try? handle.close() } }
+    (process.standardOutput, process.standardError) = (output, error)
     process.terminationHandler = { [ended] _ in ended.signal() }
     try process.run()
   }
