@@ -1,6 +1,6 @@
 import CellgateCells
 
-/// Numbers to learn in a stack of recurrent layers, heads not counted.
+/// The numbers of a stack of recurrent layers, fixed ones too, heads not counted.
 package struct StackSize {
   package let inputSize: Int
   package let layers: Int
@@ -18,8 +18,8 @@ package struct StackSize {
   /// The parameters of layers of `cell` with `hidden` units, in Double: no size overflows.
   package func parameters(_ cell: Cell, hidden: Int) -> Double {
     let (hidden, directions) = (Double(hidden), directions)
-    let first = cell.parameterCount(input: Double(inputSize), hidden: hidden)
-    let later = cell.parameterCount(input: directions * hidden, hidden: hidden)
+    let first = cell.parameterCount(input: Double(inputSize), hidden: hidden, withFixed: true)
+    let later = cell.parameterCount(input: directions * hidden, hidden: hidden, withFixed: true)
     return directions * (first + (Double(layers) - 1) * later)
   }
 

@@ -72,6 +72,12 @@ struct ComparisonTests {
     #expect(runs[1].hidden < 4)
   }
 
+  @Test("At equal parameters the numbers that a cell keeps as they start count as well")
+  func fixed() throws {
+    let runs = settings(["lstm", "esn"], equal: .parameters).runs(tasks: [MeanTask.self])
+    #expect(runs[1].cell == "esn" && (2...20).contains(runs[1].hidden))
+  }
+
   @Test("All that is wrong is reported together")
   func problems() {
     var wrong = settings(["lstm", "lstm", "gruu"], seeds: 0)

@@ -147,8 +147,10 @@ public struct Cell: Sendable {
     return Int(exactly: count) ?? .max
   }
 
-  /// As `parameterCount(inputSize:hiddenSize:projectionSize:)`, in Double, which no size overflows.
-  package func parameterCount(input: Double, hidden: Double, projection: Double? = nil) -> Double {
+  /// As `parameterCount(inputSize:hiddenSize:projectionSize:)`, in Double, which no size overflows; `withFixed` counts fixed numbers too.
+  package func parameterCount(
+    input: Double, hidden: Double, projection: Double? = nil, withFixed: Bool = false
+  ) -> Double {
     func size(_ dimension: CellDimension) -> Double {
       switch dimension {
       case .input: input
@@ -156,7 +158,7 @@ public struct Cell: Sendable {
       case .projection: projection ?? hidden
       }
     }
-    return parameters.lazy.filter { !$0.isFixed }.reduce(0) { sum, parameter in
+    return parameters.lazy.filter { withFixed || !$0.isFixed }.reduce(0) { sum, parameter in
       sum + Double(parameter.gates.count) * (parameter.isScalar ? 1 : size(parameter.rows))
         * (parameter.columns.map(size) ?? 1)
     }
