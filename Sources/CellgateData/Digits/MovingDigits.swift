@@ -2,8 +2,8 @@ import CellgateTensor
 
 /// Sequences of frames in which digits of MNIST move straight on and bounce off the border (Srivastava et al. 2015,
 /// https://arxiv.org/abs/1502.04681): they start anywhere, in any direction, 2 to 6 pixels a step, and where they overlap their
-/// brightness is added up to white. A digit whose next step would leave the frame turns and steps back instead, as in the scripts that
-/// most data of this kind are made with.
+/// brightness is added up to white. A digit whose next step would leave the frame turns and steps back instead, as in the set
+/// `moving_mnist` of the data folder.
 package struct MovingDigits: Sendable {
   /// Pixels of a side, steps of a sequence, and digits in it.
   package let size: Int, steps: Int, digits: Int
