@@ -18,6 +18,8 @@ STREAMING = {128: (1.5, 3), 256: (1.5, 1.3), 512: (1.1, 1.3)}
 
 PRECISION = 1.6  # bfloat16 over float32 in training, at H >= 512
 PRECISION_STREAMING = 1.5  # where the float32 weights outgrow the second-level cache
+QUANTIZED = 1.8  # signed bytes over float32, streaming at H >= 512
+QUANTIZED_PEERS = 1  # over the better quantised LSTM of PyTorch and ONNX Runtime
 MEMORY = 0.6  # of PyTorch's peak resident size, LSTM-WM at the first shape
 RECOMPUTATION = 1.4  # times as long at most
 

@@ -63,7 +63,7 @@ CELLS = ["lstm", "lstm-wm", "gru", "rnn-tanh"]
 
 PEERS = {
     "training": ["torch", "jax", "torchrecurrent"], "forward": ["torch", "jax", "onnxruntime"],
-    "streaming": ["onnxruntime"], "scaling": ["torch"], "shapes": ["torch"], "lengths": ["torch"],
+    "streaming": ["onnxruntime"], "quantized": ["onnxruntime", "torch"], "scaling": ["torch"], "shapes": ["torch"], "lengths": ["torch"],
     "stacks": ["torch"], "precision": [], "memory": ["torch", "jax"],
     "recompute": [], "operations": ["torch"], "captions": ["torch"], "translation": ["torch"], "everyday": ["torch", "keras"],
     "transformer": ["torch"], "search": ["faiss"], "builds": [], "zoo": ["torchrecurrent"],
@@ -191,6 +191,39 @@ def streaming(options):
                 for batch in [1, 8, 64]:
                     case = Sessions(cell, batch, H, 2, 64, f"{folder}/{cell}-{H}-{batch}.onnx")
                     row(case, f"2 × {H}, dense 64, softmax", batch, 1)
+    return session, report
+
+
+def quantized(options):
+    """One sequence step by step in signed bytes: beside float32, and beside the peers' quantised LSTMs."""
+    session = Session(options, "quantized", threads=1)
+    wide = Cellgate(session.threads)  # a process each, so that both stay warm
+    report = session.report(
+        "Streaming in signed bytes, µs per step of one sequence on one thread",
+        [("cell", 8), ("I, H", 10), ("a call", 9), ("f32", 8), ("int8", 8), ("f32/int8", 8), ("goal", 14),
+         *((f"{p.name} int8", 16) for p in session.peers), ("ratio", 7), ("goal", 14)])
+    for cell in options.cells or ["lstm", "lstm-wm"]:
+        for H in [s[3] for s in options.shapes or []] or [512, 1024]:
+            for steps in [100, 1]:
+                whole = Case("stream", cell, steps, 1, H, H)
+                case = Case(**{**whole.__dict__, "precision": "int8"})
+                turns = {"f32": (wide, whole), "cellgate": (session.cellgate, case)}
+                turns |= {peer.name: (peer, case) for peer in session.peers}
+                results = take_turns(turns, options.rounds, options.budget)
+                before, own = results.pop("f32"), results["cellgate"]
+                if own.seconds is None:
+                    raise NoSuchCase(own.note)
+                gain, ratio, each = before.seconds / own.seconds, ratio_of(results), 1e6 / steps
+                report.row(
+                    [cell, f"{H}, {H}", f"{steps} step{'s' if steps > 1 else ''}", number(before.seconds * each),
+                     number(own.seconds * each), times(gain), verdict(gain, goals.QUANTIZED),
+                     *(number(results[p.name].seconds and results[p.name].seconds * each) for p in session.peers),
+                     times(ratio), verdict(ratio, goals.QUANTIZED_PEERS if ratio else None)],
+                    session.kept(case, {"f32": before, **results}, ratio=ratio, gain=gain))
+                for name, result in results.items():
+                    if result.is_amiss:
+                        report.note(f"{name}, {cell}, {H}, {steps} a call: {result.note}")
+    wide.close()
     return session, report
 
 
@@ -651,7 +684,8 @@ def builds(options):
     return session, report
 
 
-MODES = {"training": training, "forward": forward, "zoo": zoo, "streaming": streaming, "scaling": scaling, "shapes": shapes,
+MODES = {"training": training, "forward": forward, "zoo": zoo, "streaming": streaming,
+         "quantized": quantized, "scaling": scaling, "shapes": shapes,
          "lengths": lengths, "stacks": stacks, "precision": precision, "memory": memory,
          "recompute": recompute, "operations": operations, "captions": captions, "translation": translation,
          "everyday": everyday,

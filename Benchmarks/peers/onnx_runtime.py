@@ -1,6 +1,8 @@
-"""ONNX Runtime: its LSTM, GRU and RNN operators, from a model that is built here; inference only."""
+"""ONNX Runtime: its LSTM, GRU and RNN operators, from a model that is built here; inference only. In int8 its LSTM with weights
+that its own tool has quantised."""
 
-import time
+import tempfile, time
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -26,7 +28,7 @@ class Peer:
         if isinstance(case, Sessions):
             return self.sessions(case)
         if (case.cell not in OPERATORS or case.kind == "training" or case.layers > 1 or case.bidirectional
-                or case.lengths or case.precision != "f32"):
+                or case.lengths or case.precision not in self.precisions(case)):
             raise NoSuchCase("inference of one layer only", expected=True)
         _, states, _, _ = OPERATORS[case.cell]
         session = self.session(case)
@@ -42,6 +44,10 @@ class Peer:
         outputs = [np.zeros((case.T, 1, case.B, case.H), np.float32) for _ in wanted]
         return self.stream(session, ("X", x), list(zip(names, ["Y_" + name for name in names], zeros)),
                            list(zip(wanted, outputs)), max(3, 300 // case.T))
+
+    @staticmethod
+    def precisions(case):
+        return ("f32", "int8") if case.cell == "lstm" and case.kind == "stream" else ("f32",)
 
     def sessions(self, case):
         """The file that Cellgate has written: states go in, and those of the same name with `.next` come out."""
@@ -129,7 +135,19 @@ class Peer:
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
         onnx.checker.check_model(model)
         options = self.options(1 if case.kind == "stream" else self.threads)
-        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        written = model.SerializeToString() if case.precision == "f32" else self.quantized(model)
+        return onnxruntime.InferenceSession(written, options, providers=["CPUExecutionProvider"])
+
+    @staticmethod
+    def quantized(model):
+        """The file of the model with signed bytes for weights, whose operands are quantised at every step."""
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+
+        with tempfile.TemporaryDirectory() as folder:
+            whole, small = Path(folder, "whole.onnx"), Path(folder, "small.onnx")
+            onnx.save(model, whole)
+            quantize_dynamic(whole, small, weight_type=QuantType.QInt8)
+            return small.read_bytes()
 
     @staticmethod
     def options(threads):

@@ -79,6 +79,8 @@ class Peer:
             return torch_everyday.build(case), ""
         if isinstance(case, Transformer):
             return torch_transformer.build(case)
+        if case.kind == "stream" and case.precision == "int8" and case.cell == "lstm":
+            return self.quantized(case), "quantize_dynamic"
         if case.kind == "stream":
             raise NoSuchCase("not timed: torch.nn has no streaming call", expected=True)
         if case.precision != "f32":
@@ -111,6 +113,20 @@ class Peer:
                 forward()
 
         return train if case.kind == "training" else infer
+
+    @staticmethod
+    def quantized(case):
+        """Calls of a dynamically quantised LSTM, the states carried on."""
+        from torch.ao.quantization import quantize_dynamic
+
+        layer = quantize_dynamic(torch.nn.LSTM(case.I, case.H).eval(), {torch.nn.LSTM}, dtype=torch.qint8)
+        x, states = torch.rand(case.T, 1, case.I) * 2 - 1, [None]
+
+        def run():
+            with torch.inference_mode():
+                states[0] = layer(x, states[0])[1]
+
+        return run
 
     def loop(self, case):
         step, states, gates, shapes = LOOPS[case.cell]

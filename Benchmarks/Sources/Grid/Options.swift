@@ -89,7 +89,7 @@ struct Options {
       case "--precision":
         let word = try value(name)
         guard let known = Precision(rawValue: word) else {
-          throw GridError("--precision: expected f32 or bf16, found '\(word)'")
+          throw GridError("--precision: expected f32, bf16 or int8, found '\(word)'")
         }
         if let problem = known.problem(on: .active) { throw GridError("--precision: \(problem)") }
         precision = known
@@ -106,6 +106,9 @@ struct Options {
       guard lengths.count == batch, lengths.allSatisfy({ $0 <= steps }) else {
         throw GridError("--lengths: expected \(batch) numbers of at most \(steps), found \(lengths.count)")
       }
+    }
+    if command == "training" || command == "memory", !precision.trains {
+      throw GridError("--precision: expected f32 or bf16 for \(command), found '\(precision.rawValue)'")
     }
   }
 }
