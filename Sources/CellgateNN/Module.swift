@@ -41,6 +41,9 @@ public final class Buffer {
 public protocol Module: AnyObject {
   /// The parameters and parts, in a fixed order; names are not empty, have no dot, and differ.
   var members: [Member] { get }
+  /// The linear maps among the parts, which trained models compute in signed bytes: those of all members, unless a module whose members
+  /// are a map's own parameters says so.
+  var linearMaps: [Linear] { get }
 }
 
 extension Module {
@@ -63,6 +66,13 @@ extension Module {
         "Module: expected parameters of different names, found two named '\(name)'")
     }
     return result
+  }
+
+  /// Those of the parts.
+  public var linearMaps: [Linear] {
+    members.flatMap { member in
+      if case .module(_, let module) = member { module.linearMaps } else { [Linear]() }
+    }
   }
 
   private func collect(prefix: String, into result: inout [(name: String, held: HeldTensor)]) {

@@ -16,7 +16,7 @@ struct ExportCommand: ParsableCommand {
       A cell that the other tool lacks is written as its equations. What a format can't hold is named.
 
       With --quantize int8 all matrices are signed bytes with a scale for each row, a quarter as large. As safetensors the file \
-      is a model of Cellgate's own, which every command takes, and whose recurrent layers compute in int8; as C the \
+      is a model of Cellgate's own, which every command takes, and which computes in int8; as C the \
       matrices alone are bytes, and what they are multiplied with is float.
 
       EXAMPLES:

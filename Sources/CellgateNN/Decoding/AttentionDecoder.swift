@@ -142,6 +142,12 @@ public final class AttentionDecoder: DecodingLayer {
       + maps.compactMap { name, map in map.map { .module(name, $0) } }
   }
 
+  /// The symbols' and those between the cells and attention.
+  public var linearMaps: [Linear] {
+    guard let own else { return [] }
+    return own.symbols.linearMaps + [own.first, own.gate, own.combination].compactMap { $0 }
+  }
+
   /// The sizes that follow from those of the memory and the summary.
   private struct Sizes {
     let memory: LayerShape

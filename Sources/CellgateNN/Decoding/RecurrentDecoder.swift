@@ -76,6 +76,11 @@ public final class RecurrentDecoder: DecodingLayer {
       + (own.subject.map { [.module("subject", $0)] } ?? [])
   }
 
+  /// The symbols' and the subject's.
+  public var linearMaps: [Linear] {
+    (own?.symbols.linearMaps ?? []) + (own?.subject.map { [$0] } ?? [])
+  }
+
   /// Logits `[T, B, V]`.
   public func outputShapes(_ inputs: [LayerShape]) throws(LayerError) -> [LayerShape] {
     try checkSymbols(inputs)

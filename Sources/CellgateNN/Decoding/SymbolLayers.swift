@@ -36,8 +36,8 @@ final class SymbolLayers {
   let options: SymbolOptions
   private let name: String
   private let embedding: Embedding
-  private let head: Linear?
-  private let bias: Parameter?
+  /// Outputs to logits, with the vectors themselves or with weights of its own.
+  private let head: Linear
 
   /// For outputs of `outputSize` O, in the layer of `context`.
   init(_ options: SymbolOptions, outputSize: Int, _ context: BuildContext) {
@@ -51,16 +51,19 @@ final class SymbolLayers {
         ? .uniform(bound: 1 / Float(outputSize).squareRoot()) : .normal(standardDeviation: 1))
     head =
       options.tiesWeights
-      ? nil
+      ? Linear(tiedTo: embedding.weight, stream: stream.child("head"))
       : Linear(inputSize: outputSize, outputSize: options.vocabularySize, stream: stream.child("head"))
-    bias = options.tiesWeights ? Parameter(.zeros([options.vocabularySize])) : nil
   }
 
   /// `embedding.weight` [V, E], then `head.weight` [V, O] and `head.bias` [V], or `head_bias` [V] of tied weights.
   var members: [Member] {
-    [.module("embedding", embedding)] + (head.map { [.module("head", $0)] } ?? [])
-      + (bias.map { [.parameter("head_bias", $0)] } ?? [])
+    let tiedBias = options.tiesWeights ? head.bias : nil
+    return [.module("embedding", embedding)]
+      + (tiedBias.map { [.parameter("head_bias", $0)] } ?? [.module("head", head)])
   }
+
+  /// The map to logits.
+  var linearMaps: [Linear] { [head] }
 
   static func parameterShapes(_ options: SymbolOptions, outputSize: Int) -> [ParameterShape] {
     let vectors = Embedding.parameterShapes(count: options.vocabularySize, size: options.embeddingSize)
@@ -122,16 +125,10 @@ final class SymbolLayers {
   }
 
   /// The logits [.., V] of outputs [.., O].
-  func logits(_ outputs: Tensor) -> Tensor {
-    if let head { return head(outputs) }
-    return linear(outputs, weight: embedding.weight.tensor, bias: bias?.tensor)
-  }
+  func logits(_ outputs: Tensor) -> Tensor { head(outputs) }
 
   /// The same with weights that are packed once.
-  func packedLogits() -> PackedLinear {
-    PackedLinear(
-      weight: head?.weight.value ?? embedding.weight.value, bias: head?.bias?.value ?? bias?.value)
-  }
+  func packedLogits() -> PackedLinear { head.packed() }
 
   private func dropped(_ x: Tensor, _ share: Float, _ part: String, _ context: ForwardContext) -> Tensor {
     guard context.isTraining, share > 0 else { return x }

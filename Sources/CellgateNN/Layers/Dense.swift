@@ -55,6 +55,9 @@ public final class Dense: Layer, Regularized {
   /// `weight` and `bias`.
   public var members: [Member] { linear?.members ?? [] }
 
+  /// Its one map.
+  public var linearMaps: [Linear] { linear.map { [$0] } ?? [] }
+
   /// The weights [units, K] and bias [units] of a layer that is built.
   public var map: Linear {
     guard let linear else { fail("Dense: expected a layer that is built, found one without inputs") }

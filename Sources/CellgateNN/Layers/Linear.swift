@@ -7,6 +7,8 @@ public final class Linear: Module {
   public let weight: Parameter
   /// [N].
   public let bias: Parameter?
+  /// What weight and inputs are rounded to: Float32, or signed bytes of a map that is not trained any more.
+  public private(set) var precision = Precision.float32
   /// Whether the weight is another module's parameter, and none of this one's.
   private let isTied: Bool
 
@@ -34,13 +36,27 @@ public final class Linear: Module {
     isTied = true
   }
 
+  /// The map itself.
+  public var linearMaps: [Linear] { [self] }
+
   /// `weight` unless it is another module's, and `bias` when there is one.
   public var members: [Member] {
     (isTied ? [] : [.parameter("weight", weight)]) + (bias.map { [.parameter("bias", $0)] } ?? [])
   }
 
-  /// [.., K] gives [.., N].
+  /// [.., K] gives [.., N]; in signed bytes without a gradient.
   public func callAsFunction(_ x: Tensor) -> Tensor {
-    linear(x, weight: weight.tensor, bias: bias?.tensor)
+    precision.trains ? linear(x, weight: weight.tensor, bias: bias?.tensor) : packed()(x.detached)
+  }
+
+  /// The same map with its weight packed once.
+  public func packed() -> PackedLinear {
+    PackedLinear(weight: weight.value, bias: bias?.value, precision: precision)
+  }
+
+  /// Signed bytes where the precision is ``Precision/int8`` and the map has no more inputs than that can sum; else Float32.
+  package func compute(in precision: Precision) {
+    self.precision =
+      precision == .int8 && weight.shape[1] <= precision.mostFactors ? precision : .float32
   }
 }

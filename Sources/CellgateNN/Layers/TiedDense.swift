@@ -49,6 +49,9 @@ public final class TiedDense: Layer {
   /// `bias`.
   public var members: [Member] { linear?.members ?? [] }
 
+  /// Its one map.
+  public var linearMaps: [Linear] { linear.map { [$0] } ?? [] }
+
   /// The weights [units, K], which are the embedding's, and the bias [units] of a layer that is built.
   public var map: Linear {
     guard let linear else { fail("TiedDense: expected a layer of a model that is built, found another") }

@@ -39,6 +39,9 @@ public final class TimeDistributed: Layer {
   /// Those of the layer.
   public var members: [Member] { layer.members }
 
+  /// Those of the layer.
+  public var linearMaps: [Linear] { layer.linearMaps }
+
   /// The layer's output at each step.
   public func outputShapes(_ inputs: [LayerShape]) throws(LayerError) -> [LayerShape] {
     let input = try single(inputs)

@@ -55,25 +55,27 @@ extension StateDictionary {
   }
 }
 
-extension ParameterSet {
-  /// Rounds all matrices to signed bytes, as ``StateDictionary/roundedToBytes``.
-  package func roundToBytes() {
-    for entry in entries {
-      if let matrix = ByteMatrix(entry.parameter.value) { entry.parameter.assign(matrix.tensor) }
+extension Module {
+  /// Rounds all matrices to signed bytes, as ``StateDictionary/roundedToBytes``, and computes its linear maps with them.
+  package func computeInBytes() {
+    for (_, held) in namedTensors() {
+      if let matrix = ByteMatrix(held.value) { held.assign(matrix.tensor) }
     }
+    for map in linearMaps { map.compute(in: .int8) }
   }
 }
 
 extension Model {
-  /// The same model whose recurrent layers compute their products in another precision.
+  /// The same model whose recurrent layers compute their products in another precision, and with them, in signed bytes, its linear maps:
+  /// dense layers, heads and the maps of attention.
   ///
   /// ```swift
   /// let small = try Model.load("model.safetensors").computing(in: .int8)
   /// let stream = try small.stream()
   /// ```
   ///
-  /// With ``Precision/int8`` all matrices are rounded to signed bytes, those of dense layers and embeddings too; these layers, and all
-  /// that is no product of a recurrent layer, compute in Float32. Such a model can't be trained. Throws `badDescription` where the
+  /// With ``Precision/int8`` all matrices are rounded to signed bytes, embeddings' vectors too; what is no product with one of them is computed
+  /// in Float32, and so is a model without recurrent layers. Such a model can't be trained. Throws `badDescription` where the
   /// layers don't support the precision, as on a grid.
   public func computing(in precision: Precision) throws(LayerError) -> Model {
     if let problem = precision.problem(on: .active) { throw .badDescription(reason: problem) }

@@ -80,6 +80,9 @@ public class Model: Module {
       if let embedding = self[layer.options.embedding] as? Embedding { layer.tie(to: embedding) }
     }
     self.shapes = shapes
+    if description.recurrentParts.contains(where: { $0.options.precision == .int8 }) {
+      for map in linearMaps { map.compute(in: .int8) }
+    }
   }
 
   /// Puts a layer at the end of a chain.

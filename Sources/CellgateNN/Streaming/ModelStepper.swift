@@ -26,6 +26,8 @@ import CellgateTensor
   private let stateCounts: [Int]
   /// The numbers between stages, in turn, and those that an activation needs besides.
   private let buffers: (first: Storage, second: Storage, scratch: Storage)
+  /// A linear map's inputs as its product reads them.
+  private let words: Storage
 
   init(_ stream: ModelStream, batch: Int) {
     require(batch >= 0, "stepper: expected a batch of 0 or more sequences, found \(batch)")
@@ -37,6 +39,9 @@ import CellgateTensor
     buffers = (
       Storage(count: batch * widest), Storage(count: batch * widest), Storage(count: batch * widest)
     )
+    words = Storage(
+      count: batch
+        * (stream.stages.map { if case .linear(let map) = $0 { map.wordCount } else { 0 } }.max() ?? 0))
     let start = stream.session()
     for row in 0..<batch { place(start, row) }
   }
@@ -177,7 +182,7 @@ import CellgateTensor
       case .cell, .transformer:
         unsafe cells[cell].step(x, rows: rows, output: y)
         cell += 1
-      case .linear(let map): unsafe map.map(x, rows: rows, to: y)
+      case .linear(let map): unsafe map.map(x, rows: rows, to: y, words: words.pointer)
       case .activation(let activation, let size):
         unsafe activation.apply(x, rows: rows, size: size, to: y, scratch: buffers.scratch.pointer)
       case .layerNormalization(let weight, let bias, let epsilon):

@@ -94,9 +94,7 @@ enum StreamStage: Sendable {
   }
 
   /// x Wᵀ + b.
-  static func linear(_ map: Linear) -> StreamStage {
-    .linear(PackedLinear(weight: map.weight.value, bias: map.bias?.value))
-  }
+  static func linear(_ map: Linear) -> StreamStage { .linear(map.packed()) }
 
   private static func activation(_ activation: Activation, size: Int) -> [StreamStage] {
     activation == .linear ? [] : [.activation(activation, size: size)]

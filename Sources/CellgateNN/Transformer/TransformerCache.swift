@@ -13,6 +13,8 @@ import CellgateTensor
   /// [rows, D] five times, [rows, F] twice, weights [W] and three numbers of a row.
   private let units: [Storage], inner: [Storage]
   private let weights: Storage, numbers: Storage
+  /// A map's inputs as its product reads them.
+  private let words: Storage
   /// cos and sin of the angles of a step.
   private var turns: [Float]
 
@@ -25,6 +27,7 @@ import CellgateTensor
     inner = (0..<2).map { _ in Storage(count: batch * stream.inner) }
     weights = Storage(count: stream.keyCount)
     numbers = Storage(count: 3)
+    words = Storage(count: batch * stream.wordCount)
     turns = [Float](repeating: 0, count: 2 * stream.rates.count)
   }
 
@@ -54,7 +57,7 @@ import CellgateTensor
     let (size, options) = (stream.units, stream.options.layer)
     let (h, n) = unsafe (units[0].pointer, units[1].pointer)
     if let input = stream.input {
-      unsafe input.map(x, rows: rows, to: h)
+      unsafe input.map(x, rows: rows, to: h, words: words.pointer)
     } else {
       unsafe h.update(from: x, count: rows * size)
     }
@@ -71,10 +74,10 @@ import CellgateTensor
       if !options.normFirst { unsafe normalize(block.norms[0], h, rows, to: h) }
       if options.normFirst { unsafe normalize(block.norms[1], h, rows, to: n) }
       let (a, b) = unsafe (inner[0].pointer, inner[1].pointer)
-      unsafe block.maps[0].map(options.normFirst ? n : h, rows: rows, to: a)
+      unsafe block.maps[0].map(options.normFirst ? n : h, rows: rows, to: a, words: words.pointer)
       // ReLU and GELU need no scratch.
       unsafe options.activation.apply(a, rows: rows, size: stream.inner, to: b, scratch: a)
-      unsafe block.maps[1].map(b, rows: rows, to: n)
+      unsafe block.maps[1].map(b, rows: rows, to: n, words: words.pointer)
       unsafe add(n, to: h, rows)
       if !options.normFirst { unsafe normalize(block.norms[1], h, rows, to: h) }
     }
@@ -110,9 +113,9 @@ import CellgateTensor
     let (size, heads) = (stream.units, stream.options.layer.heads)
     let block = TransformerStream.keysOfBlock
     let (q, k, v) = unsafe (units[2].pointer, units[3].pointer, units[4].pointer)
-    unsafe layer.attention[0].map(x, rows: rows, to: q)
-    unsafe layer.attention[1].map(x, rows: rows, to: k)
-    unsafe layer.attention[2].map(x, rows: rows, to: v)
+    unsafe layer.attention[0].map(x, rows: rows, to: q, words: words.pointer)
+    unsafe layer.attention[1].map(x, rows: rows, to: k, words: words.pointer)
+    unsafe layer.attention[2].map(x, rows: rows, to: v, words: words.pointer)
     let width = size / heads, scale = 1 / Float(width).squareRoot()
     for row in 0..<rows {
       let keys = unsafe states.pointer + row * (stream.stateCount - 2) + index * stream.layerCount
@@ -149,7 +152,7 @@ import CellgateTensor
         unsafe cg_apply(CG_MULTIPLY_CONSTANT, width, from, nil, nil, 1 / numbers.pointer[1], from)
       }
     }
-    unsafe layer.attention[3].map(q, rows: rows, to: result)
+    unsafe layer.attention[3].map(q, rows: rows, to: result, words: words.pointer)
   }
 
   private func turn(_ x: UnsafeMutablePointer<Float>, _ heads: Int) {

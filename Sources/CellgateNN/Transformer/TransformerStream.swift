@@ -29,6 +29,11 @@ final class TransformerStream: Sendable {
   let norm: Norm?
   /// Sinusoidal positions [W, D]; nil for none.
   let table: [Float]?
+  /// The most numbers that a row of a map's inputs takes besides.
+  var wordCount: Int {
+    let maps = (input.map { [$0] } ?? []) + blocks.flatMap { $0.attention + $0.maps }
+    return maps.map(\.wordCount).max() ?? 0
+  }
   /// The angles of rotary positions, of each pair of a head from one place to the next; none without.
   let rates: [Double]
 
@@ -38,16 +43,13 @@ final class TransformerStream: Sendable {
     options = layer.options
     self.window = window
     self.inputSize = inputSize
-    func packed(_ map: Linear) -> PackedLinear {
-      PackedLinear(weight: map.weight.value, bias: map.bias?.value)
-    }
-    input = layer.input.map(packed)
+    input = layer.input.map { $0.packed() }
     units = first.block.maps[1].weight.shape[0]
     inner = first.block.maps[0].weight.shape[0]
     blocks = layer.layers.map { layer in
       Block(
-        attention: layer.block.attentions[0].attention.builtMaps.map(packed),
-        maps: layer.block.maps.map(packed),
+        attention: layer.block.attentions[0].attention.builtMaps.map { $0.packed() },
+        maps: layer.block.maps.map { $0.packed() },
         norms: layer.block.norms.map { Norm($0) })
     }
     norm = layer.norm.map { Norm($0) }

@@ -30,7 +30,7 @@ public final class TextGenerator: Sendable {
       self.init(
         try ModelStream(
           embedding: model.embedding, body: model.body, head: memory == nil ? model.head : nil), tokenizer,
-        memory.map { (PackedLinear(weight: model.head.weight.value, bias: model.head.bias?.value), $0) })
+        memory.map { (model.head.packed(), $0) })
     } catch { fail("TextGenerator: \(error)") }
   }
 

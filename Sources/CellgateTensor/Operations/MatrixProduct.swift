@@ -47,27 +47,29 @@ enum MatrixProduct {
     withExtendedLifetime(bias) {}
   }
 
-  /// B[k, n] = weight[k · strides.0 + n · strides.1], packed for `multiply`.
+  /// B[k, n] = weight[k · strides.0 + n · strides.1], packed for `multiply` with the same `products`.
   static func pack(
-    _ weight: UnsafePointer<Float>, depth: Int, columns: Int, strides: (Int, Int)
+    _ weight: UnsafePointer<Float>, depth: Int, columns: Int, strides: (Int, Int),
+    _ products: InstructionSet = .active
   ) -> Storage {
-    let packed = Storage(count: cg_packed_count(depth, columns))
+    let packed = unsafe Storage(count: cg_packed_count_with(products.handle, depth, columns))
     let target = unsafe packed.pointer
     // Whole panels of columns, which lie one after another.
     let panels = CG_SHARE_COLUMNS
     let grain = max(1, Elementwise.grain / max(1, depth * panels)) * panels
     Elementwise.chunks(columns, grain: grain) { range in
-      unsafe cg_pack(
-        depth, range.count, weight + range.lowerBound * strides.1, strides.0, strides.1,
-        target + cg_packed_count(depth, range.lowerBound))
+      unsafe cg_pack_with(
+        products.handle, depth, range.count, range.count, weight + range.lowerBound * strides.1, strides.0,
+        strides.1, target + cg_packed_count_with(products.handle, depth, range.lowerBound))
     }
     return packed
   }
 
-  /// result [rows, columns] = a [rows, depth] · B + bias, B packed.
+  /// result [rows, columns] = a [rows, depth] · B + bias, B packed; rows of a are `stride` apart, depth unless given, and
+  /// as `products` reads them.
   static func multiply(
-    _ a: UnsafePointer<Float>, rows: Int, depth: Int, columns: Int, packed: Storage, bias: Tensor?,
-    into result: UnsafeMutablePointer<Float>
+    _ a: UnsafePointer<Float>, rows: Int, stride: Int? = nil, depth: Int, columns: Int, packed: Storage,
+    bias: Tensor?, into result: UnsafeMutablePointer<Float>, _ products: InstructionSet = .active
   ) {
     let operand = unsafe UnsafePointer(packed.pointer)
     let start = bias == nil ? CG_START_ZERO : CG_START_BIAS
@@ -76,13 +78,15 @@ enum MatrixProduct {
     let height = isSmall ? max(rows, 1) : rowGrain
     let width = isSmall || rows >= 4 * rowGrain ? max(columns, 1) : columnGrain
     let across = (columns + width - 1) / width
+    let stride = stride ?? depth
     Elementwise.chunks((rows + height - 1) / height * across, grain: 1) { tasks in
       for task in tasks {
         let (row, column) = (task / across * height, task % across * width)
         var term = unsafe cg_term(
-          a: a + row * depth, lda: depth, k: depth, packed: operand + cg_packed_count(depth, column))
-        unsafe cg_product(
-          min(height, rows - row), min(width, columns - column), &term, 1, start,
+          a: a + row * stride, lda: stride, k: depth,
+          packed: operand + cg_packed_count_with(products.handle, depth, column))
+        unsafe cg_product_with(
+          products.handle, min(height, rows - row), min(width, columns - column), &term, 1, start,
           offset.map { unsafe $0 + column },
           result + row * columns + column, columns)
       }

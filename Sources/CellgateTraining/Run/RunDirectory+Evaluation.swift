@@ -34,7 +34,7 @@ extension RunDirectory {
       bound = Initializer.withoutDrawing { task.bound(cell: cell) }
       let parameters = ParameterSet(bound.model, withBuffers: true)
       parameters.assign(try file.values(of: parameters))
-      if settings.precision == .int8 { parameters.roundToBytes() }
+      if settings.precision == .int8 { bound.model.computeInBytes() }
     } catch { throw .run(error) }
     return try bound.evaluate(split, .inference())
   }

@@ -105,8 +105,9 @@ struct ModelStepperTests {
     let before = allocation_count()
     let kept = [Int](repeating: 1, count: 100)
     #expect(allocation_count() > before && kept.count == 100, "allocations are counted")
-    for symbols in [false, true] {
-      let stream = try ModelStreamTests.model(cell, layers: 2, symbols: symbols).stream()
+    for (symbols, precision) in [(false, Precision.float32), (true, .float32), (true, .int8)] {
+      let model = try ModelStreamTests.model(cell, layers: 2, symbols: symbols)
+      let stream = try model.computing(in: precision).stream()
       let stepper = stream.stepper(batch: 4)
       var sessions = Array(repeating: stream.session(), count: 4)
       for index in sessions.indices { sessions[index] = try stream.session(sessions[index].bytes) }
@@ -123,7 +124,7 @@ struct ModelStepperTests {
       try step()
       let start = allocation_count()
       for _ in 0..<1000 { try step() }
-      #expect(allocation_count() - start == 0, "\(cell.name), symbols: \(symbols)")
+      #expect(allocation_count() - start == 0, "\(cell.name), symbols: \(symbols), \(precision)")
     }
   }
 }
