@@ -1,11 +1,17 @@
-import CellgateBasics
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Glibc
+#endif
 
 /// A lock, and a wait for what others change under it: POSIX's mutex with its condition variable.
-@safe final class Condition: @unchecked Sendable {
+@safe package final class Condition: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let variable = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
-  init() {
+  package init() {
     unsafe mutex.initialize(to: pthread_mutex_t())
     unsafe variable.initialize(to: pthread_cond_t())
     unsafe pthread_mutex_init(mutex, nil)
@@ -19,17 +25,17 @@ import CellgateBasics
     unsafe mutex.deallocate()
   }
 
-  func lock() { unsafe pthread_mutex_lock(mutex) }
-  func unlock() { unsafe pthread_mutex_unlock(mutex) }
+  package func lock() { unsafe pthread_mutex_lock(mutex) }
+  package func unlock() { unsafe pthread_mutex_unlock(mutex) }
   /// Wakes one that waits.
-  func signal() { unsafe pthread_cond_signal(variable) }
+  package func signal() { unsafe pthread_cond_signal(variable) }
   /// Wakes all that wait.
-  func broadcast() { unsafe pthread_cond_broadcast(variable) }
+  package func broadcast() { unsafe pthread_cond_broadcast(variable) }
   /// Gives the lock away until it is woken, which may happen without a cause, too.
-  func wait() { unsafe pthread_cond_wait(variable, mutex) }
+  package func wait() { unsafe pthread_cond_wait(variable, mutex) }
 
   /// The same for so many seconds at most.
-  func wait(seconds: Double) {
+  package func wait(seconds: Double) {
     var end = timespec()
     unsafe clock_gettime(CLOCK_REALTIME, &end)
     let nanoseconds = Double(end.tv_nsec) + seconds * 1e9

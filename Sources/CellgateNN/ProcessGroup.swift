@@ -5,6 +5,8 @@ public protocol ProcessGroup: AnyObject {
   var rank: Int { get }
   /// How many there are.
   var count: Int { get }
+  /// Whether another thread than the one that joined may use the group too, one at a time.
+  var servesOtherThreads: Bool { get }
 
   /// Gives bytes to all; returns those of every process, in the order of ranks.
   func gather(_ bytes: [UInt8]) -> [[UInt8]]

@@ -1,7 +1,6 @@
+import CellgateBasics
 import CellgateTensor
 import Testing
-
-@testable import CellgateExperiments
 
 @Suite("Waiting for a condition")
 struct ConditionTests {

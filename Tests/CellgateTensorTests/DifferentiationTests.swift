@@ -106,6 +106,29 @@ import Testing
     #expect(loss.needsGradient)
   }
 
+  @Test(
+    "A parameter's gradient is said to be complete once, after all that is added to it and before others are begun"
+  )
+  func completed() {
+    let first = Parameter(Tensor([1, 2])), tied = Parameter(Tensor([3, 4])), last = Parameter(Tensor([5, 6]))
+    let unused = Parameter(Tensor([7]))
+    // `tied` is read before and after `first`, `last` at the end.
+    let loss = (tied.tensor * first.tensor * tied.tensor * last.tensor).sum()
+    var order: [ObjectIdentifier] = [], found: [[Float]] = []
+    loss.backward { parameter in
+      order.append(ObjectIdentifier(parameter))
+      found.append(parameter.gradient.scalars)
+      if parameter === last { #expect(first.gradient.scalars == [0, 0]) }
+    }
+    #expect(order.first == ObjectIdentifier(last) && Set(order).count == 3 && order.count == 3)
+    #expect(!order.contains(ObjectIdentifier(unused)))
+    let all = [ObjectIdentifier(first): first, ObjectIdentifier(tied): tied, ObjectIdentifier(last): last]
+    #expect(found == order.map { all[$0]?.gradient.scalars ?? [] })
+    #expect(
+      tied.gradient.scalars == [30, 96] && first.gradient.scalars == [45, 96]
+        && last.gradient.scalars == [9, 32])
+  }
+
   @Test("A record that was used up, a loss of several numbers, and a wrong gradient stop the program")
   func misuse() async {
     await #expect(processExitsWith: .failure) {

@@ -5,13 +5,16 @@ import Foundation
 package final class ThreadGroup: ProcessGroup {
   package let rank: Int
   package var count: Int { meeting.count }
+  package let servesOtherThreads: Bool
   private let meeting: Meeting
 
-  private init(rank: Int, meeting: Meeting) { (self.rank, self.meeting) = (rank, meeting) }
+  private init(rank: Int, meeting: Meeting, _ servesOtherThreads: Bool) {
+    (self.rank, self.meeting, self.servesOtherThreads) = (rank, meeting, servesOtherThreads)
+  }
 
   /// Runs `body` once for each of `count` members, side by side, and returns what each gave; throws what the first one threw.
   package static func run<Result: Sendable>(
-    _ count: Int, _ body: @escaping @Sendable (ThreadGroup) throws -> Result
+    _ count: Int, servesOtherThreads: Bool = true, _ body: @escaping @Sendable (ThreadGroup) throws -> Result
   ) throws -> [Result] {
     let meeting = Meeting(count)
     let results = Results<Result>(count)
@@ -19,7 +22,8 @@ package final class ThreadGroup: ProcessGroup {
     for rank in 0..<count {
       ended.enter()
       let thread = Thread {
-        results.put(Swift.Result { try body(ThreadGroup(rank: rank, meeting: meeting)) }, rank)
+        results.put(
+          Swift.Result { try body(ThreadGroup(rank: rank, meeting: meeting, servesOtherThreads)) }, rank)
         ended.leave()
       }
       thread.stackSize = 8 << 20

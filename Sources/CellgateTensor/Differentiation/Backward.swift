@@ -8,8 +8,17 @@ extension Tensor {
     backward(gradient: .full(shape, 1))
   }
 
+  /// The same, which informs of each parameter whose gradient is complete, with nothing left of this pass to be added to it, while the
+  /// others are still computed.
+  package func backward(completing: @escaping (Parameter) -> Void) {
+    require(count == 1, "backward: expected a loss of a single number, found \(shape)")
+    backward(gradient: .full(shape, 1), completing: completing)
+  }
+
   /// As `backward()`, of any tensor, from the `gradient` of something with respect to it, of its shape.
-  public func backward(gradient: Tensor) {
+  public func backward(gradient: Tensor) { backward(gradient: gradient, completing: nil) }
+
+  private func backward(gradient: Tensor, completing: ((Parameter) -> Void)?) {
     require(gradient.shape == shape, "backward: expected a gradient \(shape), found \(gradient.shape)")
     guard let source else {
       fail("backward: expected a tensor that comes from a parameter, found one that comes from none")
@@ -18,10 +27,20 @@ extension Tensor {
       Self.deliver(.tensor(gradient.detached), to: source, shape: shape)
       guard let last = source.node else { return }
       var order = Self.topologicalOrder(to: last)
+      var uses: [ObjectIdentifier: Int] = [:]
+      if completing != nil {
+        for parameter in order.flatMap(\.parameters) { uses[ObjectIdentifier(parameter), default: 0] += 1 }
+      }
       while let node = order.popLast() {
         let gradients = node.gradients.indices.map { node.gradients[$0].take() }
         if gradients.contains(where: { $0 != nil }) { Self.propagate(gradients, through: node) }
+        let parameters = completing == nil ? [] : node.parameters
         _ = node.release()
+        for parameter in parameters {
+          let left = (uses[ObjectIdentifier(parameter)] ?? 0) - 1
+          uses[ObjectIdentifier(parameter)] = left
+          if left == 0 { completing?(parameter) }
+        }
       }
     }
   }

@@ -27,6 +27,11 @@ final class Node {
     self.rule = rule
   }
 
+  /// The parameters among its inputs, one that comes twice twice.
+  var parameters: [Parameter] {
+    inputs.compactMap { if case .parameter(let parameter)? = $0 { parameter } else { nil } }
+  }
+
   /// Marks the node for one backward pass; false when it is marked already.
   func visit() -> Bool {
     require(

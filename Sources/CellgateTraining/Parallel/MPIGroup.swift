@@ -25,28 +25,36 @@
         UnsafeMutableRawPointer?, UnsafeMutableRawPointer?, Int32, UnsafeMutablePointer<Int32>
       ) -> Int32
     private typealias Number = @convention(c) (Int, UnsafeMutablePointer<Int32>) -> Int32
+    // A call that begins: its last argument is where its request goes, a pointer or a number like other handles.
     private typealias GatherAll =
       @convention(c) (
-        UnsafeRawPointer?, Int32, Int, UnsafeMutableRawPointer?, UnsafePointer<Int32>, UnsafePointer<Int32>,
-        Int, Int
+        UnsafeRawPointer?, Int32, Int, UnsafeMutableRawPointer?, UnsafePointer<Int32>?, UnsafePointer<Int32>?,
+        Int, Int, UnsafeMutablePointer<Int>
       ) -> Int32
     private typealias ExchangeAll =
       @convention(c) (
-        UnsafeRawPointer?, UnsafePointer<Int32>, UnsafePointer<Int32>, Int, UnsafeMutableRawPointer?,
-        UnsafePointer<Int32>, UnsafePointer<Int32>, Int, Int
+        UnsafeRawPointer?, UnsafePointer<Int32>?, UnsafePointer<Int32>?, Int, UnsafeMutableRawPointer?,
+        UnsafePointer<Int32>?, UnsafePointer<Int32>?, Int, Int, UnsafeMutablePointer<Int>
       ) -> Int32
+    private typealias Test =
+      @convention(c) (UnsafeMutablePointer<Int>, UnsafeMutablePointer<Int32>, UnsafeMutableRawPointer) ->
+      Int32
     private typealias Finalize = @convention(c) () -> Int32
 
     let rank: Int
     let count: Int
+    let servesOtherThreads: Bool
     private let world: Int, byte: Int
     private let gatherAll: GatherAll
     private let exchangeAll: ExchangeAll
+    private let test: Test
     private let finalize: Finalize
     private let timeout: UInt32
 
     /// MPI's constants in MPICH's binary interface.
     private static let (mpichWorld, mpichByte) = (0x4400_0000, 0x4c00_010d)
+    /// MPI_THREAD_SERIALIZED, the same in both.
+    private static let oneAtATime: Int32 = 2
     /// The most bytes of one call, whose numbers are Int32.
     private static let mostBytes = 1 << 30
 
@@ -73,19 +81,20 @@
       } else {
         (world, byte) = (Self.mpichWorld, Self.mpichByte)
       }
-      unsafe gatherAll = unsafeBitCast(try symbol("MPI_Allgatherv"), to: GatherAll.self)
-      unsafe exchangeAll = unsafeBitCast(try symbol("MPI_Alltoallv"), to: ExchangeAll.self)
+      unsafe gatherAll = unsafeBitCast(try symbol("MPI_Iallgatherv"), to: GatherAll.self)
+      unsafe exchangeAll = unsafeBitCast(try symbol("MPI_Ialltoallv"), to: ExchangeAll.self)
+      unsafe test = unsafeBitCast(try symbol("MPI_Test"), to: Test.self)
       unsafe finalize = unsafeBitCast(try symbol("MPI_Finalize"), to: Finalize.self)
       let initialize = unsafe unsafeBitCast(try symbol("MPI_Init_thread"), to: Initialize.self)
       let ownRank = unsafe unsafeBitCast(try symbol("MPI_Comm_rank"), to: Number.self)
       let ownCount = unsafe unsafeBitCast(try symbol("MPI_Comm_size"), to: Number.self)
       var (level, rank, count) = (Int32(0), Int32(0), Int32(0))
-      // Threads compute, and one of them alone calls MPI: MPI_THREAD_FUNNELED.
-      let status = unsafe initialize(nil, nil, 1, &level)
+      // Threads compute, and one at a time calls MPI: MPI_THREAD_SERIALIZED. A library that can't lets the first one alone.
+      let status = unsafe initialize(nil, nil, Self.oneAtATime, &level)
       guard status == 0, unsafe ownRank(world, &rank) == 0, unsafe ownCount(world, &count) == 0 else {
         throw .refused(library: library, status: Int(status))
       }
-      (self.rank, self.count) = (Int(rank), Int(count))
+      (self.rank, self.count, servesOtherThreads) = (Int(rank), Int(count), level >= Self.oneAtATime)
       let seconds = ProcessInfo.processInfo.environment["CELLGATE_MPI_TIMEOUT"].flatMap { UInt32($0) }
       timeout = seconds.map { max(1, $0) } ?? 1800
       LastWords.install(
@@ -93,7 +102,11 @@
       )
     }
 
-    func end() { waiting { finalize() } }
+    func end() {
+      alarm(timeout)
+      check(finalize())
+      alarm(0)
+    }
 
     func gather(_ bytes: [UInt8]) -> [[UInt8]] {
       let sizes = gathered([bytes.count], sizes: [Int](repeating: 1, count: count)).map { $0[0] }
@@ -110,9 +123,16 @@
         let (out, back) = (sizes(parts.map(\.count)), sizes(received.map(\.count)))
         let sent = zip(parts, out).flatMap { part, size in part[min(start, part.count)...].prefix(Int(size)) }
         var got = [UInt8](repeating: 0, count: back.reduce(0) { $0 + Int($1) })
-        waiting {
-          unsafe exchangeAll(
-            sent, out, Self.places(out), byte, &got, back, Self.places(back), byte, world)
+        let (outPlaces, backPlaces) = (Self.places(out), Self.places(back))
+        unsafe Self.pointers(out, outPlaces, back, backPlaces) { out, outPlaces, back, backPlaces in
+          unsafe sent.withUnsafeBytes { sent in
+            unsafe got.withUnsafeMutableBytes { got in
+              unsafe wait {
+                unsafe exchangeAll(
+                  sent.baseAddress, out, outPlaces, byte, got.baseAddress, back, backPlaces, byte, world, $0)
+              }
+            }
+          }
         }
         for (sender, place) in Self.places(back).enumerated() where back[sender] > 0 {
           received[sender].replaceSubrange(
@@ -133,9 +153,13 @@
         let sent = Array(own[min(start, own.count)...].prefix(numbers[rank]))
         let total = numbers.reduce(0, +)
         let got = unsafe [Element](unsafeUninitializedCapacity: total) { buffer, filled in
-          waiting {
-            unsafe gatherAll(
-              sent, bytes[rank], byte, buffer.baseAddress, bytes, Self.places(bytes), byte, world)
+          unsafe Self.pointers(bytes, Self.places(bytes), [], []) { sizes, places, _, _ in
+            unsafe sent.withUnsafeBytes { sent in
+              unsafe wait {
+                unsafe gatherAll(
+                  sent.baseAddress, bytes[rank], byte, buffer.baseAddress, sizes, places, byte, world, $0)
+              }
+            }
           }
           filled = total
         }
@@ -156,11 +180,48 @@
       }
     }
 
-    /// Makes a call that ends once the other processes have made theirs. A library that reports an error instead of ending is out of order.
-    private func waiting(_ call: () -> Int32) {
+    private typealias Numbers = UnsafePointer<Int32>?
+
+    /// What a call reads until it is complete.
+    private static func pointers(
+      _ a: [Int32], _ b: [Int32], _ c: [Int32], _ d: [Int32],
+      _ body: (Numbers, Numbers, Numbers, Numbers) -> Void
+    ) {
+      unsafe a.withUnsafeBufferPointer { a in
+        unsafe b.withUnsafeBufferPointer { b in
+          unsafe c.withUnsafeBufferPointer { c in
+            unsafe d.withUnsafeBufferPointer { d in
+              unsafe body(a.baseAddress, b.baseAddress, c.baseAddress, d.baseAddress)
+            }
+          }
+        }
+      }
+    }
+
+    /// How often a request is asked for at once before the thread sleeps between two questions, and the microseconds of that sleep: other threads
+    /// compute meanwhile, on processors that a library's own wait would keep busy.
+    private static let (patience, nap) = (200, UInt32(50))
+
+    /// Begins a call, and returns once the other processes have made theirs.
+    private func wait(_ begin: (UnsafeMutablePointer<Int>) -> Int32) {
       alarm(timeout)
-      let status = call()
+      var request = 0
+      check(unsafe begin(&request))
+      // Larger than the status of either library, which nobody reads.
+      var status = [UInt8](repeating: 0, count: 256)
+      var isComplete: Int32 = 0
+      var asked = 0
+      while true {
+        check(unsafe test(&request, &isComplete, &status))
+        if isComplete != 0 { break }
+        asked += 1
+        if asked > Self.patience { usleep(Self.nap) }
+      }
       alarm(0)
+    }
+
+    /// A library that reports an error instead of ending the processes is out of order.
+    private func check(_ status: Int32) {
       require(status == 0, "MPIGroup: expected the processes to agree, found error \(status) of MPI")
     }
   }

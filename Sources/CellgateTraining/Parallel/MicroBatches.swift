@@ -4,9 +4,8 @@ import CellgateTensor
 
 /// The gradients of a batch that is computed in parts, one after another or by several processes.
 ///
-/// The sum over the parts is taken in pairs, as a tree whose shape depends on their number alone: 0 + 1, 2 + 3, then both sums. A process
-/// computes parts that follow on one another and sums what of the tree lies within them; the rest is summed where it
-/// comes together, each process for its share of the numbers. So the bits are the same however many processes there are.
+/// The sum over the parts is a ``SumTree``. A process computes parts that follow on one another and sums what of the tree lies within them; the
+/// rest is summed where it comes together (``GradientExchange``). So the bits are the same however many processes there are.
 ///
 /// What a module keeps without learning it, such as running means, becomes the mean over the parts, each begun from what was there before.
 struct MicroBatches {
@@ -25,17 +24,20 @@ struct MicroBatches {
     let unlearned = parameters.entries.filter { !$0.isLearned }
     let before = unlearned.map { $0.parameter.value.copied() }
     var results: [Result] = []
-    let nodes = try Self.nodes(0..<count, within: range(of: group?.rank ?? 0)).map { node in
-      try sum(node) { index in
-        for (entry, value) in zip(unlearned, before) { entry.parameter.assign(value) }
-        results.append(try result(Shard(index, of: count), carried, unlearned, part))
-      }
+    func compute(_ index: Int, _ complete: @escaping (Parameter) -> Void = { _ in }) throws {
+      for (entry, value) in zip(unlearned, before) { entry.parameter.assign(value) }
+      results.append(try result(Shard(index, of: count), carried, unlearned, part, complete))
     }
     if let group {
+      let (nodes, path) = SumTree(count).within(Shard(group.rank, of: group.count).range(of: count))
+      let exchange = GradientExchange(
+        parameters, parts: count, group, nodes: try nodes.map { try sum($0) { try compute($0) } },
+        before: try path.before.map { try sum($0) { try compute($0) } })
+      try compute(path.last, exchange.complete)
+      exchange.finish()
       results = group.gather(Self.message(results).bytes).flatMap(Self.results)
-      sum(nodes, group)
     } else {
-      parameters.gradients.copy(nodes[0])
+      parameters.gradients.copy(try sum(0..<count) { try compute($0) })
     }
     let weight = results.reduce(0) { $0 + $1.weight }
     parameters.gradients.scale(by: Float(1 / weight))
@@ -54,16 +56,18 @@ struct MicroBatches {
   }
 
   private func result(
-    _ shard: Shard, _ carried: [Tensor], _ unlearned: [ParameterSet.Entry], _ part: Part
+    _ shard: Shard, _ carried: [Tensor], _ unlearned: [ParameterSet.Entry], _ part: Part,
+    _ complete: @escaping (Parameter) -> Void
   ) throws -> Result {
     parameters.zeroGradients()
     var own = carried.map { $0.sliced(shard.range(of: $0.shape[Self.lanes]), axis: Self.lanes) }
     guard let loss = try part(shard, &own) else { return Result(carried: own) }
-    loss.sum.backward()
     for entry in unlearned {
       entry.parameter.gradient.copy(entry.parameter.value)
       entry.parameter.gradient.scale(by: Float(loss.weight))
+      complete(entry.parameter)
     }
+    loss.sum.backward(completing: complete)
     return Result(sum: Double(loss.mean.item) * loss.weight, weight: loss.weight, carried: own)
   }
 
@@ -95,57 +99,13 @@ struct MicroBatches {
 
   // MARK: The sum
 
-  /// The parts of a process.
-  private func range(of rank: Int) -> Range<Int> { Shard(rank, of: group?.count ?? 1).range(of: count) }
-
-  /// Where a range of the tree has its two halves apart: the first one is the largest power of two below the whole.
-  private static func middle(_ range: Range<Int>) -> Int {
-    range.lowerBound + 1 << (Int.bitWidth - 1 - (range.count - 1).leadingZeroBitCount)
-  }
-
-  /// The largest ranges of the tree of `range` that lie within `own`, in their order.
-  private static func nodes(_ range: Range<Int>, within own: Range<Int>) -> [Range<Int>] {
-    if range.lowerBound >= own.lowerBound && range.upperBound <= own.upperBound { return [range] }
-    if range.count == 1 || !range.overlaps(own) { return [] }
-    let middle = middle(range)
-    return nodes(range.lowerBound..<middle, within: own) + nodes(middle..<range.upperBound, within: own)
-  }
-
-  /// The sum of the gradients of the parts `range`, which `compute` leaves one after another.
+  /// The sum of the gradients of the parts `range`, each computed in its turn.
   private func sum(_ range: Range<Int>, _ compute: (Int) throws -> Void) rethrows -> Tensor {
-    if range.count == 1 {
-      try compute(range.lowerBound)
+    try SumTree.sum(range) { index in
+      try compute(index)
       return parameters.gradients.copied()
-    }
-    let middle = Self.middle(range)
-    let sum = try sum(range.lowerBound..<middle, compute)
-    sum.accumulate(try self.sum(middle..<range.upperBound, compute))
-    return sum
-  }
-
-  /// Sums what all processes have, each one its share of the numbers, which it then gives to the others.
-  private func sum(_ nodes: [Tensor], _ group: any ProcessGroup) {
-    func share(_ rank: Int) -> Range<Int> { Shard(rank, of: group.count).range(of: parameters.count) }
-    let received = group.exchange(
-      (0..<group.count).map { rank in nodes.flatMap { $0.bytes(share(rank)) } })
-    let own = share(group.rank)
-    var sums: [Range<Int>: Tensor] = [:]
-    for (rank, bytes) in received.enumerated() {
-      for (index, node) in Self.nodes(0..<count, within: range(of: rank)).enumerated() {
-        let values = Tensor.zeros([own.count])
-        values.assign(bytes[4 * own.count * index..<4 * own.count * (index + 1)], at: 0)
-        sums[node] = values
-      }
-    }
-    func total(_ range: Range<Int>) -> Tensor {
-      if let known = sums[range] { return known }
-      let middle = Self.middle(range)
-      let sum = total(range.lowerBound..<middle)
-      sum.accumulate(total(middle..<range.upperBound))
-      return sum
-    }
-    for (rank, bytes) in group.gather(total(0..<count).bytes(0..<own.count)).enumerated() {
-      parameters.gradients.assign(bytes[...], at: share(rank).lowerBound)
+    } add: {
+      $0.accumulate($1)
     }
   }
 }

@@ -54,6 +54,65 @@ struct ProcessGroupTests {
     for trace in traces { #expect(trace == expected) }
   }
 
+  @Test(
+    "Gradients that are summed in pieces while others are computed give the same bits, by another thread or the same",
+    arguments: [1, 7], [true, false])
+  func pieces(of least: Int, servesOtherThreads: Bool) throws {
+    let settings = Self.settings(CarryingTask.self, parts: 5)
+    let alone = try Trainer(task: CarryingTask(settings: settings), settings: settings)
+    let expected = Self.trace(alone, try alone.run())
+    let traces = try ThreadGroup.run(3, servesOtherThreads: servesOtherThreads) { group in
+      try GradientExchange.$leastPiece.withValue(least) {
+        let trainer = try Trainer(
+          task: CarryingTask(settings: settings), settings: settings, group: group)
+        return Self.trace(trainer, try trainer.run())
+      }
+    }
+    for trace in traces { #expect(trace == expected) }
+  }
+
+  @Test("A thread that can't be started is done without")
+  func refusedThread() throws {
+    let settings = Self.settings(MeanTask.self, parts: 2)
+    let alone = try Trainer(task: MeanTask(settings: settings), settings: settings)
+    let expected = Self.trace(alone, try alone.run())
+    let traces = try ThreadGroup.run(2) { group in
+      try ThreadStarter.$current.withValue(ThreadStarter { _, _, _ in 11 }) {
+        try GradientExchange.$leastPiece.withValue(1) {
+          let trainer = try Trainer(task: MeanTask(settings: settings), settings: settings, group: group)
+          return Self.trace(trainer, try trainer.run())
+        }
+      }
+    }
+    for trace in traces { #expect(trace == expected) }
+  }
+
+  @Test("The parts of any process are summed to the tree of all, in one piece or with the last part apart")
+  func tree() {
+    // Texts show how numbers are put together.
+    func sum(_ a: inout String, _ b: String) { a = "(\(a) \(b))" }
+    for count in 1...17 {
+      let tree = SumTree(count), whole = SumTree.sum(0..<count, { "\($0)" }, add: sum)
+      for processes in 1...count {
+        var known: [Range<Int>: String] = [:]
+        for rank in 0..<processes {
+          let own = Shard(rank, of: processes).range(of: count)
+          let (ranges, path) = tree.within(own)
+          for range in ranges { known[range] = SumTree.sum(range, { "\($0)" }, add: sum) }
+          let last = path.before.reversed().reduce("\(path.last)") { node, range in
+            var before = SumTree.sum(range, { "\($0)" }, add: sum)
+            sum(&before, node)
+            return before
+          }
+          #expect(path.last == own.upperBound - 1)
+          known[tree.ranges(within: own)[ranges.count]] = last
+          #expect(tree.ranges(within: own).flatMap { $0 } == Array(own))
+        }
+        #expect(tree.sum(of: known, add: sum) == whole)
+      }
+    }
+  }
+
   @Test("The sum of micro-batches is that of a whole batch, but for rounding")
   func sum() throws {
     var settings = MeanTask.defaults
