@@ -76,7 +76,7 @@ import CellgateTensor
     // What is left when all is complete needs no thread.
     guard !hasThread, group.servesOtherThreads, count < pieces.count else { return }
     hasThread = true
-    let code = ThreadStarter.current.start("cellgate-sums", 1 << 20) { [self] in work() }
+    let code = ThreadStarter.current.start("cellgate-sums", 8 << 20) { [self] in work() }
     if code != 0 { hasThread = false }
   }
 
