@@ -175,6 +175,10 @@ struct SearchTests {
     let page = String(decoding: scratch.read("r/results.md") ?? [], as: UTF8.self)
     #expect(page.contains("## Search") && page.contains("| `lstm-wm`, 4 units |"))
     #expect(!page.contains("learning_rate"))
+    for cell in search.cells {
+      let line = cell.rateAtEdge.map { "- `\(cell.cell)`, 4 units, \(cell.part): \($0.rate) is the " }
+      #expect(page.contains(line ?? "- `\(cell.cell)`") == (line != nil))
+    }
     // The same without a folder.
     guard case .completed(let memory) = try run(Self.experiment(SearchSettings()), nil).outcome else {
       Issue.record("not complete")
@@ -210,6 +214,24 @@ struct SearchTests {
       if case .training(.progress) = event { updates += 1 }
     }
     #expect(updates == 0)
+  }
+
+  @Test("A best rate at the edge of those that were tried is named")
+  func edges() {
+    func edge(_ rates: [Double], best: Double?) -> String? {
+      let trials = rates.map {
+        SearchTrial(run: "\($0)", learningRate: $0, initialization: "keras", rounds: [])
+      }
+      let cell = SearchedCell(
+        part: "", cell: "gru", hidden: 3, trials: trials, chosen: best.map { "\($0)" })
+      return cell.rateAtEdge.map { "\($0.rate) \($0.isLargest)" }
+    }
+    #expect(edge([0.1, 0.4, 0.2], best: 0.4) == "0.4 true")
+    #expect(edge([0.1, 0.4, 0.2], best: 0.1) == "0.1 false")
+    #expect(edge([0.1, 0.4, 0.2], best: 0.2) == nil)
+    #expect(edge([0.1, 0.4], best: nil) == nil)
+    // There is no edge where one rate alone is given.
+    #expect(edge([0.1, 0.1], best: 0.1) == nil)
   }
 
   @Test("A trial that paused between rounds has the bits of one that never did")

@@ -237,6 +237,19 @@ struct ReproductionTable {
         lines.append(row(["`\(cell.cell)`, \(cell.hidden) units"] + found))
       }
     }
+    let edges = search.cells.compactMap { cell in
+      cell.rateAtEdge.map {
+        "- `\(cell.cell)`, \(cell.hidden) units, \(cell.part): \($0.rate) is the \($0.isLargest ? "largest" : "smallest")"
+      }
+    }
+    if !edges.isEmpty {
+      lines += [
+        "",
+        "Best rates at the edge of those that were tried, beyond which there may be a better one (`--search-rates`):",
+        "",
+      ]
+      lines += edges
+    }
     return [lines.joined(separator: "\n")]
   }
 

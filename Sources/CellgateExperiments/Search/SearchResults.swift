@@ -54,6 +54,16 @@ public struct SearchedCell: Codable, Equatable, Sendable {
   public var trials: [SearchTrial]
   /// The `run` of the best trial; nil until the search is over.
   public var chosen: String?
+
+  /// The best trial's learning rate where a better one may lie beyond what was tried, and whether it is the largest or the smallest of
+  /// the rates.
+  var rateAtEdge: (rate: Double, isLargest: Bool)? {
+    let rates = trials.map(\.learningRate)
+    guard let best = trials.first(where: { $0.run == chosen })?.learningRate, let least = rates.min(),
+      let most = rates.max(), least < most, best == least || best == most
+    else { return nil }
+    return (best, best == most)
+  }
 }
 
 /// One learning rate with one initialisation.
