@@ -67,7 +67,7 @@ extension Module {
 
 extension Model {
   /// The same model whose recurrent layers compute their products in another precision, and with them, in signed bytes, its linear maps:
-  /// dense layers, heads and the maps of attention.
+  /// dense layers, heads, and the maps between cells and attention.
   ///
   /// ```swift
   /// let small = try Model.load("model.safetensors").computing(in: .int8)
