@@ -15,7 +15,16 @@
     unsafe mutex.initialize(to: pthread_mutex_t())
     unsafe variable.initialize(to: pthread_cond_t())
     unsafe pthread_mutex_init(mutex, nil)
-    unsafe pthread_cond_init(variable, nil)
+    #if canImport(Darwin)
+      unsafe pthread_cond_init(variable, nil)
+    #else
+      // The clock of the day jumps, and a wait by it would last as much longer.
+      var attributes = pthread_condattr_t()
+      unsafe pthread_condattr_init(&attributes)
+      unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+      unsafe pthread_cond_init(variable, &attributes)
+      unsafe pthread_condattr_destroy(&attributes)
+    #endif
   }
 
   deinit {
@@ -36,11 +45,17 @@
 
   /// The same for so many seconds at most.
   package func wait(seconds: Double) {
-    var end = timespec()
-    unsafe clock_gettime(CLOCK_REALTIME, &end)
-    let nanoseconds = Double(end.tv_nsec) + seconds * 1e9
-    end.tv_sec += Int(nanoseconds / 1e9)
-    end.tv_nsec = Int(nanoseconds.truncatingRemainder(dividingBy: 1e9))
-    unsafe pthread_cond_timedwait(variable, mutex, &end)
+    var time = timespec()
+    #if !canImport(Darwin)
+      unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    #endif
+    let nanoseconds = Double(time.tv_nsec) + seconds * 1e9
+    time.tv_sec += Int(nanoseconds / 1e9)
+    time.tv_nsec = Int(nanoseconds.truncatingRemainder(dividingBy: 1e9))
+    #if canImport(Darwin)
+      unsafe pthread_cond_timedwait_relative_np(variable, mutex, &time)
+    #else
+      unsafe pthread_cond_timedwait(variable, mutex, &time)
+    #endif
   }
 }
