@@ -55,4 +55,25 @@ struct SafetensorsChecksumTests {
       try Safetensors(data: plain, file: "f").verifyChecksum()
     }
   }
+
+  @Test("A tensor whose bytes are others when it is read than when the checksum was right is refused")
+  func otherBytes() throws {
+    let scratch = try Scratch()
+    let path = try scratch.write(bytes(), as: "f")
+    let file = try Safetensors(path: path).verified()
+    let last = try #require(file.tensors.last { !$0.bytes.isEmpty })
+    let numbers = try file.bytes(last.name)
+    var damaged = bytes()
+    damaged[damaged.count - 1] ^= 1
+    // The same file, not another one of its name.
+    let handle = try #require(FileHandle(forWritingAtPath: path))
+    try handle.write(contentsOf: damaged)
+    try handle.close()
+    #expect(try Safetensors(path: path).bytes(last.name) != numbers)
+    let error = #expect(throws: SafetensorsError.self) { try file.bytes(last.name) }
+    #expect(
+      error?.description.hasPrefix("\(path): tensor '\(last.name)': damaged: expected checksum crc32:")
+        == true)
+    for tensor in file.tensors where tensor.name != last.name { _ = try file.bytes(tensor.name) }
+  }
 }

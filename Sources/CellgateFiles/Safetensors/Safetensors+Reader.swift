@@ -130,8 +130,7 @@ extension Safetensors {
 
   /// The bytes of a tensor of any dtype, little-endian; throws `missingTensor` or a reading error.
   public func bytes(_ name: String) throws(SafetensorsError) -> [UInt8] {
-    let info = try info(name)
-    return try Self.read(source, at: dataStart + info.bytes.lowerBound, count: info.bytes.count)
+    try read(try info(name))
   }
 
   private func values<Value: BitwiseCopyable>(
@@ -141,7 +140,6 @@ extension Safetensors {
       throw .wrongDtype(
         file: file, tensor: info.name, expected: accepted ?? dtype.rawValue, found: info.dtype.rawValue)
     }
-    return try Self.read(
-      source, at: dataStart + info.bytes.lowerBound, count: info.bytes.count / MemoryLayout<Value>.stride)
+    return try read(info)
   }
 }

@@ -26,6 +26,8 @@ public struct Safetensors: Sendable {
   let source: ByteSource
   let dataStart: Int
   let index: [String: Int]
+  /// Of each tensor's bytes, where the file's checksum was found right.
+  var checksums: [CRC32]?
 
   /// One tensor's entry in the header.
   public struct TensorInfo: Sendable, Equatable {

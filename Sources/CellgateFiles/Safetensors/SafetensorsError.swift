@@ -58,6 +58,8 @@ public enum SafetensorsError: Error, Equatable, Sendable, CustomStringConvertibl
   case missingChecksum(file: String)
   /// The checksum in the metadata is not that of the file.
   case wrongChecksum(file: String, expected: String, found: String)
+  /// A tensor's bytes are others than when the checksum was right.
+  case otherBytes(file: String, tensor: String, expected: String, found: String)
 
   /// One line naming the file and the tensor, what was expected and what was found.
   public var description: String { oneLine(text) }
@@ -113,6 +115,8 @@ public enum SafetensorsError: Error, Equatable, Sendable, CustomStringConvertibl
     case .missingChecksum(let file): "\(file): metadata: checksum is missing"
     case .wrongChecksum(let file, let expected, let found):
       "\(file): damaged: expected checksum \(quotedName(expected)), found \(found)"
+    case .otherBytes(let file, let tensor, let expected, let found):
+      "\(at(file, tensor)): damaged: expected checksum \(expected), as when it was read before, found \(found)"
     }
   }
 

@@ -9,7 +9,7 @@ package struct CheckpointReader {
   package let version: Int
   /// What the file says beside its tensors.
   package var metadata: [String: String] { file.metadata }
-  private let file: Safetensors
+  private var file: Safetensors
 
   /// Opens a file of a format in a layout up to `newest`, and checks that it is whole: a checksum that is there counts
   /// in any layout. With `trusting` the checksum isn't looked at, and the metadata may be missing: other programs leave
@@ -32,7 +32,7 @@ package struct CheckpointReader {
     }
     self.version = number
     if trusting || (number == 1 && file.metadata["checksum"] == nil) { return }
-    do throws(SafetensorsError) { try file.verifyChecksum() } catch { throw .tensors(error) }
+    do throws(SafetensorsError) { file = try file.verified() } catch { throw .tensors(error) }
   }
 
   /// Throws unless the file's tensors are exactly `shapes`.
