@@ -301,6 +301,30 @@ struct DiagnosticsTests {
         == "\(path)/diagnostics.csv: row \(count + 1): value: expected a number, found x")
   }
 
+  @Test(
+    "A run whose result could not be written has its figures in the end, like any other",
+    arguments: [false, true])
+  func figuresBeforeResult(renamed: Bool) throws {
+    let scratch = try Scratch()
+    _ = try trainer(scratch.file("whole"), settings(), every: 6).run()
+    // As the result gets its name, or in the folder's sync after that, when it is there already.
+    let path = scratch.file("run")
+    let result = path + "/result.json"
+    do {
+      let run = try trainer(path, settings(), every: 6)
+      #expect(throws: TrainingError.self) {
+        try WriteFault.$injected.withValue({ operation, file in
+          let isMoment = renamed ? operation == .sync && RunDirectory.exists(result) : operation == .rename
+          return file == result && isMoment ? EIO : 0
+        }) { _ = try run.run() }
+      }
+    }
+    #expect(RunDirectory.exists(result) == renamed)
+    _ = try resumed(path, every: 6).run()
+    #expect(scratch.names("run") == scratch.names("whole"))
+    #expect(scratch.names("run").contains("diagnostics-states.svg"))
+  }
+
   @Test("A figure that can't be drawn is a notice: the run has its result, and the comparison its summary")
   func figureNotice() throws {
     let scratch = try Scratch()

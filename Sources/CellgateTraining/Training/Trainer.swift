@@ -191,9 +191,9 @@ public final class Trainer {
   private func train(
     _ onEvent: @escaping (TrainingEvent) -> Void, _ shouldStop: () -> Bool
   ) throws -> TrainingOutcome {
-    let result = try result(onEvent, shouldStop)
+    if let result = try result(onEvent, shouldStop) { return .completed(result) }
     drawDiagnostics(onEvent)
-    return result.map { .completed($0) } ?? .interrupted(step: step)
+    return .interrupted(step: step)
   }
 
   /// Nil when it was stopped.
@@ -272,6 +272,8 @@ public final class Trainer {
     var finished = kept
     if isChanged { finished.bestValues = parameters.values.copied() }
     try store.writeBest(finished, parameters, isChanged: isChanged)
+    // With its result a run is complete, and nothing of it is made again.
+    drawDiagnostics(onEvent)
     try store.write(result)
     return result
   }
