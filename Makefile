@@ -1,5 +1,5 @@
 # Each target is a line that can be typed by hand.
-.PHONY: build test lint docs bench fuzz sanitize kills mpi release
+.PHONY: build test lint docs bench fuzz sanitize kills faults soak mpi release
 
 build:
 	swift build -c release
@@ -31,6 +31,17 @@ sanitize:
 # Ten thousand kills at random moments, with the program of `make build`; a report that is there is continued.
 kills:
 	.ci/kills 10000 --out .build/kills.json
+
+# Writes that fail, bits that change, a clock that jumps, in every command.
+faults:
+	.ci/faults --out .build/faults.json
+
+# Two hours of training on an idle core, and two of serving, with the programs of release builds.
+soak:
+	swift build -c release
+	swift build -c release --package-path Server
+	.ci/soak train 1000000 --out .build/soak.json
+	.ci/soak serve 7200 --out .build/soak.json
 
 # Runs of several processes against one, with every mpirun that there is.
 mpi:
