@@ -15,8 +15,10 @@ extension GraphTask {
 
   /// The model of the description, for a task that changes some of its first values.
   func graph(cell: Cell) -> CellgateNN.Model {
-    do throws(LayerError) { return try CellgateNN.Model(description(cell: cell), seed: settings.seed) } catch
-    {
+    do throws(LayerError) {
+      return try CellgateNN.Model(
+        description(cell: cell), seed: settings.seed, initialization: settings.start)
+    } catch {
       fail("\(Self.self): expected options of a model, found \(error)")
     }
   }

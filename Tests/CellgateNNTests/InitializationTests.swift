@@ -322,6 +322,40 @@ struct InitializationTests {
     #expect(start.idleRules(cells: [.gru]) == [1, 4, 6, 8])
   }
 
+  @Test("All parts of a model start as is said: its encoder, its decoder, their vectors and heads")
+  func models() throws {
+    var options = TranslationModelOptions(cell: .lstm, units: 6, sourceSize: 9, targetSize: 8)
+    (options.embeddingSize, options.tiesWeights) = (5, false)
+    func values(_ start: Recurrent.Initialization?) throws -> [String: [Float]] {
+      let model = try Model(options.description(), seed: 4, initialization: start)
+      return Dictionary(
+        uniqueKeysWithValues: model.namedParameters().map { ($0.name, $0.parameter.value.scalars) })
+    }
+    let own = try values(nil)
+    #expect(try values(.cellgate) == own)
+    let forget = try values(Recurrent.Initialization(forgetBias: 3))
+    let changed = Set(own.keys.filter { own[$0] != forget[$0] })
+    #expect(
+      changed == ["encoder.bias_l0", "encoder.bias_l0_reverse", "decoder.recurrent.bias_l0"], "\(changed)")
+    for name in changed { #expect(forget[name]?[6..<12].allSatisfy { $0 == 3 } == true, "\(name)") }
+    let ruled = try values(
+      Recurrent.Initialization(rules: [
+        .init(parameter: "head.bias", .constant(2)), .init(parameter: "embedding.weight", .zero),
+        .init(parameter: "weight_hh*", .identity(gain: 1)),
+      ]))
+    let others = Set(own.keys.filter { own[$0] != ruled[$0] })
+    #expect(
+      others == [
+        "embedding.weight", "decoder.embedding.weight", "decoder.head.bias", "encoder.weight_hh_l0",
+        "encoder.weight_hh_l0_reverse",
+        "decoder.recurrent.weight_hh_l0",
+      ], "\(others)")
+    #expect(ruled["decoder.head.bias"] == Array(repeating: 2, count: 8))
+    let keras = try values(.keras)
+    #expect(keras["decoder.head.bias"] == Array(repeating: 0, count: 8))
+    #expect((keras["decoder.embedding.weight"] ?? []).allSatisfy { abs($0) <= 0.05 })
+  }
+
   @Test("Heads and embeddings start as the frameworks' do")
   func ends() {
     let (K, N, V, E) = (50, 40, 200, 30)

@@ -24,6 +24,15 @@ struct TasksTests {
     }
   }
 
+  @Test("Models of every task start as --initialization says")
+  func initialization() {
+    for task in Tasks.all {
+      var settings = task.defaults
+      settings.start(from: Recurrent.Initialization(.pytorch, forgetBias: 1))
+      #expect(settings.problems(tasks: Tasks.all) == [], "\(task.name)")
+    }
+  }
+
   @Test("The sizes of published experiments are what they were")
   func published() {
     let sizes = Tasks.all.prefix(8).map { task in

@@ -26,7 +26,7 @@ struct SearchOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The initializations, as of --initialization, or 'own' for the budget's; own and pytorch if you leave it out, own where models start as their layers do.",
+      "The initializations, as of --initialization, or 'own' for the budget's; own and pytorch if you leave it out, own where a model takes no other, as a Transformer.",
       valueName: "a,b,c"))
   var searchInitializations: String?
 

@@ -180,8 +180,8 @@ public struct Experiment: Codable, Equatable, Sendable {
     return both.isEmpty ? Array(own.prefix(1)) : both
   }
 
-  /// The initialisations that a search tries where none are asked for: each part's own and PyTorch's, or the own one alone where models of
-  /// the experiment start as their layers do, so that the search is the same for all cells.
+  /// The initialisations that a search tries where none are asked for: each part's own and PyTorch's, or the own one alone where a model of
+  /// the experiment takes no other, as a Transformer, so that the search is the same for all.
   public func searchedInitializations(
     tasks: [any SequenceTask.Type], cells known: [Cell] = Cell.all
   ) -> [Recurrent.Initialization?] {

@@ -134,7 +134,7 @@ public final class AttentionHops: Layer {
     guard let recurrent else { return }
     recurrent.build(
       inputSize: sizes.question + sizes.context, name: context.name + "/recurrent",
-      stream: context.stream.child("recurrent"))
+      context.inside("recurrent"))
     first = Linear(
       inputSize: sizes.question, outputSize: stateCount(recurrent),
       stream: context.stream.child("first_states"))

@@ -234,9 +234,9 @@ public final class AttentionDecoder: DecodingLayer {
     func child(_ name: String) -> RandomStream { context.stream.child(name) }
     recurrent.build(
       inputSize: inputParts(sizes).reduce(0, +), name: context.name + "/recurrent",
-      stream: child("recurrent"))
+      context.inside("recurrent"))
     second?.build(
-      inputSize: sizes.context + querySize, name: context.name + "/second", stream: child("second"))
+      inputSize: sizes.context + querySize, name: context.name + "/second", context.inside("second"))
     attention.build([.vector(querySize), sizes.memory], context.inside("attention"))
     let maps = maps(sizes).map { map in
       (map.name, Linear(inputSize: map.input, outputSize: map.output, stream: child(map.name)))

@@ -119,7 +119,7 @@ public final class RecurrentDecoder: DecodingLayer {
   public func build(_ inputs: [LayerShape], _ context: BuildContext) {
     recurrent.build(
       inputSize: options.symbols.embeddingSize, name: context.name + "/recurrent",
-      stream: context.stream.child("recurrent"))
+      context.inside("recurrent"))
     let subject =
       inputs.count < 2
       ? nil

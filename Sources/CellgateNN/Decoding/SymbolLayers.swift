@@ -45,14 +45,18 @@ final class SymbolLayers {
     name = context.name
     let stream = context.stream
     // Vectors that make logits too start like a head's weights.
+    let initialization = context.initialization ?? .cellgate
     embedding = Embedding(
       count: options.vocabularySize, size: options.embeddingSize, stream: stream.child("embedding"),
-      initializer: options.tiesWeights
-        ? .uniform(bound: 1 / Float(outputSize).squareRoot()) : .normal(standardDeviation: 1))
+      initializer: initialization.embeddingWeight(
+        "embedding", tiedSize: options.tiesWeights ? outputSize : nil))
+    let bias = initialization.linearBias("head", inputSize: outputSize)
     head =
       options.tiesWeights
-      ? Linear(tiedTo: embedding.weight, stream: stream.child("head"))
-      : Linear(inputSize: outputSize, outputSize: options.vocabularySize, stream: stream.child("head"))
+      ? Linear(tiedTo: embedding.weight, stream: stream.child("head"), biasInitializer: bias ?? .zeros)
+      : Linear(
+        inputSize: outputSize, outputSize: options.vocabularySize, stream: stream.child("head"),
+        weightInitializer: initialization.linearWeight("head"), biasInitializer: bias)
   }
 
   /// `embedding.weight` [V, E], then `head.weight` [V, O] and `head.bias` [V], or `head_bias` [V] of tied weights.

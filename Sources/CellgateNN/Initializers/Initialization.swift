@@ -146,6 +146,11 @@ extension Recurrent {
       return changed("\(name).weight", scheme == .keras ? .uniform(bound: 0.05) : nil) ?? usual
     }
 
+    /// Whether it says what an embedding of this name starts from.
+    public func setsEmbedding(_ name: String) -> Bool {
+      scheme == .keras || changed("\(name).weight", nil) != nil
+    }
+
     /// What the last rule for a parameter outside the recurrent layers says; else `base`.
     private func changed(_ name: String, _ base: Initializer?, columns: Int? = nil) -> Initializer? {
       let own = rules.enumerated().last {

@@ -103,9 +103,8 @@ public final class CharacterEncoder: Layer {
   /// Builds the parts.
   public func build(_ inputs: [LayerShape], _ context: BuildContext) {
     for part in parts {
-      let own = context.inside(part.name)
       part.layer.build(
-        self.inputs(of: part.name), BuildContext(name: "\(context.name)/\(part.name)", stream: own.stream))
+        self.inputs(of: part.name), context.inside(part.name, named: "\(context.name)/\(part.name)"))
     }
   }
 

@@ -83,9 +83,11 @@ public final class Dense: Layer, Regularized {
 
   /// Makes the weights and the bias.
   public func build(_ inputs: [LayerShape], _ context: BuildContext) {
+    let size = inputs[0].features.last ?? 1
     linear = Linear(
-      inputSize: inputs[0].features.last ?? 1, outputSize: options.units, hasBias: options.useBias,
-      stream: context.stream)
+      inputSize: size, outputSize: options.units, hasBias: options.useBias, stream: context.stream,
+      weightInitializer: context.initialization?.linearWeight(context.name),
+      biasInitializer: context.initialization?.linearBias(context.name, inputSize: size))
   }
 
   /// The map, then the activation.

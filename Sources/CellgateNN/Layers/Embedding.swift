@@ -101,7 +101,7 @@ public final class Embedding: Layer, Regularized {
   /// Makes the vectors.
   public func build(_ inputs: [LayerShape], _ context: BuildContext) {
     name = context.name
-    let initializer = Initializer.normal(standardDeviation: 1)
+    let initializer = (context.initialization ?? .cellgate).embeddingWeight(name)
     table = Parameter(
       initializer([options.inputDim, options.outputDim], stream: context.stream.child("weight")))
   }

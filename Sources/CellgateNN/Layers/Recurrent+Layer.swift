@@ -92,7 +92,7 @@ extension Recurrent {
   public func build(_ inputs: [LayerShape], _ context: BuildContext) {
     build(
       inputSize: inputs[0].features.last ?? 1, grid: grid(inputs), name: options.noise ?? context.name,
-      stream: context.stream)
+      context)
   }
 
   /// The output, then the states where they are returned.

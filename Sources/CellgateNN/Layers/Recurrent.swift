@@ -124,12 +124,18 @@ public class Recurrent: Layer {
     build(inputSize: inputSize, name: name, instructions: instructions, stream: stream)
   }
 
-  /// Makes the executions and the parameters.
-  func build(
+  /// Makes the executions and the parameters in the layer of `context`, or a part of it; `name` is that of its noise.
+  func build(inputSize: Int, grid: CellGrid? = nil, name: String, _ context: BuildContext) {
+    build(
+      inputSize: inputSize, grid: grid, name: name, initialization: context.initialization,
+      stream: context.stream)
+  }
+
+  private func build(
     inputSize: Int, grid: CellGrid? = nil, name: String, instructions: InstructionSet = .active,
-    stream: RandomStream
+    initialization other: Initialization? = nil, stream: RandomStream
   ) {
-    let (cell, options) = (cell, options)
+    let (cell, options, initialization) = (cell, options, other ?? initialization)
     func execution(_ cell: Cell, inputSize: Int) -> CellExecution {
       CellExecution(
         cell: cell, inputSize: inputSize, hiddenSize: options.units, projectionSize: options.projection,

@@ -172,11 +172,10 @@ public final class SegmentForecaster: Layer {
     case .recurrent(let recurrent):
       recurrent.build(
         inputSize: width, name: options.recurrent.noise ?? context.name + "/recurrent",
-        stream: stream.child("recurrent"))
+        context.inside("recurrent"))
     case .transformer(let transformer):
       transformer.build(
-        [.sequence(width)],
-        BuildContext(name: context.name + "/transformer", stream: stream.child("transformer")))
+        [.sequence(width)], context.inside("transformer", named: context.name + "/transformer"))
     }
     let normal = Initializer.normal(standardDeviation: 1)
     own = Parts(

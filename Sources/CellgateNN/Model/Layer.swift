@@ -109,13 +109,18 @@ public struct BuildContext {
   public let name: String
   /// What the first values are drawn from.
   public let stream: RandomStream
+  /// What recurrent layers start from, and heads and embeddings where it says so; nil for what each layer has of its own.
+  public let initialization: Recurrent.Initialization?
 
   /// A layer's name and what its first values are drawn from.
-  public init(name: String, stream: RandomStream) {
+  public init(name: String, stream: RandomStream, initialization: Recurrent.Initialization? = nil) {
     self.name = name
     self.stream = stream
+    self.initialization = initialization
   }
 
-  /// The same for a part of the layer.
-  func inside(_ part: String) -> BuildContext { BuildContext(name: name, stream: stream.child(part)) }
+  /// The same for a part of the layer, whose noise may have a name of its own.
+  func inside(_ part: String, named name: String? = nil) -> BuildContext {
+    BuildContext(name: name ?? self.name, stream: stream.child(part), initialization: initialization)
+  }
 }

@@ -27,13 +27,16 @@ public class Model: Module {
   /// The shapes of the outputs of every node; nil before the model is built.
   private var shapes: [[LayerShape]]?
 
-  /// The model of a description, its parameters drawn from `seed`; throws what is wrong with the description.
-  public convenience init(_ description: ModelDescription, seed: UInt64 = 1) throws(LayerError) {
+  /// The model of a description, its parameters drawn from `seed` as `initialization` says, or as its layers do where it is nil; throws
+  /// what is wrong with the description.
+  public convenience init(
+    _ description: ModelDescription, seed: UInt64 = 1, initialization: Recurrent.Initialization? = nil
+  ) throws(LayerError) {
     try description.check()
     var layers: [(String, any Layer)] = []
     for layer in description.layers { layers.append((layer.name, try layer.make())) }
     self.init(layers, description.inputs, description.calls, description.outputs)
-    try build(seed: seed)
+    try build(seed: seed, initialization: initialization)
   }
 
   /// A graph that is not built.
@@ -53,8 +56,11 @@ public class Model: Module {
   public var isBuilt: Bool { shapes != nil }
 
   /// Makes the parameters for inputs of these shapes, where the model doesn't know them, from `seed`. A model that is built
-  /// stays as it is. Throws for shapes that a layer doesn't take.
-  public func build(_ inputShapes: [LayerShape]? = nil, seed: UInt64 = 1) throws(LayerError) {
+  /// stays as it is. With an `initialization` the recurrent layers of any part, the dense layers and the embeddings start as it says, by their
+  /// names in the model, and not as they were made to. Throws for shapes that a layer doesn't take.
+  public func build(
+    _ inputShapes: [LayerShape]? = nil, seed: UInt64 = 1, initialization: Recurrent.Initialization? = nil
+  ) throws(LayerError) {
     guard !isBuilt else { return }
     let known = inputs
     if let inputShapes, inputs.isEmpty {
@@ -73,7 +79,8 @@ public class Model: Module {
     for (name, layer) in layers {
       guard let call = calls.first(where: { $0.layer == name }) else { continue }
       let given = call.inputs.map { shapes[$0.node][$0.output] }
-      layer.build(given, BuildContext(name: name, stream: stream.child(name)))
+      layer.build(
+        given, BuildContext(name: name, stream: stream.child(name), initialization: initialization))
     }
     for case let layer as TiedDense in layers.map(\.layer) {
       // The description was checked: the embedding is there.

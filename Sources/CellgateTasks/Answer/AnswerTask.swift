@@ -56,10 +56,6 @@ public struct AnswerTask: GraphTask {
 
   @Sendable private static func problems(_ settings: TrainingSettings) -> [SettingsError] {
     var problems: [SettingsError] = []
-    if settings.start != .cellgate {
-      problems.append(
-        .unsupported(option: "initialization", reason: "models of answers start as their layers do"))
-    }
     problems += settings.shareProblems(AnswerOptions.validPercent, AnswerOptions.testPercent)
     return problems
   }

@@ -58,10 +58,6 @@ public struct CaptionsTask: GraphTask {
         .unsupported(option: "bidirectional", reason: "a decoder must not see the words that it has to write")
       )
     }
-    if settings.start != .cellgate {
-      problems.append(
-        .unsupported(option: "initialization", reason: "caption models start as their layers do"))
-    }
     if settings.inputDropout != nil, settings.embeddingDropout != nil {
       problems.append(
         .unsupported(

@@ -93,7 +93,7 @@ public struct ClassifyTask: GraphTask {
 
   /// The model of the settings; its first values depend on the seed alone.
   public func makeModel(cell: Cell) -> Model {
-    SequenceSettings.start(graph(cell: cell), words: batches.encoder.words, vectors: vectors)
+    SequenceSettings.start(graph(cell: cell), settings, words: batches.encoder.words, vectors: vectors)
   }
 
   /// Weighs the logits, and what naive Bayes makes of the words, so that the classes of the validation part become the likeliest:

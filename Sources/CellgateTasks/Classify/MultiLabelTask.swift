@@ -94,7 +94,7 @@ public struct MultiLabelTask: GraphTask {
 
   /// The model of the settings; its first values depend on the seed alone.
   public func makeModel(cell: Cell) -> Model {
-    SequenceSettings.start(graph(cell: cell), words: batches.encoder.words, vectors: vectors)
+    SequenceSettings.start(graph(cell: cell), settings, words: batches.encoder.words, vectors: vectors)
   }
 
   /// Weighs the logits, and what naive Bayes makes of the words, by the validation part as ``ClassifyTask`` does; then moves the bias of

@@ -73,7 +73,7 @@ public struct RegressTask: GraphTask {
 
   /// The model of the settings; its first values depend on the seed alone.
   public func makeModel(cell: Cell) -> Model {
-    SequenceSettings.start(graph(cell: cell), words: batches.encoder.words, vectors: vectors)
+    SequenceSettings.start(graph(cell: cell), settings, words: batches.encoder.words, vectors: vectors)
   }
 
   /// The mean of the training part, or that of the data themselves where a finished model is scored.

@@ -62,7 +62,6 @@ enum SequenceSettings {
     func refuse(_ option: String, _ reason: String) {
       problems.append(.unsupported(option: option, reason: reason))
     }
-    if settings.start != .cellgate { refuse("initialization", "these models start as their layers do") }
     let (text, features) = (settings.text(ClassifyOptions.text), settings.list(ClassifyOptions.features))
     if text != nil, features != nil { refuse("features", "texts have none: --text or --features") }
     let names = ClassifyOptions.labelNames(settings)
@@ -186,10 +185,14 @@ enum SequenceSettings {
   /// The deviation that the words' vectors start with: the words of few texts say little at first.
   private static let wordDeviation: Float = 0.1
 
-  /// The model with the vectors that words start with: their first values made smaller, or those of `vectors`.
-  static func start(_ model: Model, words: [String], vectors: WordVectors?) -> Model {
+  /// The model with the vectors that words start with: their first values made smaller, unless the settings say what they are, or those of
+  /// `vectors`.
+  static func start(
+    _ model: Model, _ settings: TrainingSettings, words: [String], vectors: WordVectors?
+  ) -> Model {
     if let embedding = model["embedding"] as? Embedding {
-      var table = (embedding.weight.value * wordDeviation).scalars
+      let first = embedding.weight.value
+      var table = (settings.start.setsEmbedding("embedding") ? first : first * wordDeviation).scalars
       for (place, word) in words.enumerated() {
         guard let vectors, let vector = vectors[word] else { continue }
         let start = (place + WordVocabulary.unknown + 1) * vectors.size

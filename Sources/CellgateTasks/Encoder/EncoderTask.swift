@@ -51,10 +51,6 @@ public struct EncoderTask: GraphTask {
 
   @Sendable private static func problems(_ settings: TrainingSettings) -> [SettingsError] {
     var problems: [SettingsError] = []
-    if settings.start != .cellgate {
-      problems.append(
-        .unsupported(option: "initialization", reason: "models of texts start as their layers do"))
-    }
     if settings.microBatches ?? 1 > 1 {
       problems.append(
         .unsupported(

@@ -58,10 +58,6 @@ public struct ForecastTask: GraphTask {
           option: "input-dropout", reason: "a forecaster reads segments of a window; --dropout drops outputs")
       )
     }
-    if settings.start != .cellgate {
-      problems.append(
-        .unsupported(option: "initialization", reason: "forecasters start as their layers do"))
-    }
     if settings.from != nil {
       problems.append(
         .unsupported(option: "from", reason: "a forecaster is trained on the series that it was made for"))

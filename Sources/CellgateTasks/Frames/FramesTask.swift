@@ -60,10 +60,6 @@ public struct FramesTask: GraphTask {
 
   @Sendable private static func problems(_ settings: TrainingSettings) -> [SettingsError] {
     var problems: [SettingsError] = []
-    if settings.start != .cellgate {
-      problems.append(
-        .unsupported(option: "initialization", reason: "models of frames start as their layers do"))
-    }
     if settings.bidirectional {
       problems.append(
         .unsupported(option: "bidirectional", reason: "frames that follow are not known to those before"))

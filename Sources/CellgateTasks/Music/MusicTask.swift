@@ -53,10 +53,6 @@ public struct MusicTask: GraphTask {
 
   @Sendable private static func problems(_ settings: TrainingSettings) -> [SettingsError] {
     var problems: [SettingsError] = []
-    if settings.start != .cellgate {
-      problems.append(
-        .unsupported(option: "initialization", reason: "models of music start as their layers do"))
-    }
     if settings.bidirectional {
       problems.append(
         .unsupported(

@@ -61,9 +61,6 @@ public struct TagTask: GraphTask {
 
   @Sendable private static func problems(_ settings: TrainingSettings) -> [SettingsError] {
     var problems: [SettingsError] = []
-    if settings.start != .cellgate {
-      problems.append(.unsupported(option: "initialization", reason: "taggers start as their layers do"))
-    }
     if TokenColumns(names(settings)) == nil {
       problems.append(
         .outOfRange(

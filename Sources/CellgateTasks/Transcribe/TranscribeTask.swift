@@ -62,10 +62,6 @@ public struct TranscribeTask: GraphTask {
 
   @Sendable private static func problems(_ settings: TrainingSettings) -> [SettingsError] {
     var problems: [SettingsError] = []
-    if settings.start != .cellgate {
-      problems.append(
-        .unsupported(option: "initialization", reason: "models of speech start as their layers do"))
-    }
     problems += settings.shareProblems(TranscribeOptions.validPercent, TranscribeOptions.testPercent)
     let (window, hop) = (settings.real(TranscribeOptions.window), settings.real(TranscribeOptions.hop))
     if hop > window {

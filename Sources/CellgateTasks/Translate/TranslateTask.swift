@@ -60,10 +60,6 @@ public struct TranslateTask: GraphTask {
           option: "bidirectional",
           reason: "the encoder has both directions, and a decoder must not see what it has to write"))
     }
-    if settings.start != .cellgate {
-      problems.append(
-        .unsupported(option: "initialization", reason: "translation models start as their layers do"))
-    }
     for (one, other) in [
       (TranslateOptions.source, TranslateOptions.target),
       (TranslateOptions.validSource, TranslateOptions.validTarget),
