@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import sqlite3
 import threading
 
 # Columns and keys that are times.
@@ -82,6 +83,48 @@ def snapshot(folder):
         elif name.endswith((".safetensors", ".svg")) and "checkpoint-" not in name:
             result[name] = hashlib.sha256(data).hexdigest()
     return result
+
+
+# MARK: The store of an agent's memory
+
+
+def memory_probe(tree):
+    """The program that writes to a store: AGENT_MEMORY_PROBE, or one that was built; None where there is none."""
+    probes = [os.path.join(tree, place, kind, "agent-memory-probe")
+              for place in ["Server/.build", ".build"] for kind in ["release", "debug"]]
+    named = os.environ.get("AGENT_MEMORY_PROBE")
+    return next((os.path.abspath(path) for path in ([named] if named else probes) if os.access(path, os.X_OK)), None)
+
+
+def unacknowledged(path, output):
+    """How many records a store has beyond those that its writer printed as stored, of which none may be missing: 0, or 1 that
+    was being stored. Raises Finding."""
+    acknowledged = [line.split() for line in output.split("\n")[:-1]]
+    if not os.path.exists(path):
+        if acknowledged:
+            raise Finding("agent memory: the file is gone")
+        return 0
+    database = sqlite3.connect(path)
+    try:
+        fault = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if fault != "ok" or database.execute("PRAGMA foreign_key_check").fetchone():
+            raise Finding(f"agent memory: {fault}")
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'record_text'").fetchone():
+            if acknowledged:
+                raise Finding("agent memory: the tables are gone")
+            return 0
+        database.execute("INSERT INTO record_text(record_text, rank) VALUES ('integrity-check', 1)")
+        records = dict(database.execute("SELECT id, content FROM record"))
+    except sqlite3.Error as error:
+        raise Finding(f"agent memory: {error}")
+    finally:
+        database.close()
+    for identifier, number in acknowledged:
+        if records.get(int(identifier)) != f"message number{number} of the test":
+            raise Finding(f"agent memory: message {number} was acknowledged and is {records.get(int(identifier))!r}")
+    if len(records) - len(acknowledged) not in (0, 1):
+        raise Finding(f"agent memory: {len(acknowledged)} were acknowledged, {len(records)} are there")
+    return len(records) - len(acknowledged)
 
 
 # MARK: Data sets

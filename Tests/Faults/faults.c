@@ -120,11 +120,13 @@ ssize_t write(int file, const void *bytes, size_t count) {
   return REAL(write)(file, bytes, fault ? (count + 1) / 2 : count);
 }
 
-ssize_t pwrite(int file, const void *bytes, size_t count, off_t at) {
-  int fault = count > 0 && holds(file) ? is_half() : 0;
-  if (fault < 0) return -1;
-  return REAL(pwrite)(file, bytes, fault ? (count + 1) / 2 : count, at);
-}
+#define PWRITING(name)                                                                    \
+  ssize_t name(int file, const void *bytes, size_t count, off_t at) {                     \
+    int fault = count > 0 && holds(file) ? is_half() : 0;                                 \
+    return fault < 0 ? -1 : REAL(name)(file, bytes, fault ? (count + 1) / 2 : count, at); \
+  }
+PWRITING(pwrite)
+PWRITING(pwrite64)
 
 ssize_t writev(int file, const struct iovec *parts, int count) {
   return holds(file) && fails() ? -1 : REAL(writev)(file, parts, count);
@@ -133,6 +135,7 @@ ssize_t writev(int file, const struct iovec *parts, int count) {
 int fsync(int file) { return holds(file) && fails() ? -1 : REAL(fsync)(file); }
 int fdatasync(int file) { return holds(file) && fails() ? -1 : REAL(fdatasync)(file); }
 int ftruncate(int file, off_t length) { return holds(file) && fails() ? -1 : REAL(ftruncate)(file, length); }
+int ftruncate64(int file, off_t length) { return holds(file) && fails() ? -1 : REAL(ftruncate64)(file, length); }
 int rename(const char *from, const char *to) { return is_inside(to) && fails() ? -1 : REAL(rename)(from, to); }
 int unlink(const char *path) { return is_inside(path) && fails_to_remove() ? -1 : REAL(unlink)(path); }
 int rmdir(const char *path) { return is_inside(path) && fails_to_remove() ? -1 : REAL(rmdir)(path); }
@@ -150,11 +153,14 @@ ssize_t read(int file, void *bytes, size_t count) {
   return got;
 }
 
-ssize_t pread(int file, void *bytes, size_t count, off_t at) {
-  ssize_t got = REAL(pread)(file, bytes, count, at);
-  if (got > 0 && holds(file)) spoil(bytes, (size_t)got);
-  return got;
-}
+#define PREADING(name)                                              \
+  ssize_t name(int file, void *bytes, size_t count, off_t at) {     \
+    ssize_t got = REAL(name)(file, bytes, count, at);               \
+    if (got > 0 && holds(file)) spoil(bytes, (size_t)got);          \
+    return got;                                                     \
+  }
+PREADING(pread)
+PREADING(pread64)
 
 void *mmap(void *at, size_t count, int protection, int flags, int file, off_t offset) {
   int is_ours = file >= 0 && count > 0 && (flags & MAP_PRIVATE) && (protection & PROT_READ) && holds(file);

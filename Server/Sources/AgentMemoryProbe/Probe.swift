@@ -7,8 +7,14 @@ import Foundation
 ///     agent-memory-probe write memory.sqlite 1000
 @main
 enum Probe {
-  static func main() throws {
-    let arguments = CommandLine.arguments.dropFirst()
+  static func main() {
+    do { try run(CommandLine.arguments.dropFirst()) } catch {
+      FileHandle.standardError.write(Data("agent-memory-probe: \(error)\n".utf8))
+      exit(74)
+    }
+  }
+
+  private static func run(_ arguments: ArraySlice<String>) throws {
     switch (arguments.first, arguments.count) {
     case ("write", 3):
       let count = Int(arguments[3]) ?? 0
