@@ -1,7 +1,8 @@
 // Lets the system fail a program at one moment; .ci/faults preloads it (Linux). In the environment of the program:
 //
 //   FAULT_FOLDER   a folder by its whole path: what is done to files elsewhere is left alone
-//   FAULT_COUNTS   a file of two 8-byte numbers: operations that change the folder, and reads of its files, so far
+//   FAULT_COUNTS   a file of 4,096 bytes: how many operations changed the folder so far, how many reads its files had, 8 bytes each, and
+//                  the path of the file of which a read returned another bit
 //   FAULT_CHANGE   the number of the change that fails, counted from 1: 7, or 7- for it and all after it
 //   FAULT_CODE     the error number that it fails with; 0: a write takes half of its bytes, which is no error
 //   FAULT_READ     the number of the read that returns another bit than the file has
@@ -27,7 +28,10 @@
 static const char *folder;
 static size_t folder_length;
 static long failing, failing_to, code, bad_read, jump;
-static _Atomic long *counts, own_counts[2];
+static struct {
+  _Atomic long changes, reads;
+  char spoiled[4096 - 2 * sizeof(long)];
+} *counts, own_counts;
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
@@ -42,10 +46,10 @@ __attribute__((constructor)) static void begin(void) {
   code = (text = getenv("FAULT_CODE")) ? atol(text) : ENOSPC;
   bad_read = (text = getenv("FAULT_READ")) ? atol(text) : 0;
   jump = (text = getenv("FAULT_CLOCK")) ? atol(text) : 0;
-  counts = own_counts;
+  counts = &own_counts;
   int file = (text = getenv("FAULT_COUNTS")) ? REAL(open)(text, O_RDWR | O_CLOEXEC) : -1;
   if (file >= 0) {
-    void *shared = REAL(mmap)(NULL, 16, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    void *shared = REAL(mmap)(NULL, sizeof *counts, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (shared != MAP_FAILED) counts = shared;
     REAL(close)(file);
   }
@@ -63,19 +67,24 @@ static int is_inside(const char *path) {
   return strncmp(path, folder, folder_length) == 0 && (path[folder_length] == '/' || path[folder_length] == 0);
 }
 
-static int holds(int file) {
-  char link[64], path[PATH_MAX];
+static int path_of(int file, char *path, size_t size) {
+  char link[64];
   snprintf(link, sizeof link, "/proc/self/fd/%d", file);
-  ssize_t length = readlink(link, path, sizeof path - 1);
-  if (length <= 0) return 0;
-  path[length] = 0;
+  ssize_t length = readlink(link, path, size - 1);
+  path[length < 0 ? 0 : length] = 0;
+  return length > 0;
+}
+
+static int holds(int file) {
+  char path[PATH_MAX];
+  if (!path_of(file, path, sizeof path)) return 0;
   // Pipes and the like have names that begin otherwise.
   return path[0] == '/' && is_inside(path);
 }
 
 // Whether this change of the folder is to fail, with errno set.
 static int fails(void) {
-  long number = ++counts[0];
+  long number = ++counts->changes;
   if (number < failing || number > failing_to || code == 0) return 0;
   errno = (int)code;
   return 1;
@@ -86,7 +95,7 @@ static int fails_to_remove(void) { return fails() && code != ENOSPC; }
 
 // As `fails`, of a write: 1 where half of the bytes are to be written, -1 where none are.
 static int is_half(void) {
-  long number = ++counts[0];
+  long number = ++counts->changes;
   if (number < failing || number > failing_to) return 0;
   if (code == 0) return 1;
   errno = (int)code;
@@ -142,21 +151,23 @@ int rmdir(const char *path) { return is_inside(path) && fails_to_remove() ? -1 :
 int mkdir(const char *path, mode_t mode) { return is_inside(path) && fails() ? -1 : REAL(mkdir)(path, mode); }
 
 // Changes a bit of what was read, if this is the read.
-static void spoil(unsigned char *bytes, size_t count) {
-  long number = ++counts[1];
-  if (number == bad_read) bytes[(size_t)number * 2654435761u % count] ^= 1u << (number % 7);
+static void spoil(int file, unsigned char *bytes, size_t count) {
+  long number = ++counts->reads;
+  if (number != bad_read) return;
+  bytes[(size_t)number * 2654435761u % count] ^= 1u << (number % 7);
+  path_of(file, counts->spoiled, sizeof counts->spoiled);
 }
 
 ssize_t read(int file, void *bytes, size_t count) {
   ssize_t got = REAL(read)(file, bytes, count);
-  if (got > 0 && holds(file)) spoil(bytes, (size_t)got);
+  if (got > 0 && holds(file)) spoil(file, bytes, (size_t)got);
   return got;
 }
 
 #define PREADING(name)                                              \
   ssize_t name(int file, void *bytes, size_t count, off_t at) {     \
     ssize_t got = REAL(name)(file, bytes, count, at);               \
-    if (got > 0 && holds(file)) spoil(bytes, (size_t)got);          \
+    if (got > 0 && holds(file)) spoil(file, bytes, (size_t)got);          \
     return got;                                                     \
   }
 PREADING(pread)
@@ -165,7 +176,7 @@ PREADING(pread64)
 void *mmap(void *at, size_t count, int protection, int flags, int file, off_t offset) {
   int is_ours = file >= 0 && count > 0 && (flags & MAP_PRIVATE) && (protection & PROT_READ) && holds(file);
   void *memory = REAL(mmap)(at, count, is_ours ? protection | PROT_WRITE : protection, flags, file, offset);
-  if (is_ours && memory != MAP_FAILED) spoil(memory, count);
+  if (is_ours && memory != MAP_FAILED) spoil(file, memory, count);
   return memory;
 }
 
